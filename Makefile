@@ -1,0 +1,38 @@
+PYTHON := .venv/bin/python
+
+help:  ## List what can be done.
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: .venv/.run  ## Start the server on http://127.0.0.1:8000, data in ./data.
+	.venv/bin/symdepot serve
+
+check: lint types imports test  ## Everything that CI checks, in CI's order.
+
+lint: .venv/.dev  ## Style.
+	.venv/bin/ruff format --check
+	.venv/bin/ruff check
+
+types: .venv/.dev  ## Types.
+	.venv/bin/mypy src tests bench
+
+imports: .venv/.dev  ## Who may import whom.
+	.venv/bin/lint-imports
+
+test: .venv/.dev  ## Tests; ARGS="..." are for pytest.
+	tests/run $(ARGS)
+
+bench: .venv/.dev  ## Measure; takes minutes. ARGS="..." are for bench.
+	$(PYTHON) -m bench $(ARGS)
+
+lock:  ## Pin the dependencies anew (needs uv).
+	scripts/lock
+
+.venv/.run: requirements.lock pyproject.toml scripts/venv
+	scripts/venv run
+	@touch $@
+
+.venv/.dev: requirements-dev.lock pyproject.toml scripts/venv
+	scripts/venv dev
+	@touch $@
+
+.PHONY: help run check lint types imports test bench lock

@@ -1,0 +1,84 @@
+"""Bytes at rest: the one interface between this system and a disk or a bucket."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from symdepot.domain.ids import Checksum
+
+
+class BlobWriter(Protocol):
+    """Bytes on their way in. Nobody sees them until they are kept.
+
+    End each with `keep` or `discard`; `discard` after either is no error.
+    """
+
+    def write(self, data: bytes, /) -> int:
+        """Take the next bytes; return how many, which is all of them.
+
+        Raises:
+            StorageUnavailable: the disk or bucket did not take them.
+        """
+        ...
+
+    def keep(self) -> int:
+        """Make what was written visible, safe from a loss of power; return its size.
+
+        Raises:
+            ChecksumMismatch: it does not hash to what was said; nothing is kept.
+            StorageUnavailable: the disk or bucket did not take it.
+        """
+        ...
+
+    def discard(self) -> None:
+        """Forget what was written."""
+        ...
+
+
+class BlobStore(Protocol):
+    """Keeps bytes under the name of what they hash to. Written once, never changed.
+
+    Every implementation passes `tests/contracts/test_blob_stores.py`. Any method
+    raises `StorageUnavailable` when the disk or bucket does not answer.
+    """
+
+    def receive(self, checksum: Checksum) -> BlobWriter:
+        """Return a writer whose bytes will be kept under `checksum`."""
+        ...
+
+    def put(self, checksum: Checksum, content: BinaryIO) -> int:
+        """Keep `content` and return its size in bytes; keeping it twice is no error.
+
+        Keeping it again replaces what is there, and so heals what was damaged.
+
+        Raises:
+            ChecksumMismatch: `content` does not hash to `checksum`; nothing is kept.
+        """
+        ...
+
+    def open(self, checksum: Checksum, *, start: int = 0) -> BinaryIO:
+        """Return a reader of the bytes from offset `start`, which the caller closes.
+
+        Raises:
+            BlobMissing: nothing is kept under `checksum`.
+        """
+        ...
+
+    def on_disk(self, checksum: Checksum) -> AbstractContextManager[Path]:
+        """Lend a local file with the bytes: the blob itself, or a copy until the end.
+
+        The content is not verified, and the file must not be written to.
+
+        Raises:
+            BlobMissing: nothing is kept under `checksum`.
+        """
+        ...
+
+    def delete(self, checksum: Checksum) -> None:
+        """Forget the bytes; forgetting what was never kept is no error."""
+        ...
+
+    def __contains__(self, checksum: Checksum) -> bool: ...
+
+    def __iter__(self) -> Iterator[Checksum]: ...

@@ -1,0 +1,198 @@
+"""Every way this system says no.
+
+* SymdepotError
+  + Refused                 the client's move: sending the same again will not help
+    - Unauthenticated
+    - NotAllowed
+    - InvalidRequest
+    - ChecksumMismatch
+    - ChunkTooLarge
+    - TooManyChunks
+    - RequestTooLarge
+    - UnreadableEncoding
+    - FileTooLarge
+    - NotADebugFile
+    - ParserDied
+  + Missing                 the client asked for something we do not have
+    - OrganizationMissing
+    - ProjectMissing
+    - DebugFileMissing
+    - ChunksMissing
+    - BlobMissing
+  + Unavailable             our move: the same may work in a moment
+    - StorageUnavailable
+    - BlobDamaged
+    - SandboxUnavailable
+    - LeaseLost
+
+A new error is a leaf of this tree. What it looks like on the wire is for each
+protocol's own `errors.py` to say; nothing here knows a status code.
+"""
+
+from collections.abc import Sequence
+
+from symdepot.domain.ids import Checksum
+
+
+class SymdepotError(Exception):
+    """Base of every error that this system raises on purpose."""
+
+
+class Refused(SymdepotError):
+    """The client sent something we will not keep; sending it again will not help."""
+
+
+class Unauthenticated(Refused):
+    """Nobody we know is asking."""
+
+
+class NotAllowed(Refused):
+    """We know who asks, and this is not theirs to do; the text names what is missing."""
+
+
+class InvalidRequest(Refused):
+    """The request is not of the form that this door takes; the text says where."""
+
+
+class ChecksumMismatch(Refused):
+    """The bytes are not the bytes they were said to be."""
+
+    def __init__(self, *, claimed: Checksum, actual: Checksum) -> None:
+        super().__init__(f"content hashes to {actual}, not to {claimed}")
+        self.claimed = claimed
+        self.actual = actual
+
+
+class ChunkTooLarge(Refused):
+    """A chunk is larger, when decoded, than the size that was announced."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"a chunk may have {limit_bytes} bytes")
+        self.limit_bytes = limit_bytes
+
+
+class TooManyChunks(Refused):
+    """A request carries more chunks than was announced."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"a request may carry {limit} chunks")
+        self.limit = limit
+
+
+class RequestTooLarge(Refused):
+    """The chunks of one request are larger together than was announced."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"the chunks of a request may have {limit_bytes} bytes")
+        self.limit_bytes = limit_bytes
+
+
+class UnreadableEncoding(Refused):
+    """A compressed part does not decompress."""
+
+    def __init__(self, encoding: str) -> None:
+        super().__init__(f"Invalid {encoding} payload")
+        self.encoding = encoding
+
+
+class FileTooLarge(Refused):
+    """A file is larger than any that we take."""
+
+    def __init__(self, *, name: str, size_bytes: int, limit_bytes: int) -> None:
+        super().__init__(
+            f"File {name} exceeds maximum size ({size_bytes} > {limit_bytes})"
+        )
+        self.size_bytes = size_bytes
+        self.limit_bytes = limit_bytes
+
+
+class NotADebugFile(Refused):
+    """Nobody could find anything by this file; the text says why."""
+
+
+class ParserDied(Refused):
+    """Reading the file ended the process that read it; the text says how."""
+
+
+class Missing(SymdepotError):
+    """The client asked for something we do not have."""
+
+
+class OrganizationMissing(Missing):
+    """There is no such organization."""
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(f"There is no organization {slug!r}.")
+        self.slug = slug
+
+
+class ProjectMissing(Missing):
+    """There is no such project, or none that this client may see."""
+
+    def __init__(self, *, organization: str, slug: str) -> None:
+        super().__init__(
+            f"There is no project {slug!r} in organization {organization!r} "
+            "that this token may see."
+        )
+        self.organization = organization
+        self.slug = slug
+
+
+class DebugFileMissing(Missing):
+    """There is no such debug file in this project."""
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__(f"There is no debug file {wanted!r} in this project.")
+        self.wanted = wanted
+
+
+class ChunksMissing(Missing):
+    """A file cannot be assembled yet: some of its chunks never arrived."""
+
+    def __init__(self, checksums: Sequence[Checksum]) -> None:
+        super().__init__("Not all chunks available for assembling")
+        self.checksums = checksums
+
+
+class BlobMissing(Missing):
+    """No bytes are kept under this checksum."""
+
+    def __init__(self, checksum: Checksum) -> None:
+        super().__init__(f"no bytes are kept under {checksum}")
+        self.checksum = checksum
+
+
+class Unavailable(SymdepotError):
+    """We could not, this time; the same may work in a moment."""
+
+
+class StorageUnavailable(Unavailable):
+    """The disk or the bucket did not take or give bytes. The cause is for the log."""
+
+    def __init__(self) -> None:
+        super().__init__("The storage does not answer. Try again in a moment.")
+
+
+class BlobDamaged(Unavailable):
+    """Bytes that were kept no longer hash to their name; sending them again heals it."""
+
+    def __init__(self, checksum: Checksum) -> None:
+        super().__init__(
+            f"chunk {checksum} is damaged in the storage; "
+            "uploading the file again sends it anew"
+        )
+        self.checksum = checksum
+
+
+class SandboxUnavailable(Unavailable):
+    """The child process that reads strangers' files could not be had."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The file could not be inspected: {reason}")
+
+
+class LeaseLost(Unavailable):
+    """Somebody else has taken this work over, because we were silent for too long."""
+
+    def __init__(self) -> None:
+        super().__init__("the work was taken over by another worker")

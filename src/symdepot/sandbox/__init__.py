@@ -1,0 +1,1 @@
+"""Strangers' files are parsed here: a warm child process with limits."""
