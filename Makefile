@@ -27,12 +27,8 @@ bench: .venv/.dev  ## Measure; takes minutes. ARGS="..." are for bench.
 lock:  ## Pin the dependencies anew (needs uv).
 	scripts/lock
 
-.venv/.run: requirements.lock pyproject.toml scripts/venv
-	scripts/venv run
-	@touch $@
+# Always asked, since it alone sees a .venv that was moved or broken; takes 20 ms.
+.venv/.run .venv/.dev:
+	@scripts/venv $(@:.venv/.%=%)
 
-.venv/.dev: requirements-dev.lock pyproject.toml scripts/venv
-	scripts/venv dev
-	@touch $@
-
-.PHONY: help run check lint types imports test bench lock
+.PHONY: help run check lint types imports test bench lock .venv/.run .venv/.dev

@@ -1,0 +1,66 @@
+"""The catalogue: which file answers to which id, in which project."""
+
+from django.db import models
+
+from symdepot.domain.ids import CodeId, DebugId
+from symdepot.domain.objects import Format, ObjectFile
+from symdepot.projects.models import Project
+from symdepot.uploads.models import File
+
+
+class DebugFileQuerySet(models.QuerySet["DebugFile"]):
+    """Named questions about debug files."""
+
+    def current(self) -> "DebugFileQuerySet":
+        """Those that lookups see: not superseded by a better or newer one."""
+        return self.filter(superseded_at=None)
+
+    def within(self, project: Project) -> "DebugFileQuerySet":
+        """Those of `project` that lookups see, with their files."""
+        return self.current().filter(project=project).select_related("file")
+
+
+class DebugFile(models.Model):
+    """One object inside one file, as one project knows it."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    file = models.ForeignKey(File, on_delete=models.PROTECT, related_name="+")
+    debug_id = models.CharField(max_length=64)
+    code_id = models.CharField(max_length=128, blank=True)
+    arch = models.CharField(max_length=32)
+    file_format = models.CharField(max_length=32)
+    kind = models.CharField(max_length=16, blank=True)
+    features = models.JSONField(default=list)
+    object_name = models.TextField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    superseded_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True)
+
+    objects = DebugFileQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "file", "debug_id", "arch"],
+                name="one_object_per_file",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["project", "debug_id"], name="by_debug_id"),
+            models.Index(fields=["project", "code_id"], name="by_code_id"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.debug_id} ({self.object_name}; {self.arch})"
+
+    def object_file(self) -> ObjectFile:
+        """Return what is known of the object, as a value of the domain."""
+        return ObjectFile(
+            format=Format(self.file_format),
+            kind=self.kind or None,
+            arch=self.arch,
+            debug_id=DebugId.parse(self.debug_id),
+            code_id=CodeId(self.code_id) if self.code_id else None,
+            features=frozenset(self.features),
+            name=self.object_name,
+        )

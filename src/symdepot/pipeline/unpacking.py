@@ -1,0 +1,95 @@
+"""Takes files out of a zip archive that a stranger sent, and keeps within bounds."""
+
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from django.conf import settings
+
+from symdepot.blobs.configured import blob_store
+from symdepot.domain.errors import FileTooLarge, InvalidRequest, StorageUnavailable
+from symdepot.domain.ids import Checksum
+from symdepot.uploads import cutting
+from symdepot.uploads.assembly import Offer
+
+_BLOCK_BYTES = 1024 * 1024
+_MOST_MEMBERS = 10_000
+_MOST_EXPANSION = 200
+"""Debug files compress to a third or a tenth; deflate can do a thousandth."""
+_FREE_EXPANSION_BYTES = 64 * 1024 * 1024
+"""Below this size, nobody cares how well something was compressed."""
+
+
+def unpack(archive: IO[bytes]) -> Iterator[tuple[Offer, dict[Checksum, int]]]:
+    """Keep the chunks of each file in a zip; yield it with the sizes of its chunks.
+
+    Directories and empty members are passed over.
+
+    Raises:
+        InvalidRequest: it is no zip, is encrypted or damaged, has too many members,
+            or expands beyond all measure.
+        FileTooLarge: a member is larger than any file that is taken.
+        StorageUnavailable: the disk or bucket did not take the bytes.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            for member in _members(opened):
+                yield _take_out(opened, member)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise InvalidRequest(
+            f"The file is not a readable zip archive: {error}"
+        ) from None
+
+
+def _members(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    members = [m for m in opened.infolist() if not m.is_dir() and m.file_size]
+    if len(members) > _MOST_MEMBERS:
+        raise InvalidRequest(
+            f"The archive has {len(members)} files: at most {_MOST_MEMBERS} are taken."
+        )
+    for member in members:
+        if member.flag_bits & 1:
+            raise InvalidRequest(f"{member.filename!r} in the archive is encrypted.")
+        if member.file_size > settings.MAX_FILE_SIZE:
+            raise FileTooLarge(
+                name=member.filename,
+                size_bytes=member.file_size,
+                limit_bytes=settings.MAX_FILE_SIZE,
+            )
+    packed = sum(m.compress_size for m in members)
+    if sum(m.file_size for m in members) > _FREE_EXPANSION_BYTES + (
+        packed * _MOST_EXPANSION
+    ):
+        raise InvalidRequest("The archive expands beyond all measure.")
+    return members
+
+
+def _take_out(
+    opened: zipfile.ZipFile, member: zipfile.ZipInfo
+) -> tuple[Offer, dict[Checksum, int]]:
+    try:
+        settings.SCRATCH_DIR.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=settings.SCRATCH_DIR) as copy:
+            with opened.open(member) as content:
+                _copy(content, copy, member.file_size)
+            copy.flush()
+            cut = cutting.cut(
+                Path(copy.name), blob_store(), chunk_bytes=settings.CHUNK_SIZE
+            )
+    except OSError as error:
+        raise StorageUnavailable from error
+    # The slash makes `proguard/<uuid>.txt` what clients call it elsewhere.
+    return Offer(cut.checksum, f"/{member.filename}", cut.chunks), cut.sizes
+
+
+def _copy(content: IO[bytes], copy: IO[bytes], announced_bytes: int) -> None:
+    """Copy a member, believing its size only as long as it holds."""
+    left = announced_bytes
+    while block := content.read(_BLOCK_BYTES):
+        left -= len(block)
+        if left < 0:
+            raise InvalidRequest("The archive is not what its directory says.")
+        copy.write(block)

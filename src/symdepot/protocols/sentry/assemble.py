@@ -1,0 +1,43 @@
+"""POST projects/<org>/<project>/files/difs/assemble/: where offered files stand."""
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest
+from ninja import Router
+
+from symdepot.domain.errors import InvalidRequest
+from symdepot.pipeline import intake
+from symdepot.pipeline.intake import Standing
+from symdepot.projects.access import Deed
+from symdepot.protocols import auth
+from symdepot.protocols.sentry import rendering, schemas
+from symdepot.protocols.sentry.schemas import AssembleState
+
+router = Router()
+
+
+@router.post(
+    "/projects/{org}/{project}/files/difs/assemble/",
+    response=dict[str, AssembleState],
+)
+def assemble(request: HttpRequest, org: str, project: str) -> dict[str, AssembleState]:
+    """Answer where each offered file stands, and see to those that are complete.
+
+    The body is `{sha1: {name, chunks, debug_id?}}`.
+    """
+    owner = auth.bearer(request).project(org, project, Deed.UPLOAD)
+    try:
+        body = request.body
+    except RequestDataTooBig:
+        raise InvalidRequest("the body of an assemble request is too large") from None
+    standings = intake.offer(owner, schemas.offers(body))
+    return {checksum.hex: _rendered(where) for checksum, where in standings.items()}
+
+
+def _rendered(standing: Standing) -> AssembleState:
+    found = standing.debug_file
+    return AssembleState(
+        state=standing.state.value,
+        missingChunks=[c.hex for c in standing.missing],
+        detail=standing.detail or None,
+        dif=rendering.debug_file(found) if found else None,
+    )

@@ -1,0 +1,142 @@
+"""GET and POST organizations/<org>/chunk-upload/: how to send chunks, and chunks."""
+
+import ipaddress
+import re
+from http import HTTPStatus
+
+from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
+from django.db import close_old_connections
+from django.http import HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
+from ninja import Router
+
+from symdepot.blobs.configured import blob_store
+from symdepot.domain.errors import InvalidRequest, RequestTooLarge
+from symdepot.pipeline import intake
+from symdepot.projects.access import Deed
+from symdepot.protocols import auth
+from symdepot.protocols.sentry.encodings import Encoding
+from symdepot.protocols.sentry.parts import ChunkParts, Limits
+from symdepot.protocols.sentry.schemas import ChunkUploadOptions
+
+router = Router()
+
+_CLI_VERSION = re.compile(r"sentry-cli/(\d+)\.(\d+)\.(\d+)").match
+_TAKES_RELATIVE_SINCE = (1, 70, 1)
+_TAKES_RELATIVE_UNTIL = (2, 30, 0)
+_ACCEPTED = [
+    "debug_files",
+    "pdbs",
+    "sources",
+    "portablepdbs",
+    "proguard",
+]
+_MULTIPART_OVERHEAD_BYTES = 1024 * 1024
+_READ_BYTES = 256 * 1024
+
+
+@router.get("/organizations/{org}/chunk-upload/", response=ChunkUploadOptions)
+def options(request: HttpRequest, org: str) -> ChunkUploadOptions:
+    """Tell a client where and how to send chunks."""
+    organization = auth.bearer(request).organization(org, Deed.LIST)
+    return ChunkUploadOptions(
+        url=_url(organization.slug, request.headers.get("User-Agent", "")),
+        chunkSize=settings.CHUNK_SIZE,
+        chunksPerRequest=settings.CHUNKS_PER_REQUEST,
+        maxFileSize=settings.MAX_FILE_SIZE,
+        maxRequestSize=settings.MAX_REQUEST_SIZE,
+        concurrency=settings.UPLOAD_CONCURRENCY,
+        hashAlgorithm="sha1",
+        compression=_compression(request),
+        accept=_ACCEPTED,
+    )
+
+
+@router.post("/organizations/{org}/chunk-upload/")
+def upload(request: HttpRequest, org: str) -> HttpResponse:
+    """Keep the chunks of a request; each stands on its own."""
+    organization = auth.bearer(request).organization(org, Deed.UPLOAD)
+    header = request.headers.get("Content-Encoding")
+    encoding = Encoding.named(header) if header else None
+    limits = Limits(
+        chunk_bytes=settings.CHUNK_SIZE,
+        request_bytes=max(settings.MAX_REQUEST_SIZE, settings.CHUNK_SIZE),
+        chunks=settings.CHUNKS_PER_REQUEST,
+    )
+    _check_announced_length(request, limits)
+    close_old_connections()  # a slow client must not keep one while it sends
+    parts = ChunkParts(request, blob_store(), limits, encoding)
+    request.upload_handlers = [parts]
+    _read(request)
+    intake.keep_chunks(organization, parts.kept)
+    if parts.refusal is not None:
+        raise parts.refusal
+    return HttpResponse(status=HTTPStatus.OK)
+
+
+def _read(request: HttpRequest) -> None:
+    """Read the request to its end; our handler sees each part on the way."""
+    if request.content_type != "multipart/form-data":
+        while request.read(_READ_BYTES):
+            pass
+        return
+    try:
+        _ = request.FILES
+    except (MultiPartParserError, SuspiciousOperation) as error:
+        raise InvalidRequest("Invalid multipart body") from error
+
+
+def _url(organization: str, user_agent: str) -> str:
+    """Return where chunks are posted, in the form that this client understands.
+
+    Source: spec/sentry-server 1.2.
+    """
+    path = f"organizations/{organization}/chunk-upload/"
+    if settings.UPLOAD_URL_PREFIX:
+        return f"{settings.UPLOAD_URL_PREFIX}/api/0/{path}"
+    match = _CLI_VERSION(user_agent)
+    version = tuple(int(part) for part in match.groups()) if match else ()
+    takes_relative = _TAKES_RELATIVE_SINCE <= version < _TAKES_RELATIVE_UNTIL
+    if settings.RELATIVE_UPLOAD_URLS and takes_relative:
+        return path
+    return f"{settings.PUBLIC_URL}/api/0/{path}"
+
+
+def _compression(request: HttpRequest) -> list[str]:
+    """Return how chunks should be compressed by this client.
+
+    Compressing costs sentry-cli more time than a near network saves it. A proxy says
+    in `X-Forwarded-For` for whom it speaks; the header is not trusted with anything
+    else, and whoever forges it slows down nobody but itself.
+    """
+    match settings.UPLOAD_COMPRESSION:
+        case "gzip":
+            return ["gzip"]
+        case "none":
+            return []
+    forwarded = request.headers.get("X-Forwarded-For", "")
+    hops = [request.META.get("REMOTE_ADDR", ""), *forwarded.split(",")]
+    is_near = all(_is_near(hop.strip()) for hop in hops if hop.strip())
+    return [] if is_near else ["gzip"]
+
+
+def _is_near(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_private
+    except ValueError:
+        return False
+
+
+def _check_announced_length(request: HttpRequest, limits: Limits) -> None:
+    """Refuse a request that is too large by its own account, before it is read.
+
+    Raises:
+        RequestTooLarge: it is.
+        InvalidRequest: it does not say how large it is.
+    """
+    announced = request.META.get("CONTENT_LENGTH") or "0"
+    if not announced.isdecimal():
+        raise InvalidRequest("Content-Length is not a number")
+    if int(announced) > limits.request_bytes + _MULTIPART_OVERHEAD_BYTES:
+        raise RequestTooLarge(limits.request_bytes)

@@ -1,0 +1,126 @@
+"""files/dsyms/: list debug files, download one, delete one; and what old clients call."""
+
+from http import HTTPStatus
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from ninja import Path, Query, Router, Schema
+
+from symdepot.debugfiles import lookup
+from symdepot.debugfiles.models import DebugFile
+from symdepot.domain.ids import CodeId, DebugId
+from symdepot.domain.objects import Format
+from symdepot.pipeline import retention
+from symdepot.projects.access import Deed
+from symdepot.projects.models import Project
+from symdepot.protocols import auth, serving
+from symdepot.protocols.sentry import paging, rendering
+from symdepot.protocols.sentry.schemas import DebugFileOut
+
+router = Router()
+
+_PATH = "/projects/{org}/{project}/files/dsyms/"
+_LONGEST_ID = 45
+
+
+class Where(Schema):
+    """The project that a path names."""
+
+    org: str
+    project: str
+
+
+class Filters(Schema):
+    """What may be asked of the list. Source: spec/sentry-server 3.1."""
+
+    id: str = ""
+    query: str = ""
+    debug_id: str = ""
+    code_id: str = ""
+    file_formats: list[str] = []
+    per_page: int = paging.USUAL_SIZE
+    cursor: str = ""
+
+
+@router.api_operation(["GET", "HEAD"], _PATH, response=list[DebugFileOut])
+def list_or_download(
+    request: HttpRequest,
+    response: HttpResponse,
+    where: Path[Where],
+    filters: Query[Filters],
+) -> HttpResponseBase | list[DebugFileOut]:
+    """List the debug files of a project; with `id`, download that one.
+
+    An exact id is answered with all its rows at once, since Symbolicator never asks
+    for a second page. Anything else comes in pages, which the `Link` header joins.
+    """
+    bearer = auth.bearer(request)
+    if filters.id:
+        owner = bearer.project(where.org, where.project, Deed.DOWNLOAD)
+        return _download(request, lookup.by_row(owner, filters.id))
+    owner = bearer.project(where.org, where.project, Deed.LIST)
+    exact = _by_exact_id(owner, filters)
+    if exact is not None:
+        return [rendering.debug_file(row) for row in exact]
+    page = paging.page(filters.cursor, filters.per_page)
+    rows = lookup.by_text(owner, filters.query.strip(), _formats(filters))
+    shown, has_more = page.cut(rows)
+    response["Link"] = page.link(_url(request), has_more=has_more)
+    return [rendering.debug_file(row) for row in shown]
+
+
+@router.delete(_PATH)
+def delete(request: HttpRequest, org: str, project: str, id: str = "") -> HttpResponse:  # noqa: A002 -- the client's word
+    """Delete one debug file, and what only it needed."""
+    owner = auth.bearer(request).project(org, project, Deed.DELETE)
+    retention.forget(lookup.by_row(owner, id))
+    return HttpResponse(status=HTTPStatus.NO_CONTENT)
+
+
+def _by_exact_id(owner: Project, filters: Filters) -> list[DebugFile] | None:
+    """Return the rows of the id that is asked for; None if none is.
+
+    A `query` that reads as a debug id is one.
+    """
+    if not (filters.debug_id or filters.code_id):
+        text = filters.query.strip()
+        found = _debug_id(text) if len(text) <= _LONGEST_ID else None
+        if found is None:
+            return None
+        return lookup.by_ids(owner, found, None, _formats(filters))
+    return lookup.by_ids(
+        owner, _debug_id(filters.debug_id), _code_id(filters.code_id), _formats(filters)
+    )
+
+
+def _debug_id(text: str) -> DebugId | None:
+    try:
+        return DebugId.parse(text)
+    except ValueError:
+        return None
+
+
+def _code_id(text: str) -> CodeId | None:
+    try:
+        return CodeId.parse(text)
+    except ValueError:
+        return None
+
+
+def _formats(filters: Filters) -> list[Format]:
+    """Return the known ones of the formats asked for; unknown ones do not filter."""
+    known = set(Format)
+    return [Format(name) for name in filters.file_formats if name in known]
+
+
+def _url(request: HttpRequest) -> str:
+    query = request.GET.copy()
+    query.pop("cursor", None)
+    return f"{settings.PUBLIC_URL}{request.path}?{query.urlencode()}"
+
+
+def _download(request: HttpRequest, row: DebugFile) -> HttpResponseBase:
+    extension = row.object_file().download_extension
+    return serving.serve(
+        request, lookup.content(row), filename=f"{row.debug_id}{extension}"
+    )

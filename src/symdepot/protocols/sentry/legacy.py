@@ -1,0 +1,90 @@
+"""What old clients call: the zip upload, and what they ask after an upload."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from http import HTTPStatus
+
+from django.core.exceptions import SuspiciousOperation
+from django.core.files.uploadhandler import TemporaryFileUploadHandler
+from django.db import close_old_connections
+from django.http import HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
+from ninja import Query, Router
+
+from symdepot.debugfiles import lookup
+from symdepot.domain.errors import InvalidRequest
+from symdepot.domain.ids import Checksum
+from symdepot.pipeline import intake
+from symdepot.projects.access import Deed
+from symdepot.protocols import auth
+from symdepot.protocols.sentry import rendering
+from symdepot.protocols.sentry.schemas import DebugFileOut
+
+router = Router()
+
+
+@router.post(
+    "/projects/{org}/{project}/files/dsyms/", response={201: list[DebugFileOut]}
+)
+def upload_zip(
+    request: HttpRequest, org: str, project: str
+) -> tuple[HTTPStatus, list[DebugFileOut]]:
+    """Take in a zip of debug files; answer with those that are new.
+
+    Source: spec/sentry-server 3, first row.
+    """
+    owner = auth.bearer(request).project(org, project, Deed.UPLOAD)
+    close_old_connections()  # a slow client must not keep one while it sends
+    request.upload_handlers = [TemporaryFileUploadHandler(request)]
+    try:
+        archive = request.FILES.get("file")
+    except (MultiPartParserError, SuspiciousOperation) as error:
+        raise InvalidRequest("Invalid multipart body") from error
+    if archive is None or archive.file is None:
+        raise InvalidRequest("Missing uploaded file")
+    new = intake.take_in_zip(owner, archive.file)
+    return HTTPStatus.CREATED, [rendering.debug_file(row) for row in new]
+
+
+@router.get("/projects/{org}/{project}/files/dsyms/unknown/")
+def unknown(
+    request: HttpRequest, org: str, project: str, checksums: Query[list[str]]
+) -> dict[str, list[str]]:
+    """Say which of these files are not debug files of the project.
+
+    Source: spec/sentry-server 3.
+    """
+    owner = auth.bearer(request).project(org, project, Deed.LIST)
+    wanted = {checksum.lower() for checksum in checksums}
+    known = lookup.by_checksums(owner, _readable(wanted))
+    return {"missing": sorted(wanted - {c.hex for c in known})}
+
+
+@router.post("/projects/{org}/{project}/reprocessing/")
+def reprocessing(request: HttpRequest, org: str, project: str) -> HttpResponse:
+    """Agree: there are no events here that would have to be processed again.
+
+    Source: spec/sentry-cli A1, step 6.
+    """
+    auth.bearer(request).project(org, project, Deed.UPLOAD)
+    return HttpResponse(status=HTTPStatus.OK)
+
+
+@router.post("/projects/{org}/{project}/files/dsyms/associate/")
+def associate(
+    request: HttpRequest, org: str, project: str
+) -> dict[str, list[dict[str, str]]]:
+    """Agree, and associate nothing, as Sentry has done since 2019.
+
+    Source: spec/sentry-server 3.
+    """
+    auth.bearer(request).project(org, project, Deed.UPLOAD)
+    return {"associatedDsymFiles": []}
+
+
+def _readable(checksums: Iterable[str]) -> list[Checksum]:
+    readable = []
+    for checksum in checksums:
+        with suppress(ValueError):
+            readable.append(Checksum(checksum))
+    return readable

@@ -1,0 +1,154 @@
+"""The JSON that sentry-cli sends and expects. Field names are theirs."""
+
+from typing import Annotated, Any
+
+from django.conf import settings
+from ninja import Schema
+from pydantic import (
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+)
+from pydantic_core import ErrorDetails
+
+from symdepot.domain.errors import InvalidRequest
+from symdepot.domain.ids import Checksum, DebugId
+from symdepot.uploads.assembly import Offer
+
+_SHA1 = r"^[0-9a-f]{40}$"
+_DEBUG_ID = r"^[A-Fa-f0-9-]+$"
+
+type _Sha1 = Annotated[str, StringConstraints(pattern=_SHA1, strict=True)]
+
+
+class ChunkUploadOptions(Schema):
+    """How to send chunks. Source: spec/sentry-cli A3."""
+
+    url: str
+    chunkSize: int  # noqa: N815 -- sentry-cli's spelling, here and below
+    chunksPerRequest: int  # noqa: N815
+    maxFileSize: int  # noqa: N815
+    maxRequestSize: int  # noqa: N815
+    concurrency: int
+    hashAlgorithm: str  # noqa: N815
+    compression: list[str]
+    accept: list[str]
+
+
+class AssembleFile(Schema):
+    """One file that a client offers."""
+
+    name: Annotated[str, StringConstraints(strict=True)]
+    chunks: list[_Sha1]
+    debug_id: Annotated[str, StringConstraints(pattern=_DEBUG_ID, strict=True)] = ""
+
+
+class DebugFileData(Schema):
+    """What is in a debug file."""
+
+    type: str | None
+    features: list[str]
+
+
+class DebugFileOut(Schema):
+    """One debug file. Source: spec/sentry-server 3.3; ids are strings there."""
+
+    id: str
+    uuid: str
+    debugId: str  # noqa: N815
+    codeId: str | None  # noqa: N815
+    cpuName: str  # noqa: N815
+    objectName: str  # noqa: N815
+    symbolType: str  # noqa: N815
+    headers: dict[str, str]
+    size: int
+    sha1: str
+    dateCreated: str  # noqa: N815
+    data: DebugFileData
+
+
+class AssembleState(Schema):
+    """Where an offered file stands. Source: spec/sentry-server 2.2."""
+
+    state: str
+    missingChunks: list[str]  # noqa: N815
+    detail: str | None = None
+    dif: DebugFileOut | None = None
+
+
+_OFFERS: TypeAdapter[dict[_Sha1, AssembleFile]] = TypeAdapter(dict[_Sha1, AssembleFile])
+
+
+def offers(body: bytes) -> list[Offer]:
+    """Read the body of an assemble request.
+
+    A `debug_id` that matches the pattern and is none is as good as not given.
+
+    Raises:
+        InvalidRequest: it is not of the form, in the words of upstream's JSON schema.
+
+    Source: spec/sentry-server 2.1.
+    """
+    try:
+        files = _OFFERS.validate_json(body)
+    except ValidationError as invalid:
+        first = invalid.errors(include_url=False)[0]
+        raise InvalidRequest(_in_words(first)) from None
+    if len(files) > settings.MAX_FILES_PER_ASSEMBLE:
+        raise InvalidRequest(
+            f"{len(files)} files in one request are too many: "
+            f"at most {settings.MAX_FILES_PER_ASSEMBLE} are taken"
+        )
+    return [_offer(checksum, file) for checksum, file in files.items()]
+
+
+def _offer(checksum: str, file: AssembleFile) -> Offer:
+    if len(file.name) > settings.MAX_NAME_LENGTH:
+        raise InvalidRequest(
+            f"the name of {checksum} is too long: "
+            f"at most {settings.MAX_NAME_LENGTH} characters are taken"
+        )
+    if len(file.chunks) > settings.MAX_CHUNKS_PER_FILE:
+        raise InvalidRequest(
+            f"{checksum} has {len(file.chunks)} chunks, which are too many: "
+            f"at most {settings.MAX_CHUNKS_PER_FILE} are taken"
+        )
+    return Offer(
+        checksum=Checksum(checksum),
+        name=file.name,
+        chunks=tuple(Checksum(c) for c in file.chunks),
+        debug_id=_debug_id(file.debug_id),
+    )
+
+
+def _debug_id(text: str) -> DebugId | None:
+    try:
+        return DebugId.parse(text)
+    except ValueError:
+        return None
+
+
+def _in_words(error: ErrorDetails) -> str:
+    """Say `error` as the first line of a JSON schema's message, cut to a sane length."""
+    where, value = error["loc"], _shown(error["input"])
+    match error["type"]:
+        case "json_invalid":
+            text = "Invalid json body"
+        case "missing":
+            text = f"{str(where[-1])!r} is a required property"
+        case "string_pattern_mismatch" if where[-1] == "[key]":
+            text = f"{value} does not match any of the regexes: {_SHA1!r}"
+        case "string_pattern_mismatch":
+            text = f"{value} does not match {error['ctx']['pattern']!r}"
+        case kind:
+            text = f"{value} is not of type {_TYPES.get(kind, 'object')!r}"
+    return text
+
+
+def _shown(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= _SHOWN_LENGTH else f"{shown[:_SHOWN_LENGTH]}…"
+
+
+_SHOWN_LENGTH = 200
+_TYPES = {"string_type": "string", "list_type": "array"}

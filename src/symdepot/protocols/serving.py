@@ -1,0 +1,113 @@
+"""Sends a file down the wire: as a whole or a range of it, with an ETag."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    StreamingHttpResponse,
+)
+from django.utils.http import content_disposition_header, parse_etags
+
+from symdepot.blobs.configured import blob_store
+from symdepot.debugfiles.lookup import Content
+
+_BLOCK_BYTES = 1024 * 1024
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)").fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """The bytes from `start` up to, not including, `stop`."""
+
+    start: int
+    stop: int
+
+
+def serve(request: HttpRequest, content: Content, *, filename: str) -> HttpResponseBase:
+    """Answer with the bytes of `content`, streamed chunk after chunk.
+
+    Answers `HEAD`, a single `Range` (206, or 416 where there are no such bytes; any
+    other form of range is ignored, as RFC 9110 14.2 allows), `If-None-Match` and
+    `If-Range`. The ETag is the file's SHA-1, so it is strong and the same everywhere.
+    """
+    etag = f'"{content.checksum}"'
+    if _is_known(request, etag):
+        return _described(HttpResponse(status=HTTPStatus.NOT_MODIFIED), etag)
+    span, is_part = _asked_for(request, content.size_bytes, etag)
+    if span is None:
+        refusal = HttpResponse(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+        refusal["Content-Range"] = f"bytes */{content.size_bytes}"
+        return _described(refusal, etag)
+    response = _body(request, content, span)
+    response["Content-Length"] = str(span.stop - span.start)
+    response["Content-Disposition"] = (
+        content_disposition_header(as_attachment=True, filename=filename)
+        or "attachment"
+    )
+    if is_part:
+        response.status_code = HTTPStatus.PARTIAL_CONTENT
+        response["Content-Range"] = (
+            f"bytes {span.start}-{span.stop - 1}/{content.size_bytes}"
+        )
+    return _described(response, etag)
+
+
+def _described(response: HttpResponseBase, etag: str) -> HttpResponseBase:
+    response["ETag"] = etag
+    response["Accept-Ranges"] = "bytes"
+    return response
+
+
+def _is_known(request: HttpRequest, etag: str) -> bool:
+    known = [
+        tag.removeprefix("W/")
+        for tag in parse_etags(request.headers.get("If-None-Match", ""))
+    ]
+    return etag in known or "*" in known
+
+
+def _asked_for(
+    request: HttpRequest, size_bytes: int, etag: str
+) -> tuple[_Span | None, bool]:
+    """Return the span to send, None if there is no such one; and if it is a part."""
+    whole = _Span(0, size_bytes)
+    match = _RANGE(request.headers.get("Range", "").strip())
+    if match is None or request.headers.get("If-Range", etag) != etag:
+        return whole, False
+    first, last = match.groups()
+    if not first and not last:
+        return whole, False
+    if not first:
+        start, stop = max(size_bytes - int(last), 0), size_bytes
+    else:
+        start, stop = int(first), min(int(last or size_bytes) + 1, size_bytes)
+        if last and int(last) < start:
+            return whole, False
+    return (_Span(start, stop) if start < stop else None), True
+
+
+def _body(request: HttpRequest, content: Content, span: _Span) -> HttpResponseBase:
+    kind = "application/octet-stream"
+    if request.method == "HEAD":
+        return HttpResponse(content_type=kind)
+    return StreamingHttpResponse(_bytes_of(content, span), content_type=kind)
+
+
+def _bytes_of(content: Content, span: _Span) -> Iterator[bytes]:
+    store = blob_store()
+    offset = 0
+    for chunk, size_bytes in content.chunks:
+        start = max(span.start - offset, 0)
+        left = min(span.stop - offset, size_bytes) - start
+        offset += size_bytes
+        if left <= 0:
+            continue
+        with store.open(chunk, start=start) as blob:
+            while left > 0 and (block := blob.read(min(left, _BLOCK_BYTES))):
+                left -= len(block)
+                yield block

@@ -1,0 +1,46 @@
+"""Tells a supervisor whether this process lives, and a balancer whether to send work."""
+
+import structlog
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, JsonResponse
+
+from symdepot.blobs.configured import blob_store
+from symdepot.domain.errors import StorageUnavailable
+from symdepot.domain.ids import Checksum
+
+_PROBE = Checksum.of(b"symdepot health")
+_log = structlog.get_logger(__name__)
+
+
+def live(request: HttpRequest) -> JsonResponse:
+    """Answer 200: the process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+def ready(request: HttpRequest) -> JsonResponse:
+    """Answer 200 if database and storage do, else 503 with what does not."""
+    problems = {"database": _database_problem(), "storage": _storage_problem()}
+    found = {what: problem for what, problem in problems.items() if problem}
+    if found:
+        _log.warning("not ready", **found)
+        return JsonResponse({"status": "unavailable", "problems": found}, status=503)
+    return JsonResponse({"status": "ok"})
+
+
+def _database_problem() -> str:
+    try:
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            return "the database is not migrated: start `symdepot serve` once"
+    except DatabaseError:
+        return "the database does not answer"
+    return ""
+
+
+def _storage_problem() -> str:
+    try:
+        _ = _PROBE in blob_store()
+    except StorageUnavailable:
+        return "the storage does not answer"
+    return ""

@@ -1,0 +1,87 @@
+"""Django's settings, derived from `Config`. Nothing here reads the environment."""
+
+from typing import Any
+
+import dj_database_url
+
+from symdepot.server import logs, secret
+from symdepot.server.config import Config
+
+CONFIG = Config()
+
+DATA_DIR = CONFIG.data_dir.absolute()
+SCRATCH_DIR = DATA_DIR / "scratch"
+BLOB_URL = CONFIG.blob_url or f"file://{DATA_DIR / 'blobs'}"
+PUBLIC_URL = (CONFIG.public_url or f"http://127.0.0.1:{CONFIG.port}").rstrip("/")
+UPLOAD_URL_PREFIX = CONFIG.upload_url_prefix.rstrip("/")
+RELATIVE_UPLOAD_URLS = CONFIG.relative_upload_urls
+UPLOAD_COMPRESSION = CONFIG.upload_compression
+UPLOAD_CONCURRENCY = CONFIG.upload_concurrency
+CHUNK_SIZE = CONFIG.chunk_size
+CHUNKS_PER_REQUEST = CONFIG.chunks_per_request
+MAX_REQUEST_SIZE = CONFIG.max_request_size
+MAX_FILE_SIZE = CONFIG.max_file_size
+MAX_FILES_PER_ASSEMBLE = CONFIG.max_files_per_assemble
+MAX_CHUNKS_PER_FILE = CONFIG.max_chunks_per_file
+MAX_NAME_LENGTH = 4096
+ASSEMBLE_WAIT_SECONDS = CONFIG.assemble_wait
+LEASE_SECONDS = CONFIG.lease
+MAX_ATTEMPTS = CONFIG.max_attempts
+SANDBOX_MEMORY_BYTES = CONFIG.sandbox_memory
+SANDBOX_SECONDS = CONFIG.sandbox_seconds
+
+DEBUG = False
+SECRET_KEY = CONFIG.secret_key or secret.kept_in(DATA_DIR)
+# URLs are built from PUBLIC_URL alone, so no Host header is believed.
+ALLOWED_HOSTS = ["*"]
+INSTALLED_APPS = [
+    "django_tasks_db",
+    "symdepot.projects",
+    "symdepot.uploads",
+    "symdepot.debugfiles",
+]
+MIDDLEWARE: list[str] = []
+ROOT_URLCONF = "symdepot.server.urls"
+APPEND_SLASH = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = False
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# A request is streamed; what Django itself would hold in memory is the JSON of an
+# assemble request, which names every file of an upload.
+DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.max_assemble_body
+DATA_UPLOAD_MAX_NUMBER_FILES = None
+FILE_UPLOAD_TEMP_DIR = str(SCRATCH_DIR)
+
+TASKS = {"default": {"BACKEND": CONFIG.task_backend, "QUEUES": []}}
+LOGGING_CONFIG = None
+logs.configure(level=CONFIG.log_level, style=CONFIG.log_format)
+
+
+def _database(url: str) -> dict[str, Any]:
+    database: dict[str, Any] = dict(dj_database_url.parse(url))
+    if "sqlite" in str(database["ENGINE"]):
+        # A commit is on the disk when it is answered: synchronous=FULL.
+        database["CONN_MAX_AGE"] = None
+        database["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
+        database["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 30,
+            "init_command": (
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
+                "PRAGMA foreign_keys=ON;"
+            ),
+        }
+    else:
+        # Connections are lent by the request; a stalled upload holds none.
+        database["OPTIONS"] = {
+            **database.get("OPTIONS", {}),
+            "pool": {"min_size": 1, "max_size": 16, "timeout": 30},
+        }
+    return database
+
+
+DATABASES = {
+    "default": _database(CONFIG.database_url or f"sqlite:///{DATA_DIR}/symdepot.db")
+}

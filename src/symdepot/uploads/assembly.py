@@ -1,0 +1,267 @@
+"""How far each upload has come. The one writer of an assembly's state."""
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import F
+from django.utils import timezone
+
+from symdepot.domain.errors import LeaseLost
+from symdepot.domain.ids import Checksum, DebugId
+from symdepot.projects.models import Project
+from symdepot.uploads.models import (
+    Assembly,
+    AwaitedChunk,
+    Chunk,
+    File,
+    FileChunk,
+    State,
+)
+
+_GIVEN_UP = "Gave up after {} attempts: each ended the worker that made it."
+_HOLDER_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A file as a client describes it: what it hashes to, and what it is made of."""
+
+    checksum: Checksum
+    name: str
+    chunks: tuple[Checksum, ...]
+    debug_id: DebugId | None = None
+
+
+def standing(
+    project: Project, checksums: Iterable[Checksum]
+) -> dict[Checksum, Assembly]:
+    """Return how far each of these files has come, where anything is known."""
+    rows = Assembly.objects.of(project, [c.hex for c in checksums])
+    return {Checksum(row.checksum): row for row in rows}
+
+
+def finished(project: Project, checksums: Iterable[Checksum]) -> set[Checksum]:
+    """Return those of these files that nobody works on or will."""
+    rows = Assembly.objects.of(project, [c.hex for c in checksums])
+    at_rest = rows.exclude(state__in=(State.CREATED, State.ASSEMBLING))
+    return {Checksum(c) for c in at_rest.values_list("checksum", flat=True)}
+
+
+def hold(project: Project, offers: Sequence[Offer]) -> dict[Checksum, Assembly]:
+    """Make the rows of `offers` if need be, and lock them until the transaction ends.
+
+    Of several that offer the same file at once, each sees what the one before it did.
+    """
+    now = timezone.now()
+    checksums = sorted(offer.checksum.hex for offer in offers)
+    Assembly.objects.bulk_create(
+        [
+            Assembly(project=project, checksum=c, state=State.NOT_FOUND, updated_at=now)
+            for c in checksums
+        ],
+        ignore_conflicts=True,
+    )
+    rows = Assembly.objects.of(project, checksums)
+    locked = rows.select_for_update().order_by("checksum")
+    return {Checksum(row.checksum): row for row in locked}
+
+
+def await_chunks(held: Mapping[Offer, Assembly]) -> None:
+    """Let these files wait for chunks that are on their way."""
+    _describe(held, State.NOT_FOUND, lease_expires_at=None)
+
+
+def queue(held: Mapping[Offer, Assembly]) -> list[int]:
+    """Let these files wait for a worker; return their ids, for the queue."""
+    _describe(held, State.CREATED, lease_expires_at=_queued_until(timezone.now()))
+    return [row.pk for row in held.values()]
+
+
+def queue_completed(assemblies: Iterable[int]) -> list[int]:
+    """Queue those of `assemblies` that still wait for chunks; return which.
+
+    To be called when their last chunks have arrived.
+    """
+    now = timezone.now()
+    waiting = Assembly.objects.filter(pk__in=list(assemblies), state=State.NOT_FOUND)
+    ids = list(waiting.select_for_update().order_by("pk").values_list("pk", flat=True))
+    Assembly.objects.filter(pk__in=ids).update(
+        state=State.CREATED, lease_expires_at=_queued_until(now), updated_at=now
+    )
+    return ids
+
+
+def begin(assembly_id: int) -> Assembly | None:
+    """Take up a queued assembly under a lease; None if there is nothing to do."""
+    now = timezone.now()
+    holder = secrets.token_hex(_HOLDER_BYTES)
+    taken = Assembly.objects.claimable(now).filter(pk=assembly_id)
+    if not taken.update(
+        state=State.ASSEMBLING,
+        attempts=F("attempts") + 1,
+        lease_holder=holder,
+        lease_expires_at=_leased_until(now),
+    ):
+        return None
+    return Assembly.objects.select_related("project__organization").get(pk=assembly_id)
+
+
+def renew(held: Assembly) -> None:
+    """Say that the work on `held` goes on.
+
+    Raises:
+        LeaseLost: somebody else does it by now.
+    """
+    _change(held, lease_expires_at=_leased_until(timezone.now()))
+
+
+def keep(held: Assembly, size_bytes: int) -> File:
+    """Return the file of `held`, entered with its chunks if it is new."""
+    file, is_new = File.objects.get_or_create(
+        checksum=held.checksum, defaults={"size_bytes": size_bytes}
+    )
+    if is_new:
+        ids = dict(
+            Chunk.objects.filter(checksum__in=set(held.chunks)).values_list(
+                "checksum", "pk"
+            )
+        )
+        FileChunk.objects.bulk_create(
+            FileChunk(file=file, position=position, chunk_id=ids[chunk])
+            for position, chunk in enumerate(held.chunks)
+        )
+    return file
+
+
+def finish(held: Assembly) -> None:
+    """Let `held` be `ok`.
+
+    Raises:
+        LeaseLost: see `renew`; the transaction should not be committed.
+    """
+    _change(held, state=State.OK, detail="", updated_at=timezone.now())
+    AwaitedChunk.objects.filter(assembly=held).delete()
+
+
+def fail(held: Assembly, detail: str, *, retryable: bool) -> None:
+    """Let `held` be an error; one not `retryable` stays so for the same chunks.
+
+    Raises:
+        LeaseLost: see `renew`.
+    """
+    _change(
+        held,
+        state=State.ERROR,
+        detail=detail,
+        retryable=retryable,
+        updated_at=timezone.now(),
+    )
+    AwaitedChunk.objects.filter(assembly=held).delete()
+
+
+def put_back(held: Assembly, detail: str) -> None:
+    """Let `held` be tried again in a while; after too many attempts it is an error.
+
+    Raises:
+        LeaseLost: see `renew`.
+    """
+    if held.attempts >= settings.MAX_ATTEMPTS:
+        fail(held, detail, retryable=True)
+        return
+    pause = timedelta(seconds=2**held.attempts)
+    _change(
+        held,
+        state=State.CREATED,
+        lease_holder="",
+        lease_expires_at=timezone.now() + pause,
+    )
+
+
+def take_back_abandoned() -> list[int]:
+    """Return, for the queue, the ids of assemblies that nobody works on any more.
+
+    Each is returned once a lease: a queued one waits longer before it is returned
+    again, the longer it has been queued, so that a long queue is not made longer.
+    """
+    now = timezone.now()
+    ids = []
+    for row in Assembly.objects.abandoned(now).order_by("pk"):
+        same = Assembly.objects.abandoned(now).filter(pk=row.pk)
+        if row.state == State.ASSEMBLING and row.attempts >= settings.MAX_ATTEMPTS:
+            same.update(
+                state=State.ERROR,
+                detail=_GIVEN_UP.format(row.attempts),
+                retryable=True,
+                updated_at=now,
+            )
+        elif same.update(
+            state=State.CREATED,
+            lease_holder="",
+            lease_expires_at=max(_queued_until(now), now + (now - row.updated_at)),
+        ):
+            ids.append(row.pk)
+    return ids
+
+
+def _describe(
+    held: Mapping[Offer, Assembly], state: State, *, lease_expires_at: datetime | None
+) -> None:
+    now = timezone.now()
+    Assembly.objects.bulk_create(
+        [
+            Assembly(
+                project_id=row.project_id,
+                checksum=row.checksum,
+                name=offer.name,
+                debug_id=str(offer.debug_id or ""),
+                chunks=[c.hex for c in offer.chunks],
+                state=state,
+                lease_expires_at=lease_expires_at,
+                updated_at=now,
+            )
+            for offer, row in held.items()
+        ],
+        update_conflicts=True,
+        unique_fields=["project", "checksum"],
+        update_fields=_DESCRIBED,
+    )
+    AwaitedChunk.objects.filter(assembly__in=list(held.values())).delete()
+    AwaitedChunk.objects.bulk_create(
+        AwaitedChunk(assembly=row, checksum=chunk.hex)
+        for offer, row in held.items()
+        for chunk in dict.fromkeys(offer.chunks)
+    )
+
+
+def _change(held: Assembly, **fields: object) -> None:
+    same = Assembly.objects.filter(
+        pk=held.pk, state=State.ASSEMBLING, lease_holder=held.lease_holder
+    )
+    if not same.update(**fields):
+        raise LeaseLost
+
+
+def _leased_until(now: datetime) -> datetime:
+    return now + timedelta(seconds=settings.LEASE_SECONDS)
+
+
+def _queued_until(now: datetime) -> datetime:
+    # A queue may be long, so a file in it is thought lost later than one in work.
+    return now + 2 * timedelta(seconds=settings.LEASE_SECONDS)
+
+
+_DESCRIBED = [
+    "name",
+    "debug_id",
+    "chunks",
+    "state",
+    "detail",
+    "retryable",
+    "attempts",
+    "lease_holder",
+    "lease_expires_at",
+    "updated_at",
+]

@@ -1,0 +1,118 @@
+"""Joins chunks to the file they make, and believes none of them."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from symdepot.blobs.store import BlobStore
+from symdepot.blobs.verified import VerifiedReader
+from symdepot.domain.errors import (
+    BlobDamaged,
+    ChecksumMismatch,
+    FileTooLarge,
+    StorageUnavailable,
+)
+from symdepot.domain.ids import Checksum
+
+_BLOCK_BYTES = 1024 * 1024
+
+
+def size(
+    chunks: Sequence[Checksum],
+    sizes: Mapping[Checksum, int],
+    *,
+    name: str,
+    limit_bytes: int,
+) -> int:
+    """Return how large in bytes `chunks` make a file: repeats count as they occur.
+
+    Raises:
+        FileTooLarge: it is more than `limit_bytes`.
+    """
+    total = sum(sizes[c] for c in chunks)
+    if total > limit_bytes:
+        raise FileTooLarge(name=name, size_bytes=total, limit_bytes=limit_bytes)
+    return total
+
+
+@contextmanager
+def joined(
+    checksum: Checksum, chunks: Sequence[Checksum], store: BlobStore, scratch: Path
+) -> Iterator[Path]:
+    """Lend the file that `chunks` make, as one file on local disk, read-only.
+
+    A file of one chunk is lent where it lies and is hashed once, since its chunk has
+    the same checksum. Any other is copied to `scratch`, in which each chunk and the
+    whole are hashed; the copy is gone at the end.
+
+    Raises:
+        ChecksumMismatch: the chunks are sound but do not make `checksum`.
+        BlobDamaged: a chunk no longer hashes to its name.
+        BlobMissing: a chunk's bytes are gone.
+        StorageUnavailable: the store or the scratch disk did not answer.
+    """
+    if len(chunks) == 1:
+        with store.on_disk(chunks[0]) as path:
+            _check_alone(checksum, chunks[0], path)
+            yield path
+        return
+    with _scratch_file(scratch) as path:
+        _copy(checksum, chunks, store, path)
+        yield path
+
+
+def _check_alone(checksum: Checksum, chunk: Checksum, path: Path) -> None:
+    if chunk != checksum:
+        raise ChecksumMismatch(claimed=checksum, actual=chunk)
+    try:
+        with path.open("rb", buffering=0) as content:
+            for _block in _blocks_of(chunk, content):
+                pass
+    except OSError as error:
+        raise StorageUnavailable from error
+
+
+@contextmanager
+def _scratch_file(scratch: Path) -> Iterator[Path]:
+    try:
+        scratch.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix="joined-", dir=scratch)
+        os.close(handle)
+    except OSError as error:
+        raise StorageUnavailable from error
+    path = Path(name)
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _copy(
+    checksum: Checksum, chunks: Sequence[Checksum], store: BlobStore, path: Path
+) -> None:
+    whole = hashlib.sha1(usedforsecurity=False)
+    try:
+        with path.open("wb", buffering=0) as copy:
+            for chunk in chunks:
+                with store.open(chunk) as content:
+                    for block in _blocks_of(chunk, content):
+                        whole.update(block)
+                        copy.write(block)
+    except OSError as error:
+        raise StorageUnavailable from error
+    actual = Checksum(whole.hexdigest())
+    if actual != checksum:
+        raise ChecksumMismatch(claimed=checksum, actual=actual)
+
+
+def _blocks_of(chunk: Checksum, content: BinaryIO) -> Iterator[bytes]:
+    reader = VerifiedReader(content, chunk)
+    try:
+        while block := reader.read(_BLOCK_BYTES):
+            yield block
+    except ChecksumMismatch as mismatch:
+        raise BlobDamaged(chunk) from mismatch

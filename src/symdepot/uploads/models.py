@@ -1,0 +1,163 @@
+"""Chunks as they arrive, the files they become, and how far each has come."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Q
+
+from symdepot.projects.models import Organization, Project
+
+
+class Chunk(models.Model):
+    """A piece of a file, kept under its own checksum, shared by all who send it.
+
+    The bytes lie in the blob store under `checksum` before this row exists.
+    """
+
+    checksum = models.CharField(max_length=40, unique=True)
+    size_bytes = models.PositiveBigIntegerField()
+    received_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.checksum
+
+
+class ChunkOwner(models.Model):
+    """Proof of possession: this organization has sent these bytes itself."""
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, related_name="+"
+    )
+    chunk = models.ForeignKey(Chunk, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "chunk"], name="one_proof_an_organization"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.chunk_id} of {self.organization_id}"
+
+
+class File(models.Model):
+    """A whole file, assembled and checked; the same for all projects that have it."""
+
+    checksum = models.CharField(max_length=40, unique=True)
+    size_bytes = models.PositiveBigIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.checksum
+
+
+class FileChunk(models.Model):
+    """Which chunk comes at which place of a file. Repeats are data."""
+
+    file = models.ForeignKey(File, on_delete=models.CASCADE, related_name="+")
+    position = models.PositiveIntegerField()
+    chunk = models.ForeignKey(Chunk, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["file", "position"], name="one_chunk_a_position"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.file_id}[{self.position}]"
+
+
+class State(models.TextChoices):
+    """How far an upload has come, in the words that sentry-cli knows."""
+
+    NOT_FOUND = "not_found", "waiting for chunks"
+    CREATED = "created", "queued"
+    ASSEMBLING = "assembling", "in work"
+    OK = "ok", "done"
+    ERROR = "error", "failed"
+
+
+class AssemblyQuerySet(models.QuerySet["Assembly"]):
+    """Named questions about assemblies."""
+
+    def of(self, project: Project, checksums: Collection[str]) -> "AssemblyQuerySet":
+        """Those of these files in `project`."""
+        return self.filter(project=project, checksum__in=checksums)
+
+    def abandoned(self, now: datetime) -> "AssemblyQuerySet":
+        """Those that somebody should be working on and nobody is."""
+        return self.filter(
+            state__in=(State.CREATED, State.ASSEMBLING), lease_expires_at__lt=now
+        )
+
+    def claimable(self, now: datetime) -> "AssemblyQuerySet":
+        """Those that a worker may take up: queued, or left lying by another."""
+        return self.filter(
+            Q(state=State.CREATED) | Q(state=State.ASSEMBLING, lease_expires_at__lt=now)
+        )
+
+
+class Assembly(models.Model):
+    """One file on its way into one project: what clients poll, and workers lease.
+
+    `chunks` is what the client said the file is made of, in order and with repeats.
+    `state` has one writer, `uploads.assembly`.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    checksum = models.CharField(max_length=40)
+    name = models.TextField()
+    debug_id = models.CharField(max_length=64, blank=True)
+    chunks = models.JSONField(default=list)
+    state = models.CharField(max_length=16, choices=State.choices)
+    detail = models.TextField(blank=True)
+    retryable = models.BooleanField(default=False)
+    attempts = models.PositiveIntegerField(default=0)
+    lease_holder = models.CharField(max_length=32, blank=True)
+    lease_expires_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField()
+
+    objects = AssemblyQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "checksum"], name="one_assembly_a_file"
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["lease_expires_at"],
+                condition=Q(state__in=["created", "assembling"]),
+                name="assembly_leases",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.checksum} in {self.project_id}: {self.state}"
+
+
+class AwaitedChunk(models.Model):
+    """A chunk that an unfinished assembly counts on, here already or not.
+
+    While this row stands the chunk's bytes are not freed; when the last chunk of an
+    assembly arrives, these rows tell which assembly that was.
+    """
+
+    assembly = models.ForeignKey(Assembly, on_delete=models.CASCADE, related_name="+")
+    checksum = models.CharField(max_length=40, db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["assembly", "checksum"], name="awaited_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.checksum} for {self.assembly_id}"
