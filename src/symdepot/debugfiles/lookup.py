@@ -1,6 +1,6 @@
 """Finds debug files by id, checksum, name or format, and what they are made of."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from django.db.models import Q
@@ -70,12 +70,12 @@ def by_ids(
     Source: spec/sentry-server 3.1.
     """
     rows = _of_formats(DebugFile.objects.within(project), formats).order_by("-pk")
-    found: Sequence[DebugFile] = []
+    found: list[DebugFile] = []
     if debug_id is not None:
-        found = rows.filter(debug_id=str(debug_id))
+        found = list(rows.filter(debug_id=str(debug_id)))
     if not found and code_id is not None:
-        found = rows.filter(code_id=str(code_id))
-    return list(found)
+        found = list(rows.filter(code_id=str(code_id)))
+    return found
 
 
 def by_text(

@@ -1,5 +1,6 @@
 """Django's settings, derived from `Config`. Nothing here reads the environment."""
 
+from contextlib import suppress
 from typing import Any
 
 import dj_database_url
@@ -53,6 +54,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.max_assemble_body
 DATA_UPLOAD_MAX_NUMBER_FILES = None
 FILE_UPLOAD_TEMP_DIR = str(SCRATCH_DIR)
+with suppress(OSError):  # Django's checks say that it is missing
+    SCRATCH_DIR.mkdir(parents=True, exist_ok=True)
 
 TASKS = {"default": {"BACKEND": CONFIG.task_backend, "QUEUES": []}}
 LOGGING_CONFIG = None
