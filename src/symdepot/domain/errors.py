@@ -24,6 +24,7 @@
     - BlobDamaged
     - SandboxUnavailable
     - LeaseLost
+    - Faulty
 
 A new error is a leaf of this tree. What it looks like on the wire is for each
 protocol's own `errors.py` to say; nothing here knows a status code.
@@ -196,3 +197,10 @@ class LeaseLost(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("the work was taken over by another worker")
+
+
+class Faulty(Unavailable):
+    """A fault of ours that nobody foresaw; what it was stands in the log."""
+
+    def __init__(self) -> None:
+        super().__init__("internal server error")

@@ -67,6 +67,8 @@ def offer(project: Project, offers: Sequence[Offer]) -> dict[Checksum, Standing]
     Source: spec/sentry-cli A5.
     """
     answers = _offer(project, offers)
+    if any(answer.state == State.ASSEMBLING for answer in answers.values()):
+        redrive()
     if not any(answer.missing for answer in answers.values()):
         answers |= _wait_for(
             project,
@@ -95,6 +97,8 @@ def take_in_zip(project: Project, archive: IO[bytes]) -> list[DebugFile]:
 
 def redrive() -> int:
     """Queue again what its worker left lying; return how many files that were."""
+    if not assembly.any_abandoned():
+        return 0
     with transaction.atomic():
         ids = assembly.take_back_abandoned()
         _enqueue_on_commit(ids)
@@ -145,11 +149,7 @@ def _settled(row: Assembly, offer: Offer) -> Standing | None:
 def _take_up(project: Project, offers: Sequence[Offer]) -> dict[Checksum, Standing]:
     """Queue the complete ones of `offers`, and let the others wait for chunks."""
     held = assembly.hold(project, offers)
-    answers = {
-        o.checksum: settled
-        for o in offers
-        if (settled := _settled(held[o.checksum], o))
-    }
+    answers = _known(project, offers)  # again: somebody may have been faster
     owned = chunks.sizes(project.organization, {c for o in offers for c in o.chunks})
     waiting, complete = {}, {}
     for offer in offers:

@@ -7,6 +7,7 @@ from symdepot.domain.errors import (
     BlobDamaged,
     BlobMissing,
     ChecksumMismatch,
+    Faulty,
     LeaseLost,
     Missing,
     Refused,
@@ -23,31 +24,35 @@ _log = structlog.get_logger(__name__)
 
 @task
 def take_in(*, assembly_ids: list[int]) -> None:
-    """Run `steps.take_in` for each of these, if it is still to be done."""
-    for assembly_id in assembly_ids:
-        held = assembly.begin(assembly_id)
-        if held is not None:
-            _take_in(held)
+    """Run `steps.take_in` for each of these, if it is still to be done.
+
+    Raises:
+        ExceptionGroup: faults of ours, after all of them have been tried.
+    """
+    faults = [fault for pk in assembly_ids if (fault := _take_in(pk)) is not None]
+    if faults:
+        raise ExceptionGroup("files not taken in", faults)
 
 
-def _take_in(held: Assembly) -> None:
+def _take_in(assembly_id: int) -> Exception | None:
+    held = assembly.begin(assembly_id)
+    if held is None:
+        return None
     log = _log.bind(
         checksum=held.checksum, project=held.project.slug, attempt=held.attempts
     )
     try:
         with Heartbeat(held):
             debug_file = steps.take_in(held)
-    except LeaseLost:
-        log.warning("taken over by another worker")
+        log.info("taken in", debug_id=debug_file.debug_id, name=held.name)
     except SymdepotError as error:
         log.info("not taken in", why=str(error), cause=repr(error.__cause__))
         _remember(held, error)
-    except Exception:
+    except Exception as fault:
         log.exception("not taken in, by a fault of ours")
-        assembly.put_back(held, "internal server error")
-        raise
-    else:
-        log.info("taken in", debug_id=debug_file.debug_id, name=held.name)
+        _remember(held, Faulty())
+        return fault
+    return None
 
 
 def _remember(held: Assembly, error: SymdepotError) -> None:
@@ -63,6 +68,8 @@ def _remember(held: Assembly, error: SymdepotError) -> None:
                 assembly.fail(held, str(error), retryable=True)
             case Missing():
                 assembly.fail(held, str(error), retryable=True)
+            case LeaseLost():
+                raise error
             case Unavailable():
                 assembly.put_back(held, str(error))
     except LeaseLost:

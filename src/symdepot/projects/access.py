@@ -89,6 +89,8 @@ def project(organization_slug: str, slug: str) -> Project:
 
 def _project(owner: Organization, slug_or_id: str) -> Project | None:
     projects = Project.objects.filter(organization=owner).select_related("organization")
+    if "\0" in slug_or_id:  # Postgres does not even take the question
+        return None
     found = projects.filter(slug=slug_or_id).first()
     if found is None and slug_or_id.isascii() and slug_or_id.isdecimal():
         found = projects.filter(pk=int(slug_or_id)).first()

@@ -180,6 +180,11 @@ def put_back(held: Assembly, detail: str) -> None:
     )
 
 
+def any_abandoned() -> bool:
+    """Whether there is anything that somebody should be working on and nobody is."""
+    return Assembly.objects.abandoned(timezone.now()).exists()
+
+
 def take_back_abandoned() -> list[int]:
     """Return, for the queue, the ids of assemblies that nobody works on any more.
 

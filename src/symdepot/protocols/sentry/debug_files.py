@@ -63,7 +63,8 @@ def list_or_download(
     if exact is not None:
         return [rendering.debug_file(row) for row in exact]
     page = paging.page(filters.cursor, filters.per_page)
-    rows = lookup.by_text(owner, filters.query.strip(), _formats(filters))
+    text = filters.query.replace("\0", "").strip()  # Postgres takes no NUL
+    rows = lookup.by_text(owner, text, _formats(filters))
     shown, has_more = page.cut(rows)
     response["Link"] = page.link(_url(request), has_more=has_more)
     return [rendering.debug_file(row) for row in shown]

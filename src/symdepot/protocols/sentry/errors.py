@@ -10,6 +10,7 @@ from functools import partial
 from http import HTTPStatus
 
 import structlog
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import ValidationError
@@ -40,6 +41,8 @@ def speak_errors(api: NinjaAPI) -> None:
     for error, status in STATUS.items():
         api.add_exception_handler(error, partial(_answer, api, status))
     api.add_exception_handler(ValidationError, partial(_answer_invalid, api))
+    for lost in (OperationalError, InterfaceError):
+        api.add_exception_handler(lost, partial(_answer_no_database, api))
     api.add_exception_handler(Exception, partial(_answer_fault, api))
 
 
@@ -73,6 +76,15 @@ def _answer_invalid(
     return api.create_response(
         request, {"error": f"{where}: {first['msg']}"}, status=HTTPStatus.BAD_REQUEST
     )
+
+
+def _answer_no_database(
+    api: NinjaAPI, request: HttpRequest, error: Exception
+) -> HttpResponse:
+    """Answer what sentry-cli tries again: it does so after a 503, never after a 500."""
+    _log.error("no database", path=request.path, exc_info=error)
+    unavailable = errors.Unavailable("The database does not answer. Try again.")
+    return _answer(api, HTTPStatus.SERVICE_UNAVAILABLE, request, unavailable)
 
 
 def _answer_fault(

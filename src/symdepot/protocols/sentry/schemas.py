@@ -108,6 +108,8 @@ def _offer(checksum: str, file: AssembleFile) -> Offer:
             f"the name of {checksum} is too long: "
             f"at most {settings.MAX_NAME_LENGTH} characters are taken"
         )
+    if "\0" in file.name:
+        raise InvalidRequest(f"the name of {checksum} contains a NUL")
     if len(file.chunks) > settings.MAX_CHUNKS_PER_FILE:
         raise InvalidRequest(
             f"{checksum} has {len(file.chunks)} chunks, which are too many: "
