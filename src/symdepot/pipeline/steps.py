@@ -9,7 +9,7 @@ from symdepot.domain import objects
 from symdepot.domain.errors import ChunksMissing
 from symdepot.domain.ids import Checksum, DebugId
 from symdepot.sandbox import inspecting
-from symdepot.uploads import assembly, chunks, joining
+from symdepot.uploads import assembly, chunks, files, joining
 from symdepot.uploads.models import Assembly
 
 
@@ -38,7 +38,7 @@ def take_in(held: Assembly) -> DebugFile:
     found = objects.findable(objects.claimed(objects.thin(inside), claim))
 
     with chunks.not_while_freeing():
-        file = assembly.keep(held, size_bytes)
+        file = files.enter(checksum, parts, size_bytes)
         debug_file = catalogue.enter(held.project, file, found)
         assembly.finish(held)
     return debug_file

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import batched
 
 from django.conf import settings
 from django.db.models import F
@@ -15,14 +16,12 @@ from symdepot.projects.models import Project
 from symdepot.uploads.models import (
     Assembly,
     AwaitedChunk,
-    Chunk,
-    File,
-    FileChunk,
     State,
 )
 
 _GIVEN_UP = "Gave up after {} attempts: each ended the worker that made it."
 _HOLDER_BYTES = 8
+_ROWS_A_STATEMENT = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,30 +53,47 @@ def hold(project: Project, offers: Sequence[Offer]) -> dict[Checksum, Assembly]:
     """Make the rows of `offers` if need be, and lock them until the transaction ends.
 
     Of several that offer the same file at once, each sees what the one before it did.
+    A new row waits for its chunks.
     """
-    now = timezone.now()
-    checksums = sorted(offer.checksum.hex for offer in offers)
-    Assembly.objects.bulk_create(
-        [
-            Assembly(project=project, checksum=c, state=State.NOT_FOUND, updated_at=now)
-            for c in checksums
-        ],
-        ignore_conflicts=True,
-    )
-    rows = Assembly.objects.of(project, checksums)
-    locked = rows.select_for_update().order_by("checksum")
-    return {Checksum(row.checksum): row for row in locked}
+    held = _lock(project, offers)
+    new = [offer for offer in offers if offer.checksum not in held]
+    if new:
+        Assembly.objects.bulk_create(
+            [_described(project.pk, o) for o in sorted(new, key=_checksum)],
+            ignore_conflicts=True,
+        )
+        held = _lock(project, offers)
+        _await({offer: held[offer.checksum] for offer in new})
+    return held
 
 
 def await_chunks(held: Mapping[Offer, Assembly]) -> None:
-    """Let these files wait for chunks that are on their way."""
-    _describe(held, State.NOT_FOUND, lease_expires_at=None)
+    """Let these files, as they are offered now, wait for chunks."""
+    stale = {o: row for o, row in held.items() if not _is_described(row, o)}
+    if stale:
+        Assembly.objects.bulk_create(
+            [_described(row.project_id, offer) for offer, row in stale.items()],
+            update_conflicts=True,
+            unique_fields=["project", "checksum"],
+            update_fields=_DESCRIPTION,
+        )
+        AwaitedChunk.objects.filter(assembly__in=list(stale.values())).delete()
+        _await(stale)
 
 
 def queue(held: Mapping[Offer, Assembly]) -> list[int]:
-    """Let these files wait for a worker; return their ids, for the queue."""
-    _describe(held, State.CREATED, lease_expires_at=_queued_until(timezone.now()))
-    return [row.pk for row in held.values()]
+    """Let these files wait for a worker; return their ids, for the queue.
+
+    Their chunks stay awaited, that is kept, until they are finished.
+    """
+    await_chunks(held)
+    ids = [row.pk for row in held.values()]
+    now = timezone.now()
+    for some in batched(ids, _ROWS_A_STATEMENT):
+        Assembly.objects.filter(pk__in=some).update(
+            state=State.CREATED, lease_expires_at=_queued_until(now), updated_at=now
+        )
+    return ids
 
 
 def queue_completed(assemblies: Iterable[int]) -> list[int]:
@@ -116,24 +132,6 @@ def renew(held: Assembly) -> None:
         LeaseLost: somebody else does it by now.
     """
     _change(held, lease_expires_at=_leased_until(timezone.now()))
-
-
-def keep(held: Assembly, size_bytes: int) -> File:
-    """Return the file of `held`, entered with its chunks if it is new."""
-    file, is_new = File.objects.get_or_create(
-        checksum=held.checksum, defaults={"size_bytes": size_bytes}
-    )
-    if is_new:
-        ids = dict(
-            Chunk.objects.filter(checksum__in=set(held.chunks)).values_list(
-                "checksum", "pk"
-            )
-        )
-        FileChunk.objects.bulk_create(
-            FileChunk(file=file, position=position, chunk_id=ids[chunk])
-            for position, chunk in enumerate(held.chunks)
-        )
-    return file
 
 
 def finish(held: Assembly) -> None:
@@ -211,34 +209,47 @@ def take_back_abandoned() -> list[int]:
     return ids
 
 
-def _describe(
-    held: Mapping[Offer, Assembly], state: State, *, lease_expires_at: datetime | None
-) -> None:
-    now = timezone.now()
-    Assembly.objects.bulk_create(
-        [
-            Assembly(
-                project_id=row.project_id,
-                checksum=row.checksum,
-                name=offer.name,
-                debug_id=str(offer.debug_id or ""),
-                chunks=[c.hex for c in offer.chunks],
-                state=state,
-                lease_expires_at=lease_expires_at,
-                updated_at=now,
-            )
-            for offer, row in held.items()
-        ],
-        update_conflicts=True,
-        unique_fields=["project", "checksum"],
-        update_fields=_DESCRIBED,
+def _lock(project: Project, offers: Sequence[Offer]) -> dict[Checksum, Assembly]:
+    rows = Assembly.objects.of(project, [offer.checksum.hex for offer in offers])
+    locked = rows.select_for_update().order_by("checksum")
+    return {Checksum(row.checksum): row for row in locked}
+
+
+def _described(project_id: int, offer: Offer) -> Assembly:
+    """Return the row that waits for the chunks of `offer`, unsaved."""
+    return Assembly(
+        project_id=project_id,
+        checksum=offer.checksum.hex,
+        name=offer.name,
+        debug_id=str(offer.debug_id or ""),
+        chunks=[c.hex for c in offer.chunks],
+        state=State.NOT_FOUND,
+        updated_at=timezone.now(),
     )
-    AwaitedChunk.objects.filter(assembly__in=list(held.values())).delete()
+
+
+def _is_described(row: Assembly, offer: Offer) -> bool:
+    said = (offer.name, str(offer.debug_id or ""), [c.hex for c in offer.chunks])
+    return row.state == State.NOT_FOUND and said == (
+        row.name,
+        row.debug_id,
+        row.chunks,
+    )
+
+
+def _await(held: Mapping[Offer, Assembly]) -> None:
     AwaitedChunk.objects.bulk_create(
-        AwaitedChunk(assembly=row, checksum=chunk.hex)
-        for offer, row in held.items()
-        for chunk in dict.fromkeys(offer.chunks)
+        [
+            AwaitedChunk(assembly=row, checksum=chunk.hex)
+            for offer, row in held.items()
+            for chunk in dict.fromkeys(offer.chunks)
+        ],
+        ignore_conflicts=True,
     )
+
+
+def _checksum(offer: Offer) -> Checksum:
+    return offer.checksum
 
 
 def _change(held: Assembly, **fields: object) -> None:
@@ -258,7 +269,7 @@ def _queued_until(now: datetime) -> datetime:
     return now + 2 * timedelta(seconds=settings.LEASE_SECONDS)
 
 
-_DESCRIBED = [
+_DESCRIPTION = [
     "name",
     "debug_id",
     "chunks",
