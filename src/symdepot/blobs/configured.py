@@ -1,0 +1,49 @@
+"""The one place where a store meets the settings."""
+
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from django.conf import settings
+
+from symdepot.blobs import buckets
+from symdepot.blobs.local import LocalStore
+from symdepot.blobs.memory import MemoryStore
+from symdepot.blobs.s3 import S3Store
+from symdepot.blobs.store import BlobStore
+
+
+@cache
+def blob_store() -> BlobStore:
+    """Return the store that `BLOB_URL` names, the same one each time.
+
+    `file:///absolute/path`, `memory://` (one for each process, for tests), or a
+    bucket as `buckets.from_url` reads it.
+
+    Raises:
+        ValueError: there is no such store; the text says what is wrong with the URL,
+            without what may be secret in it.
+    """
+    url: str = settings.BLOB_URL
+    match urlsplit(url).scheme:
+        case "file":
+            return LocalStore(_folder(url))
+        case "memory":
+            return MemoryStore()
+        case scheme if scheme in buckets.SCHEMES:
+            return S3Store(buckets.from_url(url), Path(settings.SCRATCH_DIR))
+    raise ValueError(
+        "BLOB_URL must begin with one of file://, memory://, "
+        + ", ".join(f"{scheme}://" for scheme in buckets.SCHEMES)
+        + "."
+    )
+
+
+def _folder(url: str) -> Path:
+    parts = urlsplit(url)
+    folder = Path(unquote(parts.path))
+    if parts.netloc not in {"", "localhost"} or not folder.is_absolute():
+        raise ValueError(
+            "BLOB_URL must name an absolute path, with three slashes: file:///path."
+        )
+    return folder

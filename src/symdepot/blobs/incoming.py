@@ -1,0 +1,115 @@
+"""Bytes on their way in: hashed as they come, in a file that nobody sees yet."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from secrets import token_hex
+from shutil import copyfileobj
+from typing import BinaryIO
+
+from symdepot.blobs.store import BlobWriter
+from symdepot.blobs.verified import verify
+from symdepot.domain.errors import StorageUnavailable
+from symdepot.domain.ids import Checksum
+
+BLOCK_BYTES = 1 << 20
+
+
+class IncomingFile:
+    """A `BlobWriter` that holds what comes in a file of `folder`, which must exist.
+
+    Once the bytes are known to be right, `settle` is called with this, still open,
+    and makes them visible by moving or copying `path`. What is left there is removed.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        checksum: Checksum,
+        settle: Callable[["IncomingFile"], None],
+    ) -> None:
+        self.checksum = checksum
+        self.path = folder / f"{checksum}-{token_hex(8)}"
+        self.size_bytes = 0
+        self._settle = settle
+        self._sha1 = hashlib.sha1(usedforsecurity=False)
+        try:
+            # Blocks are large: a buffer would only copy them once more.
+            self._file = self.path.open("xb", buffering=0)
+        except OSError as error:
+            raise StorageUnavailable from error
+
+    def write(self, data: bytes, /) -> int:
+        """Take the next bytes, best in blocks of 64 KiB or more."""
+        self._sha1.update(data)
+        try:
+            written = self._file.write(data)
+            # A full disk takes what fits; only the next write says that it is full.
+            while written < len(data):
+                written += self._file.write(memoryview(data)[written:])
+        except OSError as error:
+            raise StorageUnavailable from error
+        self.size_bytes += written
+        return written
+
+    def keep(self) -> int:
+        """Verify and settle; whatever comes of it, the file is gone afterwards."""
+        try:
+            verify(self._sha1.hexdigest(), self.checksum)
+            self._settle(self)
+        except OSError as error:
+            raise StorageUnavailable from error
+        finally:
+            self.discard()
+        return self.size_bytes
+
+    def discard(self) -> None:
+        """Close and remove the file, if it is still there."""
+        # What cannot be removed now is for `sweep`; it must not hide a worse error.
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            self.path.unlink()
+
+    def fileno(self) -> int:
+        """Return the descriptor of the open file."""
+        return self._file.fileno()
+
+
+def fill(writer: BlobWriter, content: BinaryIO) -> int:
+    """Write all of `content`, keep it and return its size in bytes.
+
+    Raises:
+        ChecksumMismatch: it does not hash to what was said; nothing is kept.
+        StorageUnavailable: the disk or bucket did not take it.
+    """
+    try:
+        copyfileobj(content, writer, BLOCK_BYTES)
+        return writer.keep()
+    finally:
+        writer.discard()
+
+
+def sweep(folder: Path, older_than: timedelta) -> int:
+    """Remove the files of `folder` last written to `older_than` ago; return how many.
+
+    Raises:
+        StorageUnavailable: the disk did not answer.
+    """
+    written_before = time.time() - older_than.total_seconds()
+    removed = 0
+    try:
+        for path in folder.iterdir():
+            # Somebody may keep or discard it between two looks.
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < written_before:
+                    path.unlink()
+                    removed += 1
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise StorageUnavailable from error
+    return removed

@@ -1,0 +1,80 @@
+"""Blobs in a dict, for tests: gone when the process is."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import BinaryIO
+
+from symdepot.blobs.incoming import fill
+from symdepot.blobs.store import BlobWriter
+from symdepot.blobs.verified import verify
+from symdepot.domain.errors import BlobMissing
+from symdepot.domain.ids import Checksum
+
+
+class MemoryStore:
+    """A `BlobStore` that keeps everything in memory."""
+
+    def __init__(self) -> None:
+        self._blobs: dict[Checksum, bytes] = {}
+
+    def receive(self, checksum: Checksum) -> BlobWriter:
+        """Return a writer whose bytes will be kept under `checksum`."""
+        return _MemoryWriter(checksum, self._blobs)
+
+    def put(self, checksum: Checksum, content: BinaryIO) -> int:
+        """Keep `content` and return its size in bytes."""
+        return fill(self.receive(checksum), content)
+
+    def open(self, checksum: Checksum, *, start: int = 0) -> BinaryIO:
+        """Return a reader of the bytes from offset `start`."""
+        return BytesIO(self._read(checksum)[start:])
+
+    @contextmanager
+    def on_disk(self, checksum: Checksum) -> Iterator[Path]:
+        """Lend a copy of the bytes."""
+        content = self._read(checksum)
+        with NamedTemporaryFile() as copy:
+            copy.write(content)
+            copy.flush()
+            yield Path(copy.name)
+
+    def delete(self, checksum: Checksum) -> None:
+        """Forget the bytes."""
+        self._blobs.pop(checksum, None)
+
+    def __contains__(self, checksum: Checksum) -> bool:
+        return checksum in self._blobs
+
+    def __iter__(self) -> Iterator[Checksum]:
+        return iter(list(self._blobs))
+
+    def _read(self, checksum: Checksum) -> bytes:
+        try:
+            return self._blobs[checksum]
+        except KeyError as error:
+            raise BlobMissing(checksum) from error
+
+
+class _MemoryWriter:
+    """Collects what is written."""
+
+    def __init__(self, checksum: Checksum, blobs: dict[Checksum, bytes]) -> None:
+        self._checksum = checksum
+        self._blobs = blobs
+        self._content = bytearray()
+
+    def write(self, data: bytes, /) -> int:
+        self._content += data
+        return len(data)
+
+    def keep(self) -> int:
+        content = bytes(self._content)
+        verify(Checksum.of(content).hex, self._checksum)
+        self._blobs[self._checksum] = content
+        return len(content)
+
+    def discard(self) -> None:
+        self._content.clear()

@@ -1,0 +1,225 @@
+"""Blobs in a bucket: of S3 or what speaks like it, of Google's or Azure's cloud.
+
+    bucket/prefix/ab/cd/abcd…       a blob, named by its SHA-1
+
+Bytes on their way in wait in a local file until they are known to be right: the
+bucket never holds what nobody has verified. An upload that breaks off may leave parts,
+which show nowhere and cost money: give the bucket a lifecycle rule that aborts
+incomplete multipart uploads. Whoever may not list the bucket is not told what is
+missing, but that it is forbidden, and so to us such a storage is unavailable.
+"""
+
+import os
+from collections.abc import Buffer, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from functools import cache
+from io import BufferedReader, RawIOBase
+from pathlib import Path
+from secrets import token_hex
+from shutil import copyfileobj
+from typing import BinaryIO
+
+import obstore
+from obstore.exceptions import BaseError, GenericError
+from obstore.store import ObjectStore
+
+from symdepot.blobs import incoming, layout
+from symdepot.blobs.incoming import BLOCK_BYTES, IncomingFile
+from symdepot.blobs.store import BlobWriter
+from symdepot.domain.errors import BlobMissing, StorageUnavailable
+from symdepot.domain.ids import Checksum
+
+# What is larger goes in parts of this size, so many at a time: this much memory an
+# upload takes, and this much must be across within `buckets.SILENCE_LIMIT`.
+_PART_BYTES = 8 << 20
+_PARTS_AT_A_TIME = 4
+# Source: Amazon S3 User Guide, "Amazon S3 multipart upload limits".
+_PARTS_LIMIT = 10_000
+# Source: the same, ListObjectsV2, `max-keys`.
+_LIST_PAGE = 1_000
+# What S3 and Google, and what Azure says when more is missing than a blob.
+_NO_BUCKET = ("NoSuchBucket", "ContainerNotFound")
+
+
+class S3Store:
+    """A `BlobStore` in a bucket, as `buckets.from_url` gives it.
+
+    Of the folder `scratch`, it uses one folder of its own.
+    """
+
+    def __init__(self, bucket: ObjectStore, scratch: Path) -> None:
+        self._bucket = bucket
+        self._scratch = scratch / "bucket"
+
+    def receive(self, checksum: Checksum) -> BlobWriter:
+        """Return a writer whose bytes will be kept under `checksum`."""
+        self._make_scratch()
+        return IncomingFile(self._scratch, checksum, self._upload)
+
+    def put(self, checksum: Checksum, content: BinaryIO) -> int:
+        """Keep `content` and return its size in bytes."""
+        return incoming.fill(self.receive(checksum), content)
+
+    def open(self, checksum: Checksum, *, start: int = 0) -> BinaryIO:
+        """Return a reader that fetches as it is read, and cannot seek."""
+        return BufferedReader(_Download(self._bucket, checksum, start), BLOCK_BYTES)
+
+    @contextmanager
+    def on_disk(self, checksum: Checksum) -> Iterator[Path]:
+        """Lend a copy of the bytes."""
+        path = self._scratch / f"{checksum}-{token_hex(8)}"
+        try:
+            self._copy(checksum, path)
+            yield path
+        finally:
+            with suppress(OSError):
+                path.unlink()
+
+    def delete(self, checksum: Checksum) -> None:
+        """Forget the bytes."""
+        # S3 does not say whether there were any; the others do.
+        with suppress(BlobMissing), _asking(checksum):
+            obstore.delete(self._bucket, layout.place(checksum))
+
+    def sweep_incoming(self, older_than: timedelta) -> int:
+        """Remove what crashed processes left `older_than` ago; return how many files.
+
+        What `on_disk` has lent for so long goes too.
+        """
+        return incoming.sweep(self._scratch, older_than)
+
+    def __contains__(self, checksum: Checksum) -> bool:
+        try:
+            with _asking(checksum):
+                self._look_for(layout.place(checksum))
+        except BlobMissing:
+            return False
+        return True
+
+    def __iter__(self) -> Iterator[Checksum]:
+        with _asking():
+            for page in obstore.list(self._bucket, chunk_size=_LIST_PAGE):
+                for found in page:
+                    if checksum := layout.checksum_at(found["path"]):
+                        yield checksum
+
+    def _look_for(self, place: str) -> None:
+        try:
+            obstore.head(self._bucket, place)
+        except FileNotFoundError:
+            # No answer to HEAD can say that it is the bucket that is not there.
+            obstore.get(self._bucket, place)
+
+    def _upload(self, file: IncomingFile) -> None:
+        with _asking():
+            obstore.put(
+                self._bucket,
+                layout.place(file.checksum),
+                file.path,
+                chunk_size=max(_PART_BYTES, -(-file.size_bytes // _PARTS_LIMIT)),
+                max_concurrency=_PARTS_AT_A_TIME,
+            )
+
+    def _copy(self, checksum: Checksum, path: Path) -> None:
+        self._make_scratch()
+        with self.open(checksum) as content:
+            try:
+                with path.open("xb") as copy:
+                    copyfileobj(content, copy, BLOCK_BYTES)
+            except OSError as error:
+                raise StorageUnavailable from error
+
+    def _make_scratch(self) -> None:
+        try:
+            self._scratch.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageUnavailable from error
+
+
+class _Download(RawIOBase):
+    """Reads a blob as it comes, and asks for the rest when the connection breaks."""
+
+    def __init__(self, bucket: ObjectStore, checksum: Checksum, start: int) -> None:
+        super().__init__()
+        self._bucket = bucket
+        self._checksum = checksum
+        self._position = self._asked_from = start
+        self._pieces = self._ask()
+        self._piece = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        if not self._piece:
+            self._piece = memoryview(self._next_piece())
+        target = memoryview(buffer)
+        count = min(len(target), len(self._piece))
+        target[:count] = self._piece[:count]
+        self._piece = self._piece[count:]
+        return count
+
+    def close(self) -> None:
+        # Without its stream, the connection is closed too.
+        self._pieces = iter(())
+        super().close()
+
+    def _next_piece(self) -> bytes:
+        try:
+            with _asking(self._checksum):
+                piece = next(self._pieces, b"")
+        except StorageUnavailable:
+            # obstore resumes by itself, but only while the request is young
+            # (`buckets.RETRY_LIMIT`), and who downloads from us may be slow.
+            if self._position == self._asked_from:
+                raise
+            self._asked_from = self._position
+            self._pieces = self._ask()
+            return self._next_piece()
+        self._position += len(piece)
+        return piece
+
+    def _ask(self) -> Iterator[bytes]:
+        """Begin to fetch the bytes from `_position`."""
+        with _asking(self._checksum):
+            try:
+                answer = obstore.get(
+                    self._bucket,
+                    layout.place(self._checksum),
+                    # All of an empty object is, as a range, an error.
+                    options={"range": {"offset": self._position}}
+                    if self._position
+                    else {},
+                )
+            except GenericError as error:
+                # So is any that begins at the end; it has no class of its own.
+                if "416 Range Not Satisfiable" in str(error):
+                    return iter(())
+                raise
+            return iter(answer.stream(BLOCK_BYTES))
+
+
+@contextmanager
+def _asking(wanted: Checksum | None = None) -> Iterator[None]:
+    """Turn what the bucket says into our words; without `wanted`, nothing is missed."""
+    if os.getpid() != _first_asker():
+        raise RuntimeError(
+            "This process was forked from one that had asked a bucket for something, "
+            "and would wait for its answers for ever. Ask after forking, not before."
+        )
+    try:
+        yield
+    except FileNotFoundError as error:
+        # A bucket that is missing does not mean that its blobs are.
+        if wanted is None or any(code in str(error) for code in _NO_BUCKET):
+            raise StorageUnavailable from error
+        raise BlobMissing(wanted) from error
+    except (BaseError, OSError) as error:
+        raise StorageUnavailable from error
+
+
+@cache
+def _first_asker() -> int:
+    """Return the process in which obstore's threads run: they do not survive a fork."""
+    return os.getpid()

@@ -1,0 +1,297 @@
+"""What every blob store promises, run on each."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+from random import Random
+from threading import Barrier
+from uuid import uuid4
+
+import obstore
+import pytest
+
+from symdepot.blobs import buckets, layout
+from symdepot.blobs.local import LocalStore
+from symdepot.blobs.memory import MemoryStore
+from symdepot.blobs.s3 import S3Store
+from symdepot.blobs.store import BlobStore
+from symdepot.domain.errors import BlobMissing, ChecksumMismatch
+from symdepot.domain.ids import Checksum
+
+MIB = 1 << 20
+CONTENT = b"the bytes of a debug file"
+CHECKSUM = Checksum.of(CONTENT)
+OTHER = Checksum.of(b"other bytes")
+LARGE = Random(0).randbytes(20 * MIB)  # noqa: S311  # no secret
+
+type Put = Callable[[str, bytes], object]
+type Subject = tuple[BlobStore, Put]
+
+
+def in_memory(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
+    store = MemoryStore()
+    blobs = store._blobs  # noqa: SLF001  # there is no other way to do damage
+    return store, lambda place, data: blobs.update({Checksum(place[-40:]): data})
+
+
+def on_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
+    root = tmp_path / "blobs"
+    return LocalStore(root), lambda place, data: (root / place).write_bytes(data)
+
+
+def in_a_bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
+    server = request.getfixturevalue("s3_server")
+    bucket = buckets.from_url(server.url(uuid4().hex))
+    return S3Store(bucket, tmp_path), lambda place, data: obstore.put(
+        bucket, place, data
+    )
+
+
+@pytest.fixture(
+    params=[in_memory, on_disk, in_a_bucket], ids=lambda make: make.__name__
+)
+def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
+    return request.param(request, tmp_path)  # type: ignore[no-any-return]  # pytest's
+
+
+@pytest.fixture
+def store(subject: Subject) -> BlobStore:
+    return subject[0]
+
+
+@pytest.fixture
+def put_anything(subject: Subject) -> Put:
+    """Write what nobody has verified where a blob lies."""
+    return subject[1]
+
+
+def files_under(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def read(store: BlobStore, checksum: Checksum, *, start: int = 0) -> bytes:
+    with store.open(checksum, start=start) as content:
+        return content.read()
+
+
+@pytest.mark.parametrize("content", [CONTENT, b"", LARGE], ids=["some", "no", "20 MiB"])
+def test_gives_back_what_was_put(store: BlobStore, content: bytes) -> None:
+    size_bytes = store.put(Checksum.of(content), BytesIO(content))
+
+    assert size_bytes == len(content)
+    assert read(store, Checksum.of(content)) == content
+
+
+def test_a_read_is_as_long_as_it_was_asked_to_be(store: BlobStore) -> None:
+    store.put(Checksum.of(LARGE), BytesIO(LARGE))
+
+    with store.open(Checksum.of(LARGE), start=5) as content:
+        blocks = list(iter(lambda: content.read(MIB), b""))
+
+    assert [len(block) for block in blocks] == [MIB] * 19 + [MIB - 5]
+    assert b"".join(blocks) == LARGE[5:]
+
+
+@pytest.mark.parametrize("start", [0, 1, len(CONTENT) - 1, len(CONTENT), 1000])
+def test_reads_from_an_offset_to_the_end(store: BlobStore, start: int) -> None:
+    store.put(CHECKSUM, BytesIO(CONTENT))
+
+    assert read(store, CHECKSUM, start=start) == CONTENT[start:]
+
+
+def test_a_reader_can_be_closed_before_its_end(store: BlobStore) -> None:
+    store.put(Checksum.of(LARGE), BytesIO(LARGE))
+
+    with store.open(Checksum.of(LARGE)) as content:
+        beginning = content.read(MIB)
+
+    assert beginning == LARGE[:MIB]
+    assert content.closed
+
+
+def test_refuses_what_is_not_what_it_was_said_to_be(
+    store: BlobStore, tmp_path: Path
+) -> None:
+    with pytest.raises(ChecksumMismatch) as refusal:
+        store.put(OTHER, BytesIO(CONTENT))
+
+    assert refusal.value.claimed == OTHER
+    assert refusal.value.actual == CHECKSUM
+    assert list(store) == []
+    assert files_under(tmp_path) == []
+
+
+def test_a_refused_put_leaves_alone_what_was_kept(store: BlobStore) -> None:
+    store.put(CHECKSUM, BytesIO(CONTENT))
+
+    with pytest.raises(ChecksumMismatch):
+        store.put(CHECKSUM, BytesIO(CONTENT[:-1]))
+
+    assert read(store, CHECKSUM) == CONTENT
+
+
+def test_putting_twice_is_no_error(store: BlobStore) -> None:
+    store.put(CHECKSUM, BytesIO(CONTENT))
+
+    store.put(CHECKSUM, BytesIO(CONTENT))
+
+    assert read(store, CHECKSUM) == CONTENT
+    assert list(store) == [CHECKSUM]
+
+
+def test_putting_again_heals_what_was_damaged(
+    store: BlobStore, put_anything: Put
+) -> None:
+    store.put(CHECKSUM, BytesIO(CONTENT))
+    put_anything(layout.place(CHECKSUM), b"bytes that have rotted")
+
+    store.put(CHECKSUM, BytesIO(CONTENT))
+
+    assert read(store, CHECKSUM) == CONTENT
+
+
+def test_a_writer_keeps_what_came_in_pieces(store: BlobStore) -> None:
+    writer = store.receive(CHECKSUM)
+
+    taken = [writer.write(CONTENT[:7]), writer.write(b""), writer.write(CONTENT[7:])]
+    size_bytes = writer.keep()
+
+    assert taken == [7, 0, len(CONTENT) - 7]
+    assert size_bytes == len(CONTENT)
+    assert read(store, CHECKSUM) == CONTENT
+
+
+def test_nobody_sees_what_is_not_kept_yet(store: BlobStore) -> None:
+    writer = store.receive(CHECKSUM)
+    writer.write(CONTENT)
+
+    assert CHECKSUM not in store
+    assert list(store) == []
+    with pytest.raises(BlobMissing):
+        store.open(CHECKSUM)
+
+    writer.discard()
+
+
+def test_a_writer_refuses_what_is_not_what_it_was_said_to_be(
+    store: BlobStore, tmp_path: Path
+) -> None:
+    writer = store.receive(OTHER)
+    writer.write(CONTENT)
+
+    with pytest.raises(ChecksumMismatch):
+        writer.keep()
+
+    writer.discard()
+    assert list(store) == []
+    assert files_under(tmp_path) == []
+
+
+def test_nothing_is_left_of_what_was_discarded(
+    store: BlobStore, tmp_path: Path
+) -> None:
+    writer = store.receive(CHECKSUM)
+    writer.write(CONTENT)
+
+    writer.discard()
+    writer.discard()
+
+    assert list(store) == []
+    assert files_under(tmp_path) == []
+
+
+def test_discarding_what_was_kept_changes_nothing(store: BlobStore) -> None:
+    writer = store.receive(CHECKSUM)
+    writer.write(CONTENT)
+    writer.keep()
+
+    writer.discard()
+
+    assert read(store, CHECKSUM) == CONTENT
+
+
+def test_forgets_what_was_deleted(store: BlobStore) -> None:
+    store.put(CHECKSUM, BytesIO(CONTENT))
+
+    store.delete(CHECKSUM)
+
+    assert CHECKSUM not in store
+    assert list(store) == []
+
+
+def test_deleting_what_is_not_there_is_no_error(store: BlobStore) -> None:
+    store.delete(CHECKSUM)
+    store.delete(CHECKSUM)
+
+    assert CHECKSUM not in store
+
+
+def test_knows_what_it_keeps_and_what_not(store: BlobStore) -> None:
+    store.put(CHECKSUM, BytesIO(CONTENT))
+
+    assert CHECKSUM in store
+    assert OTHER not in store
+
+
+def test_lists_what_it_keeps_and_nothing_else(store: BlobStore) -> None:
+    contents = [str(n).encode() for n in range(60)]
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda c: store.put(Checksum.of(c), BytesIO(c)), contents))
+    waiting = store.receive(CHECKSUM)
+
+    listed = list(store)
+
+    assert sorted(listed) == sorted(Checksum.of(content) for content in contents)
+    waiting.discard()
+
+
+def test_an_empty_store_lists_nothing(store: BlobStore) -> None:
+    assert list(store) == []
+
+
+def test_lends_a_file_with_the_bytes(store: BlobStore) -> None:
+    store.put(Checksum.of(LARGE), BytesIO(LARGE))
+
+    with store.on_disk(Checksum.of(LARGE)) as path:
+        content = path.read_bytes()
+
+    assert content == LARGE
+    assert read(store, Checksum.of(LARGE)) == LARGE
+
+
+def test_whoever_borrows_a_file_meets_their_own_errors(store: BlobStore) -> None:
+    store.put(CHECKSUM, BytesIO(CONTENT))
+
+    with pytest.raises(FileNotFoundError, match="mine"), store.on_disk(CHECKSUM):
+        raise FileNotFoundError("mine")
+
+
+def test_says_that_a_blob_is_missing(store: BlobStore) -> None:
+    store.put(OTHER, BytesIO(b"other bytes"))
+
+    with pytest.raises(BlobMissing) as unopened:
+        store.open(CHECKSUM)
+    with pytest.raises(BlobMissing) as unread:
+        store.open(CHECKSUM, start=3)
+    with pytest.raises(BlobMissing) as unlent, store.on_disk(CHECKSUM):
+        pass
+
+    errors = [unopened.value, unread.value, unlent.value]
+    assert [error.checksum for error in errors] == [CHECKSUM] * 3
+
+
+def test_many_may_put_the_same_at_once(store: BlobStore) -> None:
+    together = Barrier(16)
+    content = LARGE[:MIB]
+
+    def put(_: int) -> int:
+        together.wait()
+        return store.put(Checksum.of(content), BytesIO(content))
+
+    with ThreadPoolExecutor(16) as threads:
+        sizes = list(threads.map(put, range(16)))
+
+    assert sizes == [MIB] * 16
+    assert list(store) == [Checksum.of(content)]
+    assert read(store, Checksum.of(content)) == content
