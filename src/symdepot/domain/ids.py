@@ -78,7 +78,9 @@ class CodeId:
     hex: str
 
     def __post_init__(self) -> None:
-        if not _HEX(self.hex) or len(self.hex) > _CODE_ID_LENGTH_LIMIT:
+        if len(self.hex) > _CODE_ID_LENGTH_LIMIT:
+            raise ValueError(f"a code id of {len(self.hex)} digits")
+        if not _HEX(self.hex):
             raise ValueError(f"not lowercase hex digits: {self.hex!r}")
 
     @classmethod

@@ -1,8 +1,10 @@
 """What a debug file is: format, architecture, kind, features and ids."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from symdepot.domain.errors import NotADebugFile
 from symdepot.domain.ids import CodeId, DebugId
 
 
@@ -60,6 +62,49 @@ class ObjectFile:
                 return ".exe" if self.kind == "exe" else ".dll"
             case _:
                 return _EXTENSIONS[self.format]
+
+
+def thin(objects: Sequence[ObjectFile]) -> ObjectFile:
+    """Return the one object of a file.
+
+    Raises:
+        NotADebugFile: the file holds several, or none.
+
+    Source: spec/sentry-server 2.9; clients send the slices of a fat file one by one.
+    """
+    if len(objects) != 1:
+        raise NotADebugFile(
+            "Contained wrong number of architectures "
+            f"(expected one, got {len(objects)})"
+        )
+    return objects[0]
+
+
+def claimed(object_file: ObjectFile, claim: DebugId | None) -> ObjectFile:
+    """Return the object under the debug id that the client claims, if it may.
+
+    A client may correct the age, which a program does not always know of its PDB. A
+    claim of another UUID is passed over.
+
+    Source: spec/sentry-server 2.11.
+    """
+    if claim is None or claim.uuid != object_file.debug_id.uuid:
+        return object_file
+    return replace(object_file, debug_id=claim)
+
+
+def findable(object_file: ObjectFile) -> ObjectFile:
+    """Return the object, if anybody could ever ask for it.
+
+    Raises:
+        NotADebugFile: it has no id at all.
+    """
+    if object_file.debug_id.is_nil and object_file.code_id is None:
+        raise NotADebugFile(
+            "This file has neither a debug id nor a code id, "
+            "so nothing could ever find it."
+        )
+    return object_file
 
 
 _MIME_TYPES = {

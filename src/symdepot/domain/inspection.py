@@ -1,0 +1,129 @@
+"""Reads debug files: which objects a file holds, and by which ids they are found.
+
+The only module that knows symbolic. What it is handed comes from strangers and may
+end the process that reads it: the server calls it through `sandbox` alone.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from symbolic.debuginfo import Archive, Object
+from symbolic.exceptions import (
+    IoError,
+    ObjectErrorUnsupportedObject,
+    Panic,
+    SymbolicError,
+)
+
+from symdepot.domain import proguard, unpacking
+from symdepot.domain.errors import NotADebugFile
+from symdepot.domain.ids import CodeId, DebugId
+from symdepot.domain.objects import Format, ObjectFile
+
+# Debug information packs to a half or a fifth; packed with patience, to a twentieth.
+_HONEST_RATIO = 32
+_ALWAYS_UNPACKED_BYTES = 512 * 1024**2
+
+# A symcache takes 8 to 25 ms for each MB of debug information.
+_REHEARSED_BYTES = 384 * 1024
+
+_base_name = re.compile(r"[^/\\]*\Z").search
+_panic_text = re.compile(r"panicked with '(.*)' at ", re.DOTALL).search
+
+
+def inspect(path: Path, *, name: str) -> list[ObjectFile]:
+    r"""Return the objects in the file at `path`, which its client calls `name`.
+
+    Most formats hold one object, a fat Mach-O one for each architecture. An object is
+    called by the base name of `name`, after either kind of slash.
+
+    Raises:
+        NotADebugFile: it is of no format that we know, or broken; the text says where.
+        OSError: it cannot be read.
+
+    Source: spec/sentry-server 2.12; for the texts, 2.9.
+    """
+    mapping_id = proguard.mapping_id(name)
+    if mapping_id is not None:
+        return [_mapping(path, mapping_id)]
+    _refuse_to_unpack_lies(path)
+    try:
+        return [_described(o, name) for o in _objects(path)]
+    except ObjectErrorUnsupportedObject as e:
+        raise NotADebugFile(f"Unsupported debug information file: {_text(e)}") from e
+    except (SymbolicError, ValueError) as e:
+        raise NotADebugFile(f"Invalid debug information file: {_text(e)}") from e
+
+
+def rehearse(path: Path) -> None:
+    """Read a small file's debug information to the end, and forget what it says.
+
+    Raises nothing, but may not return: symbolic looks no further than the headers
+    while it answers `inspect`, and some files end its process only when a symcache is
+    made of them (10,000 nested inlined functions overflow its stack). For a large
+    file that takes seconds, so a large file is left to whoever makes its symcache.
+    """
+    if path.stat().st_size + unpacking.promised_bytes(path) > _REHEARSED_BYTES:
+        return
+    with suppress(SymbolicError):
+        for o in _objects(path):
+            # That none can be made is no fault: many a file holds only ids.
+            with suppress(SymbolicError):
+                o.make_symcache()
+
+
+def _objects(path: Path) -> Iterator[Object]:
+    try:
+        # Not `from_bytes`: it keeps no reference to the bytes that it reads later.
+        archive = Archive.open(os.fsencode(path))
+    except IoError as e:
+        raise OSError(_text(e)) from e
+    yield from archive.iter_objects()
+
+
+def _described(o: Object, name: str) -> ObjectFile:
+    kind_of_file = Format(o.file_format)
+    return ObjectFile(
+        format=kind_of_file,
+        kind=o.kind,
+        arch=o.arch,
+        debug_id=DebugId.parse(o.debug_id),
+        code_id=CodeId.parse(o.code_id) if o.code_id else None,
+        features=o.features,
+        name=_object_name(name, kind_of_file),
+    )
+
+
+def _object_name(name: str, kind_of_file: Format) -> str:
+    match = _base_name(name)
+    base_name = match[0] if match else name
+    if kind_of_file is Format.BREAKPAD:
+        return base_name.removesuffix(".sym")
+    return base_name
+
+
+def _mapping(path: Path, debug_id: DebugId) -> ObjectFile:
+    with suppress(SymbolicError):
+        Archive.open(os.fsencode(path))
+        raise NotADebugFile(proguard.NOT_A_MAPPING)
+    return proguard.mapping(path, debug_id)
+
+
+def _refuse_to_unpack_lies(path: Path) -> None:
+    size_bytes = path.stat().st_size
+    promised_bytes = unpacking.promised_bytes(path)
+    if promised_bytes > max(_ALWAYS_UNPACKED_BYTES, _HONEST_RATIO * size_bytes):
+        raise NotADebugFile(
+            f"Invalid debug information file: its {size_bytes} bytes "
+            f"say that they unpack to {promised_bytes} bytes"
+        )
+
+
+def _text(error: Exception) -> str:
+    """Return what symbolic says, without the places in its sources."""
+    text = error.message if isinstance(error, SymbolicError) else str(error)
+    panic = _panic_text(text) if isinstance(error, Panic) else None
+    return f"the parser panicked: {panic[1]}" if panic else text

@@ -1,0 +1,106 @@
+"""The child: reads one file within its limits, answers, and is gone."""
+
+import ctypes
+import logging
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from symdepot.domain import inspection
+from symdepot.domain.errors import NotADebugFile
+from symdepot.domain.objects import ObjectFile
+from symdepot.sandbox import limits, messages
+from symdepot.sandbox.limits import Limits
+
+OUT_OF_MEMORY = 77
+FAILED = 78
+
+_ANSWER_FD = 3
+_WORDS_FD = 2
+_PR_SET_PDEATHSIG = 1
+_LONGEST_TEXT = 2000
+
+_log = logging.getLogger(__name__)
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One file to be read, and within which limits."""
+
+    path: Path
+    name: str
+    limits: Limits
+
+
+Reader = Callable[[Request], list[ObjectFile]]
+
+
+def read(request: Request) -> list[ObjectFile]:
+    """Inspect the file, and make sure that it can be read to the end.
+
+    Raises:
+        NotADebugFile: nobody could find anything by it.
+        OSError: it cannot be read.
+    """
+    objects = inspection.inspect(request.path, name=request.name)
+    inspection.rehearse(request.path)
+    return objects
+
+
+def run(reader: Reader, request: Request, answer_fd: int, words_fd: int) -> NoReturn:
+    """Be the child, from the fork to the end of the process.
+
+    What it answers goes to `answer_fd`, what it or a dying library cries to
+    `words_fd`. Of all that its parent has open it keeps nothing else.
+    """
+    status = FAILED
+    try:
+        _keep_only(answer_fd, words_fd)
+        limits.impose(request.limits)
+        _tell(_answer(reader, request))
+        status = os.EX_OK
+    except MemoryError:
+        status = OUT_OF_MEMORY
+    except Exception:  # noqa: BLE001 - the outermost door of this process
+        _log.exception("the reader failed")
+    finally:
+        # Whatever happened, nothing may run on in the loop that this is a fork of.
+        os._exit(status)
+
+
+def end_with_parent(parent: int) -> None:
+    """Make the kernel kill this process when the process `parent` ends.
+
+    Only for children of a process with one thread: the kernel means the thread.
+
+    Source: prctl(2), PR_SET_PDEATHSIG.
+    """
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(FAILED)
+
+
+def _keep_only(answer_fd: int, words_fd: int) -> None:
+    os.dup2(words_fd, _WORDS_FD)
+    os.dup2(answer_fd, _ANSWER_FD)
+    os.closerange(_ANSWER_FD + 1, os.sysconf("SC_OPEN_MAX"))
+
+
+def _answer(reader: Reader, request: Request) -> dict[str, object]:
+    try:
+        objects = reader(request)
+    except NotADebugFile as e:
+        return {"refused": str(e)[:_LONGEST_TEXT]}
+    except OSError as e:
+        return {"lost": "it cannot be read", "words": str(e)}
+    return {"objects": [messages.from_object(o) for o in objects]}
+
+
+def _tell(answer: dict[str, object]) -> None:
+    message = messages.written(answer)
+    while message:
+        message = message[os.write(_ANSWER_FD, message) :]

@@ -1,0 +1,91 @@
+"""What a child that reads a stranger's file may use, and why each has its number."""
+
+import resource
+from dataclasses import dataclass
+from pathlib import Path
+
+_MEBIBYTE = 1024**2
+_LEAST_MEMORY_BYTES = 512 * _MEBIBYTE
+_MOST_MEMORY_BYTES = 2048 * _MEBIBYTE
+_MEMORY_FOR_EACH_BYTE = 4
+
+_CPU_SECONDS = 10
+_BYTES_A_CPU_SECOND = 50_000_000
+
+_WALL_SECONDS = 30.0
+_BYTES_A_WALL_SECOND = 20_000_000
+
+_STACK_BYTES = 8 * _MEBIBYTE
+_OPEN_FILES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one child may use while it reads one file.
+
+    `memory_bytes` are for what it allocates: what it has mapped when it starts and
+    `mapped_bytes`, the file itself, come on top.
+    """
+
+    memory_bytes: int
+    mapped_bytes: int
+    cpu_seconds: int
+    wall_seconds: float
+    stack_bytes: int = _STACK_BYTES
+    open_files: int = _OPEN_FILES
+
+
+def for_file(size_bytes: int) -> Limits:
+    """Return the limits for a file of this size.
+
+    * Memory: symbolic maps the file and allocates next to nothing, 1 MiB for 77 MB of
+      ELF with DWARF, none for 300 MB of Breakpad; the manifest of a source bundle
+      takes three times what it unpacks to. So four times the file, and for small
+      files as much as only a hostile one wants; 2 GiB at most, so that the children
+      of a few processes fit into a small machine together.
+    * Processor time: the slowest file, a Breakpad one of `PUBLIC` records only, is
+      read at 850 MB/s: a seventeenth of that, and 10 s for a slow, busy machine.
+    * Wall clock: three times as much, and time for a slow disk: this limit is there
+      for a child that sleeps, and one that waits for the disk looks the same.
+    * Stack: what a main thread has by default, whatever the server was started with.
+      More would let files pass that end whoever reads them next.
+    * Open files: the answer, the words, the file, and a few for a panic's backtrace.
+
+    >>> for_file(100).memory_bytes == 512 * 1024**2
+    True
+    """
+    wanted_bytes = max(_LEAST_MEMORY_BYTES, _MEMORY_FOR_EACH_BYTE * size_bytes)
+    return Limits(
+        memory_bytes=min(wanted_bytes, _MOST_MEMORY_BYTES),
+        mapped_bytes=size_bytes,
+        cpu_seconds=_CPU_SECONDS + size_bytes // _BYTES_A_CPU_SECOND,
+        wall_seconds=_WALL_SECONDS + size_bytes / _BYTES_A_WALL_SECOND,
+    )
+
+
+def impose(limits: Limits) -> None:
+    """Bind this process to `limits`, for good. It cannot write files any more.
+
+    The wall clock is for somebody else to watch.
+    """
+    address_space_bytes = _mapped_bytes() + limits.mapped_bytes + limits.memory_bytes
+    _lower(resource.RLIMIT_CORE, 0)
+    _lower(resource.RLIMIT_FSIZE, 0)
+    _lower(resource.RLIMIT_NOFILE, limits.open_files)
+    _lower(resource.RLIMIT_STACK, limits.stack_bytes)
+    # The signal comes at the first limit, and can be told from other people's kills.
+    _lower(resource.RLIMIT_CPU, limits.cpu_seconds, slack=1)
+    _lower(resource.RLIMIT_AS, address_space_bytes)
+
+
+def _mapped_bytes() -> int:
+    pages = Path("/proc/self/statm").read_text("ascii").split()[0]
+    return int(pages) * resource.getpagesize()
+
+
+def _lower(what: int, limit: int, *, slack: int = 0) -> None:
+    """Lower a limit of this process; one that is lower already stays."""
+    _, hard = resource.getrlimit(what)
+    if hard == resource.RLIM_INFINITY:
+        hard = limit + slack
+    resource.setrlimit(what, (min(limit, hard), min(limit + slack, hard)))

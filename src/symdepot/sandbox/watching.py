@@ -1,0 +1,137 @@
+"""Watches a child: hears what it says, stops it in time, and tells how it ended."""
+
+import os
+import select
+import signal
+import time
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from symdepot.sandbox import child, messages
+from symdepot.sandbox.limits import Limits
+
+_LAST_WORDS_BYTES = 2000
+_BLOCK_BYTES = 65_536
+_MEBIBYTE = 1024**2
+
+_SILENT = "it gave no answer"
+
+_SIGNALS = {s.value: s.name for s in signal.Signals}
+
+# Nothing in a file makes anybody send SIGKILL, nor a disk give up.
+_LOST = {
+    signal.SIGKILL.value: "the process that read it was killed from outside",
+    signal.SIGBUS.value: "its end could not be read",
+}
+
+
+class Cause(Enum):
+    """Why watching a child came to an end."""
+
+    ENDED = auto()
+    LATE = auto()
+    ENDLESS = auto()
+    ABANDONED = auto()
+
+
+@dataclass(slots=True)
+class Child:
+    """A running child, and what it has said so far."""
+
+    pid: int
+    answer_fd: int
+    words_fd: int
+    answer: bytes = b""
+    words: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a child ended, and whether it was we who ended it."""
+
+    cause: Cause
+    status: int
+
+
+def watch(running: Child, seconds: float, *, unless: tuple[int, ...] = ()) -> End:
+    """Hear the child out until it ends, for `seconds` at most, and reap it.
+
+    It is abandoned as soon as one of the descriptors `unless` becomes readable.
+    """
+    deadline = time.monotonic() + seconds
+    end_fd = os.pidfd_open(running.pid)
+    try:
+        cause = _hear_out(running, end_fd, unless, deadline)
+    finally:
+        # If it has ended already, this changes nothing: it is not reaped yet.
+        os.kill(running.pid, signal.SIGKILL)
+        _, status = os.waitpid(running.pid, 0)
+        for fd in (end_fd, running.answer_fd, running.words_fd):
+            os.close(fd)
+    return End(cause, status)
+
+
+def told(running: Child, end: End, limits: Limits) -> bytes:
+    """Return what to say about a child that has ended: its answer, or why it has none."""
+    code = os.waitstatus_to_exitcode(end.status)
+    if end.cause is Cause.ENDED and code == os.EX_OK:
+        return running.answer or messages.written({"died": _SILENT, "words": ""})
+    words = running.words.decode("utf-8", "replace")
+    if end.cause is Cause.ENDED and -code in _LOST:
+        return messages.written({"lost": _LOST[-code], "words": words})
+    reason = _stopped(end, limits) or _died(running, code, limits)
+    return messages.written({"died": reason, "words": words})
+
+
+def _hear_out(
+    running: Child, end_fd: int, unless: tuple[int, ...], deadline: float
+) -> Cause:
+    poll = select.poll()
+    pipes = {running.answer_fd, running.words_fd}
+    for fd in (end_fd, *pipes, *unless):
+        poll.register(fd, select.POLLIN)
+    while (left_seconds := deadline - time.monotonic()) > 0:
+        ready = {fd for fd, _ in poll.poll(left_seconds * 1000)}
+        for fd in ready & pipes:
+            if not _hear(running, fd):
+                poll.unregister(fd)
+        if len(running.answer) > messages.LONGEST_BYTES:
+            return Cause.ENDLESS
+        if not ready.isdisjoint(unless):
+            return Cause.ABANDONED
+        # Its last words came before its end, and were ready by then.
+        if end_fd in ready and ready.isdisjoint(pipes):
+            return Cause.ENDED
+    return Cause.LATE
+
+
+def _hear(running: Child, fd: int) -> bool:
+    """Take what the child says on `fd`; False if it says no more."""
+    said = os.read(fd, _BLOCK_BYTES)
+    if fd == running.answer_fd:
+        running.answer += said
+    else:
+        running.words = (running.words + said)[-_LAST_WORDS_BYTES:]
+    return bool(said)
+
+
+def _stopped(end: End, limits: Limits) -> str | None:
+    match end.cause:
+        case Cause.LATE:
+            return f"it took longer than {limits.wall_seconds:g} s"
+        case Cause.ENDLESS:
+            return "its answer had no end"
+        case _:
+            return None
+
+
+def _died(running: Child, code: int, limits: Limits) -> str:
+    # Rust says so, and aborts, when an allocation fails.
+    starved = code == -signal.SIGABRT and b"memory allocation of" in running.words
+    if starved or code == child.OUT_OF_MEMORY:
+        return f"it needed more than {limits.memory_bytes // _MEBIBYTE} MiB of memory"
+    if code == -signal.SIGXCPU:
+        return f"it needed more than {limits.cpu_seconds} s of processor time"
+    if code < 0:
+        return f"it crashed ({_SIGNALS.get(-code, f'signal {-code}')})"
+    return f"it gave up (status {code})"

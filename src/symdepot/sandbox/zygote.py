@@ -1,0 +1,99 @@
+"""The process that children are forked from: everything is loaded, nothing has happened.
+
+A fork of it reads a file within a few milliseconds, where a fresh interpreter would
+first take fifty to import symbolic. It has one thread, so forking it is safe whatever
+the threads of the server do, and it never touches a stranger's file itself.
+
+It is started with the number of the descriptor to answer on and the server's process
+id. It ends with the server: when the line is cut, or, should a fork of the server hold
+the line open, when the server's process is gone.
+"""
+
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from symdepot.sandbox import child, messages, watching
+from symdepot.sandbox.child import Reader, Request
+from symdepot.sandbox.limits import Limits
+from symdepot.sandbox.watching import Cause, Child
+
+
+def serve(arguments: Sequence[str], reader: Reader = child.read) -> None:
+    """Have each file read that is asked for, until nobody asks any more."""
+    line_fd, server = int(arguments[0]), int(arguments[1])
+    line = socket.socket(fileno=line_fd)
+    server_fd = os.pidfd_open(server)
+    _settle()
+    while os.getppid() == server and _is_asked(line, server_fd):
+        try:
+            request = _request(messages.receive(line))
+            answer = _have_read(reader, request, (line.fileno(), server_fd))
+            messages.send(line, answer)
+        except messages.Ended:
+            return
+
+
+def _settle() -> None:
+    """Make this process one that is cheap and safe to fork."""
+    # A stop of the server lets work in hand be finished. Children inherit this; they
+    # end with this process or when their time is up.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGXCPU, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    # symbolic turns backtraces on, which take longer and more memory than the reading.
+    os.putenv("RUST_BACKTRACE", "0")
+    gc.collect()
+    gc.freeze()
+
+
+def _is_asked(line: socket.socket, server_fd: int) -> bool:
+    poll = select.poll()
+    poll.register(line, select.POLLIN)
+    poll.register(server_fd, select.POLLIN)
+    ready = {fd for fd, _ in poll.poll()}
+    return server_fd not in ready
+
+
+def _request(message: bytes) -> Request:
+    """Read what the server asks; it is trusted to ask rightly."""
+    match messages.read(message):
+        case {"path": str(path), "name": str(name), "limits": dict(allowed)}:
+            return Request(
+                Path(os.fsdecode(path.encode("utf-8", "surrogateescape"))),
+                name,
+                Limits(**allowed),
+            )
+        case other:
+            raise messages.Garbled(str(other))
+
+
+def _have_read(reader: Reader, request: Request, unless: tuple[int, ...]) -> bytes:
+    running = _fork(reader, request)
+    end = watching.watch(running, request.limits.wall_seconds, unless=unless)
+    if end.cause is Cause.ABANDONED:
+        raise messages.Ended
+    return watching.told(running, end, request.limits)
+
+
+def _fork(reader: Reader, request: Request) -> Child:
+    answer_fd, child_answer_fd = os.pipe()
+    words_fd, child_words_fd = os.pipe()
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        child.end_with_parent(parent)
+        child.run(reader, request, child_answer_fd, child_words_fd)
+    os.close(child_answer_fd)
+    os.close(child_words_fd)
+    return Child(pid, answer_fd, words_fd)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1:])

@@ -1,0 +1,280 @@
+"""What is told of a file is what symbolic tells, in the words that clients know."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from symbolic import exceptions
+from tests.fixtures import builders, compiled
+
+from symdepot.domain import inspection
+from symdepot.domain.errors import NotADebugFile
+from symdepot.domain.ids import DebugId
+from symdepot.domain.objects import Format, ObjectFile, thin
+
+ID = UUID("dfb8e43a-f242-3d73-a453-aeb6a777ef75")
+CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
+MAPPING_NAME = f"/proguard/mapping-{ID}.txt"
+
+
+def inspected(
+    folder: Path, content: bytes, name: str = "uploads/a.file"
+) -> list[ObjectFile]:
+    path = folder / "some-upload"
+    path.write_bytes(content)
+    return inspection.inspect(path, name=name)
+
+
+def refusal(folder: Path, content: bytes, name: str = "uploads/a.file") -> str:
+    with pytest.raises(NotADebugFile) as caught:
+        inspected(folder, content, name)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            builders.breakpad(ID, 3),
+            "breakpad dbg x86_64 dfb8e43a-f242-3d73-a453-aeb6a777ef75-3 - debug",
+        ),
+        (
+            builders.macho(ID),
+            f"macho exe x86_64 dfb8e43a-f242-3d73-a453-aeb6a777ef75 {ID.hex} -",
+        ),
+        (
+            builders.pe(ID, 2),
+            "pe lib x86_64 dfb8e43a-f242-3d73-a453-aeb6a777ef75-2 5ab380772000 -",
+        ),
+        (
+            builders.pdb(ID, 0xA),
+            "pdb dbg x86_64 dfb8e43a-f242-3d73-a453-aeb6a777ef75-a - debug,symtab",
+        ),
+        (
+            builders.portable_pdb(ID, 0xA39453E5),
+            "portablepdb dbg unknown dfb8e43a-f242-3d73-a453-aeb6a777ef75-a39453e5 - -",
+        ),
+        (
+            builders.wasm(ID.bytes),
+            f"wasm dbg wasm32 dfb8e43a-f242-3d73-a453-aeb6a777ef75 {ID.hex} symtab",
+        ),
+        (
+            builders.source_bundle(ID, {"/src/a.c": "int a;"}),
+            "sourcebundle src x86_64 dfb8e43a-f242-3d73-a453-aeb6a777ef75 - sources",
+        ),
+    ],
+    ids=lambda value: value.split()[0] if isinstance(value, str) else "",
+)
+def test_tells_what_a_file_is(tmp_path: Path, content: bytes, told: str) -> None:
+    (found,) = inspected(tmp_path, content)
+
+    assert told == " ".join(
+        (
+            found.format,
+            found.kind or "-",
+            found.arch,
+            str(found.debug_id),
+            str(found.code_id or "-"),
+            ",".join(sorted(found.features)) or "-",
+        )
+    )
+
+
+def test_a_program_and_its_debug_companion_have_the_same_ids(tmp_path: Path) -> None:
+    program = compiled.elf_program(tmp_path)
+    parts = (compiled.stripped(program), compiled.debug_companion(program))
+
+    stripped, companion = (
+        thin(inspection.inspect(part, name=part.name)) for part in parts
+    )
+
+    assert stripped.debug_id == companion.debug_id
+    assert stripped.code_id == companion.code_id is not None
+    assert stripped.features == {"symtab", "unwind"}
+    assert companion.features == {"symtab", "debug"}
+
+
+@pytest.mark.parametrize("method", ["zlib", "zlib-gnu"])
+def test_compressed_sections_change_nothing(tmp_path: Path, method: str) -> None:
+    program = compiled.elf_program(tmp_path)
+    smaller = compiled.compressed(program, method)
+
+    plain = inspection.inspect(program, name="hello")
+
+    assert inspection.inspect(smaller, name="hello") == plain
+
+
+def test_a_fat_file_holds_an_object_for_each_architecture(tmp_path: Path) -> None:
+    slices = [(ID, builders.CPU_ARM64), (UUID(int=5), builders.CPU_X86_64)]
+
+    found = inspected(tmp_path, builders.fat_macho(slices))
+
+    assert [(o.arch, o.debug_id.uuid) for o in found] == [
+        ("arm64", ID),
+        ("x86_64", UUID(int=5)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "object_name"),
+    [
+        ("a.sym", "a"),
+        ("/usr/lib/a.so.sym", "a.so"),
+        ("C:\\build\\a.exe", "a.exe"),
+        ("mixed\\up/a", "a"),
+        ("folder/", ""),
+    ],
+)
+def test_an_object_is_called_by_the_base_name(
+    tmp_path: Path, name: str, object_name: str
+) -> None:
+    (found,) = inspected(tmp_path, builders.breakpad(ID), name)
+
+    assert found.name == object_name
+
+
+def test_only_breakpad_files_lose_their_ending(tmp_path: Path) -> None:
+    (found,) = inspected(tmp_path, builders.macho(ID), "a.sym")
+
+    assert found.name == "a.sym"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [builders.PROGUARD_MAPPING, b"\xef\xbb\xbfany text", "ж".encode() * 40000],
+)
+def test_any_text_is_a_mapping_if_its_name_says_so(
+    tmp_path: Path, content: bytes
+) -> None:
+    (found,) = inspected(tmp_path, content, MAPPING_NAME)
+
+    assert found == ObjectFile(
+        format=Format.PROGUARD,
+        kind=None,
+        arch="any",
+        debug_id=DebugId(ID),
+        code_id=None,
+        features=frozenset({"mapping"}),
+        name="proguard-mapping",
+    )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [builders.macho(ID), builders.breakpad(ID), b"a\0b", b"\xff\xfe", b""],
+    ids=["macho", "breakpad", "nul", "latin", "empty"],
+)
+def test_a_mapping_must_be_text_and_no_object_file(
+    tmp_path: Path, content: bytes
+) -> None:
+    assert refusal(tmp_path, content, MAPPING_NAME) == (
+        "This file is not a ProGuard mapping."
+    )
+
+
+@pytest.mark.parametrize(
+    "name", [MAPPING_NAME[1:], "/proguard/mapping-x.txt", f"/proguard/{ID}.map"]
+)
+def test_a_name_that_only_resembles_a_mapping_makes_none(
+    tmp_path: Path, name: str
+) -> None:
+    text = refusal(tmp_path, builders.PROGUARD_MAPPING, name)
+
+    assert text == "Invalid debug information file: unsupported object file format"
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"", "unsupported object file format"),
+        (b"unknown", "unsupported object file format"),
+        (b"\x7fELF", "unsupported object file format"),
+        (b"MODULE Linux vax 3249D99D1 hello\n", "invalid architecture"),
+        (b"MODULE windows x86 3249D99D1 old.pdb\n", "not a debug id: '3249D99D-1'"),
+        (
+            builders.elf_section(b".text", b"")[:64],
+            "invalid ELF file\n  caused by: unable to parse section headers",
+        ),
+    ],
+)
+def test_says_what_is_wrong_in_the_words_of_symbolic(
+    tmp_path: Path, content: bytes, text: str
+) -> None:
+    assert refusal(tmp_path, content) == f"Invalid debug information file: {text}"
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (
+            exceptions.ObjectErrorUnsupportedObject("no such thing"),
+            "Unsupported debug information file: no such thing",
+        ),
+        (
+            exceptions.Panic("panicked: thread 'x' panicked with 'no' at /src/a.rs:1"),
+            "Invalid debug information file: the parser panicked: no",
+        ),
+    ],
+)
+def test_tells_the_unsupported_and_the_panic_from_the_invalid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, text: str
+) -> None:
+    def break_off(path: Path) -> Iterator[object]:
+        raise error
+
+    monkeypatch.setattr(inspection, "_objects", break_off)
+
+    assert refusal(tmp_path, builders.macho(ID)) == text
+
+
+def test_a_file_that_cannot_be_read_is_no_fault_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"(?i)no such file"):
+        inspection.inspect(tmp_path / "none", name="a")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"unknown", builders.macho(ID), builders.PROGUARD_MAPPING]
+)
+def test_rehearsing_an_honest_file_changes_nothing(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "honest"
+    path.write_bytes(content)
+
+    inspection.rehearse(path)
+
+
+def corpus_table() -> dict[str, list[list[str]]]:
+    if not CORPUS.exists():
+        return {}
+    rows: dict[str, list[list[str]]] = {}
+    for line in (CORPUS / "README.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 9 and (CORPUS / "symbolic" / cells[0]).is_file():
+            rows.setdefault(cells[0], []).append(cells[3:])
+    return rows
+
+
+@pytest.mark.skipif(not CORPUS.exists(), reason="the corpus is not beside the checkout")
+@pytest.mark.parametrize("name", corpus_table())
+def test_real_files_are_what_the_corpus_says(name: str) -> None:
+    rows = corpus_table()[name]
+    path = CORPUS / "symbolic" / name
+
+    if rows[0][0].startswith("not an object file"):
+        with pytest.raises(NotADebugFile, match="unsupported object file format"):
+            inspection.inspect(path, name=name)
+        return
+
+    assert rows == [
+        [
+            o.format,
+            o.kind or "",
+            o.arch,
+            str(o.debug_id),
+            str(o.code_id or "–"),  # noqa: RUF001 - as in the table
+            " ".join(sorted(o.features)) or "–",  # noqa: RUF001 - as in the table
+        ]
+        for o in inspection.inspect(path, name=name)
+    ]

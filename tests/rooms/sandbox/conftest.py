@@ -1,0 +1,48 @@
+"""Inspectors: one as the server has it, and two whose children misbehave."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from tests.fixtures import builders
+
+from symdepot.sandbox.inspecting import Inspector
+from symdepot.sandbox.limits import Limits
+
+MISBEHAVING = Path(__file__).with_name("misbehaving.py")
+
+LITTLE = Limits(
+    memory_bytes=16 * 1024**2, mapped_bytes=0, cpu_seconds=1, wall_seconds=20.0
+)
+HALF_A_SECOND = replace(LITTLE, wall_seconds=0.5)
+
+
+@pytest.fixture(scope="module")
+def inspector() -> Iterator[Inspector]:
+    inspector = Inspector()
+    yield inspector
+    inspector.close()
+
+
+@pytest.fixture(scope="module")
+def misbehaving() -> Iterator[Inspector]:
+    inspector = Inspector(zygote=[str(MISBEHAVING)], limits_for=lambda _: LITTLE)
+    yield inspector
+    inspector.close()
+
+
+@pytest.fixture(scope="module")
+def impatient() -> Iterator[Inspector]:
+    inspector = Inspector(zygote=[str(MISBEHAVING)], limits_for=lambda _: HALF_A_SECOND)
+    yield inspector
+    inspector.close()
+
+
+@pytest.fixture
+def sound(tmp_path: Path) -> Path:
+    """A file with which nothing is wrong."""
+    path = tmp_path / "sound"
+    path.write_bytes(builders.breakpad(UUID(int=7)))
+    return path

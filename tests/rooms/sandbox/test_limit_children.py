@@ -1,0 +1,189 @@
+"""A child has what it needs and no more, and its end is told in words."""
+
+import json
+import logging
+import time
+from pathlib import Path
+
+import pytest
+
+from symdepot.domain.errors import NotADebugFile, ParserDied, SandboxUnavailable
+from symdepot.sandbox import limits
+from symdepot.sandbox.inspecting import Inspector
+
+MEBIBYTE = 1024**2
+AN_OBJECT: dict[str, object] = {
+    "format": "elf",
+    "kind": None,
+    "arch": "x86_64",
+    "debug_id": "dfb8e43a-f242-3d73-a453-aeb6a777ef75",
+    "code_id": None,
+    "features": [],
+    "name": "a",
+}
+
+
+def death(inspector: Inspector, path: Path, behaviour: str) -> str:
+    with pytest.raises(ParserDied) as caught:
+        inspector.inspect(path, name=behaviour)
+    return str(caught.value)
+
+
+def what_it_tells(inspector: Inspector, path: Path, behaviour: str) -> str:
+    with pytest.raises(NotADebugFile) as caught:
+        inspector.inspect(path, name=behaviour)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        ("hoard", "it needed more than 16 MiB of memory"),
+        ("spin", "it needed more than 1 s of processor time"),
+        ("crash", "it crashed (SIGSEGV)"),
+        ("be_killed_by_a_stranger_signal", "it crashed (signal 39)"),
+        ("answer_without_end", "its answer had no end"),
+        ("fail", "it gave up (status 78)"),
+        ("say_nothing", "it gave no answer"),
+    ],
+)
+def test_the_end_of_a_child_is_told_in_words(
+    misbehaving: Inspector, sound: Path, behaviour: str, reason: str
+) -> None:
+    told = death(misbehaving, sound, behaviour)
+
+    assert told == f"Reading this file ended the process that read it: {reason}."
+    assert what_it_tells(misbehaving, sound, "behave") == "well behaved"
+
+
+@pytest.mark.parametrize("behaviour", ["sleep", "close_all_and_sleep"])
+def test_a_child_that_does_not_end_is_ended(
+    impatient: Inspector, sound: Path, behaviour: str
+) -> None:
+    begun_at = time.monotonic()
+
+    told = death(impatient, sound, behaviour)
+
+    assert told.endswith("it took longer than 0.5 s.")
+    assert 0.5 <= time.monotonic() - begun_at < 5
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        ("be_killed", "the process that read it was killed from outside"),
+        ("lose_the_disk", "its end could not be read"),
+        ("not_find_it", "it cannot be read"),
+    ],
+)
+def test_what_is_no_fault_of_the_file_is_worth_a_retry(
+    misbehaving: Inspector, sound: Path, behaviour: str, reason: str
+) -> None:
+    with pytest.raises(SandboxUnavailable) as caught:
+        misbehaving.inspect(sound, name=behaviour)
+
+    assert str(caught.value) == f"The file could not be inspected: {reason}"
+    assert what_it_tells(misbehaving, sound, "behave") == "well behaved"
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"cos\nsystem\n(S'true'\ntR.",
+        b"[" * 60_000,
+        b"[]",
+        b"{}",
+        json.dumps({"objects": [{"format": "elf"}]}).encode(),
+        json.dumps({"objects": [AN_OBJECT | {"format": "x"}]}).encode(),
+        json.dumps({"objects": [AN_OBJECT | {"debug_id": "x"}]}).encode(),
+        json.dumps({"objects": [AN_OBJECT | {"kind": 1}]}).encode(),
+    ],
+)
+def test_an_answer_that_makes_no_sense_is_the_end_of_the_file(
+    misbehaving: Inspector, tmp_path: Path, nonsense: bytes
+) -> None:
+    path = tmp_path / "nonsense"
+    path.write_bytes(nonsense)
+
+    told = death(misbehaving, path, "answer_nonsense")
+
+    assert told.endswith("its answer made no sense.")
+
+
+def test_a_child_is_bound_by_hard_limits(misbehaving: Inspector, sound: Path) -> None:
+    told = what_it_tells(misbehaving, sound, "tell_its_limits")
+
+    hard = {line[:26].strip(): line[47:67].strip() for line in told.splitlines()}
+    assert {
+        "Max core file size": "0",
+        "Max cpu time": "2",
+        "Max file size": "0",
+        "Max open files": "16",
+        "Max stack size": str(8 * MEBIBYTE),
+    }.items() <= hard.items()
+    assert 16 * MEBIBYTE < int(hard["Max address space"]) < 128 * MEBIBYTE
+
+
+def test_a_child_cannot_write_files(misbehaving: Inspector, sound: Path) -> None:
+    before = sound.read_bytes()
+
+    with pytest.raises(SandboxUnavailable, match="it cannot be read"):
+        misbehaving.inspect(sound, name="write_a_file")
+
+    assert sound.read_bytes() == before
+
+
+def test_a_child_cannot_open_many_files(misbehaving: Inspector, sound: Path) -> None:
+    with pytest.raises(SandboxUnavailable, match="it cannot be read"):
+        misbehaving.inspect(sound, name="open_many_files")
+
+
+def test_a_child_inherits_nothing_that_is_open(
+    misbehaving: Inspector, sound: Path
+) -> None:
+    with sound.open("rb"):
+        listed = what_it_tells(misbehaving, sound, "tell_what_is_open")
+
+    # Null, null, words, answer, and the listing itself.
+    assert listed == "0 1 2 3 4"
+
+
+def test_a_child_knows_none_of_the_servers_secrets(
+    misbehaving: Inspector, sound: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYMDEPOT_SECRET_KEY", "do not tell")
+
+    environment = what_it_tells(misbehaving, sound, "tell_its_environment")
+
+    names = {line.partition("=")[0] for line in environment.strip("\0").split("\0")}
+    assert names <= {"PYTHONPATH", "LC_CTYPE"}
+
+
+def test_the_last_words_of_a_child_are_logged_and_no_more(
+    misbehaving: Inspector, sound: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        death(misbehaving, sound, "scream_and_crash")
+
+    (record,) = caplog.records
+    message = record.getMessage()
+    assert message.startswith(
+        "Reading 'scream_and_crash' ended the reader: it crashed (SIGSEGV); "
+    )
+    assert message.endswith("aaaahthe last words'")
+    assert len(message) < 2200
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "memory_mebibytes", "cpu_seconds", "wall_seconds"),
+    [(0, 512, 10, 30), (200 * MEBIBYTE, 800, 14, 40.48576), (2**31, 2048, 52, 137.4)],
+)
+def test_a_large_file_is_given_more(
+    size_bytes: int, memory_mebibytes: int, cpu_seconds: int, wall_seconds: float
+) -> None:
+    given = limits.for_file(size_bytes)
+
+    assert given.memory_bytes == memory_mebibytes * MEBIBYTE
+    assert given.mapped_bytes == size_bytes
+    assert given.cpu_seconds == cpu_seconds
+    assert given.wall_seconds == pytest.approx(wall_seconds, rel=1e-3)

@@ -1,0 +1,284 @@
+"""Processes are killed from outside, and none is left over, nor a descriptor."""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from symdepot.domain.errors import NotADebugFile, SandboxUnavailable
+from symdepot.domain.objects import ObjectFile
+from symdepot.sandbox import inspecting, messages
+from symdepot.sandbox.inspecting import Inspector
+from symdepot.sandbox.limits import Limits
+
+MISBEHAVING = Path(__file__).with_name("misbehaving.py")
+LONG = Limits(memory_bytes=2**29, mapped_bytes=0, cpu_seconds=20, wall_seconds=30.0)
+
+SERVER = """
+import sys
+from pathlib import Path
+from symdepot.sandbox.inspecting import Inspector
+
+Inspector(zygote=[sys.argv[1]]).inspect(Path(sys.argv[2]), name="sleep")
+"""
+
+CARELESS_SERVER = """
+import subprocess, sys, time
+from pathlib import Path
+from symdepot.sandbox.inspecting import Inspector
+
+inspector = Inspector()
+inspector.inspect(Path(sys.argv[1]), name="a")
+holder = subprocess.Popen(["sleep", "60"], pass_fds=[inspector._zygote.line.fileno()])
+print(holder.pid, flush=True)
+time.sleep(60)
+"""
+
+FORKING_SERVER = """
+import os, sys
+from pathlib import Path
+from symdepot.sandbox import inspecting, messages
+
+path = Path(sys.argv[1])
+before = inspecting.inspect(path, name="a")
+fork = os.fork()
+if fork == 0:
+    os._exit(0 if inspecting.inspect(path, name="a") == before else 1)
+_, status = os.waitpid(fork, 0)
+assert status == 0, status
+assert inspecting.inspect(path, name="a") == before
+"""
+
+
+@pytest.fixture
+def sleeper() -> Iterator[Inspector]:
+    inspector = Inspector(zygote=[str(MISBEHAVING)], limits_for=lambda _: LONG)
+    yield inspector
+    inspector.close()
+
+
+def until(true: Callable[[], bool], seconds: float = 10) -> bool:
+    deadline = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def is_gone(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def family_of(process: psutil.Process) -> tuple[psutil.Process, psutil.Process]:
+    """Wait for a zygote of this process to have a child, and return both."""
+
+    def pairs() -> list[tuple[psutil.Process, psutil.Process]]:
+        return [
+            (zygote, child)
+            for zygote in process.children()
+            for child in zygote.children()
+        ]
+
+    assert until(lambda: bool(pairs()))
+    return pairs()[0]
+
+
+@contextmanager
+def asleep(
+    inspector: Inspector, path: Path
+) -> Iterator[tuple[psutil.Process, psutil.Process, "Future[list[ObjectFile]]"]]:
+    with ThreadPoolExecutor(1) as thread:
+        future = thread.submit(inspector.inspect, path, name="sleep")
+        yield *family_of(psutil.Process()), future
+
+
+def test_a_child_that_is_killed_costs_a_retry(sleeper: Inspector, sound: Path) -> None:
+    with asleep(sleeper, sound) as (zygote, child, future):
+        child.kill()
+
+        with pytest.raises(SandboxUnavailable, match="was killed from outside"):
+            future.result()
+
+    with asleep(sleeper, sound) as (same, child, _):
+        assert same == zygote
+        child.kill()
+
+
+def test_a_zygote_that_is_killed_costs_a_retry(sleeper: Inspector, sound: Path) -> None:
+    with asleep(sleeper, sound) as (zygote, child, future):
+        zygote.kill()
+
+        with pytest.raises(SandboxUnavailable, match="is gone"):
+            future.result()
+        assert until(lambda: is_gone(child), 1)
+
+    with asleep(sleeper, sound) as (_, child, _):
+        child.kill()
+
+
+def test_a_zygote_that_is_killed_while_idle_costs_nothing(sound: Path) -> None:
+    others = psutil.Process().children()
+    inspector = Inspector()
+    before = inspector.inspect(sound, name="a")
+    (zygote,) = set(psutil.Process().children()) - set(others)
+
+    zygote.kill()
+    assert until(lambda: is_gone(zygote))
+
+    assert inspector.inspect(sound, name="a") == before
+    inspector.close()
+
+
+def test_a_zygote_that_hangs_is_replaced(
+    sleeper: Inspector, sound: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(NotADebugFile, match="well behaved"):
+        sleeper.inspect(sound, name="behave")
+    monkeypatch.setattr(inspecting, "_GRACE_SECONDS", 1 - LONG.wall_seconds)
+
+    with asleep(sleeper, sound) as (zygote, child, future):
+        zygote.suspend()
+
+        with pytest.raises(SandboxUnavailable, match="is gone"):
+            future.result()
+        assert until(lambda: is_gone(zygote) and is_gone(child), 1)
+
+
+def test_an_answer_that_nobody_waited_for_is_not_that_of_the_next_file(
+    inspector: Inspector, sound: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def be_interrupted(*_: object, **__: object) -> bytes:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(messages, "receive", be_interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            inspector.inspect(sound, name="first")
+
+    assert inspector.inspect(sound, name="second")[0].name == "second"
+
+
+@pytest.mark.parametrize("code", ["raise SystemExit", "not python"])
+def test_a_zygote_that_does_not_start_is_no_fault_of_the_file(
+    sound: Path, code: str
+) -> None:
+    inspector = Inspector(zygote=["-c", code])
+
+    with pytest.raises(SandboxUnavailable, match="is gone"):
+        inspector.inspect(sound, name="a")
+
+
+def test_a_system_without_processes_is_no_fault_of_the_file(
+    sound: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere")
+
+    with pytest.raises(SandboxUnavailable, match="no process to read it"):
+        Inspector().inspect(sound, name="a")
+
+
+def test_a_file_that_is_not_there_is_worth_a_retry(
+    inspector: Inspector, tmp_path: Path
+) -> None:
+    with pytest.raises(SandboxUnavailable, match="it cannot be read"):
+        inspector.inspect(tmp_path / "none", name="a")
+
+
+def test_nothing_outlives_a_server_that_is_killed(sound: Path) -> None:
+    arguments = ["-c", SERVER, str(MISBEHAVING), str(sound)]
+    server = subprocess.Popen([sys.executable, *arguments], env=path_to_us())  # noqa: S603 - our words
+    zygote, child = family_of(psutil.Process(server.pid))
+
+    server.kill()
+    server.wait()
+
+    assert until(lambda: is_gone(zygote) and is_gone(child), 1)
+
+
+def test_a_zygote_ends_with_its_server_though_others_hold_the_line(
+    sound: Path,
+) -> None:
+    arguments = [sys.executable, "-c", CARELESS_SERVER, str(sound)]
+    server = subprocess.Popen(arguments, env=path_to_us(), stdout=subprocess.PIPE)  # noqa: S603 - our words
+    with server:
+        assert server.stdout is not None
+        holder = psutil.Process(int(server.stdout.readline()))
+        (zygote,) = set(psutil.Process(server.pid).children()) - {holder}
+
+        server.kill()
+
+    assert until(lambda: is_gone(zygote), 1)
+    assert not is_gone(holder)
+    holder.kill()
+
+
+def test_a_stop_of_the_server_lets_a_file_be_read_to_the_end(
+    sleeper: Inspector, sound: Path
+) -> None:
+    with asleep(sleeper, sound) as (zygote, child, future):
+        for process in (zygote, child):
+            process.terminate()
+        time.sleep(0.05)
+
+        assert not future.done()
+        child.kill()
+
+
+def test_a_closed_inspector_leaves_nothing_behind_and_opens_again(sound: Path) -> None:
+    before = psutil.Process().num_fds()
+    inspector = Inspector()
+
+    for _ in range(2):
+        inspector.inspect(sound, name="a")
+        inspector.close()
+
+    assert psutil.Process().num_fds() == before
+
+
+def test_a_fork_of_the_server_has_a_zygote_of_its_own(sound: Path) -> None:
+    arguments = [sys.executable, "-W", "error", "-c", FORKING_SERVER, str(sound)]
+
+    ended = subprocess.run(  # noqa: S603 - our words
+        arguments, env=path_to_us(), capture_output=True, check=False, timeout=20
+    )
+
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_200_files_leave_no_descriptor_open(inspector: Inspector, sound: Path) -> None:
+    inspector.inspect(sound, name="a")
+    family = [psutil.Process(), *psutil.Process().children()]
+    before = [p.num_fds() for p in family]
+
+    for _ in range(200):
+        inspector.inspect(sound, name="a")
+
+    assert [p.num_fds() for p in family] == before
+
+
+def test_a_file_costs_milliseconds(inspector: Inspector, sound: Path) -> None:
+    def cost() -> float:
+        begun_at = time.perf_counter()
+        inspector.inspect(sound, name="a")
+        return time.perf_counter() - begun_at
+
+    median_seconds = statistics.median(cost() for _ in range(50))
+
+    # 4 ms where nothing else runs.
+    assert median_seconds < 0.05
+
+
+def path_to_us() -> dict[str, str]:
+    return {"PYTHONPATH": os.pathsep.join(sys.path)}
