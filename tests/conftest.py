@@ -3,16 +3,32 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
-from pytest_django.fixtures import SettingsWrapper
+from django.db import connection
+from pytest_django import Settings
+from tests.queueing import HELD, IMMEDIATE, HeldQueue
 
 from symdepot.blobs.configured import blob_store
 
-IMMEDIATE = {"default": {"BACKEND": "django.tasks.backends.immediate.ImmediateBackend"}}
+# How long an example takes depends on the machine; where it was found, on nobody.
+hypothesis.settings.register_profile(
+    "symdepot", database=None, deadline=None, max_examples=25, print_blob=True
+)
+hypothesis.settings.load_profile("symdepot")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None,
+) -> None:
+    """Wait for no disk: what a test writes need not survive a loss of power."""
+    if connection.vendor == "sqlite":
+        connection.settings_dict["OPTIONS"]["init_command"] += "PRAGMA synchronous=OFF;"
 
 
 @pytest.fixture(autouse=True)
-def house(settings: SettingsWrapper, tmp_path: Path) -> Iterator[None]:
+def house(settings: Settings, tmp_path: Path) -> Iterator[None]:
     settings.BLOB_URL = "memory://"
     settings.SCRATCH_DIR = tmp_path / "scratch"
     settings.PUBLIC_URL = "http://depot.test"
@@ -23,3 +39,20 @@ def house(settings: SettingsWrapper, tmp_path: Path) -> Iterator[None]:
     blob_store.cache_clear()
     yield
     blob_store.cache_clear()
+
+
+@pytest.fixture
+def held_queue(settings: Settings) -> HeldQueue:
+    """Let what is queued wait until the test says otherwise."""
+    settings.TASKS = HELD
+    settings.ASSEMBLE_WAIT_SECONDS = 0
+    return HeldQueue()
+
+
+@pytest.fixture
+def disk(settings: Settings, tmp_path: Path) -> Path:
+    """Keep blobs on disk; return the folder."""
+    folder = tmp_path / "blobs"
+    settings.BLOB_URL = f"file://{folder}"
+    blob_store.cache_clear()
+    return folder

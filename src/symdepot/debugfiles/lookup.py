@@ -1,5 +1,6 @@
 """Finds debug files by id, checksum, name or format, and what they are made of."""
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from symdepot.domain.objects import Format
 from symdepot.projects.models import Project
 from symdepot.uploads.models import FileChunk
 
-_LARGEST_ID = 2**63 - 1
+_ROW_ID = re.compile(r"[0-9]{1,18}").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,9 @@ def by_row(project: Project, row_id: str) -> DebugFile:
     Raises:
         DebugFileMissing: there is none, or it is another project's.
     """
-    is_number = row_id.isascii() and row_id.isdecimal() and int(row_id) <= _LARGEST_ID
     found = (
         DebugFile.objects.within(project).filter(pk=int(row_id)).first()
-        if is_number
+        if _ROW_ID(row_id)
         else None
     )
     if found is None:

@@ -1,11 +1,14 @@
 """Says which organization or project a client means, and what it may do there."""
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
 from symdepot.domain.errors import NotAllowed, OrganizationMissing, ProjectMissing
 from symdepot.projects.models import Organization, Project, Token
 from symdepot.projects.tokens import Scope
+
+_ROW_ID = re.compile(r"[0-9]{1,18}").fullmatch
 
 
 class Deed(Enum):
@@ -92,6 +95,6 @@ def _project(owner: Organization, slug_or_id: str) -> Project | None:
     if "\0" in slug_or_id:  # Postgres does not even take the question
         return None
     found = projects.filter(slug=slug_or_id).first()
-    if found is None and slug_or_id.isascii() and slug_or_id.isdecimal():
+    if found is None and _ROW_ID(slug_or_id):
         found = projects.filter(pk=int(slug_or_id)).first()
     return found

@@ -1,7 +1,6 @@
 """A header becomes somebody who may do something."""
 
 import base64
-import binascii
 
 from django.http import HttpRequest
 
@@ -40,6 +39,6 @@ def bearer(request: HttpRequest) -> Bearer:
 def _basic_token(encoded: str) -> str:
     try:
         user, _, password = base64.b64decode(encoded).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return ""
     return user or password

@@ -17,7 +17,7 @@ from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.lookup import Content
 
 _BLOCK_BYTES = 1024 * 1024
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)").fullmatch
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})").fullmatch
 
 
 @dataclass(frozen=True, slots=True)

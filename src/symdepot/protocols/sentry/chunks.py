@@ -3,11 +3,12 @@
 import ipaddress
 import re
 from http import HTTPStatus
+from typing import cast
 
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.db import close_old_connections
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from ninja import Router
 
@@ -23,6 +24,7 @@ from symdepot.protocols.sentry.schemas import ChunkUploadOptions
 router = Router()
 
 _CLI_VERSION = re.compile(r"sentry-cli/(\d+)\.(\d+)\.(\d+)").match
+_LENGTH = re.compile(r"[0-9]{1,18}").fullmatch
 _TAKES_RELATIVE_SINCE = (1, 70, 1)
 _TAKES_RELATIVE_UNTIL = (2, 30, 0)
 _ACCEPTED = [
@@ -68,23 +70,45 @@ def upload(request: HttpRequest, org: str) -> HttpResponse:
     close_old_connections()  # a slow client must not keep one while it sends
     parts = ChunkParts(request, blob_store(), limits, encoding)
     request.upload_handlers = [parts]
-    _read(request)
-    intake.keep_chunks(organization, parts.kept)
+    try:
+        _read(request)
+    finally:
+        intake.keep_chunks(organization, parts.kept)
     if parts.refusal is not None:
         raise parts.refusal
     return HttpResponse(status=HTTPStatus.OK)
 
 
+class _Counted:
+    """Counts the bytes of a body, which ends early when its sender is gone."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+        self.size_bytes = 0
+
+    def read(self, limit: int, /) -> bytes:
+        data = self._request.read(limit)
+        self.size_bytes += len(data)
+        return data
+
+
 def _read(request: HttpRequest) -> None:
-    """Read the request to its end; our handler sees each part on the way."""
+    """Read the request to its end; our handler sees each part on the way.
+
+    Raises:
+        InvalidRequest: it is malformed, or ends before its end.
+    """
+    body = _Counted(request)
     if request.content_type != "multipart/form-data":
-        while request.read(_READ_BYTES):
+        while body.read(_READ_BYTES):
             pass
         return
     try:
-        _ = request.FILES
-    except (MultiPartParserError, SuspiciousOperation) as error:
+        request.parse_file_upload(request.META, cast("HttpRequest", body))
+    except (MultiPartParserError, SuspiciousOperation, UnreadablePostError) as error:
         raise InvalidRequest("Invalid multipart body") from error
+    if body.size_bytes < int(request.META.get("CONTENT_LENGTH") or "0"):
+        raise InvalidRequest("Incomplete multipart body")
 
 
 def _url(organization: str, user_agent: str) -> str:
@@ -136,7 +160,7 @@ def _check_announced_length(request: HttpRequest, limits: Limits) -> None:
         InvalidRequest: it does not say how large it is.
     """
     announced = request.META.get("CONTENT_LENGTH") or "0"
-    if not announced.isdecimal():
+    if not _LENGTH(announced):
         raise InvalidRequest("Content-Length is not a number")
     if int(announced) > limits.request_bytes + _MULTIPART_OVERHEAD_BYTES:
         raise RequestTooLarge(limits.request_bytes)

@@ -19,7 +19,7 @@ from symdepot.protocols.sentry.schemas import DebugFileOut
 
 router = Router()
 
-_PATH = "/projects/{org}/{project}/files/dsyms/"
+PATH = "/projects/{org}/{project}/files/dsyms/"
 _LONGEST_ID = 45
 
 
@@ -42,7 +42,7 @@ class Filters(Schema):
     cursor: str = ""
 
 
-@router.api_operation(["GET", "HEAD"], _PATH, response=list[DebugFileOut])
+@router.api_operation(["GET", "HEAD"], PATH, response=list[DebugFileOut])
 def list_or_download(
     request: HttpRequest,
     response: HttpResponse,
@@ -70,7 +70,7 @@ def list_or_download(
     return [rendering.debug_file(row) for row in shown]
 
 
-@router.delete(_PATH)
+@router.delete(PATH)
 def delete(request: HttpRequest, org: str, project: str, id: str = "") -> HttpResponse:  # noqa: A002 -- the client's word
     """Delete one debug file, and what only it needed."""
     owner = auth.bearer(request).project(org, project, Deed.DELETE)

@@ -17,15 +17,14 @@ from symdepot.domain.ids import Checksum
 from symdepot.pipeline import intake
 from symdepot.projects.access import Deed
 from symdepot.protocols import auth
-from symdepot.protocols.sentry import rendering
+from symdepot.protocols.sentry import debug_files, rendering
 from symdepot.protocols.sentry.schemas import DebugFileOut
 
 router = Router()
 
 
-@router.post(
-    "/projects/{org}/{project}/files/dsyms/", response={201: list[DebugFileOut]}
-)
+# Of two routers that know a path, the first answers all of its methods.
+@debug_files.router.post(debug_files.PATH, response={201: list[DebugFileOut]})
 def upload_zip(
     request: HttpRequest, org: str, project: str
 ) -> tuple[HTTPStatus, list[DebugFileOut]]:

@@ -90,8 +90,8 @@ class ChunkParts(FileUploadHandler):
 
     @override
     def upload_interrupted(self) -> None:
-        """Forget the part that was cut short."""
-        self._drop()
+        """Refuse the part that was cut short."""
+        self._guard(self._break_off)
 
     def _guard(self, step: Callable[[], object]) -> None:
         if self.refusal is None:
@@ -146,6 +146,9 @@ class ChunkParts(FileUploadHandler):
         except ChecksumMismatch:
             raise InvalidRequest("Checksum mismatch") from None
         self._part = None
+
+    def _break_off(self) -> None:
+        raise InvalidRequest("Incomplete multipart body")
 
     def _drop(self) -> None:
         if self._part is not None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from django.conf import settings
 from ninja import Schema
 from pydantic import (
+    BaseModel,
     StringConstraints,
     TypeAdapter,
     ValidationError,
@@ -35,8 +36,11 @@ class ChunkUploadOptions(Schema):
     accept: list[str]
 
 
-class AssembleFile(Schema):
-    """One file that a client offers."""
+class AssembleFile(BaseModel):
+    """One file that a client offers.
+
+    Not a ninja `Schema`, which would look for the fields on a string, too.
+    """
 
     name: Annotated[str, StringConstraints(strict=True)]
     chunks: list[_Sha1]

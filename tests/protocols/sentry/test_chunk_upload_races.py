@@ -1,0 +1,85 @@
+"""Many clients send the same chunks in the same moment."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from tests.factories import Answer, a_client, send
+from tests.protocols.sentry.wire import Part, called, kept, post
+from tests.together import together
+
+from symdepot.blobs.configured import blob_store
+from symdepot.uploads.models import Chunk, ChunkOwner
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CONTENTS = [b"chunk %d " % n * 3000 for n in range(8)]
+
+
+@pytest.fixture(params=["memory", "disk"])
+def store(request: pytest.FixtureRequest) -> None:
+    if request.param == "disk":
+        request.getfixturevalue("disk")
+
+
+def at_once(calls: list[Callable[[], Answer]]) -> set[int]:
+    return {answer.status_code for answer in together(calls)}
+
+
+@pytest.mark.usefixtures("store")
+def test_sixteen_identical_requests_at_once_keep_each_chunk_once() -> None:
+    clients = [a_client() for _ in range(16)]
+
+    statuses = at_once([partial(send, client, *CONTENTS) for client in clients])
+
+    assert statuses == {200}
+    assert kept() == called(*CONTENTS)
+    assert Chunk.objects.count() == ChunkOwner.objects.count() == len(CONTENTS)
+
+
+@pytest.mark.usefixtures("store")
+def test_requests_that_share_chunks_in_other_orders_do_not_wait_for_each_other() -> (
+    None
+):
+    clients = [a_client() for _ in range(8)]
+    orders = [CONTENTS, CONTENTS[::-1]] * 4
+
+    statuses = at_once(
+        [partial(send, c, *order) for c, order in zip(clients, orders, strict=True)]
+    )
+
+    assert statuses == {200}
+    assert kept() == called(*CONTENTS)
+    assert Chunk.objects.count() == ChunkOwner.objects.count() == len(CONTENTS)
+
+
+def test_a_damaged_twin_does_not_spoil_what_others_send(disk: Path) -> None:
+    good, name = CONTENTS[0], next(iter(called(CONTENTS[0])))
+    clients = [a_client() for _ in range(8)]
+    parts = [Part(good), Part(b"something else", called=name)] * 4
+
+    answers = together(
+        [partial(post, c, part) for c, part in zip(clients, parts, strict=True)]
+    )
+
+    assert [answer.status_code for answer in answers] == [200, 400] * 4
+    assert kept() == called(good)
+    assert [p.name for p in disk.rglob("*") if p.is_file()] == [name]
+
+
+def test_organizations_that_send_the_same_at_once_each_own_it() -> None:
+    names = [f"org{n}" for n in range(8)]
+    clients = [a_client(name) for name in names]
+
+    statuses = at_once(
+        [
+            partial(send, client, *CONTENTS, organization=name)
+            for client, name in zip(clients, names, strict=True)
+        ]
+    )
+
+    assert statuses == {200}
+    assert all(kept(name) == called(*CONTENTS) for name in names)
+    assert Chunk.objects.count() == len(CONTENTS)
+    assert len(list(blob_store())) == len(CONTENTS)
