@@ -151,7 +151,9 @@ class Config(BaseSettings):
             raise ValueError("it should be http:// or https:// and a host")
         if parts.path.strip("/") or parts.query or parts.fragment:
             # Source: spec/sentry-cli A0, "not on URL root".
-            raise ValueError("sentry-cli takes no URL with a path; use a host of its own")
+            raise ValueError(
+                "sentry-cli takes no URL with a path; use a host of its own"
+            )
         return url
 
     @field_validator("chunk_size")
@@ -192,6 +194,11 @@ def override_with(**values: object) -> None:
     for name, value in values.items():
         if value is not None:
             os.environ[_PREFIX + name.upper()] = str(value)
+
+
+def name_django_settings() -> None:
+    """Tell Django, and child processes, which settings to use."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "symdepot.server.settings"
 
 
 def misspelt() -> list[str]:

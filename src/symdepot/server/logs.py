@@ -15,7 +15,7 @@ _SHARED: list[Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),
 ]
-_QUIET = ("django_tasks", "django_tasks_db", "django.request")
+_QUIET = ("django.tasks", "django_tasks_db", "django.request")
 
 
 def configure(*, level: str, style: Literal["auto", "json", "text"]) -> None:

@@ -1,9 +1,12 @@
-"""What granian serves."""
-
-import os
+"""What answers requests, for a server that speaks WSGI."""
 
 from django.core.wsgi import get_wsgi_application
+from django.urls import resolve
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "symdepot.server.settings")  # noqa: TID251 -- Django is told where to look, before anything can be configured
+from symdepot.server import config
 
+config.name_django_settings()
 application = get_wsgi_application()
+
+# Django would read its routes, and all behind them, while the first client waits.
+resolve("/health/live")

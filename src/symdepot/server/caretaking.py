@@ -1,0 +1,95 @@
+"""Brings back work that was left lying, and clears away what is done with."""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+
+import structlog
+from django.conf import settings
+from django.db import connections
+from django.db.models import QuerySet
+from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
+
+from symdepot.pipeline import intake
+
+_REDRIVE_SECONDS = 2.0
+_PRUNE_SECONDS = 600.0
+_SWEEP_SECONDS = 3600.0
+_FINISHED_KEPT = timedelta(hours=1)
+_STUCK_KEPT = timedelta(days=1)
+"""A task whose worker was killed is RUNNING for ever; leases have long redone it."""
+_SCRATCH_KEPT_SECONDS = 24 * 3600.0
+_AT_ONCE = 500
+_log = structlog.get_logger(__name__)
+
+
+class Caretaker(threading.Thread):
+    """A thread beside the worker. Whatever goes wrong in it is logged, and tried again."""
+
+    def __init__(self) -> None:
+        super().__init__(name="caretaker", daemon=True)
+        self._rounds: list[tuple[Callable[[], int], float]] = [
+            (intake.redrive, _REDRIVE_SECONDS),
+            (prune_queue, _PRUNE_SECONDS),
+            (sweep_scratch, _SWEEP_SECONDS),
+        ]
+
+    def run(self) -> None:
+        """Go the rounds, each as often as it needs."""
+        due = dict.fromkeys((round_ for round_, _ in self._rounds), 0.0)
+        while True:
+            for round_, pause_seconds in self._rounds:
+                if time.monotonic() >= due[round_]:
+                    _go(round_)
+                    due[round_] = time.monotonic() + pause_seconds
+            time.sleep(_REDRIVE_SECONDS)
+
+
+def prune_queue() -> int:
+    """Delete tasks that ended an hour ago; return how many.
+
+    What they were about is told by the rows that they wrote.
+    """
+    now = timezone.now()
+    finished = DBTaskResult.objects.finished().filter(
+        finished_at__lt=now - _FINISHED_KEPT
+    )
+    stuck = DBTaskResult.objects.running().filter(started_at__lt=now - _STUCK_KEPT)
+    return sum(_delete(rows) for rows in (finished, stuck))
+
+
+def sweep_scratch() -> int:
+    """Delete scratch files that nobody has touched for a day; return how many."""
+    too_old = time.time() - _SCRATCH_KEPT_SECONDS
+    swept = 0
+    for path in settings.SCRATCH_DIR.rglob("*"):
+        with suppress(FileNotFoundError):
+            if path.is_file() and path.stat().st_mtime < too_old:
+                path.unlink()
+                swept += 1
+    return swept
+
+
+def _delete(rows: QuerySet[DBTaskResult[..., object]]) -> int:
+    """Delete `rows` a few at a time, so that nobody waits long for the database."""
+    deleted = 0
+    while some := list(rows.order_by("pk").values_list("pk", flat=True)[:_AT_ONCE]):
+        deleted += DBTaskResult.objects.filter(pk__in=some).delete()[0]
+        if len(some) < _AT_ONCE:
+            break
+    return deleted
+
+
+def _go(round_: Callable[[], int]) -> None:
+    try:
+        done = round_()
+    except Exception:  # noqa: BLE001 -- the outermost door of a thread that must not end
+        _log.exception("a round failed", round=round_.__name__)
+    else:
+        if done:
+            _log.info("a round is done", round=round_.__name__, count=done)
+    finally:
+        connections.close_all()

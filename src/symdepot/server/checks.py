@@ -1,0 +1,106 @@
+"""Refuses to start when something is misconfigured, and says what."""
+
+import errno
+import os
+import socket
+from pathlib import Path
+from tempfile import TemporaryFile
+
+import psycopg
+from django.db import connection
+
+from symdepot.blobs.configured import blob_store
+from symdepot.server import addresses
+from symdepot.server.config import Config, Misconfigured
+
+_CONNECT_SECONDS = 5
+
+
+def folder_takes_files(folder: Path) -> None:
+    """Check that files can be written to `folder`, which is made if need be.
+
+    Raises:
+        Misconfigured: they cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise Misconfigured(
+            f"Nothing can be written to the data folder {folder.absolute()} "
+            f"({os.strerror(error.errno or errno.EIO)}). Make it writable for this "
+            "user, or name another one with --data-dir or SYMDEPOT_DATA_DIR."
+        ) from error
+
+
+def port_is_free(config: Config) -> None:
+    """Check that we may listen where the configuration says.
+
+    Raises:
+        Misconfigured: somebody else does, or we may not, or there is no such address.
+    """
+    try:
+        address = addresses.numeric(config.host, config.port)
+    except OSError as error:
+        raise Misconfigured(
+            f"SYMDEPOT_HOST is {config.host!r}, which is no address of this machine."
+        ) from error
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family) as probe:
+        # As granian does: what lingers of a server that has just stopped is no hurdle.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, config.port))
+            probe.listen()
+        except OSError as error:
+            raise Misconfigured(_why_not(config, error)) from error
+
+
+def storage_is_named() -> None:
+    """Check that the storage's URL means something; it is not asked for anything.
+
+    Raises:
+        Misconfigured: it means nothing.
+    """
+    try:
+        blob_store()
+    except ValueError as error:
+        raise Misconfigured(f"SYMDEPOT_BLOB_URL cannot be used: {error}") from error
+
+
+def database_answers() -> None:
+    """Check that there is a Postgres where the settings say; SQLite always answers.
+
+    Connections that requests and tasks use come from a pool, which is patient.
+
+    Raises:
+        Misconfigured: it does not answer.
+    """
+    if connection.vendor != "postgresql":
+        return
+    wanted = {**connection.get_connection_params(), "connect_timeout": _CONNECT_SECONDS}
+    try:
+        psycopg.connect(**wanted).close()
+    except psycopg.OperationalError as error:
+        raise Misconfigured(
+            f"The database that SYMDEPOT_DATABASE_URL names does not answer: {error}"
+        ) from error
+
+
+def _why_not(config: Config, error: OSError) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return (
+                f"Port {config.port} on {config.host} is taken, perhaps by a symdepot "
+                "that runs already. Stop that, or choose another port with --port "
+                "or SYMDEPOT_PORT."
+            )
+        case errno.EACCES:
+            return (
+                f"This user may not listen on port {config.port}. Choose one from 1024 "
+                "on with --port or SYMDEPOT_PORT."
+            )
+        case errno.EADDRNOTAVAIL:
+            return f"SYMDEPOT_HOST is {config.host!r}, which is no address of this machine."
+    return f"Cannot listen on {config.host} port {config.port}: {error.strerror}."

@@ -1,0 +1,162 @@
+"""`symdepot token`."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from django.utils import timezone
+from rich.console import Console
+from rich.table import Table
+
+from symdepot.domain.errors import InvalidRequest
+from symdepot.server import house
+from symdepot.server.cli.options import DataDir, PublicUrl
+
+if TYPE_CHECKING:
+    from symdepot.projects.models import Token
+
+SCOPES = (
+    "project:read",
+    "project:releases",
+    "org:ci",
+    "project:write",
+    "project:admin",
+)
+"""The values of `tokens.Scope`, which cannot be imported before the command runs."""
+
+_DEFAULT_SCOPES = ["project:releases", "project:read"]
+_WIDE_ENOUGH = 160
+
+
+def _known(scope: str) -> str:
+    if scope not in SCOPES:
+        raise typer.BadParameter(f"{scope!r} is none of {', '.join(SCOPES)}")
+    return scope
+
+
+app = typer.Typer(
+    name="token",
+    help="Make, list and revoke tokens, with which clients show who they are.",
+    no_args_is_help=True,
+)
+
+
+@app.command(
+    epilog="For CI: symdepot token create acme --label ci\n\n"
+    "To delete, too: symdepot token create acme --scope project:write"
+)
+def create(  # noqa: PLR0913 -- each is an option
+    org: Annotated[str, typer.Argument(help="The organization it is for.")],
+    *,
+    project: Annotated[
+        str | None, typer.Option(help="Make it for this one project of it only.")
+    ] = None,
+    scope: Annotated[
+        list[str],
+        typer.Option(
+            help="What it may do; can be repeated. project:read lists and downloads, "
+            "project:releases and org:ci list and upload, project:write and "
+            "project:admin do all that and delete.",
+            parser=_known,
+            metavar="SCOPE",
+        ),
+    ] = _DEFAULT_SCOPES,
+    label: Annotated[str, typer.Option(help="What it is for, to tell it by.")] = "",
+    expires_in_days: Annotated[
+        int | None,
+        typer.Option(help="After how many days it ends; never by default.", min=1),
+    ] = None,
+    public_url: PublicUrl = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Make a token and print it, and nothing else. It cannot be shown again.
+
+    The token tells sentry-cli where the server is and which organization is meant: if
+    the server was started with a public URL or port of its own, name that here too.
+    """
+    house.enter(data_dir=data_dir, public_url=public_url)
+    from symdepot.projects import access, tokens
+
+    organization = access.organization(org)
+    ends_at = (
+        timezone.now() + timedelta(days=expires_in_days) if expires_in_days else None
+    )
+    typer.echo(
+        tokens.mint(
+            organization,
+            scopes=[tokens.Scope(name) for name in scope],
+            project=access.project(org, project) if project else None,
+            label=label,
+            expires_at=ends_at,
+        )
+    )
+
+
+@app.command(name="list", epilog="Example: symdepot token list acme")
+def list_(
+    org: Annotated[
+        str | None, typer.Argument(help="Only those of this organization.")
+    ] = None,
+    *,
+    data_dir: DataDir = None,
+) -> None:
+    """List tokens: what they may do, when they end, when they were last used.
+
+    The tokens themselves are not kept; "…" stands before their last characters.
+    """
+    house.enter(data_dir=data_dir)
+    from symdepot.projects import access
+    from symdepot.projects.models import Token
+
+    rows = Token.objects.select_related("organization", "project").order_by("pk")
+    if org:
+        rows = rows.filter(organization=access.organization(org))
+    table = Table(
+        "id", "token", "label", "for", "may", "made", "last used", "ends", box=None
+    )
+    for row in rows:
+        table.add_row(*_cells(row))
+    console = Console()
+    if not console.is_terminal:
+        console.width = _WIDE_ENOUGH
+    console.print(table)
+
+
+@app.command(epilog="Example: symdepot token revoke 3")
+def revoke(
+    token_id: Annotated[
+        int,
+        typer.Argument(help="Its id, as `symdepot token list` tells.", metavar="ID"),
+    ],
+    *,
+    data_dir: DataDir = None,
+) -> None:
+    """Let a token open nothing from now on."""
+    house.enter(data_dir=data_dir)
+    from symdepot.projects import tokens
+    from symdepot.projects.models import Token
+
+    row = Token.objects.filter(pk=token_id).first()
+    if row is None:
+        raise InvalidRequest(
+            f"There is no token {token_id}; `symdepot token list` lists them."
+        )
+    tokens.revoke(row)
+    typer.echo(f"Token {token_id} ({row}) is revoked.")
+
+
+def _cells(row: "Token") -> list[str]:
+    place = (
+        f"{row.organization}/{row.project}" if row.project else f"{row.organization}"
+    )
+    ends = f"{row.expires_at:%Y-%m-%d %H:%M}" if row.expires_at else "never"
+    return [
+        str(row.pk),
+        f"…{row.hint}",
+        row.label,
+        place,
+        " ".join(row.scopes),
+        f"{row.created_at:%Y-%m-%d %H:%M}",
+        f"{row.last_used_at:%Y-%m-%d %H:%M}" if row.last_used_at else "never",
+        "revoked" if row.revoked_at else ends,
+    ]

@@ -1,0 +1,31 @@
+"""`symdepot worker`."""
+
+from typing import Annotated
+
+import typer
+
+from symdepot.server import house, kinship
+from symdepot.server.cli.options import DataDir
+
+EXAMPLES = """
+SYMDEPOT_DATABASE_URL=postgres://… SYMDEPOT_BLOB_URL=s3://… symdepot worker
+"""
+
+
+def worker(
+    data_dir: DataDir = None,
+    *,
+    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Run one more background worker.
+
+    `symdepot serve` runs some by itself. More of them, on this machine or on others,
+    need the same settings as the server: the same database and the same storage.
+    Stop it with Ctrl-C: the file in work is finished first.
+    """
+    if parent is not None:
+        kinship.die_with(parent)
+    house.enter(data_dir=data_dir)
+    from symdepot.server import working
+
+    working.work()

@@ -1,0 +1,107 @@
+"""An upload like any other, made to see whether uploads work, and undone again."""
+
+import io
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from secrets import token_hex
+
+from django.db.models import ProtectedError
+from django.tasks import task
+
+from symdepot.blobs.configured import blob_store
+from symdepot.domain.ids import Checksum
+from symdepot.pipeline import intake, retention
+from symdepot.pipeline.intake import Standing
+from symdepot.projects.models import Organization, Project
+from symdepot.uploads import chunks
+from symdepot.uploads.assembly import Offer
+from symdepot.uploads.models import Chunk, File, State
+
+_ORGANIZATION = "symdepot-doctor"
+_LOOK_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How far the file came, in the words of `uploads.models.State`, and how fast."""
+
+    state: str
+    detail: str
+    seconds: float
+
+    @property
+    def is_ok(self) -> bool:
+        """Say whether it came all the way."""
+        return self.state == State.OK
+
+
+@task
+def nothing() -> None:
+    """Do nothing: that somebody came to do it is the news."""
+
+
+def errand(*, patience_seconds: float) -> float | None:
+    """Return after how many seconds a worker took up a task; None if none did."""
+    began_at = time.monotonic()
+    result = nothing.using(priority=100).enqueue()
+    while not result.is_finished:
+        if time.monotonic() - began_at > patience_seconds:
+            return None
+        time.sleep(_LOOK_SECONDS)
+        result.refresh()
+    return time.monotonic() - began_at
+
+
+def upload(*, patience_seconds: float) -> Outcome:
+    """Send a small file all the way, in an organization made for it; leave nothing."""
+    content = a_tiny_file()
+    checksum = Checksum.of(content)
+    organization, _ = Organization.objects.get_or_create(slug=_ORGANIZATION)
+    project, _ = Project.objects.get_or_create(
+        organization=organization, slug=f"trial-{token_hex(4)}"
+    )
+    began_at = time.monotonic()
+    try:
+        blob_store().put(checksum, io.BytesIO(content))
+        intake.keep_chunks(organization, {checksum: len(content)})
+        came_to = _offered(project, checksum, until=began_at + patience_seconds)
+        seconds = time.monotonic() - began_at
+        if came_to.debug_file:
+            retention.forget(came_to.debug_file)
+    finally:
+        _forget(project, checksum)
+    return Outcome(came_to.state, came_to.detail, seconds)
+
+
+def a_tiny_file() -> bytes:
+    """Return a Breakpad symbol file that nobody has ever seen.
+
+    Source: breakpad/docs/symbol_files.md.
+    """
+    return (
+        f"MODULE Linux x86_64 {token_hex(16).upper()}0 doctor\n"
+        "FUNC 1000 10 0 main\n"
+        "PUBLIC 2000 0 exported\n"
+    ).encode()
+
+
+def _offered(project: Project, checksum: Checksum, *, until: float) -> Standing:
+    offer = Offer(checksum, "doctor.sym", (checksum,))
+    while True:
+        standing = intake.offer(project, [offer])[checksum]
+        if standing.state != State.ASSEMBLING or time.monotonic() > until:
+            return standing
+        time.sleep(_LOOK_SECONDS)
+
+
+def _forget(project: Project, checksum: Checksum) -> None:
+    """Delete what is left of a trial, which is much if it did not come to its end."""
+    with chunks.freeing():
+        project.delete()
+        File.objects.filter(checksum=checksum.hex).delete()
+        Chunk.objects.filter(checksum=checksum.hex).delete()
+    blob_store().delete(checksum)
+    # Another doctor may be at work.
+    with suppress(ProtectedError):
+        project.organization.delete()

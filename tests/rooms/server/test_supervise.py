@@ -1,0 +1,121 @@
+"""Whatever is killed comes back; and when the supervisor goes, all go."""
+
+import signal
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from symdepot.server import supervisor
+from symdepot.server.config import Misconfigured
+from symdepot.server.supervisor import Child
+from tests.running import Installation, RunningServer, eventually, is_alive
+
+
+@pytest.mark.server
+def test_a_killed_web_worker_comes_back(server: RunningServer) -> None:
+    before = server.web_workers()
+
+    before[0].kill()
+
+    assert eventually(lambda: len({*server.web_workers()} - {before[0]}) == 2)
+    assert server.status("/health/ready") == 200
+
+
+@pytest.mark.server
+def test_a_killed_listener_comes_back_and_its_workers_do_not_outlive_it(
+    server: RunningServer,
+) -> None:
+    listener, answering = server.listener(), server.web_workers()
+
+    listener.kill()
+
+    assert eventually(lambda: not any(map(is_alive, answering)))
+    assert eventually(lambda: server.listener() != listener)
+    assert eventually(lambda: server.status("/health/ready") == 200)
+
+
+@pytest.mark.server
+def test_a_killed_background_worker_comes_back(server: RunningServer) -> None:
+    before = server.workers()
+
+    before[0].kill()
+
+    assert eventually(lambda: len(set(server.workers()) - {before[0]}) == 2)
+
+
+@pytest.mark.server
+def test_nothing_outlives_a_killed_supervisor(installation: Installation) -> None:
+    with installation.serving() as server:
+        family = server.supervisor.children(recursive=True)
+
+        server.supervisor.kill()
+
+        left = eventually(lambda: not any(map(is_alive, family)), within_seconds=3)
+        assert left is True
+        assert len(family) >= 5
+
+
+@pytest.mark.server
+def test_a_server_that_is_told_to_stop_does_so_in_order(
+    installation: Installation,
+) -> None:
+    with installation.serving() as server:
+        family = server.supervisor.children(recursive=True)
+
+        status = server.stop()
+
+        assert status == 0
+        assert not any(map(is_alive, family))
+        assert "a process ended, and is started again" not in server.log.read_text()
+
+
+def test_gives_up_on_what_never_comes_up() -> None:
+    child = Child("web", [sys.executable, "-c", "raise SystemExit(3)"])
+
+    with pytest.raises(Misconfigured, match="'web' ended 3 times before the server"):
+        supervisor.supervise([child], has_begun=lambda: False, on_begun=lambda: None)
+
+
+def test_a_child_that_ends_soon_is_started_again_ever_more_slowly() -> None:
+    child = Child("hasty", [sys.executable, "-c", ""])
+    pauses: list[float] = []
+
+    for _ in range(3):
+        ended_at = time.monotonic()
+        while child.has_ended():
+            child.keep_running()
+        pauses.append(time.monotonic() - ended_at)
+        while not child.has_ended():
+            time.sleep(0.001)
+
+    assert pauses[0] < 0.05 < pauses[1] < pauses[2]
+
+
+def test_a_child_that_will_not_end_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "_GRACE_SECONDS", 0.1)
+    child = Child("deaf", ["sh", "-c", f"trap '' TERM; touch {tmp_path}/up; sleep 60"])
+
+    supervisor.supervise(
+        [child],
+        has_begun=(tmp_path / "up").exists,
+        on_begun=lambda: signal.raise_signal(signal.SIGTERM),
+    )
+
+    assert child.has_ended()
+
+
+def test_what_a_child_leaves_behind_ends_with_it() -> None:
+    child = Child("parent", ["sh", "-c", "sleep 60 & wait"])
+    child.keep_running()
+    parent = psutil.Process(child.pid)
+    orphan = eventually(lambda: parent.children()[0])
+
+    parent.kill()
+
+    assert eventually(child.has_ended)
+    assert eventually(lambda: not is_alive(orphan))
