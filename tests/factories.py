@@ -2,19 +2,25 @@
 
 import io
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
 from django.test import Client
 
 from symdepot.blobs.configured import blob_store
-from symdepot.domain.ids import Checksum
+from symdepot.debugfiles import catalogue
+from symdepot.debugfiles.models import DebugFile
+from symdepot.domain.ids import Checksum, DebugId
+from symdepot.domain.objects import Format, ObjectFile
 from symdepot.pipeline import intake
 from symdepot.projects import tokens
 from symdepot.projects.models import Organization, Project
 from symdepot.projects.tokens import Scope
+from symdepot.uploads.models import Chunk, File, FileChunk
 
 ALL_SCOPES = (Scope.READ, Scope.RELEASES, Scope.WRITE, Scope.CI)
 PIECE_BYTES = 1 << 20
@@ -108,6 +114,42 @@ def own(project: Project, *chunks: bytes) -> list[Checksum]:
     return checksums
 
 
+def a_file(project: Project, *chunks: bytes) -> File:
+    """Return a file that is made of `chunks`, as if it had been assembled."""
+    content = b"".join(chunks)
+    file, is_new = File.objects.get_or_create(
+        checksum=Checksum.of(content).hex, defaults={"size_bytes": len(content)}
+    )
+    if is_new:
+        for position, checksum in enumerate(own(project, *chunks)):
+            chunk = Chunk.objects.get(checksum=checksum.hex)
+            FileChunk.objects.create(file=file, position=position, chunk=chunk)
+    return file
+
+
+def an_object(**differing: Any) -> ObjectFile:
+    """Return what is known of an ELF companion, but for what is `differing`."""
+    usual = ObjectFile(
+        format=Format.ELF,
+        kind="dbg",
+        arch="x86_64",
+        debug_id=DebugId(uuid4()),
+        code_id=None,
+        features=frozenset({"debug", "symtab"}),
+        name="hello.debug",
+    )
+    return replace(usual, **differing)
+
+
+def a_debug_file(
+    project: Project, content: bytes | None = None, **differing: Any
+) -> DebugFile:
+    """Return a debug file of `project`; `differing` as in `an_object`."""
+    file = a_file(project, uuid4().bytes if content is None else content)
+    with transaction.atomic():
+        return catalogue.enter(project, file, an_object(**differing))
+
+
 def described(
     content: bytes,
     *,
@@ -125,7 +167,7 @@ def described(
 
 def assemble(
     client: Client,
-    files: dict[str, dict[str, object]],
+    files: Mapping[str, object],
     *,
     project: str = "game",
     organization: str = "acme",

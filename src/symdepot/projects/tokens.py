@@ -12,7 +12,7 @@ from enum import StrEnum
 from django.conf import settings
 from django.utils import timezone
 
-from symdepot.domain.errors import Unauthenticated
+from symdepot.domain.errors import InvalidRequest, Unauthenticated
 from symdepot.projects.models import Organization, Project, Token
 
 _SECRET_BYTES = 32
@@ -87,6 +87,24 @@ def recognise(token: str) -> Token:
     if row.last_used_at is None or now - row.last_used_at > _LAST_USE_PRECISION:
         Token.objects.filter(pk=row.pk).update(last_used_at=now)
     return row
+
+
+def issued(organization: Organization | None = None) -> list[Token]:
+    """Return all tokens, or those of `organization`, oldest first; revoked ones too."""
+    tokens = Token.objects.select_related("organization", "project").order_by("pk")
+    return list(tokens.filter(organization=organization) if organization else tokens)
+
+
+def numbered(token_id: int) -> Token:
+    """Return the token whose row has this number.
+
+    Raises:
+        InvalidRequest: there is none.
+    """
+    found = Token.objects.filter(pk=token_id).first()
+    if found is None:
+        raise InvalidRequest(f"There is no token {token_id}.")
+    return found
 
 
 def revoke(token: Token) -> None:

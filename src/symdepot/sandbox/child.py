@@ -1,10 +1,9 @@
 """The child: reads one file within its limits, answers, and is gone."""
 
-import ctypes
 import logging
 import os
-import signal
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -20,11 +19,9 @@ FAILED = 78
 
 _ANSWER_FD = 3
 _WORDS_FD = 2
-_PR_SET_PDEATHSIG = 1
 _LONGEST_TEXT = 2000
 
 _log = logging.getLogger(__name__)
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +69,15 @@ def run(reader: Reader, request: Request, answer_fd: int, words_fd: int) -> NoRe
         os._exit(status)
 
 
-def end_with_parent(parent: int) -> None:
-    """Make the kernel kill this process when the process `parent` ends.
-
-    Only for children of a process with one thread: the kernel means the thread.
-
-    Source: prctl(2), PR_SET_PDEATHSIG.
-    """
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(FAILED)
-
-
 def _keep_only(answer_fd: int, words_fd: int) -> None:
     os.dup2(words_fd, _WORDS_FD)
     os.dup2(answer_fd, _ANSWER_FD)
-    os.closerange(_ANSWER_FD + 1, os.sysconf("SC_OPEN_MAX"))
+    # Not `closerange`: where it cannot ask the kernel, it may try a billion numbers.
+    for fd in [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]:
+        if fd > _ANSWER_FD:
+            # The listing itself is closed by now.
+            with suppress(OSError):
+                os.close(fd)
 
 
 def _answer(reader: Reader, request: Request) -> dict[str, object]:

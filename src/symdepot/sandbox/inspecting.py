@@ -141,7 +141,7 @@ class _Zygote:
 
     def forget(self) -> None:
         self.line.close()
-        # Or else `Popen` would wait for a process that is not this one's child.
+        # Or else `Popen` would worry about a process that is not this one's child.
         self._process.returncode = 0
 
 

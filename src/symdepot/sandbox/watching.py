@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from symdepot.sandbox import child, messages
+from symdepot.sandbox import child, kernel, messages
 from symdepot.sandbox.limits import Limits
 
 _LAST_WORDS_BYTES = 2000
@@ -59,7 +59,9 @@ def watch(running: Child, seconds: float, *, unless: tuple[int, ...] = ()) -> En
     It is abandoned as soon as one of the descriptors `unless` becomes readable.
     """
     deadline = time.monotonic() + seconds
-    end_fd = os.pidfd_open(running.pid)
+    end_fd = kernel.open_end(running.pid)
+    for fd in (running.answer_fd, running.words_fd):
+        os.set_blocking(fd, False)
     try:
         cause = _hear_out(running, end_fd, unless, deadline)
     finally:
@@ -92,22 +94,27 @@ def _hear_out(
         poll.register(fd, select.POLLIN)
     while (left_seconds := deadline - time.monotonic()) > 0:
         ready = {fd for fd, _ in poll.poll(left_seconds * 1000)}
-        for fd in ready & pipes:
+        has_ended = end_fd in ready
+        # What it said just before its end may have come after we looked.
+        for fd in set(pipes if has_ended else ready & pipes):
             if not _hear(running, fd):
                 poll.unregister(fd)
+                pipes.remove(fd)
         if len(running.answer) > messages.LONGEST_BYTES:
             return Cause.ENDLESS
+        if has_ended:
+            return Cause.ENDED
         if not ready.isdisjoint(unless):
             return Cause.ABANDONED
-        # Its last words came before its end, and were ready by then.
-        if end_fd in ready and ready.isdisjoint(pipes):
-            return Cause.ENDED
     return Cause.LATE
 
 
 def _hear(running: Child, fd: int) -> bool:
     """Take what the child says on `fd`; False if it says no more."""
-    said = os.read(fd, _BLOCK_BYTES)
+    try:
+        said = os.read(fd, _BLOCK_BYTES)
+    except BlockingIOError:
+        return True
     if fd == running.answer_fd:
         running.answer += said
     else:

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from symdepot.sandbox import child, messages, watching
+from symdepot.sandbox import child, kernel, messages, watching
 from symdepot.sandbox.child import Reader, Request
 from symdepot.sandbox.limits import Limits
 from symdepot.sandbox.watching import Cause, Child
@@ -28,7 +28,7 @@ def serve(arguments: Sequence[str], reader: Reader = child.read) -> None:
     """Have each file read that is asked for, until nobody asks any more."""
     line_fd, server = int(arguments[0]), int(arguments[1])
     line = socket.socket(fileno=line_fd)
-    server_fd = os.pidfd_open(server)
+    server_fd = kernel.open_end(server)
     _settle()
     while os.getppid() == server and _is_asked(line, server_fd):
         try:
@@ -88,7 +88,9 @@ def _fork(reader: Reader, request: Request) -> Child:
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        child.end_with_parent(parent)
+        kernel.end_with_parent()
+        if os.getppid() != parent:
+            os._exit(child.FAILED)
         child.run(reader, request, child_answer_fd, child_words_fd)
     os.close(child_answer_fd)
     os.close(child_words_fd)

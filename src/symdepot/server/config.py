@@ -119,12 +119,6 @@ class Config(BaseSettings):
     worker_poll: float = Field(0.1, gt=0, le=10)
     """How many seconds an idle worker sleeps before it looks for work again."""
 
-    sandbox_memory: int = Field(2048 * _MIB, ge=64 * _MIB)
-    """How many bytes, besides the file's own, a file may take to be inspected."""
-
-    sandbox_seconds: float = Field(60.0, gt=0)
-    """How many seconds a file may take to be inspected."""
-
     secret_key: str = ""
     """What Django signs with; empty means a random one, kept in the data folder."""
 

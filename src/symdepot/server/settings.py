@@ -28,8 +28,6 @@ MAX_NAME_LENGTH = 4096
 ASSEMBLE_WAIT_SECONDS = CONFIG.assemble_wait
 LEASE_SECONDS = CONFIG.lease
 MAX_ATTEMPTS = CONFIG.max_attempts
-SANDBOX_MEMORY_BYTES = CONFIG.sandbox_memory
-SANDBOX_SECONDS = CONFIG.sandbox_seconds
 
 DEBUG = False
 SECRET_KEY = CONFIG.secret_key or secret.kept_in(DATA_DIR)

@@ -22,8 +22,18 @@ from symdepot.uploads.models import Assembly, File, FileChunk, State
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-NOT_FOUND = {"state": "not_found", "missingChunks": [], "detail": None, "dif": None}
-ASSEMBLING = {"state": "assembling", "missingChunks": [], "detail": None, "dif": None}
+NOT_FOUND: dict[str, object] = {
+    "state": "not_found",
+    "missingChunks": [],
+    "detail": None,
+    "dif": None,
+}
+ASSEMBLING: dict[str, object] = {
+    "state": "assembling",
+    "missingChunks": [],
+    "detail": None,
+    "dif": None,
+}
 
 
 def hexes(*contents: bytes) -> list[str]:

@@ -209,6 +209,13 @@ def test_a_name_may_have_so_many_characters_and_no_more() -> None:
     }
 
 
+def test_a_name_with_a_nul_is_refused() -> None:
+    answer = offered({SHA1: {"name": "a\0b", "chunks": []}})
+
+    assert answer.status_code == 400
+    assert answer.json() == {"error": f"the name of {SHA1} contains a NUL"}
+
+
 def test_a_body_that_is_too_large_is_refused(settings: Settings) -> None:
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 2048
 

@@ -233,7 +233,11 @@ def test_a_bucket_that_does_not_exist_is_unavailable_and_not_empty(
 def test_a_bucket_that_does_not_answer_is_unavailable(
     mute_endpoint: str, store_at: StoreAt, impatient: None
 ) -> None:
+    began_at = time.monotonic()
+
     assert_unavailable(store_at(NOBODY + mute_endpoint))
+
+    assert time.monotonic() - began_at < 8
 
 
 def test_a_bucket_that_cannot_be_reached_is_soon_unavailable(

@@ -25,6 +25,10 @@ def sleep(_: Path) -> None:
     time.sleep(60)
 
 
+def nap(_: Path) -> None:
+    time.sleep(1)
+
+
 def close_all_and_sleep(_: Path) -> None:
     os.closerange(0, 10)
     time.sleep(60)

@@ -20,6 +20,7 @@ from symdepot.sandbox.inspecting import Inspector
 from symdepot.sandbox.limits import Limits
 
 MISBEHAVING = Path(__file__).with_name("misbehaving.py")
+A_MOMENT = 1.5
 LONG = Limits(memory_bytes=2**29, mapped_bytes=0, cpu_seconds=20, wall_seconds=30.0)
 
 SERVER = """
@@ -43,18 +44,37 @@ time.sleep(60)
 """
 
 FORKING_SERVER = """
-import os, sys
+import os, sys, threading, time
 from pathlib import Path
-from symdepot.sandbox import inspecting, messages
+from symdepot.domain.errors import NotADebugFile
+from symdepot.sandbox.inspecting import Inspector
 
-path = Path(sys.argv[1])
-before = inspecting.inspect(path, name="a")
-fork = os.fork()
-if fork == 0:
-    os._exit(0 if inspecting.inspect(path, name="a") == before else 1)
-_, status = os.waitpid(fork, 0)
-assert status == 0, status
-assert inspecting.inspect(path, name="a") == before
+inspector = Inspector(zygote=[sys.argv[1]])
+answers = []
+
+def ask(behaviour):
+    try:
+        inspector.inspect(Path(sys.argv[2]), name=behaviour)
+    except NotADebugFile as e:
+        answers.append(str(e))
+
+def answers_in_a_fork():
+    fork = os.fork()
+    if fork == 0:
+        ask("behave")
+        os._exit(len(answers))
+    _, status = os.waitpid(fork, 0)
+    return os.waitstatus_to_exitcode(status)
+
+ask("behave")
+assert answers_in_a_fork() == 2
+napping = threading.Thread(target=ask, args=["nap"])
+napping.start()
+time.sleep(0.3)
+assert answers_in_a_fork() == 2
+napping.join()
+inspector.close()
+assert answers == ["well behaved"] * 2
 """
 
 
@@ -122,7 +142,7 @@ def test_a_zygote_that_is_killed_costs_a_retry(sleeper: Inspector, sound: Path) 
 
         with pytest.raises(SandboxUnavailable, match="is gone"):
             future.result()
-        assert until(lambda: is_gone(child), 1)
+        assert until(lambda: is_gone(child), A_MOMENT)
 
     with asleep(sleeper, sound) as (_, child, _):
         child.kill()
@@ -153,7 +173,7 @@ def test_a_zygote_that_hangs_is_replaced(
 
         with pytest.raises(SandboxUnavailable, match="is gone"):
             future.result()
-        assert until(lambda: is_gone(zygote) and is_gone(child), 1)
+        assert until(lambda: is_gone(zygote) and is_gone(child), A_MOMENT)
 
 
 def test_an_answer_that_nobody_waited_for_is_not_that_of_the_next_file(
@@ -204,7 +224,7 @@ def test_nothing_outlives_a_server_that_is_killed(sound: Path) -> None:
     server.kill()
     server.wait()
 
-    assert until(lambda: is_gone(zygote) and is_gone(child), 1)
+    assert until(lambda: is_gone(zygote) and is_gone(child), A_MOMENT)
 
 
 def test_a_zygote_ends_with_its_server_though_others_hold_the_line(
@@ -219,7 +239,7 @@ def test_a_zygote_ends_with_its_server_though_others_hold_the_line(
 
         server.kill()
 
-    assert until(lambda: is_gone(zygote), 1)
+    assert until(lambda: is_gone(zygote), A_MOMENT)
     assert not is_gone(holder)
     holder.kill()
 
@@ -247,11 +267,17 @@ def test_a_closed_inspector_leaves_nothing_behind_and_opens_again(sound: Path) -
     assert psutil.Process().num_fds() == before
 
 
-def test_a_fork_of_the_server_has_a_zygote_of_its_own(sound: Path) -> None:
-    arguments = [sys.executable, "-W", "error", "-c", FORKING_SERVER, str(sound)]
+def test_a_fork_of_the_server_waits_for_nobody_in_the_server(sound: Path) -> None:
+    # Python warns of forks beside threads, which is just what this is about.
+    strict = ("-W", "error", "-W", "ignore::DeprecationWarning")
+    arguments = (*strict, "-c", FORKING_SERVER, str(MISBEHAVING), str(sound))
 
     ended = subprocess.run(  # noqa: S603 - our words
-        arguments, env=path_to_us(), capture_output=True, check=False, timeout=20
+        [sys.executable, *arguments],
+        env=path_to_us(),
+        stderr=subprocess.PIPE,
+        check=False,
+        timeout=20,
     )
 
     assert (ended.returncode, ended.stderr) == (0, b"")

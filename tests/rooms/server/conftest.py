@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-
 from tests.running import Installation, RunningServer, a_database_url
 
 
@@ -13,9 +12,16 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
         yield Installation(tmp_path_factory.mktemp("depot") / "data", url)
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+@pytest.fixture(scope="session")
+def server_installation(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Installation]:
+    with a_database_url() as url:
+        yield Installation(tmp_path_factory.mktemp("shared") / "data", url)
+
+
+@pytest.fixture(scope="session")
+def server(server_installation: Installation) -> Iterator[RunningServer]:
     """Run a server that tests may wound, as long as it heals."""
-    data_dir = tmp_path_factory.mktemp("shared") / "data"
-    with a_database_url() as url, Installation(data_dir, url).serving() as running:
+    with server_installation.serving() as running:
         yield running

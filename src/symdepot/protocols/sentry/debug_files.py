@@ -63,8 +63,7 @@ def list_or_download(
     if exact is not None:
         return [rendering.debug_file(row) for row in exact]
     page = paging.page(filters.cursor, filters.per_page)
-    text = filters.query.replace("\0", "").strip()  # Postgres takes no NUL
-    rows = lookup.by_text(owner, text, _formats(filters))
+    rows = lookup.by_text(owner, filters.query.strip(), _formats(filters))
     shown, has_more = page.cut(rows)
     response["Link"] = page.link(_url(request), has_more=has_more)
     return [rendering.debug_file(row) for row in shown]
@@ -81,14 +80,15 @@ def delete(request: HttpRequest, org: str, project: str, id: str = "") -> HttpRe
 def _by_exact_id(owner: Project, filters: Filters) -> list[DebugFile] | None:
     """Return the rows of the id that is asked for; None if none is.
 
-    A `query` that reads as a debug id is one.
+    A `query` that reads as a debug id is one, if anything has it: 40 digits may as
+    well be a build id.
     """
     if not (filters.debug_id or filters.code_id):
         text = filters.query.strip()
         found = _debug_id(text) if len(text) <= _LONGEST_ID else None
         if found is None:
             return None
-        return lookup.by_ids(owner, found, None, _formats(filters))
+        return lookup.by_ids(owner, found, None, _formats(filters)) or None
     return lookup.by_ids(
         owner, _debug_id(filters.debug_id), _code_id(filters.code_id), _formats(filters)
     )

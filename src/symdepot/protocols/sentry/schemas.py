@@ -107,13 +107,13 @@ def offers(body: bytes) -> list[Offer]:
 
 
 def _offer(checksum: str, file: AssembleFile) -> Offer:
+    if "\0" in file.name:
+        raise InvalidRequest(f"the name of {checksum} contains a NUL")
     if len(file.name) > settings.MAX_NAME_LENGTH:
         raise InvalidRequest(
             f"the name of {checksum} is too long: "
             f"at most {settings.MAX_NAME_LENGTH} characters are taken"
         )
-    if "\0" in file.name:
-        raise InvalidRequest(f"the name of {checksum} contains a NUL")
     if len(file.chunks) > settings.MAX_CHUNKS_PER_FILE:
         raise InvalidRequest(
             f"{checksum} has {len(file.chunks)} chunks, which are too many: "

@@ -8,7 +8,6 @@ from django.utils import timezone
 from rich.console import Console
 from rich.table import Table
 
-from symdepot.domain.errors import InvalidRequest
 from symdepot.server import house
 from symdepot.server.cli.options import DataDir, PublicUrl
 
@@ -105,16 +104,12 @@ def list_(
     The tokens themselves are not kept; "…" stands before their last characters.
     """
     house.enter(data_dir=data_dir)
-    from symdepot.projects import access
-    from symdepot.projects.models import Token
+    from symdepot.projects import access, tokens
 
-    rows = Token.objects.select_related("organization", "project").order_by("pk")
-    if org:
-        rows = rows.filter(organization=access.organization(org))
     table = Table(
         "id", "token", "label", "for", "may", "made", "last used", "ends", box=None
     )
-    for row in rows:
+    for row in tokens.issued(access.organization(org) if org else None):
         table.add_row(*_cells(row))
     console = Console()
     if not console.is_terminal:
@@ -134,13 +129,8 @@ def revoke(
     """Let a token open nothing from now on."""
     house.enter(data_dir=data_dir)
     from symdepot.projects import tokens
-    from symdepot.projects.models import Token
 
-    row = Token.objects.filter(pk=token_id).first()
-    if row is None:
-        raise InvalidRequest(
-            f"There is no token {token_id}; `symdepot token list` lists them."
-        )
+    row = tokens.numbered(token_id)
     tokens.revoke(row)
     typer.echo(f"Token {token_id} ({row}) is revoked.")
 

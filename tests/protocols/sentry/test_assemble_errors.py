@@ -1,0 +1,218 @@
+"""What went wrong is told for as long as it is true, and no longer."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+from tests.factories import (
+    a_breakpad_file,
+    a_client,
+    a_project,
+    own,
+    pieces,
+    polled,
+    send,
+    standing,
+    upload,
+)
+from tests.queueing import HeldQueue
+from tests.waiting import let_pass
+
+from symdepot.blobs import layout
+from symdepot.debugfiles.models import DebugFile
+from symdepot.domain.ids import Checksum
+from symdepot.pipeline import intake
+from symdepot.uploads.models import Assembly, State
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+GARBAGE = b"This is no debug file.\n"
+GARBAGE_TEXT = "Invalid debug information file: unsupported object file format"
+GONE_TEXT = "no bytes are kept under {}"
+DAMAGED_TEXT = (
+    "chunk {} is damaged in the storage; uploading the file again sends it anew"
+)
+
+
+def told(client: Client, content: bytes) -> tuple[str, str | None]:
+    found = standing(client, content, piece=50)
+    return found["state"], found["detail"]
+
+
+def a_file_in_parts() -> tuple[bytes, list[bytes]]:
+    content = a_breakpad_file()
+    return content, pieces(content, 50)
+
+
+def blob(disk: Path, chunk: bytes) -> Path:
+    return disk / layout.place(Checksum.of(chunk))
+
+
+def test_what_is_wrong_with_the_content_is_told_for_ever() -> None:
+    a_project()
+    client = a_client()
+    upload(client, GARBAGE)
+
+    let_pass(timedelta(days=400))
+    send(client, GARBAGE)
+
+    assert polled(client, GARBAGE)["detail"] == GARBAGE_TEXT
+    assert standing(client, GARBAGE)["detail"] == GARBAGE_TEXT
+    assert Assembly.objects.get().attempts == 1
+
+
+def test_a_file_without_any_id_is_refused_in_a_sentence() -> None:
+    a_project()
+
+    found = upload(a_client(), a_breakpad_file("0" * 33))
+
+    assert found["state"] == "error"
+    assert found["detail"] == (
+        "This file has neither a debug id nor a code id, so nothing could ever find it."
+    )
+
+
+def test_a_chunk_that_is_gone_is_told_first_and_missing_after_a_pause(
+    disk: Path,
+) -> None:
+    project, client = a_project(), a_client()
+    content, parts = a_file_in_parts()
+    own(project, *parts)
+    blob(disk, parts[1]).unlink()
+    gone = ("error", GONE_TEXT.format(Checksum.of(parts[1])))
+
+    assert [told(client, content), told(client, content)] == [gone, gone]
+    assert polled(client, content)["detail"] == gone[1]
+
+    let_pass(timedelta(seconds=6))
+    found = standing(client, content, piece=50)
+    assert found["state"] == "not_found"
+    assert found["missingChunks"] == [Checksum.of(parts[1]).hex]
+    send(client, parts[1])
+    assert told(client, content) == ("ok", None)
+
+
+def test_a_damaged_chunk_is_named_and_healed_by_sending_it_again(disk: Path) -> None:
+    project, client = a_project(), a_client()
+    content, parts = a_file_in_parts()
+    own(project, *parts)
+    blob(disk, parts[1]).write_bytes(parts[1][::-1])
+
+    damaged = ("error", DAMAGED_TEXT.format(Checksum.of(parts[1])))
+    assert told(client, content) == damaged
+
+    let_pass(timedelta(seconds=6))
+    assert told(client, content) == ("not_found", None)
+    send(client, parts[1])
+    assert told(client, content) == ("ok", None)
+    assert blob(disk, parts[1]).read_bytes() == parts[1]
+
+
+@pytest.mark.parametrize("harm", ["shorter", "longer", "changed"])
+def test_a_file_of_one_chunk_that_was_damaged_is_seen_too(
+    disk: Path, harm: str
+) -> None:
+    project, client = a_project(), a_client()
+    content = a_breakpad_file()
+    own(project, content)
+    harmed = {"shorter": content[:-1], "longer": content + b"\n", "changed": GARBAGE}
+    blob(disk, content).write_bytes(harmed[harm])
+
+    found = standing(client, content)
+
+    assert found["state"] == "error"
+    assert found["detail"] == DAMAGED_TEXT.format(Checksum.of(content))
+    assert not DebugFile.objects.exists()
+
+
+def test_damage_makes_a_chunk_missing_to_every_organization(disk: Path) -> None:
+    content, parts = a_file_in_parts()
+    for name in ("acme", "other"):
+        own(a_project(organization=name), *parts)
+    blob(disk, parts[0]).write_bytes(b"damaged")
+    assert told(a_client(), content)[0] == "error"
+
+    found = standing(a_client("other"), content, piece=50, organization="other")
+
+    assert found["missingChunks"] == [Checksum.of(parts[0]).hex]
+
+
+def test_a_disk_that_does_not_answer_once_costs_an_attempt_and_no_more(
+    disk: Path,
+) -> None:
+    project, client = a_project(), a_client()
+    content, parts = a_file_in_parts()
+    own(project, *parts)
+    away = disk.rename(disk.with_name("away"))
+    disk.write_text("a file where a folder should be")
+
+    assert told(client, content) == ("assembling", None)
+    assert Assembly.objects.get().state == State.CREATED
+    assert intake.redrive() == 0
+
+    disk.unlink()
+    away.rename(disk)
+    let_pass(timedelta(seconds=3))
+    assert intake.redrive() == 1
+    assert told(client, content) == ("ok", None)
+    assert Assembly.objects.get().attempts == 2
+
+
+def test_a_disk_that_never_answers_is_an_error_after_so_many_attempts(
+    disk: Path, settings: Settings
+) -> None:
+    settings.MAX_ATTEMPTS = 3
+    project, client = a_project(), a_client()
+    content, parts = a_file_in_parts()
+    own(project, *parts)
+    away = disk.rename(disk.with_name("away"))
+    disk.write_text("a file where a folder should be")
+    assert told(client, content) == ("assembling", None)
+
+    redriven = []
+    for _ in range(4):
+        let_pass(timedelta(hours=1))
+        redriven.append(intake.redrive())
+
+    unanswered = ("error", "The storage does not answer. Try again in a moment.")
+    assert redriven == [1, 1, 0, 0]
+    assert polled(client, content)["detail"] == unanswered[1]
+    disk.unlink()
+    away.rename(disk)
+    assert told(client, content) == ("ok", None)
+
+
+def test_an_error_that_might_pass_is_not_tried_again_while_the_client_reads_of_it(
+    held_queue: HeldQueue, disk: Path
+) -> None:
+    project, client = a_project(), a_client()
+    content, parts = a_file_in_parts()
+    own(project, *parts)
+    blob(disk, parts[0]).unlink()
+    assert told(client, content) == ("assembling", None)
+    held_queue.work()
+    send(client, parts[0])
+
+    assert told(client, content)[0] == "error"
+
+    assert held_queue.assemblies == []
+    let_pass(timedelta(seconds=6))
+    assert told(client, content) == ("assembling", None)
+    held_queue.work()
+    assert told(client, content) == ("ok", None)
+
+
+def test_an_error_is_told_to_whoever_polls_however_long_ago_it_was(
+    disk: Path,
+) -> None:
+    project, client = a_project(), a_client()
+    content, parts = a_file_in_parts()
+    own(project, *parts)
+    blob(disk, parts[0]).unlink()
+    told(client, content)
+
+    let_pass(timedelta(hours=1))
+
+    assert polled(client, content)["state"] == "error"

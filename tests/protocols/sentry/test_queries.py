@@ -1,0 +1,141 @@
+"""How often the database is asked does not depend on how many files there are."""
+
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from tests.factories import (
+    a_breakpad_file,
+    a_client,
+    a_project,
+    assemble,
+    described,
+    files_url,
+    own,
+    send,
+)
+from tests.queueing import HeldQueue
+
+from symdepot.domain.ids import Checksum
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FEW, MANY = 2, 40
+"""Not more than go into one task of the queue, nor more than one page holds."""
+
+
+def asked(work: Callable[[], object]) -> int:
+    with CaptureQueriesContext(connection) as queries:
+        work()
+    return len(queries)
+
+
+def offers(count: int) -> dict[str, object]:
+    offered: dict[str, object] = {}
+    for _ in range(count):
+        offered |= described(a_breakpad_file(), piece=60)
+    return offered
+
+
+def known(client: Client, count: int) -> dict[str, object]:
+    """Upload `count` files and return how they are offered."""
+    project = a_project()
+    files: dict[str, object] = {}
+    for _ in range(count):
+        content = a_breakpad_file()
+        own(project, content)
+        files |= described(content)
+    assemble(client, files)
+    return files
+
+
+def test_a_poll_of_files_that_are_done_costs_as_much_for_many_as_for_few() -> None:
+    client = a_client()
+    few, many = known(client, FEW), known(client, MANY)
+
+    assert asked(lambda: assemble(client, few)) == asked(lambda: assemble(client, many))
+
+
+def test_a_first_offer_of_files_whose_chunks_are_all_missing_costs_as_much_for_many_as_for_few() -> (
+    None
+):
+    a_project()
+    client, few, many = a_client(), offers(FEW), offers(MANY)
+    assemble(client, offers(1))
+
+    assert asked(lambda: assemble(client, few)) == asked(lambda: assemble(client, many))
+
+
+def test_an_offer_made_again_while_chunks_are_missing_costs_as_much_for_many_as_for_few() -> (
+    None
+):
+    a_project()
+    client, few, many = a_client(), offers(FEW), offers(MANY)
+    assemble(client, {**few, **many})
+
+    assert asked(lambda: assemble(client, few)) == asked(lambda: assemble(client, many))
+
+
+@pytest.mark.usefixtures("held_queue")
+def test_a_poll_of_files_that_are_queued_costs_as_much_for_many_as_for_few() -> None:
+    client = a_client()
+    few, many = known(client, FEW), known(client, MANY)
+
+    assert asked(lambda: assemble(client, few)) == asked(lambda: assemble(client, many))
+
+
+def test_a_poll_of_files_that_are_errors_costs_as_much_for_many_as_for_few() -> None:
+    project, client = a_project(), a_client()
+    groups: list[dict[str, object]] = []
+    for count in (FEW, MANY):
+        group: dict[str, object] = {}
+        for n in range(count):
+            garbage = b"garbage %d of %d" % (n, count)
+            own(project, garbage)
+            group |= described(garbage)
+        assemble(client, group)
+        groups.append(group)
+
+    assert asked(lambda: assemble(client, groups[0])) == asked(
+        lambda: assemble(client, groups[1])
+    )
+
+
+def test_the_arrival_of_chunks_costs_as_much_for_many_as_for_few(
+    held_queue: HeldQueue,
+) -> None:
+    a_project()
+    client = a_client()
+    send(client, b"to warm up")
+    few, many = ([b"%d of %d" % (n, c) for n in range(c)] for c in (FEW, MANY))
+
+    assert asked(lambda: send(client, *few)) == asked(lambda: send(client, *many))
+
+
+def test_a_list_of_debug_files_costs_as_much_for_many_as_for_few() -> None:
+    client = a_client()
+    known(client, MANY)
+
+    def listed(count: int) -> None:
+        rows = client.get(files_url(), {"per_page": count}).json()
+        assert len(rows) == count
+
+    assert asked(lambda: listed(FEW)) == asked(lambda: listed(MANY))
+
+
+def test_the_question_which_files_are_unknown_costs_as_much_for_many_as_for_few() -> (
+    None
+):
+    client = a_client()
+    files = list(known(client, MANY))
+    unknown = Checksum.of(b"unknown").hex
+
+    def missing(checksums: list[str]) -> None:
+        answer = client.get(
+            files_url("dsyms/unknown/"), {"checksums": [*checksums, unknown]}
+        )
+        assert answer.json() == {"missing": [unknown]}
+
+    assert asked(lambda: missing(files[:FEW])) == asked(lambda: missing(files))

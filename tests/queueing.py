@@ -1,0 +1,36 @@
+"""The queues that tests work with: one that runs at once, and one that waits."""
+
+from typing import cast
+
+from django.tasks import default_task_backend
+from django.tasks.backends.dummy import DummyBackend
+
+from symdepot.pipeline import tasks
+
+IMMEDIATE = {"default": {"BACKEND": "django.tasks.backends.immediate.ImmediateBackend"}}
+HELD = {"default": {"BACKEND": "django.tasks.backends.dummy.DummyBackend"}}
+KEPT = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": []}}
+"""In the database, as in production, so that every thread sees the same queue."""
+
+
+class HeldQueue:
+    """Django's dummy queue: what is put in stays there until `work` is called."""
+
+    @property
+    def assemblies(self) -> list[int]:
+        """The ids of the assemblies that wait, in order; twice if queued twice."""
+        return [
+            assembly_id
+            for result in self._backend.results
+            for assembly_id in result.kwargs["assembly_ids"]
+        ]
+
+    def work(self) -> None:
+        """Do what waits, as a worker would."""
+        waiting = self.assemblies
+        self._backend.clear()
+        tasks.take_in.call(assembly_ids=waiting)
+
+    @property
+    def _backend(self) -> DummyBackend:
+        return cast("DummyBackend", default_task_backend)

@@ -1,0 +1,140 @@
+"""The one command that runs everything."""
+
+import re
+import socket
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from tests.running import Installation, RunningServer, eventually, free_port
+
+
+@pytest.mark.server
+def test_the_first_start_says_what_to_paste_and_later_ones_where_tokens_come_from(
+    installation: Installation,
+) -> None:
+    with installation.serving("--workers", "0") as first:
+        first_said = first.greeting
+        port = first.port
+    with installation.serving("--workers", "0") as second:
+        second_said = second.greeting
+
+    assert re.search(
+        rf"^export SENTRY_URL=http://127\.0\.0\.1:{port}\n"
+        r"export SENTRY_PROJECT=default\n"
+        r"export SENTRY_AUTH_TOKEN=sntrys_\S+\n"
+        r"\n"
+        r"sentry-cli debug-files upload PATH$",
+        first_said,
+        re.MULTILINE,
+    )
+    assert "SENTRY_AUTH_TOKEN" not in second_said
+    assert "symdepot token create --data-dir" in second_said
+
+
+@pytest.mark.server
+def test_the_doctor_finds_a_running_server_well(
+    server: RunningServer, server_installation: Installation
+) -> None:
+    said = server_installation.run("doctor", "--public-url", server.url)
+
+    assert said.returncode == 0, said.stdout
+    assert re.findall(r"^✓ (\w+): ", said.stdout, re.MULTILINE) == [
+        "configuration",
+        "storage",
+        "database",
+        "clock",
+        "sandbox",
+        "server",
+        "worker",
+        "upload",
+    ]
+
+
+@pytest.mark.server
+def test_the_doctor_says_what_is_wrong_where_nothing_runs(
+    installation: Installation,
+) -> None:
+    installation.settings.update(PROT=8000, PORT=free_port())
+
+    said = installation.run("doctor")
+
+    marks = dict(re.findall(r"^(\S) (\w+): .*$", said.stdout, re.MULTILINE))
+    subjects = {
+        m: re.findall(rf"^{m} (\w+):", said.stdout, re.MULTILINE) for m in marks
+    }
+    assert said.returncode == 1
+    assert subjects == {
+        "✗": ["configuration", "database", "server"],
+        "✓": ["storage", "sandbox"],
+        "-": ["clock", "worker", "upload"],
+    }
+    assert "SYMDEPOT_PROT: there is no such setting" in said.stdout
+    assert "Start `symdepot serve`" in said.stdout
+
+
+@pytest.mark.server
+def test_of_many_that_start_at_once_one_gets_the_token(
+    installation: Installation,
+) -> None:
+    starting = (
+        "from symdepot.server import house; house.enter(); "
+        "from symdepot.projects import founding; print(founding.first_start())"
+    )
+    command = installation.command()
+    command[command.index("-m") :] = ["-c", starting]
+
+    def start(_: int) -> str:
+        return subprocess.check_output(command, text=True).strip()  # noqa: S603 -- our own program
+
+    with ThreadPoolExecutor(4) as starters:
+        said = list(starters.map(start, range(4)))
+
+    assert sorted(line.split("_")[0] for line in said) == ["None"] * 3 + ["sntrys"]
+
+
+def test_a_port_that_is_taken_is_named(installation: Installation) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+
+        said = installation.run("serve", "--port", str(port))
+
+    assert said.returncode == 1
+    assert said.stderr == (
+        f"Port {port} on 127.0.0.1 is taken, perhaps by a symdepot that runs already. "
+        "Stop that, or choose another port with --port or SYMDEPOT_PORT.\n"
+    )
+
+
+def test_an_address_of_another_machine_is_named(installation: Installation) -> None:
+    said = installation.run("serve", "--host", "192.0.2.1")
+
+    assert said.returncode == 1
+    assert said.stderr == (
+        "SYMDEPOT_HOST is '192.0.2.1', which is no address of this machine.\n"
+    )
+
+
+@pytest.mark.server
+def test_a_worker_without_a_server_does_what_is_queued(
+    installation: Installation,
+) -> None:
+    worker = subprocess.Popen(installation.command("worker"))  # noqa: S603 -- our own program
+    try:
+        installation.settings["PORT"] = free_port()
+        said = eventually(
+            lambda: (
+                out
+                if "✓ upload" in (out := installation.run("doctor").stdout)
+                else None
+            ),
+            within_seconds=60,
+        )
+    finally:
+        worker.terminate()
+
+    assert said is not None
+    assert "✓ worker" in said
+    assert worker.wait(15) == 0
