@@ -7,6 +7,7 @@ import hypothesis
 import pytest
 from django.db import connection
 from pytest_django import Settings
+from tests.contracts.seaweed import S3Server, running_s3
 from tests.queueing import HELD, IMMEDIATE, HeldQueue
 
 from symdepot.blobs.configured import blob_store
@@ -56,3 +57,9 @@ def disk(settings: Settings, tmp_path: Path) -> Path:
     settings.BLOB_URL = f"file://{folder}"
     blob_store.cache_clear()
     return folder
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    with running_s3() as server:
+        yield server

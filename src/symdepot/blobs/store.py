@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -77,6 +78,13 @@ class BlobStore(Protocol):
 
     def delete(self, checksum: Checksum) -> None:
         """Forget the bytes; forgetting what was never kept is no error."""
+        ...
+
+    def sweep_incoming(self, older_than: timedelta) -> int:
+        """Forget what crashed writers left, unfinished and untouched for so long.
+
+        Returns how many there were. A writer that is this slow loses its bytes.
+        """
         ...
 
     def __contains__(self, checksum: Checksum) -> bool: ...

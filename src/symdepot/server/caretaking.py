@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
+from symdepot.blobs.configured import blob_store
 from symdepot.pipeline import intake
 
 _REDRIVE_SECONDS = 2.0
@@ -21,21 +22,25 @@ _SWEEP_SECONDS = 3600.0
 _FINISHED_KEPT = timedelta(hours=1)
 _STUCK_KEPT = timedelta(days=1)
 """A task whose worker was killed is RUNNING for ever; leases have long redone it."""
-_SCRATCH_KEPT_SECONDS = 24 * 3600.0
+_SCRATCH_KEPT = timedelta(days=1)
 _AT_ONCE = 500
+Round = tuple[Callable[[], int], float]
+"""What to do, which says how much was done, and how many seconds to rest from it."""
+
 _log = structlog.get_logger(__name__)
 
 
 class Caretaker(threading.Thread):
     """A thread beside the worker. Whatever goes wrong in it is logged, and tried again."""
 
-    def __init__(self) -> None:
+    def __init__(self, rounds: Sequence[Round] = ()) -> None:
         super().__init__(name="caretaker", daemon=True)
-        self._rounds: list[tuple[Callable[[], int], float]] = [
+        self._rounds = rounds or (
             (intake.redrive, _REDRIVE_SECONDS),
             (prune_queue, _PRUNE_SECONDS),
             (sweep_scratch, _SWEEP_SECONDS),
-        ]
+            (sweep_incoming, _SWEEP_SECONDS),
+        )
 
     def run(self) -> None:
         """Go the rounds, each as often as it needs."""
@@ -63,7 +68,7 @@ def prune_queue() -> int:
 
 def sweep_scratch() -> int:
     """Delete scratch files that nobody has touched for a day; return how many."""
-    too_old = time.time() - _SCRATCH_KEPT_SECONDS
+    too_old = time.time() - _SCRATCH_KEPT.total_seconds()
     swept = 0
     for path in settings.SCRATCH_DIR.rglob("*"):
         with suppress(FileNotFoundError):
@@ -71,6 +76,11 @@ def sweep_scratch() -> int:
                 path.unlink()
                 swept += 1
     return swept
+
+
+def sweep_incoming() -> int:
+    """Forget what crashed uploads left in the store; return how many blobs."""
+    return blob_store().sweep_incoming(_SCRATCH_KEPT)
 
 
 def _delete(rows: QuerySet[DBTaskResult[..., object]]) -> int:

@@ -33,14 +33,14 @@ def work() -> None:
             time.sleep(3600)
     # Its warnings speak of Ctrl-C; what fails, it says louder.
     logging.getLogger("django_tasks_db").setLevel(logging.ERROR)
-    worker = _worker()
+    worker = a_worker()
     worker.configure_signals()
     _log.info("at work", worker=worker.worker_id)
     while worker.running:
-        _look_for_work(worker)
+        look_for_work(worker)
 
 
-def _look_for_work(worker: Worker) -> None:
+def look_for_work(worker: Worker) -> None:
     """Run what is queued; if nothing is, rest a moment.
 
     Asks before it takes, since taking locks all of an SQLite database.
@@ -58,7 +58,8 @@ def _look_for_work(worker: Worker) -> None:
         time.sleep(settings.CONFIG.worker_poll)
 
 
-def _worker() -> Worker:
+def a_worker() -> Worker:
+    """Return a worker that runs what is queued, and then returns."""
     return Worker(
         queue_names=["*"],
         excluded_queue_names=[],
