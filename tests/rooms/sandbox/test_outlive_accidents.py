@@ -44,7 +44,7 @@ time.sleep(60)
 """
 
 FORKING_SERVER = """
-import os, sys, threading, time
+import os, signal, sys, threading, time
 from pathlib import Path
 from symdepot.domain.errors import NotADebugFile
 from symdepot.sandbox.inspecting import Inspector
@@ -61,6 +61,7 @@ def ask(behaviour):
 def answers_in_a_fork():
     fork = os.fork()
     if fork == 0:
+        signal.alarm(10)
         ask("behave")
         os._exit(len(answers))
     _, status = os.waitpid(fork, 0)

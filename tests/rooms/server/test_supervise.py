@@ -16,11 +16,12 @@ from symdepot.server.supervisor import Child
 
 @pytest.mark.server
 def test_a_killed_web_worker_comes_back(server: RunningServer) -> None:
-    listener, before = server.listener(), server.web_workers()
+    assert eventually(lambda: len(server.web_workers()) == 2)
+    listener, victim = server.listener(), server.web_workers()[0]
 
-    before[0].kill()
+    victim.kill()
 
-    assert eventually(lambda: len({*server.web_workers()} - {before[0]}) == 2)
+    assert eventually(lambda: len({*server.web_workers()} - {victim}) == 2)
     assert server.listener() == listener
     assert server.status("/health/ready") == 200
 

@@ -1,0 +1,76 @@
+"""Real servers and real clients, started when a test first asks for them."""
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from pytest import TestReport
+from tests.clients import depot as depots
+from tests.clients import sentry_cli
+from tests.clients.depot import Depot
+from tests.clients.sentry_cli import SentryCli
+
+type StartDepot = Callable[..., Depot]
+
+
+@pytest.fixture(scope="session")
+def share_depot() -> Iterator[StartDepot]:
+    """Returns a server with these settings, for all tests that only add to it."""
+    shared: dict[tuple[tuple[str, object], ...], Depot] = {}
+    with ExitStack() as stack:
+
+        def share(**settings: object) -> Depot:
+            chosen = tuple(sorted(settings.items()))
+            if chosen not in shared:
+                shared[chosen] = stack.enter_context(depots.running(settings))
+            return shared[chosen]
+
+        yield share
+
+
+@pytest.fixture(scope="session")
+def depot(share_depot: StartDepot) -> Depot:
+    """A server as it comes."""
+    return share_depot()
+
+
+@pytest.fixture
+def start_depot() -> Iterator[StartDepot]:
+    """Starts servers for one test, with settings of its own."""
+    with ExitStack() as stack:
+        yield lambda faults=None, **settings: stack.enter_context(
+            depots.running(settings, faults)
+        )
+
+
+@pytest.fixture(scope="session", params=sentry_cli.VERSIONS)
+def cli(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> SentryCli:
+    """A client that is not configured; each version in its turn."""
+    version: str = request.param
+    home = tmp_path_factory.mktemp(f"home-{version}")
+    return SentryCli(version, sentry_cli.fetched(version), home)
+
+
+@pytest.fixture
+def client(cli: SentryCli, depot: Depot) -> SentryCli:
+    """A client that speaks to the server of the session."""
+    return depot.client(cli)
+
+
+@pytest.fixture
+def newest(tmp_path: Path) -> SentryCli:
+    """The newest client, where one is enough."""
+    return SentryCli(sentry_cli.NEWEST, sentry_cli.fetched(sentry_cli.NEWEST), tmp_path)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, TestReport, TestReport]:
+    """Show, beside a failure, what the servers said last."""
+    report = yield
+    if report.failed:
+        for url, tail in depots.tails():
+            report.sections.append((f"log of {url}", tail))
+    return report

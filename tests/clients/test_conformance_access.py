@@ -1,0 +1,209 @@
+"""Who may upload where, and what the client tells those who may not."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.clients import builds
+from tests.clients.depot import Depot
+from tests.clients.sentry_cli import SentryCli
+
+pytestmark = [pytest.mark.server, pytest.mark.slow]
+
+READS_ORGANIZATION_TOKENS = (2, 20, 0)
+LETS_THE_TOKEN_WIN = (2, 42, 0)
+INSISTS_ON_A_TOKEN = (2, 29, 0)
+SAYS_IT_AT_LENGTH = (2, 50, 0)
+
+
+def test_an_organization_token_is_all_that_has_to_be_configured(
+    cli: SentryCli, depot: Depot, tmp_path: Path
+) -> None:
+    path = builds.compiled(tmp_path)
+    client = cli.configured(
+        SENTRY_PROJECT=depot.wire.project, SENTRY_AUTH_TOKEN=depot.wire.token
+    )
+
+    ended = client.upload(path)
+
+    if cli.number >= READS_ORGANIZATION_TOKENS:
+        assert ended.exit_code == 0
+        assert ended.lines[-1].startswith(f"OK {builds.debug_id(path)} (hello; ")
+    else:
+        assert ended.exit_code == 1
+        assert "An organization slug is required" in ended.reported
+
+
+def test_a_wrong_token_is_told_to_be_wrong(client: SentryCli, tmp_path: Path) -> None:
+    token = client.settings["SENTRY_AUTH_TOKEN"]
+    wrong = token[:-8] + ("A" * 8)
+    stranger = client.configured(**{**client.settings, "SENTRY_AUTH_TOKEN": wrong})
+
+    ended = stranger.upload(builds.compiled(tmp_path))
+
+    assert (ended.exit_code, ended.lines) == (1, [])
+    assert (
+        "sentry reported an error: This token is unknown, revoked or expired. "
+        "(http status: 401)"
+    ) in ended.reported
+
+
+def test_without_a_token_nothing_is_taken(client: SentryCli, tmp_path: Path) -> None:
+    settings = dict(client.settings)
+    del settings["SENTRY_AUTH_TOKEN"]
+
+    ended = client.configured(**settings).upload(builds.compiled(tmp_path))
+
+    assert (ended.exit_code, ended.lines) == (1, [])
+    if client.number >= INSISTS_ON_A_TOKEN:
+        assert "Auth token is required for this request" in ended.reported
+    else:
+        assert (
+            "sentry reported an error: Authentication credentials were not provided: "
+            "send a token as 'Authorization: Bearer TOKEN'. (http status: 401)"
+        ) in ended.reported
+
+
+def test_a_foreign_organization_stays_closed(
+    client: SentryCli, depot: Depot, tmp_path: Path
+) -> None:
+    elsewhere = client.configured(**{**client.settings, "SENTRY_ORG": "elsewhere"})
+
+    ended = elsewhere.upload(builds.compiled(tmp_path))
+
+    if client.number >= LETS_THE_TOKEN_WIN:
+        assert ended.exit_code == 0
+        assert f"Using organization `{depot.wire.organization}`" in ended.reported
+    elif client.number >= READS_ORGANIZATION_TOKENS:
+        assert ended.exit_code == 1
+        assert "Two different org values supplied" in ended.reported
+    else:
+        assert ended.exit_code == 1
+        assert (
+            "sentry reported an error: This token belongs to organization "
+            f"'{depot.wire.organization}', not to 'elsewhere'. (http status: 403)"
+        ) in ended.reported
+
+
+def test_an_unknown_project_is_told_to_be_unknown(
+    client: SentryCli, tmp_path: Path
+) -> None:
+    lost = client.configured(**{**client.settings, "SENTRY_PROJECT": "nowhere"})
+
+    ended = lost.upload(builds.compiled(tmp_path))
+
+    assert ended.exit_code == 1
+    assert ended.lines == [
+        "> Found 1 debug information file",
+        "> Prepared debug information file for upload",
+    ]
+    assert ended.reported.startswith(
+        "error: Project not found. Ensure that you configured the correct project "
+        "and organization."
+        if client.number >= SAYS_IT_AT_LENGTH
+        else "error: project not found"
+    )
+
+
+def test_what_one_project_has_another_does_not_show(
+    client: SentryCli, depot: Depot, tmp_path: Path
+) -> None:
+    path = builds.compiled(tmp_path)
+    slug = f"of-{client.version.replace('.', '-')}"
+    other = depot.of_project(slug)
+    client.upload(path)
+    (found,) = depot.wire.files(debug_id=builds.debug_id(path))
+
+    asked = other.ask("GET", f"{other.files_path}/dsyms/?id={found['id']}")
+    ended = client.configured(**{**client.settings, "SENTRY_PROJECT": slug}).upload(
+        path
+    )
+
+    assert asked.status == 404
+    assert ended.exit_code == 0
+    # The organization owns the bytes, so they need not travel again.
+    assert "> Uploaded" not in ended.stdout
+    assert list(other.copies(builds.debug_id(path)).values()) == [path.read_bytes()]
+
+
+def test_organization_and_project_may_be_numbers(
+    client: SentryCli, depot: Depot, tmp_path: Path
+) -> None:
+    numbers = {
+        name: str(
+            depot.database.value(f"SELECT id FROM {table} WHERE slug = 'default'")
+        )
+        for name, table in (
+            ("SENTRY_ORG", "projects_organization"),
+            ("SENTRY_PROJECT", "projects_project"),
+        )
+    }
+    if client.number >= READS_ORGANIZATION_TOKENS:
+        # The token says which organization is meant, in words.
+        del numbers["SENTRY_ORG"]
+    path = builds.compiled(tmp_path)
+
+    ended = client.configured(**{**client.settings, **numbers}).upload(path)
+
+    assert ended.exit_code == 0
+    assert ended.lines[-1].startswith(f"OK {builds.debug_id(path)} ")
+
+
+def test_headers_that_clients_add_do_no_harm(
+    client: SentryCli, depot: Depot, tmp_path: Path
+) -> None:
+    path = builds.compiled(tmp_path)
+
+    ended = client.run(
+        "--header", "User-Agent: ours/1.0", "debug-files", "upload", path
+    )
+
+    assert ended.exit_code == 0
+    assert ended.lines[-1].startswith(f"OK {builds.debug_id(path)} ")
+    asked = depot.wire.ask(
+        "GET",
+        depot.wire.chunks_path,
+        headers=[
+            ("Connection", "TE"),
+            ("TE", "gzip"),
+            ("User-Agent", "sentry-cli/2.58.6"),
+            ("User-Agent", "ours/1.0"),
+        ],
+    )
+    assert asked.status == 200
+    assert asked.headers.get("transfer-encoding", "chunked") == "chunked"
+    assert asked.json()["hashAlgorithm"] == "sha1"
+
+
+def test_what_old_clients_ask_for_after_an_upload_is_agreed_to(
+    client: SentryCli, depot: Depot, tmp_path: Path
+) -> None:
+    path = builds.compiled(tmp_path)
+    asks_for_it = client.number <= (2, 32, 1)
+
+    ended = client.run("--log-level=debug", "debug-files", "upload", path)
+
+    assert ended.exit_code == 0
+    assert ("/reprocessing/" in ended.reported) == asks_for_it
+    assert "reprocessing" not in "".join(ended.lines)
+    agreed = depot.wire.ask(
+        "POST", depot.wire.files_path.replace("/files", "/reprocessing/"), b""
+    )
+    assert agreed.status == 200
+
+
+def test_a_token_of_one_project_opens_no_other(
+    client: SentryCli, depot: Depot, tmp_path: Path
+) -> None:
+    slug = f"only-{client.version.replace('.', '-')}"
+    depot.of_project(slug)
+    narrow = depot.told("token", "create", depot.wire.organization, "--project", slug)
+    wire = replace(depot.wire, token=narrow.strip())
+
+    ended = client.configured(
+        **{**client.settings, "SENTRY_AUTH_TOKEN": wire.token}
+    ).upload(builds.compiled(tmp_path))
+
+    assert ended.exit_code == 1
+    assert "project not found" in ended.reported.lower()
+    assert wire.ask("GET", f"{wire.files_path}/dsyms/").status == 404

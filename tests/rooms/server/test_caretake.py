@@ -1,0 +1,142 @@
+"""What is left lying is brought back, and what is done with is cleared away."""
+
+import os
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
+from pytest_django import Settings
+from tests.queueing import KEPT
+
+from symdepot.server import caretaking, trial, working
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("status", "age", "is_kept"),
+    [
+        ("SUCCESSFUL", HOUR * 0.9, True),
+        ("SUCCESSFUL", HOUR * 1.1, False),
+        ("FAILED", HOUR * 1.1, False),
+        ("READY", DAY * 30, True),
+        ("RUNNING", DAY * 0.9, True),
+        ("RUNNING", DAY * 1.1, False),
+    ],
+)
+def test_tasks_are_forgotten_when_nobody_can_still_be_at_them(
+    settings: Settings, status: str, age: timedelta, *, is_kept: bool
+) -> None:
+    settings.TASKS = KEPT
+    task = trial.nothing.enqueue()
+    then = timezone.now() - age
+    DBTaskResult.objects.filter(pk=task.id).update(
+        status=status, enqueued_at=then, started_at=then, finished_at=then
+    )
+
+    pruned = caretaking.prune_queue()
+
+    assert DBTaskResult.objects.filter(pk=task.id).exists() is is_kept
+    assert pruned == (0 if is_kept else 1)
+
+
+@pytest.mark.django_db
+def test_any_number_of_tasks_is_forgotten(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.TASKS = KEPT
+    monkeypatch.setattr(caretaking, "_AT_ONCE", 2)
+    for _ in range(5):
+        trial.nothing.enqueue()
+    DBTaskResult.objects.update(
+        status="SUCCESSFUL", finished_at=timezone.now() - 2 * HOUR
+    )
+
+    assert caretaking.prune_queue() == 5
+
+    assert not DBTaskResult.objects.exists()
+
+
+def test_scratch_files_are_deleted_when_nobody_has_touched_them_for_a_day(
+    settings: Settings, tmp_path: Path
+) -> None:
+    settings.SCRATCH_DIR = tmp_path
+    (tmp_path / "sub").mkdir()
+    old, older, fresh = tmp_path / "old", tmp_path / "sub" / "older", tmp_path / "fresh"
+    for file, age in (old, 1.1 * DAY), (older, 9 * DAY), (fresh, 0.9 * DAY):
+        file.touch()
+        touched_at = time.time() - age.total_seconds()
+        os.utime(file, (touched_at, touched_at))
+
+    assert caretaking.sweep_scratch() == 2
+
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["fresh"]
+
+
+def test_a_scratch_folder_that_is_not_there_is_clean(
+    settings: Settings, tmp_path: Path
+) -> None:
+    settings.SCRATCH_DIR = tmp_path / "nowhere"
+
+    assert caretaking.sweep_scratch() == 0
+
+
+def test_a_round_that_fails_does_not_keep_the_others_from_being_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gone: list[str] = []
+
+    def fails() -> int:
+        gone.append("fails")
+        raise RuntimeError("this once")
+
+    def succeeds() -> int:
+        gone.append("succeeds")
+        return 0
+
+    monkeypatch.setattr("time.sleep", _stop_after(2))
+    caretaker = caretaking.Caretaker([(fails, 0), (succeeds, 0)])
+
+    with pytest.raises(StopIteration):
+        caretaker.run()
+
+    assert gone == ["fails", "succeeds"] * 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_outlasts_a_database_that_is_away(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.TASKS = KEPT
+    task = trial.nothing.enqueue()
+    worker = working.a_worker()
+    monkeypatch.setattr("time.sleep", lambda _: None)
+
+    def is_away() -> None:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with monkeypatch.context() as away:
+        away.setattr(DBTaskResult.objects, "ready", is_away)
+        working.look_for_work(worker)
+    working.look_for_work(worker)
+
+    task.refresh()
+    assert task.is_finished
+
+
+def _stop_after(times: int) -> Callable[[float], None]:
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == times:
+            raise StopIteration
+
+    return sleep
