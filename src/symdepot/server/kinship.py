@@ -1,12 +1,9 @@
 """Sees to it that no process outlives the one that started it, however that ends."""
 
-import ctypes
 import os
-import signal
 import sys
 
-_PR_SET_PDEATHSIG = 1
-"""Source: prctl(2), linux/prctl.h."""
+from symdepot.sandbox import kernel
 
 
 def die_with(parent_pid: int) -> None:
@@ -20,8 +17,6 @@ def die_with(parent_pid: int) -> None:
     """
     if sys.platform != "linux":
         return
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
-        raise OSError(ctypes.get_errno(), "prctl")
+    kernel.end_with_parent()
     if os.getppid() != parent_pid:
         os._exit(1)
