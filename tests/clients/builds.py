@@ -1,8 +1,10 @@
 """Debug files made on the spot, by the compiler of the machine."""
 
 import re
+import secrets
 import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
 from uuid import UUID, uuid4
@@ -101,6 +103,29 @@ def enlarged(path: Path, content: bytes) -> Path:
     return path
 
 
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Programs that differ in their build id and in their filling, made in no time."""
+
+    content: bytes
+    build_id: bytes
+    filling: bytes
+
+    @classmethod
+    def of(cls, folder: Path, *, filling_bytes: int) -> "Series":
+        """Compile the first of a series."""
+        folder.mkdir()
+        filling = secrets.token_bytes(filling_bytes)
+        path = enlarged(compiled(folder), filling)
+        return cls(path.read_bytes(), _build_id(path), filling)
+
+    def next(self) -> bytes:
+        """Return a program unlike all others."""
+        return self.content.replace(
+            self.build_id, secrets.token_bytes(len(self.build_id))
+        ).replace(self.filling, secrets.token_bytes(len(self.filling)))
+
+
 def lying(path: Path) -> tuple[Path, int]:
     """Let a compressed section say that it unpacks to 64 GiB.
 
@@ -124,10 +149,14 @@ def debug_id(path: Path) -> str:
     Read by binutils and put together by the standard library: the first sixteen bytes
     of the build id are a GUID of a little-endian machine.
     """
+    return str(UUID(bytes_le=_build_id(path)[:16]))
+
+
+def _build_id(path: Path) -> bytes:
     told = _run([surroundings.program("readelf"), "-n", str(path)])
     found = _BUILD_ID.search(told)
     assert found, told
-    return str(UUID(bytes_le=bytes.fromhex(found[1])[:16]))
+    return bytes.fromhex(found[1])
 
 
 def _objcopy(*arguments: str) -> None:

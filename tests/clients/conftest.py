@@ -5,7 +5,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from pytest import TestReport
 from tests.clients import depot as depots
 from tests.clients import sentry_cli
 from tests.clients.depot import Depot
@@ -67,7 +66,7 @@ def newest(tmp_path: Path) -> SentryCli:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, TestReport, TestReport]:
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show, beside a failure, what the servers said last."""
     report = yield
     if report.failed:

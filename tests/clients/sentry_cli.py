@@ -164,6 +164,7 @@ def _installer() -> Sequence[str]:
         return [sys.executable, "-m", "pip", "install"]
     if uv := shutil.which("uv"):
         return [uv, "pip", "install", "--python", sys.executable]
-    if pip := shutil.which("pip3") or shutil.which("pip"):
-        return [pip, "install"]
-    surroundings.lacking("sentry-cli", "there is neither pip nor uv to fetch it with")
+    pip = shutil.which("pip3") or shutil.which("pip")
+    if pip is None:
+        surroundings.lacking("sentry-cli", "there is neither pip nor uv to fetch it with")
+    return [pip, "install"]

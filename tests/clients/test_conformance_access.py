@@ -129,21 +129,21 @@ def test_what_one_project_has_another_does_not_show(
 def test_organization_and_project_may_be_numbers(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
+    rows = depot.database
     numbers = {
-        name: str(
-            depot.database.value(f"SELECT id FROM {table} WHERE slug = 'default'")
-        )
-        for name, table in (
-            ("SENTRY_ORG", "projects_organization"),
-            ("SENTRY_PROJECT", "projects_project"),
-        )
+        "SENTRY_ORG": rows.value(
+            "SELECT id FROM projects_organization WHERE slug = 'default'"
+        ),
+        "SENTRY_PROJECT": rows.value(
+            "SELECT id FROM projects_project WHERE slug = 'default'"
+        ),
     }
     if client.number >= READS_ORGANIZATION_TOKENS:
         # The token says which organization is meant, in words.
         del numbers["SENTRY_ORG"]
     path = builds.compiled(tmp_path)
 
-    ended = client.configured(**{**client.settings, **numbers}).upload(path)
+    ended = client.configured(**{**client.settings, **{k: str(v) for k, v in numbers.items()}}).upload(path)
 
     assert ended.exit_code == 0
     assert ended.lines[-1].startswith(f"OK {builds.debug_id(path)} ")

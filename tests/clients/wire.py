@@ -145,6 +145,13 @@ class Wire:
         found: list[dict[str, Any]] = answer.json()
         return found
 
+    def all_files(self) -> list[dict[str, Any]]:
+        """Return all debug files of the project, page after page."""
+        found: list[dict[str, Any]] = []
+        while page := self.files(cursor=f"0:{len(found)}:0"):
+            found += page
+        return found
+
     def download(self, row_id: object) -> bytes:
         """Return the bytes of a debug file."""
         answer = self.ask("GET", f"{self.files_path}/dsyms/?id={row_id}")

@@ -1,0 +1,75 @@
+"""Lets a worker be killed in the very step that a test names, once.
+
+Python loads this at its start where the folder is on its path. A test leaves a file
+`die/before assembly.keep` in the server's working directory; the first process that
+comes to call that function removes the file, and is dead.
+"""
+
+import functools
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+_FUNCTIONS = {
+    "symdepot.uploads.joining": ("_blocks_of",),
+    "symdepot.uploads.assembly": ("keep", "finish"),
+    "symdepot.sandbox.inspecting": ("inspect",),
+    "symdepot.pipeline.steps": ("take_in",),
+}
+
+
+class _Finder(MetaPathFinder):
+    """Finds the modules that can be died in, and prepares them."""
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        if fullname not in _FUNCTIONS:
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+            spec.loader.exec_module = functools.partial(_prepare, execute)  # type: ignore[method-assign] -- it is ours alone
+        return spec
+
+
+def _prepare(execute: Callable[[ModuleType], None], module: ModuleType) -> None:
+    execute(module)
+    for name in _FUNCTIONS[module.__name__]:
+        setattr(module, name, _mortal(module, name))
+
+
+def _mortal(module: ModuleType, name: str) -> Callable[..., Any]:
+    function = getattr(module, name)
+    place = f"{module.__name__.rpartition('.')[2]}.{name}"
+
+    @functools.wraps(function)
+    def called(*arguments: Any, **named: Any) -> Any:
+        _die_if_told(f"before {place}")
+        result = function(*arguments, **named)
+        _die_if_told(f"after {place}")
+        return result
+
+    return called
+
+
+def _die_if_told(moment: str) -> None:
+    try:
+        # Of several that come at once, one finds it.
+        Path("die", moment).unlink()
+    except FileNotFoundError:
+        return
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "sitecustomize":
+    sys.meta_path.insert(0, _Finder())

@@ -1,0 +1,156 @@
+"""Parts of a file are sent where parts are asked for."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.factories import (
+    Answer,
+    a_client,
+    a_debug_file,
+    a_file,
+    a_project,
+    files_url,
+)
+
+from symdepot.debugfiles.models import DebugFile
+from symdepot.domain.ids import Checksum
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CHUNKS = [b"0123456789", b"abcdefghij", b"0123456789", b"KLM"]
+CONTENT = b"".join(CHUNKS)
+SIZE = len(CONTENT)
+ETAG = f'"{Checksum.of(CONTENT)}"'
+
+
+def a_row() -> DebugFile:
+    """Return a debug file of four chunks, two of them the same."""
+    project = a_project()
+    row = a_debug_file(project)
+    DebugFile.objects.filter(pk=row.pk).update(file=a_file(project, *CHUNKS))
+    return row
+
+
+def part(asked: str, *, method: str = "get", **headers: str) -> Answer:
+    client = a_client()
+    return getattr(client, method)(
+        files_url(), {"id": a_row().pk}, headers={"Range": asked, **headers}
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "last"),
+    [
+        ("bytes=0-0", 0, 0),
+        ("bytes=0-9", 0, 9),
+        ("bytes=0-10", 0, 10),
+        ("bytes=9-10", 9, 10),
+        ("bytes=10-19", 10, 19),
+        ("bytes=5-24", 5, 24),
+        ("bytes=8-31", 8, 31),
+        ("bytes=30-", 30, 32),
+        ("bytes=0-", 0, 32),
+        ("bytes=32-32", 32, 32),
+        ("bytes=32-", 32, 32),
+        ("bytes=20-999", 20, 32),
+        ("bytes=0-999999999999999999", 0, 32),
+        ("bytes=-1", 32, 32),
+        ("bytes=-3", 30, 32),
+        ("bytes=-4", 29, 32),
+        ("bytes=-33", 0, 32),
+        ("bytes=-999", 0, 32),
+        (" bytes=3-4 ", 3, 4),
+    ],
+)
+def test_a_range_is_sent_with_its_place_in_the_file(
+    asked: str, first: int, last: int
+) -> None:
+    answer = part(asked)
+
+    assert answer.status_code == 206
+    assert answer.getvalue() == CONTENT[first : last + 1]
+    assert answer["Content-Range"] == f"bytes {first}-{last}/{SIZE}"
+    assert answer["Content-Length"] == str(last + 1 - first)
+    assert (answer["ETag"], answer["Accept-Ranges"]) == (ETAG, "bytes")
+
+
+@pytest.mark.parametrize(
+    "asked", ["bytes=33-", "bytes=33-40", "bytes=999-", "bytes=-0"]
+)
+def test_a_range_behind_the_end_cannot_be_satisfied(asked: str) -> None:
+    answer = part(asked)
+
+    assert (answer.status_code, answer.content) == (416, b"")
+    assert answer["Content-Range"] == f"bytes */{SIZE}"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "",
+        "bytes",
+        "bytes=",
+        "bytes=-",
+        "bytes=a-b",
+        "bytes=1-b",
+        "bytes=5-4",
+        "bytes=0-1,3-4",
+        "bytes=0-1, -1",
+        "bytes=--1",
+        "bytes=1--1",
+        "bytes=0x1-0x2",
+        "bytes=²-³",
+        "lines=0-1",
+        "bytes=" + "9" * 5000 + "-",
+        "bytes=0-" + "9" * 5000,
+    ],
+)
+def test_any_other_form_of_range_is_passed_over(asked: str) -> None:
+    answer = part(asked)
+
+    assert (answer.status_code, answer.getvalue()) == (200, CONTENT)
+    assert "Content-Range" not in answer
+    assert answer["Content-Length"] == str(SIZE)
+
+
+def test_a_range_of_the_content_that_the_client_has_begun_is_sent() -> None:
+    answer = part("bytes=30-", **{"If-Range": ETAG})
+
+    assert (answer.status_code, answer.getvalue()) == (206, b"KLM")
+
+
+@pytest.mark.parametrize(
+    "begun", ['"other"', f"W/{ETAG}", "Wed, 21 Oct 2015 07:28:00 GMT", ""]
+)
+def test_of_any_other_content_the_whole_is_sent(begun: str) -> None:
+    answer = part("bytes=30-", **{"If-Range": begun})
+
+    assert (answer.status_code, answer.getvalue()) == (200, CONTENT)
+
+
+def test_known_content_is_not_sent_in_part_either() -> None:
+    answer = part("bytes=30-", **{"If-None-Match": ETAG})
+
+    assert (answer.status_code, answer.content) == (304, b"")
+
+
+def test_a_range_means_nothing_to_head() -> None:
+    answer = part("bytes=30-", method="head")
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer["Content-Length"] == str(SIZE)
+    assert "Content-Range" not in answer
+
+
+@given(first=st.integers(0, SIZE - 1), length=st.integers(1, SIZE))
+def test_any_range_is_what_a_slice_would_be(first: int, length: int) -> None:
+    last = min(first + length, SIZE) - 1
+
+    assert part(f"bytes={first}-{last}").getvalue() == CONTENT[first : last + 1]
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=30))
+def test_no_range_is_a_fault(asked: str) -> None:
+    answers = part(asked), part(f"bytes={asked}")
+
+    assert {answer.status_code for answer in answers} <= {200, 206, 416}
