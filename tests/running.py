@@ -3,8 +3,8 @@
 import http.client
 import json
 import re
+import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from uuid import uuid4
 
 import psutil
-import psycopg
-from django.db import connection
+from tests.clients import databases, surroundings
 
 START_SECONDS = 60
-SOURCES = Path(__file__).parents[1] / "src"
+# Should the tests be killed, what they started goes with them.
+TIED = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+SYMDEPOT = [sys.executable, "-m", "symdepot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +30,26 @@ class Installation:
     database_url: str = ""
     settings: dict[str, object] = field(default_factory=dict)
 
-    def command(self, *arguments: str) -> list[str]:
-        """Return what runs `symdepot` with these arguments in this installation."""
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings, and of what surrounds the tests only what is no setting."""
         settings = {
             "DATA_DIR": self.data_dir,
             "DATABASE_URL": self.database_url,
             "LOG_FORMAT": "json",
             **self.settings,
         }
-        pairs = [f"SYMDEPOT_{name}={value}" for name, value in settings.items()]
-        python = [sys.executable, "-m", "symdepot"]
-        return ["env", f"PYTHONPATH={SOURCES}", *pairs, *python, *arguments]
+        return {
+            **surroundings.inherited(),
+            "PYTHONPATH": str(surroundings.SOURCES),
+            **{f"SYMDEPOT_{name}": str(value) for name, value in settings.items()},
+        }
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         return subprocess.run(  # noqa: S603 -- our own program
-            self.command(*arguments),
+            [*SYMDEPOT, *arguments],
+            env=self.environment,
             capture_output=True,
             text=True,
             timeout=START_SECONDS,
@@ -55,11 +59,13 @@ class Installation:
     @contextmanager
     def serving(self, *arguments: str) -> Iterator["RunningServer"]:
         """Run a server until the end of the block, which may end it before."""
-        port = free_port()
+        port = surroundings.free_port()
         log = self.data_dir.with_name(f"{self.data_dir.name}-{port}.log")
         with log.open("w") as errors:
             process = subprocess.Popen(  # noqa: S603 -- our own program
-                self.command("serve", "--port", str(port), *arguments),
+                [*TIED, *SYMDEPOT, "serve", "--port", str(port), *arguments],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
@@ -151,20 +157,10 @@ class RunningServer:
 
 
 @contextmanager
-def a_database_url() -> Iterator[str]:
-    """Lend an empty database of the kind that this run of the tests is about."""
-    if connection.vendor == "sqlite":
-        yield ""
-        return
-    name = f"symdepot_{uuid4().hex[:12]}"
-    settings = connection.settings_dict
-    place = f"postgres://{settings['USER']}@{settings['HOST']}:{settings['PORT']}"
-    with psycopg.connect(f"{place}/postgres", autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name}")
-        try:
-            yield f"{place}/{name}"
-        finally:
-            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+def an_installation(folder: Path) -> Iterator[Installation]:
+    """Lend one in `folder`, with the kind of database that these tests run on."""
+    with databases.fresh(folder) as database:
+        yield Installation(folder / "data", database.url)
 
 
 def eventually[T](answer: Callable[[], T], *, within_seconds: float = 20) -> T | None:
@@ -187,9 +183,3 @@ def is_alive(process: psutil.Process) -> bool:
     with suppress(psutil.NoSuchProcess):
         return process.status() != psutil.STATUS_ZOMBIE
     return False
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -66,6 +66,7 @@ def _announce(chosen: Config) -> None:
         say(
             "",
             "To send debug files here, paste these lines. The token is shown this once.",
+            f"Clients before sentry-cli 2.20 need SENTRY_ORG={founding.DEFAULT}, too.",
             "",
             f"export SENTRY_URL={url}",
             f"export SENTRY_PROJECT={founding.DEFAULT}",

@@ -1,23 +1,24 @@
 """Installations to start, and one server that many tests look at."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from tests.running import Installation, RunningServer, a_database_url
+from tests.running import Installation, RunningServer, an_installation
 
 
 @pytest.fixture
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    with a_database_url() as url:
-        yield Installation(tmp_path_factory.mktemp("depot") / "data", url)
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    with an_installation(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
 def server_installation(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Installation]:
-    with a_database_url() as url:
-        yield Installation(tmp_path_factory.mktemp("shared") / "data", url)
+    with an_installation(tmp_path_factory.mktemp("shared")) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

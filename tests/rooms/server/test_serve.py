@@ -3,10 +3,12 @@
 import re
 import socket
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.running import Installation, RunningServer, eventually, free_port
+from tests.clients import surroundings
+from tests.running import SYMDEPOT, Installation, RunningServer, eventually
 
 
 @pytest.mark.server
@@ -55,7 +57,7 @@ def test_the_doctor_finds_a_running_server_well(
 def test_the_doctor_says_what_is_wrong_where_nothing_runs(
     installation: Installation,
 ) -> None:
-    installation.settings.update(PROT=8000, PORT=free_port())
+    installation.settings.update(PROT=8000, PORT=surroundings.free_port())
 
     said = installation.run("doctor")
 
@@ -81,11 +83,11 @@ def test_of_many_that_start_at_once_one_gets_the_token(
         "from symdepot.server import house; house.enter(); "
         "from symdepot.projects import founding; print(founding.first_start())"
     )
-    command = installation.command()
-    command[command.index("-m") :] = ["-c", starting]
 
     def start(_: int) -> str:
-        return subprocess.check_output(command, text=True).strip()  # noqa: S603 -- our own program
+        return subprocess.check_output(  # noqa: S603 -- our own program
+            [sys.executable, "-c", starting], env=installation.environment, text=True
+        ).strip()
 
     with ThreadPoolExecutor(4) as starters:
         said = list(starters.map(start, range(4)))
@@ -121,9 +123,11 @@ def test_an_address_of_another_machine_is_named(installation: Installation) -> N
 def test_a_worker_without_a_server_does_what_is_queued(
     installation: Installation,
 ) -> None:
-    worker = subprocess.Popen(installation.command("worker"))  # noqa: S603 -- our own program
+    worker = subprocess.Popen(  # noqa: S603 -- our own program
+        [*SYMDEPOT, "worker"], env=installation.environment
+    )
     try:
-        installation.settings["PORT"] = free_port()
+        installation.settings["PORT"] = surroundings.free_port()
         said = eventually(
             lambda: (
                 out

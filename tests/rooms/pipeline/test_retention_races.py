@@ -1,0 +1,111 @@
+"""Deleting and uploading the same bytes at once never leaves a file without them."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+from tests.factories import (
+    a_breakpad_file,
+    a_client,
+    a_project,
+    files_url,
+    send,
+    standing,
+    upload,
+)
+from tests.together import together
+
+from symdepot.blobs.configured import blob_store
+from symdepot.debugfiles import lookup
+from symdepot.debugfiles.models import DebugFile
+from symdepot.domain.ids import Checksum
+from symdepot.uploads.models import Chunk
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(110)]
+
+ROUNDS = 25
+SHARED = b"INFO shared by all\n"
+
+
+def deleted(client: Client, row_id: str) -> Callable[[], int]:
+    return lambda: client.delete(files_url() + f"?id={row_id}").status_code
+
+
+def sent(client: Client, content: bytes, head: int) -> Callable[[], int]:
+    """Upload as clients do, which send again what was refused for the moment."""
+
+    def run() -> int:
+        for _ in range(5):
+            statuses = {
+                send(client, content[:head]).status_code,
+                send(client, content[head:]).status_code,
+            }
+            if statuses == {200}:
+                break
+        standing(client, content, piece=head)
+        return 200
+
+    return run
+
+
+def assert_all_bytes_are_there() -> None:
+    kept = set(blob_store())
+    assert {Checksum(c) for c in Chunk.objects.values_list("checksum", flat=True)} <= (
+        kept
+    )
+    for row in DebugFile.objects.select_related("file"):
+        content = b"".join(
+            blob_store().open(chunk).read() for chunk, _ in lookup.content(row).chunks
+        )
+        assert Checksum.of(content).hex == row.file.checksum
+
+
+def test_deleting_a_file_while_another_with_the_same_chunk_arrives() -> None:
+    a_project()
+    deleter, uploader = a_client(), a_client()
+    old = a_breakpad_file() + SHARED
+    head = len(old) - len(SHARED)
+    for _ in range(ROUNDS):
+        gone = upload(deleter, old, piece=head)
+        new = a_breakpad_file().ljust(head, b"\n") + SHARED
+
+        statuses = together(
+            [deleted(deleter, gone["dif"]["id"]), sent(uploader, new, head)]
+        )
+
+        assert statuses[0] == 204
+        assert_all_bytes_are_there()
+        found = standing(uploader, new, piece=head)
+        if found["state"] == "not_found":
+            found = upload(uploader, new, piece=head)
+        assert found["state"] == "ok"
+        deleted(deleter, found["dif"]["id"])()
+
+
+def test_deleting_a_file_while_it_is_uploaded_again() -> None:
+    a_project()
+    deleter, uploader = a_client(), a_client()
+    content = a_breakpad_file() + SHARED
+    head = len(content) - len(SHARED)
+    for _ in range(ROUNDS):
+        gone = upload(deleter, content, piece=head)
+
+        together([deleted(deleter, gone["dif"]["id"]), sent(uploader, content, head)])
+
+        assert_all_bytes_are_there()
+        assert upload(uploader, content, piece=head)["state"] == "ok"
+
+
+def test_two_that_delete_the_same_file_at_once_delete_it_once() -> None:
+    a_project()
+    clients = [a_client() for _ in range(4)]
+    content = a_breakpad_file()
+    for _ in range(5):
+        row_id = upload(clients[0], content)["dif"]["id"]
+
+        statuses = together([deleted(client, row_id) for client in clients])
+
+        assert set(statuses) <= {204, 404}
+        assert 204 in statuses
+        assert not DebugFile.objects.exists()
+        assert list(blob_store()) == []
