@@ -143,6 +143,19 @@ def lying(path: Path) -> tuple[Path, int]:
     return path, sum(int(size, 16) for size in _COMPRESSED.findall(details))
 
 
+def symbols() -> bytes:
+    """Return a small symbol file of Breakpad's, unlike any made before.
+
+    Source: Breakpad's docs/symbol_files.md.
+    """
+    return (
+        f"MODULE Linux x86_64 {uuid4().hex.upper()}0 hello\n"
+        "FILE 0 hello.c\n"
+        "FUNC 1000 10 0 main\n"
+        "1000 10 3 0\n"
+    ).encode()
+
+
 def debug_id(path: Path) -> str:
     """Return the id by which debug files of a program for this machine are known.
 

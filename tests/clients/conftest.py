@@ -1,5 +1,6 @@
 """Real servers and real clients, started when a test first asks for them."""
 
+import functools
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,14 +17,11 @@ type StartDepot = Callable[..., Depot]
 @pytest.fixture(scope="session")
 def share_depot() -> Iterator[StartDepot]:
     """Returns a server with these settings, for all tests that only add to it."""
-    shared: dict[tuple[tuple[str, object], ...], Depot] = {}
     with ExitStack() as stack:
 
-        def share(**settings: object) -> Depot:
-            chosen = tuple(sorted(settings.items()))
-            if chosen not in shared:
-                shared[chosen] = stack.enter_context(depots.running(settings))
-            return shared[chosen]
+        @functools.cache
+        def share(faults: Path | None = None, **settings: object) -> Depot:
+            return stack.enter_context(depots.running(settings, faults))
 
         yield share
 
@@ -66,7 +64,9 @@ def newest(tmp_path: Path) -> SentryCli:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport() -> Generator[
+    None, pytest.TestReport, pytest.TestReport
+]:
     """Show, beside a failure, what the servers said last."""
     report = yield
     if report.failed:

@@ -1,5 +1,6 @@
 """A server that really runs: the command that people type, with data of its own."""
 
+import http.client
 import re
 import shutil
 import signal
@@ -65,6 +66,13 @@ class Depot:
             SENTRY_AUTH_TOKEN=self.wire.token,
         )
 
+    def answers(self) -> bool:
+        """Say whether it answers at all."""
+        try:
+            return self.wire.ask("GET", "/health/live").status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
     def told(self, *arguments: str) -> str:
         """Run `symdepot` with these arguments, and return what it prints."""
         return _symdepot(self.environment, *arguments)
@@ -88,12 +96,20 @@ class Depot:
         """Return those that do the work behind the requests."""
         return [p for p in self.offspring() if "worker" in _words(p)]
 
+    def listening(self) -> list[psutil.Process]:
+        """Return the one that listens and has others answer, if it runs."""
+        return [
+            p
+            for p in self.offspring()
+            if "symdepot.server.listening" in _words(p)
+            and _parent(p) == self.process.pid
+        ]
+
     def web_processes(self) -> list[psutil.Process]:
         """Return those that answer requests."""
         return [
             answering
-            for listening in self.offspring()
-            if "symdepot.server.listening" in _words(listening)
+            for listening in self.listening()
             for answering in _children(listening)
             if not any("resource_tracker" in word for word in _words(answering))
         ]
@@ -186,10 +202,8 @@ def _wait_until_ready(depot: Depot) -> None:
     give_up_at = time.monotonic() + _START_SECONDS
     while depot.process.poll() is None and time.monotonic() < give_up_at:
         # What it says last is said after the database is in order.
-        if "symdepot is running" in depot.log:
-            with suppress(OSError):
-                if depot.wire.ask("GET", "/health/ready").status == 200:
-                    return
+        if "symdepot is running" in depot.log and depot.answers():
+            return
         time.sleep(0.05)
     pytest.fail(f"the server did not start:\n{depot.log[-4000:]}")
 
@@ -227,6 +241,12 @@ def _words(process: psutil.Process) -> list[str]:
     with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
         return process.cmdline()
     return []
+
+
+def _parent(process: psutil.Process) -> int | None:
+    with suppress(psutil.NoSuchProcess):
+        return process.ppid()
+    return None
 
 
 def _children(process: psutil.Process) -> list[psutil.Process]:

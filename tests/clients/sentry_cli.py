@@ -166,5 +166,7 @@ def _installer() -> Sequence[str]:
         return [uv, "pip", "install", "--python", sys.executable]
     pip = shutil.which("pip3") or shutil.which("pip")
     if pip is None:
-        surroundings.lacking("sentry-cli", "there is neither pip nor uv to fetch it with")
+        surroundings.lacking(
+            "sentry-cli", "there is neither pip nor uv to fetch it with"
+        )
     return [pip, "install"]

@@ -143,7 +143,9 @@ def test_organization_and_project_may_be_numbers(
         del numbers["SENTRY_ORG"]
     path = builds.compiled(tmp_path)
 
-    ended = client.configured(**{**client.settings, **{k: str(v) for k, v in numbers.items()}}).upload(path)
+    ended = client.configured(
+        **{**client.settings, **{k: str(v) for k, v in numbers.items()}}
+    ).upload(path)
 
     assert ended.exit_code == 0
     assert ended.lines[-1].startswith(f"OK {builds.debug_id(path)} ")

@@ -1,5 +1,6 @@
 """Takes files out of a zip archive that a stranger sent, and keeps within bounds."""
 
+import lzma
 import tempfile
 import zipfile
 import zlib
@@ -15,7 +16,16 @@ from symdepot.domain.ids import Checksum
 from symdepot.uploads import cutting
 from symdepot.uploads.assembly import Offer
 
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    UnicodeDecodeError,
+)
 _BLOCK_BYTES = 1024 * 1024
+_BEYOND_ALL_DISKS = 2**60
 _MOST_MEMBERS = 10_000
 _MOST_EXPANSION = 200
 """Debug files compress to a third or a tenth; deflate can do a thousandth."""
@@ -38,7 +48,7 @@ def unpack(archive: IO[bytes]) -> Iterator[tuple[Offer, dict[Checksum, int]]]:
         with zipfile.ZipFile(archive) as opened:
             for member in _members(opened):
                 yield _take_out(opened, member)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except _UNREADABLE as error:
         raise InvalidRequest(
             f"The file is not a readable zip archive: {error}"
         ) from None
@@ -51,6 +61,8 @@ def _members(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
             f"The archive has {len(members)} files: at most {_MOST_MEMBERS} are taken."
         )
     for member in members:
+        if not 0 <= member.header_offset < _BEYOND_ALL_DISKS:
+            raise zipfile.BadZipFile(f"Bad offset of {member.filename!r}")
         if member.flag_bits & 1:
             raise InvalidRequest(f"{member.filename!r} in the archive is encrypted.")
         if member.file_size > settings.MAX_FILE_SIZE:
@@ -82,14 +94,25 @@ def _take_out(
     except OSError as error:
         raise StorageUnavailable from error
     # The slash makes `proguard/<uuid>.txt` what clients call it elsewhere.
-    return Offer(cut.checksum, f"/{member.filename}", cut.chunks), cut.sizes
+    name = f"/{member.filename}"[-settings.MAX_NAME_LENGTH :]
+    return Offer(cut.checksum, name, cut.chunks), cut.sizes
 
 
 def _copy(content: IO[bytes], copy: IO[bytes], announced_bytes: int) -> None:
     """Copy a member, believing its size only as long as it holds."""
     left = announced_bytes
-    while block := content.read(_BLOCK_BYTES):
+    while left >= 0 and (block := _read(content)):
         left -= len(block)
-        if left < 0:
-            raise InvalidRequest("The archive is not what its directory says.")
         copy.write(block)
+    if left:
+        raise InvalidRequest("The archive is not what its directory says.")
+
+
+def _read(content: IO[bytes]) -> bytes:
+    try:
+        return content.read(_BLOCK_BYTES)
+    except OSError as error:
+        # Without a number it is not of the system, but bz2's word for damage.
+        if error.errno is None:
+            raise zipfile.BadZipFile(str(error)) from error
+        raise

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import chain
 
 from django.http import (
     HttpRequest,
@@ -31,9 +32,14 @@ class _Span:
 def serve(request: HttpRequest, content: Content, *, filename: str) -> HttpResponseBase:
     """Answer with the bytes of `content`, streamed chunk after chunk.
 
-    Answers `HEAD`, a single `Range` (206, or 416 where there are no such bytes; any
-    other form of range is ignored, as RFC 9110 14.2 allows), `If-None-Match` and
-    `If-Range`. The ETag is the file's SHA-1, so it is strong and the same everywhere.
+    Answers `HEAD`, a `GET` of a single `Range` (206, or 416 where there are no such
+    bytes; any other form of range is ignored, as RFC 9110 14.2 allows),
+    `If-None-Match` and `If-Range`. The ETag is the file's SHA-1, so it is strong and
+    the same everywhere.
+
+    Raises:
+        BlobMissing: the bytes are gone.
+        StorageUnavailable: the disk or bucket did not answer.
     """
     etag = f'"{content.checksum}"'
     if _is_known(request, etag):
@@ -77,7 +83,8 @@ def _asked_for(
     """Return the span to send, None if there is no such one; and if it is a part."""
     whole = _Span(0, size_bytes)
     match = _RANGE(request.headers.get("Range", "").strip())
-    if match is None or request.headers.get("If-Range", etag) != etag:
+    is_meant = request.method == "GET" and request.headers.get("If-Range", etag) == etag
+    if match is None or not is_meant:
         return whole, False
     first, last = match.groups()
     if not first and not last:
@@ -95,7 +102,13 @@ def _body(request: HttpRequest, content: Content, span: _Span) -> HttpResponseBa
     kind = "application/octet-stream"
     if request.method == "HEAD":
         return HttpResponse(content_type=kind)
-    return StreamingHttpResponse(_bytes_of(content, span), content_type=kind)
+    return StreamingHttpResponse(_begun(_bytes_of(content, span)), content_type=kind)
+
+
+def _begun(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Read the first block now: bytes that are gone are not announced as a file."""
+    first = next(blocks, b"")
+    return chain((first,), blocks)
 
 
 def _bytes_of(content: Content, span: _Span) -> Iterator[bytes]:

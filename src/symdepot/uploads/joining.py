@@ -45,9 +45,9 @@ def joined(
 ) -> Iterator[Path]:
     """Lend the file that `chunks` make, as one file on local disk, read-only.
 
-    A file of one chunk is lent where it lies and is hashed once, since its chunk has
-    the same checksum. Any other is copied to `scratch`, in which each chunk and the
-    whole are hashed; the copy is gone at the end.
+    A file of one chunk is lent where it lies. Any other is copied to `scratch`; the copy
+    is gone at the end. Every byte is hashed once: a whole that is right has no wrong
+    part, and only if it is wrong each chunk is hashed to find the damaged one.
 
     Raises:
         ChecksumMismatch: the chunks are sound but do not make `checksum`.
@@ -70,8 +70,7 @@ def _check_alone(checksum: Checksum, chunk: Checksum, path: Path) -> None:
         raise ChecksumMismatch(claimed=checksum, actual=chunk)
     try:
         with path.open("rb", buffering=0) as content:
-            for _block in _blocks_of(chunk, content):
-                pass
+            _check(chunk, content)
     except OSError as error:
         raise StorageUnavailable from error
 
@@ -96,23 +95,35 @@ def _copy(
 ) -> None:
     whole = hashlib.sha1(usedforsecurity=False)
     try:
-        with path.open("wb", buffering=0) as copy:
+        with path.open("wb") as copy:
             for chunk in chunks:
                 with store.open(chunk) as content:
-                    for block in _blocks_of(chunk, content):
+                    while block := content.read(_BLOCK_BYTES):
                         whole.update(block)
                         copy.write(block)
     except OSError as error:
         raise StorageUnavailable from error
     actual = Checksum(whole.hexdigest())
     if actual != checksum:
+        _blame(chunks, store)
         raise ChecksumMismatch(claimed=checksum, actual=actual)
 
 
-def _blocks_of(chunk: Checksum, content: BinaryIO) -> Iterator[bytes]:
+def _blame(chunks: Sequence[Checksum], store: BlobStore) -> None:
+    """Look for the chunk that makes a file wrong; there is none if its list is wrong.
+
+    Raises:
+        BlobDamaged: this is the one.
+    """
+    for chunk in dict.fromkeys(chunks):
+        with store.open(chunk) as content:
+            _check(chunk, content)
+
+
+def _check(chunk: Checksum, content: BinaryIO) -> None:
     reader = VerifiedReader(content, chunk)
     try:
-        while block := reader.read(_BLOCK_BYTES):
-            yield block
+        while reader.read(_BLOCK_BYTES):
+            pass
     except ChecksumMismatch as mismatch:
         raise BlobDamaged(chunk) from mismatch

@@ -1,7 +1,7 @@
 """Lets a worker be killed in the very step that a test names, once.
 
 Python loads this at its start where the folder is on its path. A test leaves a file
-`die/before assembly.keep` in the server's working directory; the first process that
+`die/before files.enter` in the server's working directory; the first process that
 comes to call that function removes the file, and is dead.
 """
 
@@ -18,7 +18,8 @@ from typing import Any
 
 _FUNCTIONS = {
     "symdepot.uploads.joining": ("_blocks_of",),
-    "symdepot.uploads.assembly": ("keep", "finish"),
+    "symdepot.uploads.files": ("enter",),
+    "symdepot.uploads.assembly": ("finish",),
     "symdepot.sandbox.inspecting": ("inspect",),
     "symdepot.pipeline.steps": ("take_in",),
 }
@@ -37,8 +38,8 @@ class _Finder(MetaPathFinder):
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.loader is not None:
-            execute = spec.loader.exec_module
-            spec.loader.exec_module = functools.partial(_prepare, execute)  # type: ignore[method-assign] -- it is ours alone
+            prepare = functools.partial(_prepare, spec.loader.exec_module)
+            spec.loader.exec_module = prepare  # type: ignore[method-assign] # a loader serves one module alone
         return spec
 
 

@@ -107,20 +107,16 @@ def test_row_state_and_bytes_go_together() -> None:
 
     assert delete(found["dif"]["id"]).status_code == 204
 
-    left = [
-        model.__name__
-        for model in (
-            Assembly,
-            AwaitedChunk,
-            Chunk,
-            ChunkOwner,
-            DebugFile,
-            File,
-            FileChunk,
-        )
-        if model._default_manager.exists()
-    ]
-    assert left == []
+    for rows in (
+        Assembly.objects,
+        AwaitedChunk.objects,
+        Chunk.objects,
+        ChunkOwner.objects,
+        DebugFile.objects,
+        File.objects,
+        FileChunk.objects,
+    ):
+        assert not rows.exists()
     assert list(blob_store()) == []
 
 

@@ -9,7 +9,7 @@ from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
-from ninja import Query, Router
+from ninja import Query, Router, Schema, Status
 
 from symdepot.debugfiles import lookup
 from symdepot.domain.errors import InvalidRequest
@@ -23,11 +23,17 @@ from symdepot.protocols.sentry.schemas import DebugFileOut
 router = Router()
 
 
+class Asked(Schema):
+    """The files that a client asks about; it may be none."""
+
+    checksums: list[str] = []
+
+
 # Of two routers that know a path, the first answers all of its methods.
 @debug_files.router.post(debug_files.PATH, response={201: list[DebugFileOut]})
 def upload_zip(
     request: HttpRequest, org: str, project: str
-) -> tuple[HTTPStatus, list[DebugFileOut]]:
+) -> Status[list[DebugFileOut]]:
     """Take in a zip of debug files; answer with those that are new.
 
     Source: spec/sentry-server 3, first row.
@@ -42,19 +48,19 @@ def upload_zip(
     if archive is None or archive.file is None:
         raise InvalidRequest("Missing uploaded file")
     new = intake.take_in_zip(owner, archive.file)
-    return HTTPStatus.CREATED, [rendering.debug_file(row) for row in new]
+    return Status(HTTPStatus.CREATED, [rendering.debug_file(row) for row in new])
 
 
 @router.get("/projects/{org}/{project}/files/dsyms/unknown/")
 def unknown(
-    request: HttpRequest, org: str, project: str, checksums: Query[list[str]]
+    request: HttpRequest, org: str, project: str, asked: Query[Asked]
 ) -> dict[str, list[str]]:
     """Say which of these files are not debug files of the project.
 
     Source: spec/sentry-server 3.
     """
     owner = auth.bearer(request).project(org, project, Deed.LIST)
-    wanted = {checksum.lower() for checksum in checksums}
+    wanted = {checksum.lower() for checksum in asked.checksums}
     known = lookup.by_checksums(owner, _readable(wanted))
     return {"missing": sorted(wanted - {c.hex for c in known})}
 

@@ -1,0 +1,99 @@
+"""Old clients ask more after an upload, and are answered so that they are content."""
+
+import json
+
+import pytest
+from tests.factories import (
+    a_breakpad_file,
+    a_client,
+    a_debug_file,
+    a_project,
+    files_url,
+    upload,
+)
+
+from symdepot.domain.ids import Checksum
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+REPROCESSING = "/api/0/projects/acme/game/reprocessing/"
+
+
+@pytest.mark.upstream(55, 56)
+@pytest.mark.parametrize("build", [{"build": "1"}, {}])
+def test_files_are_associated_with_nothing(build: dict[str, str]) -> None:
+    a_project()
+    body = {
+        "platform": "android",
+        "checksums": [Checksum.of(b"a mapping").hex],
+        "name": "MyApp",
+        "appId": "com.example.myapp",
+        "version": "1.0",
+        **build,
+    }
+
+    answer = a_client().post(
+        files_url("dsyms/associate/"), body, content_type="application/json"
+    )
+
+    assert (answer.status_code, answer.json()) == (200, {"associatedDsymFiles": []})
+
+
+def test_there_is_nothing_to_process_again() -> None:
+    a_project()
+
+    answer = a_client().post(REPROCESSING)
+
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_unknown_checksums_are_told_sorted_and_in_small_letters() -> None:
+    a_project()
+    client, content = a_client(), a_breakpad_file()
+    upload(client, content)
+    known = Checksum.of(content).hex
+    unknown = sorted(Checksum.of(b"%d" % n).hex for n in range(3))
+
+    asked = [unknown[2], known.upper(), unknown[0].upper(), unknown[1], unknown[2]]
+    answer = client.get(files_url("dsyms/unknown/"), {"checksums": asked})
+
+    assert (answer.status_code, answer.json()) == (200, {"missing": unknown})
+
+
+def test_checksums_that_are_none_are_unknown() -> None:
+    a_project()
+
+    answer = a_client().get(
+        files_url("dsyms/unknown/"), {"checksums": ["lol", "", "\x00", "ä" * 40]}
+    )
+
+    assert answer.json() == {"missing": sorted(["lol", "", "\x00", "ä" * 40])}
+
+
+def test_of_no_checksums_none_is_unknown() -> None:
+    a_project()
+
+    answer = a_client().get(files_url("dsyms/unknown/"))
+
+    assert (answer.status_code, answer.json()) == (200, {"missing": []})
+
+
+def test_a_file_of_another_project_is_unknown_and_a_superseded_one_is_known() -> None:
+    project = a_project()
+    old = a_debug_file(project, b"old")
+    a_debug_file(project, b"new", debug_id=old.object_file().debug_id)
+    a_debug_file(a_project("other"), b"theirs")
+    asked = [Checksum.of(content).hex for content in (b"old", b"new", b"theirs")]
+
+    answer = a_client().get(files_url("dsyms/unknown/"), {"checksums": asked})
+
+    assert answer.json() == {"missing": [asked[2]]}
+
+
+def test_an_answer_is_json_whatever_was_asked_for() -> None:
+    a_project()
+
+    answer = a_client().get(files_url("dsyms/"), headers={"Accept": "text/html"})
+
+    assert answer["Content-Type"].startswith("application/json")
+    assert json.loads(answer.content) == []

@@ -1,0 +1,210 @@
+"""Each deed needs one of its scopes; whoever lacks them hears which those are."""
+
+from collections.abc import Callable
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from tests.factories import (
+    Answer,
+    a_client,
+    a_debug_file,
+    a_part,
+    a_project,
+    assemble,
+    chunk_url,
+    files_url,
+)
+
+from symdepot.debugfiles.models import DebugFile
+from symdepot.projects.models import Token
+from symdepot.projects.tokens import Scope
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+type Deed = Callable[[Client, DebugFile], Answer]
+
+LIST = "project:read, project:releases, org:ci, project:write, project:admin"
+UPLOAD = "project:releases, org:ci, project:write, project:admin"
+DOWNLOAD = "project:read, project:write, project:admin"
+DELETE = "project:write, project:admin"
+
+
+def options(client: Client, row: DebugFile) -> Answer:
+    return client.get(chunk_url())
+
+
+def listing(client: Client, row: DebugFile) -> Answer:
+    return client.get(files_url())
+
+
+def unknown(client: Client, row: DebugFile) -> Answer:
+    return client.get(files_url("dsyms/unknown/"))
+
+
+def chunk(client: Client, row: DebugFile) -> Answer:
+    return client.post(chunk_url(), {"file": a_part(b"chunk")})
+
+
+def offer(client: Client, row: DebugFile) -> Answer:
+    return assemble(client, {})
+
+
+def archive(client: Client, row: DebugFile) -> Answer:
+    empty = b"PK\x05\x06" + bytes(18)
+    return client.post(files_url(), {"file": SimpleUploadedFile("a.zip", empty)})
+
+
+def reprocess(client: Client, row: DebugFile) -> Answer:
+    return client.post("/api/0/projects/acme/game/reprocessing/")
+
+
+def associate(client: Client, row: DebugFile) -> Answer:
+    return client.post(files_url("dsyms/associate/"))
+
+
+def download(client: Client, row: DebugFile) -> Answer:
+    return client.get(files_url(), {"id": row.pk})
+
+
+def delete(client: Client, row: DebugFile) -> Answer:
+    return client.delete(files_url() + f"?id={row.pk}")
+
+
+DEEDS: list[tuple[Deed, str, str]] = [
+    (options, "list", LIST),
+    (listing, "list", LIST),
+    (unknown, "list", LIST),
+    (chunk, "upload", UPLOAD),
+    (offer, "upload", UPLOAD),
+    (archive, "upload", UPLOAD),
+    (reprocess, "upload", UPLOAD),
+    (associate, "upload", UPLOAD),
+    (download, "download", DOWNLOAD),
+    (delete, "delete", DELETE),
+]
+OF_A_PROJECT = [deed for deed, _, _ in DEEDS if deed not in {options, chunk}]
+
+
+@pytest.mark.parametrize("scope", [*Scope, "org:org", None])
+@pytest.mark.parametrize(
+    ("deed", "word", "sufficient"), DEEDS, ids=[deed.__name__ for deed, _, _ in DEEDS]
+)
+@pytest.mark.upstream(28)
+def test_one_of_the_scopes_of_a_deed_suffices_and_no_other_does(
+    deed: Deed, word: str, sufficient: str, scope: str | None
+) -> None:
+    row, client = a_debug_file(a_project()), a_client(scopes=[])
+    Token.objects.update(scopes=[scope] if scope else [])
+
+    answer = deed(client, row)
+
+    if scope in sufficient.split(", "):
+        assert answer.status_code in {200, 201, 204}
+    else:
+        assert answer.status_code == 403
+        assert answer.json() == {
+            "detail": (
+                f"This token may not {word} debug files: "
+                f"it needs one of the scopes {sufficient}."
+            )
+        }
+
+
+@pytest.mark.parametrize("deed", [d for d, _, _ in DEEDS], ids=lambda d: d.__name__)
+def test_without_a_token_every_door_says_how_to_show_one(deed: Deed) -> None:
+    row = a_debug_file(a_project())
+
+    answer = deed(Client(), row)
+
+    assert answer.status_code == 401
+    assert answer.json() == {
+        "detail": (
+            "Authentication credentials were not provided: "
+            "send a token as 'Authorization: Bearer TOKEN'."
+        )
+    }
+    assert answer["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.upstream(61)
+@pytest.mark.parametrize("deed", [d for d, _, _ in DEEDS], ids=lambda d: d.__name__)
+def test_a_token_of_another_organization_opens_no_door_here(deed: Deed) -> None:
+    row, stranger = a_debug_file(a_project()), a_client("other")
+
+    answer = deed(stranger, row)
+
+    assert answer.status_code == 403
+    assert answer.json() == {
+        "detail": "This token belongs to organization 'other', not to 'acme'."
+    }
+    assert DebugFile.objects.filter(pk=row.pk).exists()
+
+
+@pytest.mark.parametrize("deed", OF_A_PROJECT, ids=lambda d: d.__name__)
+def test_a_token_of_another_project_finds_no_project_here(deed: Deed) -> None:
+    row = a_debug_file(a_project())
+    neighbour = a_client(project=a_project("tool"), scopes=list(Scope))
+
+    answer = deed(neighbour, row)
+
+    assert answer.status_code == 404
+    assert answer.json() == {
+        "detail": (
+            "There is no project 'game' in organization 'acme' that this token may see."
+        )
+    }
+
+
+@pytest.mark.parametrize("deed", OF_A_PROJECT, ids=lambda d: d.__name__)
+def test_a_token_of_the_project_opens_each_of_its_doors(deed: Deed) -> None:
+    project = a_project()
+    row, client = a_debug_file(project), a_client(project=project, scopes=list(Scope))
+
+    assert deed(client, row).status_code in {200, 201, 204}
+
+
+@pytest.mark.parametrize("name", ["unknown", "GAME", "0", "4711", "%00", "9" * 5000])
+def test_a_project_that_is_not_there_is_not_found(name: str) -> None:
+    a_project()
+
+    answer = a_client().get(files_url(project=name))
+
+    assert answer.status_code == 404
+    assert list(answer.json()) == ["detail"]
+
+
+@pytest.mark.parametrize("name", ["unknown", "ACME", "0", "4711", "%00", "9" * 5000])
+def test_of_an_organization_that_is_not_ones_own_nothing_is_told(name: str) -> None:
+    a_project()
+
+    answers = [
+        a_client().get(chunk_url(name)),
+        a_client().get(files_url(organization=name)),
+    ]
+
+    assert {answer.status_code for answer in answers} == {403}
+    shown = "\x00" if name == "%00" else name
+    assert {answer.json()["detail"] for answer in answers} == {
+        f"This token belongs to organization 'acme', not to {shown!r}."
+    }
+
+
+def test_organization_and_project_may_be_named_by_their_numbers() -> None:
+    project = a_project()
+    row = a_debug_file(project)
+
+    answer = a_client().get(
+        files_url(organization=str(project.organization_id), project=str(project.pk))
+    )
+
+    assert [found["id"] for found in answer.json()] == [str(row.pk)]
+
+
+@pytest.mark.parametrize("method", ["put", "patch", "delete", "trace"])
+def test_a_method_that_a_door_does_not_know_is_no_fault(method: str) -> None:
+    a_project()
+
+    answer = getattr(a_client(), method)(chunk_url())
+
+    assert answer.status_code == 405

@@ -1,0 +1,226 @@
+"""No zip, whatever is in it, takes more than it should or ends in a fault."""
+
+import io
+import struct
+import tracemalloc
+import zipfile
+from pathlib import Path
+
+import pytest
+from django.conf import settings as current
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest_django import Settings
+from tests.factories import a_breakpad_file, a_client, a_project, files_url
+from tests.protocols.sentry.test_zip_upload import posted, zipped
+
+from symdepot.blobs.configured import blob_store
+from symdepot.debugfiles.models import DebugFile
+from symdepot.pipeline import unpacking
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NOT_READABLE = "The file is not a readable zip archive: "
+CENTRAL_ENTRY = b"PK\x01\x02"
+DIRECTORY_END = b"PK\x05\x06"
+FLAGS_AT, METHOD_AT, CRC_AT, SIZE_AT, OFFSET_AT = 8, 10, 16, 24, 42
+"""Where these stand in an entry of the central directory. Source: APPNOTE.TXT 4.3.12."""
+
+
+def with_field(archive: bytes, at: int, shape: str, value: int) -> bytes:
+    """Return `archive` with one field of its first directory entry overwritten."""
+    changed = bytearray(archive)
+    struct.pack_into(shape, changed, archive.index(CENTRAL_ENTRY) + at, value)
+    return bytes(changed)
+
+
+def refused(archive: bytes) -> str:
+    answer = posted(archive)
+    assert answer.status_code == 400, answer.content
+    assert list(answer.json()) == ["error"]
+    error: str = answer.json()["error"]
+    return error
+
+
+@pytest.fixture
+def archive() -> bytes:
+    return zipped({"hello.sym": a_breakpad_file() * 100})
+
+
+@pytest.mark.parametrize(
+    "content", [b"x", b"PK\x03\x04", b"PK\x05\x06" + bytes(17), b"not a zip" * 1000]
+)
+def test_what_is_no_zip_is_refused(content: bytes) -> None:
+    assert refused(content) == f"{NOT_READABLE}File is not a zip file"
+
+
+def test_a_zip_that_was_cut_short_is_refused(archive: bytes) -> None:
+    for end in range(1, len(archive), 10):
+        assert refused(archive[:end]).startswith(NOT_READABLE)
+
+
+def test_an_encrypted_member_is_refused_by_name(archive: bytes) -> None:
+    encrypted = with_field(archive, FLAGS_AT, "<H", 1)
+
+    assert refused(encrypted) == "'hello.sym' in the archive is encrypted."
+
+
+@pytest.mark.parametrize("flag", [1 << 5, 1 << 6])
+def test_patched_and_strongly_encrypted_members_are_refused(
+    archive: bytes, flag: int
+) -> None:
+    assert refused(with_field(archive, FLAGS_AT, "<H", flag)).startswith(NOT_READABLE)
+
+
+def test_a_member_of_an_unheard_of_compression_is_refused(archive: bytes) -> None:
+    assert refused(with_field(archive, METHOD_AT, "<H", 77)).startswith(NOT_READABLE)
+
+
+@pytest.mark.parametrize("offset", [7, 10**6, 2**31])
+def test_a_member_that_begins_elsewhere_is_refused(archive: bytes, offset: int) -> None:
+    assert refused(with_field(archive, OFFSET_AT, "<I", offset)).startswith(
+        NOT_READABLE
+    )
+
+
+def test_a_member_that_begins_before_the_archive_is_refused(archive: bytes) -> None:
+    directory_at = archive.index(DIRECTORY_END) + 16
+    moved = bytearray(archive)
+    struct.pack_into("<I", moved, directory_at, 1 << 20)
+
+    refused(bytes(moved))
+
+
+def test_a_member_with_a_wrong_sum_is_refused_and_nothing_of_it_is_kept(
+    archive: bytes,
+) -> None:
+    assert refused(with_field(archive, CRC_AT, "<I", 7)).startswith(NOT_READABLE)
+    assert list(blob_store()) == []
+    assert list(current.SCRATCH_DIR.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [1, 100])
+def test_a_member_that_is_larger_than_it_says_is_refused(
+    archive: bytes, size: int
+) -> None:
+    refused(with_field(archive, SIZE_AT, "<I", size))
+    assert list(blob_store()) == []
+
+
+def test_a_member_that_is_smaller_than_it_says_is_refused(archive: bytes) -> None:
+    refused(with_field(archive, SIZE_AT, "<I", len(a_breakpad_file()) * 100 + 1))
+    assert list(blob_store()) == []
+
+
+@pytest.mark.parametrize(
+    "compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
+def test_damaged_members_are_refused_however_they_are_compressed(
+    compression: int,
+) -> None:
+    archive = zipped({"hello.sym": a_breakpad_file() * 100}, compression)
+    start = archive.index(b"hello.sym") + 40
+
+    for at in range(start, start + 12):
+        refused(archive[:at] + b"\xff\xff" + archive[at + 2 :])
+
+
+def test_a_member_that_is_larger_than_any_file_is_refused_by_what_it_says(
+    settings: Settings, archive: bytes
+) -> None:
+    settings.MAX_FILE_SIZE = 1000
+    size = len(a_breakpad_file()) * 100
+
+    assert refused(archive) == f"File hello.sym exceeds maximum size ({size} > 1000)"
+
+
+def test_too_many_members_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    most = unpacking._MOST_MEMBERS  # noqa: SLF001
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as opened:
+        for n in range(most + 1):
+            opened.writestr(str(n), b"x")
+
+    assert refused(archive.getvalue()) == (
+        f"The archive has {most + 1} files: at most {most} are taken."
+    )
+
+
+def test_a_zip_that_expands_beyond_all_measure_is_refused_unread() -> None:
+    archive = zipped({f"{n}.sym": bytes(16 << 20) for n in range(20)})
+
+    tracemalloc.start()
+    try:
+        error = refused(archive)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert error == "The archive expands beyond all measure."
+    assert peak_bytes < 8 << 20
+    assert list(blob_store()) == []
+
+
+def test_a_member_that_lies_about_its_size_is_stopped_where_it_said_it_ends() -> None:
+    bomb = with_field(zipped({"a.sym": bytes(64 << 20)}), SIZE_AT, "<I", 1000)
+
+    tracemalloc.start()
+    try:
+        refused(bomb)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak_bytes < 8 << 20
+    assert list(current.SCRATCH_DIR.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "/etc/passwd", "..", "C:\\a\\hello.sym", "ü" * 1000]
+)
+def test_a_name_in_a_zip_leads_nowhere(name: str, tmp_path: Path, disk: Path) -> None:
+    answer = posted(zipped({name: a_breakpad_file()}))
+
+    assert answer.status_code == 201
+    assert len(answer.json()) == 1
+    assert all(p.is_relative_to(disk) for p in tmp_path.rglob("*") if p.is_file())
+
+
+def test_a_name_of_broken_letters_is_no_fault() -> None:
+    archive = zipped({"ümlaut.sym": a_breakpad_file()})
+    broken = archive.replace("ü".encode(), b"\xff\xfe")
+
+    answer = posted(broken)
+
+    assert answer.status_code in {201, 400}
+
+
+def test_a_name_without_end_is_cut_to_what_is_taken_elsewhere() -> None:
+    answer = posted(zipped({"x" * 60_000: a_breakpad_file()}))
+
+    assert answer.status_code in {201, 400}
+    assert all(
+        len(name) <= current.MAX_NAME_LENGTH
+        for name in DebugFile.objects.values_list("object_name", flat=True)
+    )
+
+
+@given(
+    places=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), min_size=1)
+)
+def test_no_damage_to_a_zip_is_a_fault(places: list[tuple[int, int]]) -> None:
+    archive = bytearray(
+        zipped({"hello.sym": a_breakpad_file() * 3, "b/c.txt": b"text"})
+    )
+    for place, value in places:
+        archive[place % len(archive)] = value
+
+    assert posted(bytes(archive)).status_code in {201, 400}
+
+
+def test_a_zip_to_a_project_that_is_not_there_is_not_found() -> None:
+    a_project()
+
+    answer = a_client().post(files_url(project="unknown"), {})
+
+    assert answer.status_code == 404
