@@ -40,6 +40,15 @@ def inspect(path: Path, *, name: str) -> list[ObjectFile]:
     return _OF_THIS_PROCESS.inspect(path, name=name)
 
 
+def warm_up() -> None:
+    """Start the warm process now, so that the first file need not wait for it.
+
+    Raises:
+        SandboxUnavailable: it could not be started; `inspect` would try again.
+    """
+    _OF_THIS_PROCESS.warm_up()
+
+
 class Inspector:
     """Has files read in children of one warm process, which it starts when needed.
 

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from contextlib import suppress
 
 import structlog
 from django.conf import settings
@@ -12,6 +13,8 @@ from django_tasks_db.backend import DatabaseBackend
 from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
 
+from symdepot.domain.errors import SandboxUnavailable
+from symdepot.sandbox import inspecting
 from symdepot.server.caretaking import Caretaker
 
 _RETRY_SECONDS = 1.0
@@ -33,6 +36,8 @@ def work() -> None:
             time.sleep(3600)
     # Its warnings speak of Ctrl-C; what fails, it says louder.
     logging.getLogger("django_tasks_db").setLevel(logging.ERROR)
+    with suppress(SandboxUnavailable):  # the first file would say so, and try again
+        inspecting.warm_up()
     worker = a_worker()
     worker.configure_signals()
     _log.info("at work", worker=worker.worker_id)

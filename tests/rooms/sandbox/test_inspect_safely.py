@@ -1,6 +1,7 @@
 """Strangers' files are read, whatever is in them, and the next one is read as well."""
 
 import struct
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -198,3 +199,19 @@ def test_threads_take_turns_and_each_gets_its_own_answer(
         answers = list(threads.map(uuid_or_death, paths))
 
     assert answers == [0 if p == deep else int(p.name) + 1 for p in paths]
+
+
+def test_a_warm_process_is_there_before_the_first_file(sound: Path) -> None:
+    warm = Inspector()
+    warm.warm_up()
+    started = time.monotonic()
+
+    warm.inspect(sound, name="hello")
+
+    took_seconds = time.monotonic() - started
+    cold = Inspector()
+    started = time.monotonic()
+    cold.inspect(sound, name="hello")
+    assert took_seconds < time.monotonic() - started
+    warm.close()
+    cold.close()
