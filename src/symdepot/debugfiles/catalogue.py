@@ -19,7 +19,8 @@ def enter(project: Project, file: File, found: ObjectFile) -> DebugFile:
     called in a transaction; projects take turns, so that of two that come at once the
     second sees the first.
     """
-    Project.objects.select_for_update().get(pk=project.pk)
+    # No key: or it would wait for, and hold up, all who insert rows of the project.
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     same = DebugFile.objects.filter(
         project=project, file=file, debug_id=str(found.debug_id), arch=found.arch
     )

@@ -83,6 +83,11 @@ class Inspector:
             answer = self._ask(messages.written(request), allowed.wall_seconds)
         return _understood(answer, name)
 
+    def warm_up(self) -> None:
+        """Do what `inspecting.warm_up` does."""
+        with self._turn:
+            self._warm()
+
     def close(self) -> None:
         """End the warm process; the file in hand, if there is one, costs a retry.
 

@@ -21,6 +21,8 @@ from symdepot.uploads.models import (
 
 _GIVEN_UP = "Gave up after {} attempts: each ended the worker that made it."
 _HOLDER_BYTES = 8
+_LOCKED_IN_ORDER = ("checksum", "pk")
+"""All who lock several rows do so in this order, or they could wait for each other."""
 _ROWS_A_STATEMENT = 5000
 
 
@@ -103,7 +105,8 @@ def queue_completed(assemblies: Iterable[int]) -> list[int]:
     """
     now = timezone.now()
     waiting = Assembly.objects.filter(pk__in=list(assemblies), state=State.NOT_FOUND)
-    ids = list(waiting.select_for_update().order_by("pk").values_list("pk", flat=True))
+    locked = waiting.select_for_update().order_by(*_LOCKED_IN_ORDER)
+    ids = list(locked.values_list("pk", flat=True))
     Assembly.objects.filter(pk__in=ids).update(
         state=State.CREATED, lease_expires_at=_queued_until(now), updated_at=now
     )
@@ -191,7 +194,7 @@ def take_back_abandoned() -> list[int]:
     """
     now = timezone.now()
     ids = []
-    for row in Assembly.objects.abandoned(now).order_by("pk"):
+    for row in Assembly.objects.abandoned(now).order_by(*_LOCKED_IN_ORDER):
         same = Assembly.objects.abandoned(now).filter(pk=row.pk)
         if row.state == State.ASSEMBLING and row.attempts >= settings.MAX_ATTEMPTS:
             same.update(
@@ -211,7 +214,7 @@ def take_back_abandoned() -> list[int]:
 
 def _lock(project: Project, offers: Sequence[Offer]) -> dict[Checksum, Assembly]:
     rows = Assembly.objects.of(project, [offer.checksum.hex for offer in offers])
-    locked = rows.select_for_update().order_by("checksum")
+    locked = rows.select_for_update().order_by(*_LOCKED_IN_ORDER)
     return {Checksum(row.checksum): row for row in locked}
 
 
