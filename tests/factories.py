@@ -20,7 +20,8 @@ from symdepot.pipeline import intake
 from symdepot.projects import tokens
 from symdepot.projects.models import Organization, Project
 from symdepot.projects.tokens import Scope
-from symdepot.uploads.models import Chunk, File, FileChunk
+from symdepot.uploads import files
+from symdepot.uploads.models import File
 
 ALL_SCOPES = (Scope.READ, Scope.RELEASES, Scope.WRITE, Scope.CI)
 PIECE_BYTES = 1 << 20
@@ -117,14 +118,8 @@ def own(project: Project, *chunks: bytes) -> list[Checksum]:
 def a_file(project: Project, *chunks: bytes) -> File:
     """Return a file that is made of `chunks`, as if it had been assembled."""
     content = b"".join(chunks)
-    file, is_new = File.objects.get_or_create(
-        checksum=Checksum.of(content).hex, defaults={"size_bytes": len(content)}
-    )
-    if is_new:
-        for position, checksum in enumerate(own(project, *chunks)):
-            chunk = Chunk.objects.get(checksum=checksum.hex)
-            FileChunk.objects.create(file=file, position=position, chunk=chunk)
-    return file
+    checksums = own(project, *chunks)
+    return files.enter(Checksum.of(content), checksums, len(content))
 
 
 def an_object(**differing: Any) -> ObjectFile:

@@ -31,6 +31,10 @@ class HeldQueue:
         self._backend.clear()
         tasks.take_in.call(assembly_ids=waiting)
 
+    def work_is_lost(self) -> None:
+        """Forget what waits, as an engine does that is restarted without its disk."""
+        self._backend.clear()
+
     @property
     def _backend(self) -> DummyBackend:
         return cast("DummyBackend", default_task_backend)

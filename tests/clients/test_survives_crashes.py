@@ -56,7 +56,6 @@ def test_an_upload_through_twenty_crashes_is_whole_in_the_end(
                 ended = client.upload("--wait", folders[-1])
             runs.append(ended)
 
-    print(killer.kills, len(runs), len(folders))
     sent = {wire.sha1(c): c for c in _contents(folders)}
     kept = {row["sha1"]: row["id"] for row in depot.wire.all_files()}
     assert kept.keys() == sent.keys()
@@ -70,7 +69,7 @@ def test_an_upload_through_twenty_crashes_is_whole_in_the_end(
 @pytest.mark.parametrize(
     "moment",
     [
-        "before joining._blocks_of",
+        "after verified.VerifiedReader.read",
         "before inspecting.inspect",
         "after inspecting.inspect",
         "before files.enter",

@@ -4,6 +4,7 @@ import hashlib
 import http.client
 import json
 import secrets
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -136,6 +137,19 @@ class Wire:
         )
         assert answer.status == 200, answer
         return answer.json()
+
+    def upload(self, content: bytes, name: str) -> dict[str, Any]:
+        """Send a file as one chunk, and return where it stands when all is done."""
+        checksum = sha1(content)
+        offer = {checksum: described(content, name=name, chunk_size=len(content))}
+        assert self.send(content).status == 200
+        give_up_at = time.monotonic() + _WAIT_SECONDS
+        while True:
+            standing: dict[str, Any] = self.assemble(offer)[checksum]
+            if standing["state"] not in {"created", "assembling"}:
+                return standing
+            assert time.monotonic() < give_up_at, standing
+            time.sleep(0.1)
 
     def files(self, **query: str) -> list[dict[str, Any]]:
         """Return the debug files that a query finds, on one page of a hundred."""

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 _FUNCTIONS = {
-    "symdepot.uploads.joining": ("_blocks_of",),
+    "symdepot.blobs.verified": ("VerifiedReader.read",),
     "symdepot.uploads.files": ("enter",),
     "symdepot.uploads.assembly": ("finish",),
     "symdepot.sandbox.inspecting": ("inspect",),
@@ -46,13 +46,13 @@ class _Finder(MetaPathFinder):
 def _prepare(execute: Callable[[ModuleType], None], module: ModuleType) -> None:
     execute(module)
     for name in _FUNCTIONS[module.__name__]:
-        setattr(module, name, _mortal(module, name))
+        *owner, last = name.split(".")
+        place = f"{module.__name__.rpartition('.')[2]}.{name}"
+        holder = functools.reduce(getattr, owner, module)
+        setattr(holder, last, _mortal(getattr(holder, last), place))
 
 
-def _mortal(module: ModuleType, name: str) -> Callable[..., Any]:
-    function = getattr(module, name)
-    place = f"{module.__name__.rpartition('.')[2]}.{name}"
-
+def _mortal(function: Callable[..., Any], place: str) -> Callable[..., Any]:
     @functools.wraps(function)
     def called(*arguments: Any, **named: Any) -> Any:
         _die_if_told(f"before {place}")

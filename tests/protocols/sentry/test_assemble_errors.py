@@ -24,6 +24,7 @@ from symdepot.blobs import layout
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline import intake
+from symdepot.uploads import chunks
 from symdepot.uploads.models import Assembly, State
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -137,6 +138,26 @@ def test_damage_makes_a_chunk_missing_to_every_organization(disk: Path) -> None:
     found = standing(a_client("other"), content, piece=50, organization="other")
 
     assert found["missingChunks"] == [Checksum.of(parts[0]).hex]
+
+
+def test_a_chunk_that_went_missing_while_its_file_was_queued_is_asked_for_again(
+    held_queue: HeldQueue,
+) -> None:
+    project, client = a_project(), a_client()
+    content, parts = a_file_in_parts()
+    own(project, *parts)
+    assert told(client, content) == ("assembling", None)
+    chunks.disown(Checksum.of(parts[1]))
+    held_queue.work()
+
+    assert told(client, content) == (
+        "error",
+        "Not all chunks available for assembling",
+    )
+
+    let_pass(timedelta(seconds=6))
+    found = standing(client, content, piece=50)
+    assert found["missingChunks"] == [Checksum.of(parts[1]).hex]
 
 
 def test_a_disk_that_does_not_answer_once_costs_an_attempt_and_no_more(

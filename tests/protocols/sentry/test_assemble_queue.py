@@ -25,6 +25,7 @@ from tests.queueing import KEPT, HeldQueue
 from tests.together import together
 from tests.waiting import let_pass
 
+from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline import intake, tasks
 from symdepot.uploads.models import Assembly, AwaitedChunk, State
@@ -254,6 +255,19 @@ def test_the_wait_ends_though_the_work_does_not(
     assert 0.3 <= time.monotonic() - began < 10
     assert found["state"] == "assembling"
     assert len(held_queue.assemblies) == 1
+
+
+def test_a_file_is_ok_only_as_long_as_there_is_a_debug_file_of_it() -> None:
+    project, client, content = a_project(), a_client(), a_breakpad_file()
+    own(project, content)
+    assert standing(client, content)["state"] == "ok"
+
+    DebugFile.objects.all().delete()
+
+    assert Assembly.objects.get().state == State.OK
+    assert polled(client, content)["state"] == "not_found"
+    assert standing(client, content)["state"] == "ok"
+    assert DebugFile.objects.count() == 1
 
 
 def test_a_task_that_runs_twice_does_its_work_once(held_queue: HeldQueue) -> None:

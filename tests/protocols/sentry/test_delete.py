@@ -142,9 +142,9 @@ def test_chunks_that_another_file_has_stay() -> None:
     client, shared = a_client(), b"INFO shared\n"
     head = a_breakpad_file()
     other = a_breakpad_file().ljust(len(head), b"\n")
-    gone, stays = (
-        upload(client, first + shared, piece=len(first)) for first in (head, other)
-    )
+    gone = upload(client, head + shared, piece=len(head))
+    send(client, other)
+    stays = standing(client, other + shared, piece=len(head))
 
     delete(gone["dif"]["id"])
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 from tests.factories import a_breakpad_file, a_client, a_project, files_url
-from tests.protocols.sentry.test_zip_upload import posted, zipped
+from tests.protocols.sentry.archives import posted, zipped
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile

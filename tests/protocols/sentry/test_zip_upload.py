@@ -1,6 +1,5 @@
 """Old clients send debug files in a zip, and so do people."""
 
-import io
 import zipfile
 from datetime import timedelta
 from uuid import UUID
@@ -10,7 +9,6 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from pytest_django import Settings
 from tests.factories import (
     PIECE_BYTES,
-    Answer,
     a_breakpad_file,
     a_client,
     a_mapping,
@@ -20,6 +18,7 @@ from tests.factories import (
     upload,
 )
 from tests.fixtures import builders
+from tests.protocols.sentry.archives import posted, zipped
 from tests.queueing import HeldQueue
 from tests.waiting import let_pass
 
@@ -31,20 +30,6 @@ from symdepot.uploads.models import Chunk
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ID = "67e9247c-814e-392b-a027-dbde6748fcbf"
-
-
-def zipped(members: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", compression) as opened:
-        for name, content in members.items():
-            opened.writestr(name, content)
-    return archive.getvalue()
-
-
-def posted(archive: bytes) -> Answer:
-    a_project()
-    file = SimpleUploadedFile("symbols.zip", archive)
-    return a_client().post(files_url(), {"file": file})
 
 
 @pytest.mark.upstream(54)

@@ -68,7 +68,7 @@ def post_body(
     return client.generic(
         "POST",
         chunk_url(),
-        body,
+        b"see wsgi.input",
         content_type=content_type,
         headers=headers,
         **environment,

@@ -1,0 +1,100 @@
+"""The command line: `python -m bench [NAMES]`."""
+
+import time
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from tests.clients import surroundings
+from tests.clients.sentry_cli import NEWEST
+
+from bench import asking, figures, finishing, repeating, samples, stage, uploading
+from bench.figures import Figure
+from bench.samples import Samples
+from bench.stage import Stage
+
+_SCRATCH = surroundings.PROJECT / ".cache" / "bench"
+
+
+class Name(StrEnum):
+    """What can be measured on its own."""
+
+    UPLOAD = "upload"
+    FINISH = "finish"
+    REPEAT = "repeat"
+    ASK = "ask"
+
+
+def main(  # noqa: PLR0913 -- each is an option
+    names: Annotated[
+        list[Name] | None, typer.Argument(help="What to measure; all by default.")
+    ] = None,
+    *,
+    rounds: Annotated[
+        int, typer.Option(help="How often to upload.", min=1, max=20)
+    ] = 5,
+    json: Annotated[
+        Path | None, typer.Option(help="Write the figures to this file, too.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="A setting of the server, as in CHUNK_SIZE=8388608; can be repeated.",
+            metavar="NAME=VALUE",
+        ),
+    ] = None,
+    postgres: Annotated[
+        str, typer.Option(help="A server to make databases on and drop them.")
+    ] = asking.POSTGRES,
+    scratch: Annotated[
+        Path, typer.Option(help="A folder on the disk that is to be measured.")
+    ] = _SCRATCH,
+) -> None:
+    """Measure how the server compares with what was aimed at.
+
+    Everything runs on this machine, on data made for it, and is gone afterwards.
+    """
+    console = Console()
+    started_at = time.monotonic()
+    chosen = dict(setting.split("=", 1) for setting in settings or ())
+    with stage.stage(NEWEST, scratch, chosen) as setting:
+        found = [
+            figure
+            for name in names or list(Name)
+            for figure in _measured(name, setting, rounds, postgres)
+        ]
+    figures.show(found, console)
+    console.print(f"Took {time.monotonic() - started_at:.0f} s.")
+    if json:
+        figures.write(found, json)
+
+
+def _measured(
+    name: Name, setting: Stage, rounds: int, postgres: str
+) -> Iterator[Figure]:
+    match name:
+        case Name.UPLOAD:
+            return uploading.measure(setting, _samples(setting), rounds)
+        case Name.FINISH:
+            return finishing.measure(setting, _samples(setting), rounds)
+        case Name.REPEAT:
+            return repeating.measure(setting, _samples(setting), rounds)
+        case Name.ASK:
+            return asking.measure(setting.folder, postgres)
+
+
+def _samples(setting: Stage) -> Samples:
+    """Make the samples, or return them if they were made before."""
+    folder = setting.folder / "samples"
+    if not folder.exists():
+        folder.mkdir()
+        return samples.made(folder)
+    return samples.found(folder)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,11 @@
+"""Says how far a measurement has come, without a word on standard output."""
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.progress import track
+
+
+def of[T](what: str, things: Iterable[T]) -> Iterable[T]:
+    """Yield `things`, while a terminal shows how many there are to come."""
+    return track(list(things), what, console=Console(stderr=True), transient=True)

@@ -1,0 +1,104 @@
+"""A file makes older ones superfluous only where nothing is lost by it."""
+
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from symdepot.domain import ranking
+from symdepot.domain.ids import DebugId
+from symdepot.domain.objects import Format, ObjectFile
+
+FEATURES = ("debug", "sources", "symtab", "unwind")
+
+
+def an_object(features: str, kind: str | None = "dbg") -> ObjectFile:
+    return ObjectFile(
+        format=Format.ELF,
+        kind=kind,
+        arch="x86_64",
+        debug_id=DebugId(UUID(int=1)),
+        code_id=None,
+        features=frozenset(features.split()),
+        name="hello",
+    )
+
+
+OBJECTS = st.builds(
+    lambda features, kind: an_object(" ".join(features), kind),
+    st.sets(st.sampled_from(FEATURES)),
+    st.sampled_from(["dbg", "exe", "lib", None]),
+)
+
+
+@pytest.mark.parametrize(
+    ("newest_first", "superfluous"),
+    [
+        ([], []),
+        (["debug"], []),
+        (["debug", "debug"], [1]),
+        (["debug symtab", "debug"], [1]),
+        (["debug", "debug symtab"], []),
+        (["debug", "unwind"], []),
+        (["debug", "unwind", "debug unwind"], [2]),
+        (["debug", "unwind", "debug unwind symtab"], []),
+        (["debug", "", "debug"], [1, 2]),
+        (["", "debug", ""], [2]),
+        (["", ""], [1]),
+        (["symtab unwind", "debug symtab", "debug"], [2]),
+        (["debug", "debug", "debug"], [1, 2]),
+    ],
+)
+def test_an_older_one_goes_when_newer_ones_have_all_of_its_features(
+    newest_first: list[str], superfluous: list[int]
+) -> None:
+    objects = [an_object(features) for features in newest_first]
+
+    assert ranking.redundant(objects) == superfluous
+
+
+@pytest.mark.parametrize("program", ["exe", "lib", None])
+def test_a_debug_companion_never_displaces_a_program(program: str | None) -> None:
+    newer = an_object("debug symtab unwind", "dbg")
+
+    assert ranking.redundant([newer, an_object("symtab", program)]) == []
+
+
+@pytest.mark.parametrize("program", ["exe", "lib"])
+def test_a_program_displaces_a_companion_whose_features_it_has(program: str) -> None:
+    newer = an_object("debug symtab unwind", program)
+
+    assert ranking.redundant([newer, an_object("debug symtab", "dbg")]) == [1]
+
+
+def test_a_companion_between_two_programs_does_not_count_against_the_older() -> None:
+    newest_first = [
+        an_object("unwind", "exe"),
+        an_object("debug", "dbg"),
+        an_object("unwind debug", "exe"),
+        an_object("unwind", "lib"),
+    ]
+
+    assert ranking.redundant(newest_first) == [3]
+
+
+@given(st.lists(OBJECTS, max_size=8))
+def test_no_feature_that_was_there_is_lost(newest_first: list[ObjectFile]) -> None:
+    superfluous = ranking.redundant(newest_first)
+
+    stay = [o for i, o in enumerate(newest_first) if i not in superfluous]
+    assert frozenset[str]().union(*(o.features for o in stay)) == frozenset[
+        str
+    ]().union(*(o.features for o in newest_first))
+
+
+@given(st.lists(OBJECTS, min_size=1, max_size=8))
+def test_the_newest_stays_and_what_stays_stays_again(
+    newest_first: list[ObjectFile],
+) -> None:
+    superfluous = ranking.redundant(newest_first)
+
+    stay = [o for i, o in enumerate(newest_first) if i not in superfluous]
+    assert 0 not in superfluous
+    assert ranking.redundant(stay) == []

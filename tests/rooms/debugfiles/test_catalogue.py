@@ -1,0 +1,244 @@
+"""Debug files are entered once, and supersede those that they make redundant."""
+
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import transaction
+from tests.factories import (
+    a_breakpad_file,
+    a_client,
+    a_debug_file,
+    a_file,
+    a_project,
+    an_object,
+    files_url,
+    polled,
+    upload,
+)
+from tests.protocols.sentry.archives import posted, zipped
+from tests.together import together
+
+from symdepot.debugfiles import catalogue
+from symdepot.debugfiles.models import DebugFile
+from symdepot.domain.ids import Checksum, CodeId, DebugId
+from symdepot.domain.objects import Format
+from symdepot.projects.models import Project
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CRASH = DebugId(UUID("67e9247c-814e-392b-a027-dbde6748fcbf"))
+NIL = DebugId(UUID(int=0))
+
+
+def features(*names: str) -> dict[str, Any]:
+    return {"features": frozenset(names)}
+
+
+def current(project: Project) -> list[DebugFile]:
+    return list(DebugFile.objects.current().filter(project=project).order_by("pk"))
+
+
+@pytest.mark.upstream(78)
+def test_a_file_that_is_there_becomes_a_debug_file_with_all_that_was_found() -> None:
+    project = a_project()
+    file = a_file(project, b"content")
+    found = an_object(
+        code_id=CodeId("f1c3bcc0"), kind="exe", arch="arm64", name="hello"
+    )
+
+    with transaction.atomic():
+        row = catalogue.enter(project, file, found)
+
+    assert row.object_file() == found
+    assert (row.project, row.file, row.superseded_at) == (project, file, None)
+    assert row.object_file().format.mime_type == "application/x-elf-binary"
+    assert str(row) == f"{found.debug_id} (hello; arm64)"
+
+
+@pytest.mark.upstream(79)
+def test_a_file_that_comes_as_a_whole_becomes_a_debug_file() -> None:
+    content = a_breakpad_file("67E9247C814E392BA027DBDE6748FCBF0")
+
+    answer = posted(zipped({"crash.sym": content}))
+
+    row = DebugFile.objects.get()
+    assert [found["id"] for found in answer.json()] == [str(row.pk)]
+    assert row.file.checksum == Checksum.of(content).hex
+    assert (row.debug_id, row.object_name) == (str(CRASH), "crash")
+
+
+@pytest.mark.upstream(80)
+def test_files_of_different_features_stay_beside_each_other() -> None:
+    project = a_project()
+    one = a_debug_file(project, debug_id=CRASH, **features("unwind"))
+    two = a_debug_file(project, debug_id=CRASH, **features("debug"))
+
+    assert current(project) == [one, two]
+
+
+@pytest.mark.upstream(81)
+def test_files_whose_features_overlap_stay_beside_each_other() -> None:
+    project = a_project()
+    one = a_debug_file(project, debug_id=CRASH, **features("symtab", "unwind"))
+    two = a_debug_file(project, debug_id=CRASH, **features("symtab", "debug"))
+
+    assert current(project) == [one, two]
+
+
+@pytest.mark.upstream(82)
+def test_a_newer_file_of_fewer_features_supersedes_nothing() -> None:
+    project = a_project()
+    rows = [
+        a_debug_file(project, debug_id=CRASH, **features(*names))
+        for names in (["debug", "unwind"], ["debug"], [])
+    ]
+
+    assert current(project) == rows
+
+
+@pytest.mark.upstream(83)
+def test_the_same_file_entered_twice_is_one_row() -> None:
+    project = a_project()
+
+    first = a_debug_file(project, b"content", debug_id=CRASH)
+    second = a_debug_file(project, b"content", debug_id=CRASH)
+
+    assert first == second == DebugFile.objects.get()
+
+
+@pytest.mark.upstream(84)
+def test_an_older_file_of_the_same_features_is_superseded_where_upstream_deletes_it() -> (
+    None
+):
+    project, client = a_project(), a_client()
+    old = upload(client, a_breakpad_file("67E9247C814E392BA027DBDE6748FCBF0"))
+    content = a_breakpad_file("67E9247C814E392BA027DBDE6748FCBF0", arch="x86_64")
+    new = upload(client, content + b"INFO newer\n")
+
+    [row] = current(project)
+    assert str(row.pk) == new["dif"]["id"]
+    assert [r["id"] for r in client.get(files_url()).json()] == [new["dif"]["id"]]
+    assert client.get(files_url(), {"id": old["dif"]["id"]}).status_code == 404
+    assert DebugFile.objects.count() == 2
+
+
+def test_a_superseded_file_is_still_ok_to_whoever_offers_it() -> None:
+    a_project()
+    client = a_client()
+    old = a_breakpad_file("67E9247C814E392BA027DBDE6748FCBF0")
+    first = upload(client, old)
+    upload(client, old + b"INFO newer\n")
+
+    again = upload(client, old)
+
+    assert again["state"] == polled(client, old)["state"] == "ok"
+    assert again["dif"] == first["dif"]
+
+
+def test_a_superseded_file_that_is_entered_again_is_the_newest() -> None:
+    project = a_project()
+    old = a_debug_file(project, b"old", debug_id=CRASH)
+    new = a_debug_file(project, b"new", debug_id=CRASH)
+    assert current(project) == [new]
+
+    again = a_debug_file(project, b"old", debug_id=CRASH)
+
+    assert current(project) == [again]
+    assert (again.file, again.pk != old.pk) == (old.file, True)
+    assert DebugFile.objects.count() == 2
+
+
+def test_files_without_a_debug_id_never_displace_each_other() -> None:
+    project = a_project()
+    rows = [
+        a_debug_file(
+            project, debug_id=NIL, code_id=CodeId(f"{n:08x}"), format=Format.PE
+        )
+        for n in range(3)
+    ]
+
+    assert current(project) == rows
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ({"format": Format.ELF}, {"format": Format.BREAKPAD}),
+        ({"format": Format.BREAKPAD}, {"format": Format.ELF}),
+        ({"format": Format.PDB}, {"format": Format.BREAKPAD}),
+        ({"format": Format.PE, "kind": "exe"}, {"format": Format.PDB}),
+        ({"format": Format.MACHO}, {"format": Format.SOURCE_BUNDLE}),
+        ({"arch": "x86_64"}, {"arch": "arm64"}),
+        ({"kind": "exe"}, {"kind": "dbg"}),
+        ({"debug_id": CRASH}, {"debug_id": DebugId(CRASH.uuid, 1)}),
+    ],
+    ids=str,
+)
+def test_nothing_is_displaced_by_what_cannot_stand_for_it(
+    older: dict[str, Any], newer: dict[str, Any]
+) -> None:
+    project = a_project()
+    everything = features("debug", "symtab", "unwind", "sources")
+    one = a_debug_file(project, **{"debug_id": CRASH, **older}, **features("symtab"))
+    two = a_debug_file(project, **{"debug_id": CRASH, **newer}, **everything)
+
+    assert current(project) == [one, two]
+
+
+def test_files_of_another_project_are_not_displaced() -> None:
+    one = a_debug_file(a_project("game"), debug_id=CRASH)
+    two = a_debug_file(a_project("tool"), debug_id=CRASH)
+
+    assert current(a_project("game")) == [one]
+    assert current(a_project("tool")) == [two]
+
+
+def test_what_was_superseded_counts_no_more_for_those_that_come_later() -> None:
+    project = a_project()
+    a_debug_file(project, debug_id=CRASH, **features("debug"))
+    a_debug_file(project, debug_id=CRASH, **features("debug", "symtab"))
+
+    last = a_debug_file(project, debug_id=CRASH, **features("symtab", "debug"))
+
+    assert current(project) == [last]
+
+
+def test_one_file_may_be_entered_under_several_ids() -> None:
+    project = a_project()
+
+    one = a_debug_file(project, b"content", debug_id=CRASH)
+    two = a_debug_file(project, b"content", debug_id=DebugId(CRASH.uuid, 7))
+
+    assert current(project) == [one, two]
+    assert one.file == two.file
+
+
+def test_of_many_that_enter_the_same_file_at_once_one_row_comes() -> None:
+    project = a_project()
+    file = a_file(project, b"content")
+    found = an_object(debug_id=CRASH)
+
+    def enter() -> DebugFile:
+        with transaction.atomic():
+            return catalogue.enter(project, file, found)
+
+    entered = together([enter] * 8)
+
+    assert len(set(entered)) == DebugFile.objects.count() == 1
+
+
+def test_of_many_that_supersede_each_other_at_once_one_is_left() -> None:
+    project = a_project()
+    files = [a_file(project, b"%d" % n) for n in range(8)]
+    found = an_object(debug_id=CRASH)
+
+    def enter(number: int) -> None:
+        with transaction.atomic():
+            catalogue.enter(project, files[number], found)
+
+    together([partial(enter, number) for number in range(8)])
+
+    assert DebugFile.objects.count() == 8
+    assert len(current(project)) == 1

@@ -1,0 +1,250 @@
+"""Work whose worker died is done by another, and work that goes on is left alone."""
+
+import os
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from pytest_django import Settings
+from tests.factories import (
+    a_breakpad_file,
+    a_client,
+    a_project,
+    own,
+    pieces,
+    polled,
+    standing,
+)
+from tests.queueing import HeldQueue
+from tests.together import together
+from tests.waiting import let_pass
+
+from symdepot.debugfiles.models import DebugFile
+from symdepot.domain.errors import LeaseLost
+from symdepot.pipeline import heartbeat, intake, steps, tasks
+from symdepot.sandbox import inspecting
+from symdepot.uploads import assembly
+from symdepot.uploads.models import Assembly, File, State
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+A_WHILE = timedelta(hours=1)
+
+
+@pytest.fixture
+def queued(held_queue: HeldQueue) -> bytes:
+    """A file that is complete and queued, and that nobody works on yet."""
+    content = a_breakpad_file()
+    own(a_project(), *pieces(content, 40))
+    assert standing(a_client(), content, piece=40)["state"] == "assembling"
+    return content
+
+
+def row() -> Assembly:
+    return Assembly.objects.get()
+
+
+def begun() -> Assembly:
+    held = assembly.begin(row().pk)
+    assert held is not None
+    return held
+
+
+def is_leased_within(*, seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        expires_at = row().lease_expires_at
+        if expires_at is not None and expires_at > timezone.now():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_a_file_whose_worker_died_is_finished_by_another_without_the_client(
+    queued: bytes, held_queue: HeldQueue
+) -> None:
+    held_queue.work_is_lost()
+    begun()
+    assert intake.redrive() == 0
+
+    let_pass(A_WHILE)
+
+    assert intake.redrive() == 1
+    held_queue.work()
+    assert polled(a_client(), queued)["state"] == "ok"
+    assert row().attempts == 2
+
+
+def test_a_file_that_the_queue_lost_is_queued_again(
+    queued: bytes, held_queue: HeldQueue
+) -> None:
+    held_queue.work_is_lost()
+
+    let_pass(A_WHILE)
+
+    assert intake.redrive() == 1
+    assert intake.redrive() == 0
+    held_queue.work()
+    assert polled(a_client(), queued)["state"] == "ok"
+
+
+@pytest.mark.usefixtures("queued")
+def test_many_that_redrive_at_once_queue_a_file_once(settings: Settings) -> None:
+    let_pass(A_WHILE)
+
+    counts = together([intake.redrive] * 8)
+
+    assert sorted(counts) == [0] * 7 + [1]
+
+
+def test_a_file_that_ends_each_of_its_workers_is_an_error_in_the_end(
+    queued: bytes, held_queue: HeldQueue, settings: Settings
+) -> None:
+    settings.MAX_ATTEMPTS = 2
+    for _ in range(2):
+        begun()
+        let_pass(A_WHILE)
+        intake.redrive()
+
+    found = polled(a_client(), queued)
+    assert found["state"] == "error"
+    assert found["detail"] == (
+        "Gave up after 2 attempts: each ended the worker that made it."
+    )
+    let_pass(A_WHILE)
+    assert standing(a_client(), queued, piece=40)["state"] == "assembling"
+    held_queue.work()
+    assert polled(a_client(), queued)["state"] == "ok"
+
+
+@pytest.mark.usefixtures("queued")
+def test_a_worker_that_lost_its_lease_leaves_nothing_behind() -> None:
+    slow = begun()
+    let_pass(A_WHILE)
+    begun()
+
+    with pytest.raises(LeaseLost):
+        steps.take_in(slow)
+
+    assert row().state == State.ASSEMBLING
+    assert not DebugFile.objects.exists()
+    assert not File.objects.exists()
+
+
+def test_whoever_lost_its_lease_does_not_spoil_what_the_other_did(
+    queued: bytes, held_queue: HeldQueue
+) -> None:
+    slow = begun()
+    let_pass(A_WHILE)
+    intake.redrive()
+    held_queue.work()
+
+    with pytest.raises(LeaseLost):
+        steps.take_in(slow)
+
+    assert polled(a_client(), queued)["state"] == "ok"
+    assert DebugFile.objects.count() == File.objects.count() == 1
+
+
+@pytest.mark.usefixtures("queued")
+def test_workers_that_do_the_same_work_at_once_do_it_once() -> None:
+    pk = row().pk
+
+    together([lambda: tasks.take_in.call(assembly_ids=[pk])] * 6)
+
+    assert (row().state, row().attempts) == (State.OK, 1)
+    assert DebugFile.objects.count() == 1
+
+
+@pytest.mark.usefixtures("queued")
+def test_a_lease_is_renewed_as_long_as_the_work_goes_on(settings: Settings) -> None:
+    settings.LEASE_SECONDS = 0.3
+    held = begun()
+
+    with heartbeat.Heartbeat(held):
+        for _ in range(3):
+            let_pass(A_WHILE)
+            assert is_leased_within(seconds=20)
+
+    assert row().lease_holder == held.lease_holder
+    let_pass(A_WHILE)
+    assert not is_leased_within(seconds=0.3)
+
+
+@pytest.mark.usefixtures("queued")
+def test_a_heart_that_lost_its_lease_stops_beating(settings: Settings) -> None:
+    settings.LEASE_SECONDS = 0.15
+    held = begun()
+    Assembly.objects.update(lease_holder="another", lease_expires_at=timezone.now())
+    taken_at = row().lease_expires_at
+
+    with heartbeat.Heartbeat(held):
+        time.sleep(0.3)
+
+    assert row().lease_expires_at == taken_at
+
+
+@pytest.mark.usefixtures("queued")
+def test_a_fault_of_ours_is_tried_again_and_told_without_its_reason(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, held_queue: HeldQueue
+) -> None:
+    settings.MAX_ATTEMPTS = 2
+
+    def stumble(_: Assembly) -> DebugFile:
+        raise RuntimeError("something that clients need not know")
+
+    monkeypatch.setattr(steps, "take_in", stumble)
+    for attempt in (1, 2):
+        with pytest.raises(ExceptionGroup):
+            tasks.take_in.call(assembly_ids=[row().pk])
+        assert row().attempts == attempt
+        let_pass(A_WHILE)
+        intake.redrive()
+
+    assert (row().state, row().detail) == (State.ERROR, "internal server error")
+    assert row().retryable
+
+
+def test_one_file_that_stumbles_does_not_hold_up_the_others_of_its_task(
+    monkeypatch: pytest.MonkeyPatch, held_queue: HeldQueue
+) -> None:
+    project, client = a_project(), a_client()
+    contents = [a_breakpad_file() for _ in range(3)]
+    own(project, *contents)
+    for content in contents:
+        standing(client, content)
+    take_in, bad = steps.take_in, held_queue.assemblies[1]
+
+    def stumble_over_one(held: Assembly) -> DebugFile:
+        if held.pk == bad:
+            raise RuntimeError
+        return take_in(held)
+
+    monkeypatch.setattr(steps, "take_in", stumble_over_one)
+    with pytest.raises(ExceptionGroup):
+        held_queue.work()
+
+    states = [polled(client, content)["state"] for content in contents]
+    assert states == ["ok", "assembling", "ok"]
+
+
+@pytest.mark.usefixtures("queued")
+def test_nothing_is_locked_while_bytes_are_read(
+    monkeypatch: pytest.MonkeyPatch, disk: Path, held_queue: HeldQueue
+) -> None:
+    inspect, seen = inspecting.inspect, []
+
+    def look(path: Path, *, name: str) -> object:
+        seen.append((connection.in_atomic_block, os.access(path, os.R_OK)))
+        return inspect(path, name=name)
+
+    monkeypatch.setattr(inspecting, "inspect", look)
+    content = a_breakpad_file()
+    own(a_project(), *pieces(content, 40))
+    standing(a_client(), content, piece=40)
+    tasks.take_in.call(assembly_ids=[held_queue.assemblies[-1]])
+
+    assert seen == [(False, True)]

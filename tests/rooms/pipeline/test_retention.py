@@ -1,0 +1,119 @@
+"""What nobody refers to is forgotten, bytes last, and nobody is left without them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+from tests.factories import a_client, a_debug_file, a_file, a_project, own, send
+
+from symdepot.blobs.configured import blob_store
+from symdepot.debugfiles.models import DebugFile
+from symdepot.domain.ids import Checksum
+from symdepot.pipeline import retention
+from symdepot.uploads import chunks
+from symdepot.uploads.models import Assembly, Chunk, File, State
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_bytes_whose_row_came_back_before_they_were_freed_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    row, uploader = a_debug_file(a_project(), b"content"), a_client()
+    turns, freeing = count(1), chunks.freeing
+
+    @contextmanager
+    def freeing_late() -> Iterator[None]:
+        if next(turns) == 2:
+            assert send(uploader, b"content").status_code == 200
+        with freeing():
+            yield
+
+    monkeypatch.setattr(chunks, "freeing", freeing_late)
+    retention.forget(row)
+
+    assert next(turns) == 3
+    assert Chunk.objects.get().checksum == Checksum.of(b"content").hex
+    assert Checksum.of(b"content") in blob_store()
+
+
+def test_a_chunk_that_was_freed_before_it_was_noted_is_refused_for_the_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    project = a_project()
+    row, uploader = a_debug_file(project, b"content"), a_client()
+    note = chunks.own
+
+    def note_late(*arguments: object) -> None:
+        monkeypatch.undo()
+        retention.forget(row)
+        note(*arguments)  # type: ignore[arg-type]  # passed on as they came
+
+    monkeypatch.setattr(chunks, "own", note_late)
+    answer = send(uploader, b"content")
+
+    assert answer.status_code == 503
+    assert answer["Retry-After"] == "1"
+    assert not Chunk.objects.exists()
+    assert send(uploader, b"content").status_code == 200
+
+
+def test_a_row_among_several_of_one_file_goes_alone() -> None:
+    project = a_project()
+    one, two = a_debug_file(project, b"content"), a_debug_file(project, b"content")
+    Assembly.objects.create(
+        project=project,
+        checksum=Checksum.of(b"content").hex,
+        state=State.OK,
+        updated_at=one.created_at,
+    )
+
+    retention.forget(one)
+    assert list(DebugFile.objects.all()) == [two]
+    assert Assembly.objects.count() == File.objects.count() == 1
+
+    retention.forget(two)
+    assert not Assembly.objects.exists()
+    assert not File.objects.exists()
+
+
+def test_many_chunks_are_freed_and_those_of_others_are_not() -> None:
+    project = a_project()
+    row = a_debug_file(project)
+    mine = [b"mine %d" % n for n in range(50)]
+    DebugFile.objects.filter(pk=row.pk).update(file=a_file(project, *mine, b"shared"))
+    a_file(project, b"shared", b"theirs")
+    File.objects.filter(pk=row.file.pk).delete()
+    row.refresh_from_db()
+
+    retention.forget(row)
+
+    assert set(Chunk.objects.values_list("checksum", flat=True)) >= {
+        Checksum.of(b"shared").hex,
+        Checksum.of(b"theirs").hex,
+    }
+    assert not {Checksum.of(content) for content in mine} & set(blob_store())
+
+
+def test_forgetting_many_chunks_asks_the_database_as_often_as_forgetting_few(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    project = a_project()
+    row = a_debug_file(project)
+    many = [b"%d" % n for n in range(64)]
+    DebugFile.objects.filter(pk=row.pk).update(file=a_file(project, *many))
+    row.refresh_from_db()
+
+    with django_assert_max_num_queries(40):
+        retention.forget(row)
+
+
+def test_chunks_that_nobody_assembled_stay() -> None:
+    project = a_project()
+    own(project, b"loose")
+
+    retention.forget(a_debug_file(project, b"content"))
+
+    assert list(blob_store()) == [Checksum.of(b"loose")]

@@ -1,0 +1,53 @@
+"""A file is entered once, with its chunks in order and as often as they occur."""
+
+from functools import partial
+
+import pytest
+from tests.factories import a_project, own
+from tests.together import together
+
+from symdepot.domain.ids import Checksum
+from symdepot.uploads import files
+from symdepot.uploads.models import File, FileChunk
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PARTS = (b"one", b"two", b"one")
+CHUNKS = tuple(Checksum.of(part) for part in PARTS)
+WHOLE = Checksum.of(b"".join(PARTS))
+
+
+def places() -> list[tuple[int, str]]:
+    return list(
+        FileChunk.objects.order_by("position").values_list(
+            "position", "chunk__checksum"
+        )
+    )
+
+
+def test_a_file_has_its_chunks_in_order_and_with_repeats() -> None:
+    own(a_project(), *PARTS)
+
+    file = files.enter(WHOLE, CHUNKS, 9)
+
+    assert (file.checksum, file.size_bytes) == (WHOLE.hex, 9)
+    assert places() == [(n, chunk.hex) for n, chunk in enumerate(CHUNKS)]
+
+
+def test_a_file_that_is_there_stays_as_it_was_first_cut() -> None:
+    own(a_project(), *PARTS, b"onetwoone")
+    first = files.enter(WHOLE, CHUNKS, 9)
+
+    again = files.enter(WHOLE, [WHOLE], 9)
+
+    assert again == first
+    assert places() == [(n, chunk.hex) for n, chunk in enumerate(CHUNKS)]
+
+
+def test_many_that_enter_the_same_file_at_once_enter_it_once() -> None:
+    own(a_project(), *PARTS)
+
+    entered = together([partial(files.enter, WHOLE, CHUNKS, 9)] * 8)
+
+    assert len(set(entered)) == File.objects.count() == 1
+    assert len(places()) == 3
