@@ -24,11 +24,8 @@ def django_db_modify_db_settings(
     django_db_modify_db_settings_parallel_suffix: None,
 ) -> None:
     """Wait for no disk: what a test writes need not survive a loss of power."""
-    options = connection.settings_dict["OPTIONS"]
     if connection.vendor == "sqlite":
-        options["init_command"] += "PRAGMA synchronous=OFF;"
-    else:
-        options["options"] = "-c synchronous_commit=off"
+        connection.settings_dict["OPTIONS"]["init_command"] += "PRAGMA synchronous=OFF;"
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ from symdepot.pipeline import intake
 from symdepot.projects import tokens
 from symdepot.projects.models import Organization, Project
 from symdepot.projects.tokens import Scope
-from symdepot.uploads import files
+from symdepot.uploads import chunks, files
 from symdepot.uploads.models import File
 
 ALL_SCOPES = (Scope.READ, Scope.RELEASES, Scope.WRITE, Scope.CI)
@@ -99,27 +99,33 @@ def a_part(content: bytes, *, called: str | None = None) -> SimpleUploadedFile:
     return SimpleUploadedFile(name, content)
 
 
-def send(client: Client, *chunks: bytes, organization: str = "acme") -> Answer:
+def send(client: Client, *parts: bytes, organization: str = "acme") -> Answer:
     return client.post(
-        chunk_url(organization), {"file": [a_part(chunk) for chunk in chunks]}
+        chunk_url(organization), {"file": [a_part(part) for part in parts]}
     )
 
 
-def own(project: Project, *chunks: bytes) -> list[Checksum]:
-    """Let the project's organization own `chunks`, as if it had sent them."""
-    checksums = [Checksum.of(c) for c in chunks]
-    for checksum, content in zip(checksums, chunks, strict=True):
-        blob_store().put(checksum, io.BytesIO(content))
-    sizes = {c: len(x) for c, x in zip(checksums, chunks, strict=True)}
-    intake.keep_chunks(project.organization, sizes)
-    return checksums
+def keep(*parts: bytes) -> dict[Checksum, int]:
+    """Put `parts` into the store and return their sizes in bytes."""
+    sizes = {}
+    for part in parts:
+        checksum = Checksum.of(part)
+        sizes[checksum] = blob_store().put(checksum, io.BytesIO(part))
+    return sizes
 
 
-def a_file(project: Project, *chunks: bytes) -> File:
-    """Return a file that is made of `chunks`, as if it had been assembled."""
-    content = b"".join(chunks)
-    checksums = own(project, *chunks)
-    return files.enter(Checksum.of(content), checksums, len(content))
+def own(project: Project, *parts: bytes) -> None:
+    """Let the project's organization own `parts`, as if it had sent them as chunks."""
+    intake.keep_chunks(project.organization, keep(*parts))
+
+
+def a_file(project: Project, *parts: bytes) -> File:
+    """Return a file that is made of `parts`, as if it had been assembled."""
+    content = b"".join(parts)
+    sizes = keep(*parts)
+    chunks.own(project.organization, sizes, blob_store())
+    places = [Checksum.of(part) for part in parts]
+    return files.enter(Checksum.of(content), places, len(content))
 
 
 def an_object(**differing: Any) -> ObjectFile:
@@ -153,8 +159,8 @@ def described(
     debug_id: str | None = None,
 ) -> dict[str, dict[str, object]]:
     """Return how a client describes one file in an assemble request."""
-    chunks = [Checksum.of(c).hex for c in pieces(content, piece)]
-    described: dict[str, object] = {"name": name, "chunks": chunks}
+    parts = [Checksum.of(part).hex for part in pieces(content, piece)]
+    described: dict[str, object] = {"name": name, "chunks": parts}
     if debug_id is not None:
         described["debug_id"] = debug_id
     return {Checksum.of(content).hex: described}

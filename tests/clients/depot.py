@@ -24,7 +24,7 @@ ORGANIZATION = PROJECT = "default"
 """What the first start founds."""
 
 _SCOPES = ("project:read", "project:releases", "project:write", "org:ci")
-_START_SECONDS = 60
+_START_SECONDS = 120
 _STOP_SECONDS = 30
 _CLI_SECONDS = 60
 _TAIL_LINES = 40

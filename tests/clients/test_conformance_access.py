@@ -7,13 +7,23 @@ import pytest
 from tests.clients import builds
 from tests.clients.depot import Depot
 from tests.clients.sentry_cli import SentryCli
+from tests.clients.wire import Wire
 
-pytestmark = [pytest.mark.server, pytest.mark.slow]
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(240)]
 
 READS_ORGANIZATION_TOKENS = (2, 20, 0)
 LETS_THE_TOKEN_WIN = (2, 42, 0)
 INSISTS_ON_A_TOKEN = (2, 29, 0)
 SAYS_IT_AT_LENGTH = (2, 50, 0)
+
+
+@pytest.fixture(scope="session")
+def second(depot: Depot) -> Wire:
+    """Another project of the organization, with a token for it alone."""
+    project = depot.of_project("second")
+    organization = depot.wire.organization
+    token = depot.told("token", "create", organization, "--project", "second")
+    return replace(project, token=token.strip())
 
 
 def test_an_organization_token_is_all_that_has_to_be_configured(
@@ -106,24 +116,22 @@ def test_an_unknown_project_is_told_to_be_unknown(
 
 
 def test_what_one_project_has_another_does_not_show(
-    client: SentryCli, depot: Depot, tmp_path: Path
+    client: SentryCli, depot: Depot, second: Wire, tmp_path: Path
 ) -> None:
     path = builds.compiled(tmp_path)
-    slug = f"of-{client.version.replace('.', '-')}"
-    other = depot.of_project(slug)
     client.upload(path)
     (found,) = depot.wire.files(debug_id=builds.debug_id(path))
 
-    asked = other.ask("GET", f"{other.files_path}/dsyms/?id={found['id']}")
-    ended = client.configured(**{**client.settings, "SENTRY_PROJECT": slug}).upload(
-        path
-    )
+    asked = second.ask("GET", f"{second.files_path}/dsyms/?id={found['id']}")
+    ended = client.configured(
+        **{**client.settings, "SENTRY_PROJECT": second.project}
+    ).upload(path)
 
     assert asked.status == 404
     assert ended.exit_code == 0
     # The organization owns the bytes, so they need not travel again.
     assert "> Uploaded" not in ended.stdout
-    assert list(other.copies(builds.debug_id(path)).values()) == [path.read_bytes()]
+    assert list(second.copies(builds.debug_id(path)).values()) == [path.read_bytes()]
 
 
 def test_organization_and_project_may_be_numbers(
@@ -195,17 +203,12 @@ def test_what_old_clients_ask_for_after_an_upload_is_agreed_to(
 
 
 def test_a_token_of_one_project_opens_no_other(
-    client: SentryCli, depot: Depot, tmp_path: Path
+    client: SentryCli, depot: Depot, second: Wire, tmp_path: Path
 ) -> None:
-    slug = f"only-{client.version.replace('.', '-')}"
-    depot.of_project(slug)
-    narrow = depot.told("token", "create", depot.wire.organization, "--project", slug)
-    wire = replace(depot.wire, token=narrow.strip())
+    settings = {**client.settings, "SENTRY_AUTH_TOKEN": second.token}
 
-    ended = client.configured(
-        **{**client.settings, "SENTRY_AUTH_TOKEN": wire.token}
-    ).upload(builds.compiled(tmp_path))
+    ended = client.configured(**settings).upload(builds.compiled(tmp_path))
 
     assert ended.exit_code == 1
     assert "project not found" in ended.reported.lower()
-    assert wire.ask("GET", f"{wire.files_path}/dsyms/").status == 404
+    assert second.ask("GET", f"{depot.wire.files_path}/dsyms/").status == 404

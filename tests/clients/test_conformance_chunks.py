@@ -12,7 +12,7 @@ from tests.clients.depot import Depot
 from tests.clients.sentry_cli import SentryCli
 from tests.clients.wiretap import Wiretap
 
-pytestmark = [pytest.mark.server, pytest.mark.slow]
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(240)]
 
 MIB = 1 << 20
 _FILENAME = re.compile(rb'; filename="([0-9a-f]{40})"')

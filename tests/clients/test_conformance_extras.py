@@ -10,7 +10,7 @@ from tests.clients import builds
 from tests.clients.depot import Depot
 from tests.clients.sentry_cli import SentryCli
 
-pytestmark = [pytest.mark.server, pytest.mark.slow]
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(240)]
 
 MAPPING = """\
 com.example.Game{marker} -> a.a:

@@ -8,7 +8,7 @@ from tests.clients.conftest import StartDepot
 from tests.clients.depot import Depot
 from tests.clients.sentry_cli import SentryCli
 
-pytestmark = [pytest.mark.server, pytest.mark.slow]
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 def test_a_new_file_is_ok_under_its_own_id(

@@ -17,7 +17,7 @@ from tests.clients.conftest import StartDepot
 from tests.clients.depot import Depot
 from tests.clients.wire import Multipart
 
-pytestmark = [pytest.mark.server, pytest.mark.slow]
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(240)]
 
 MIB = 1 << 20
 STALLED = 40

@@ -13,6 +13,7 @@ CORPUS = surroundings.PROJECT.parent / "shared" / "corpus"
 pytestmark = [
     pytest.mark.server,
     pytest.mark.slow,
+    pytest.mark.timeout(240),
     pytest.mark.skipif(not CORPUS.is_dir(), reason="there is no corpus beside us"),
 ]
 

@@ -9,7 +9,7 @@ from tests.clients import builds
 from tests.clients.depot import Depot
 from tests.fixtures import builders, compiled
 
-pytestmark = [pytest.mark.server, pytest.mark.slow]
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(240)]
 
 PE_HEADERS_BYTES = 368
 
