@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from ninja import NinjaAPI
 
 from symdepot.domain import errors
@@ -130,3 +130,14 @@ def test_what_passes_in_a_moment_says_when_to_try_again() -> None:
     response = api.on_exception(request, errors.StorageUnavailable())
 
     assert response["Retry-After"] == "1"
+
+
+def test_an_address_that_no_door_has_is_answered_in_the_same_shape(
+    client: Client,
+) -> None:
+    answer = client.get("/api/0/projects/acme/game/nowhere/")
+
+    assert (answer.status_code, answer.json()) == (
+        404,
+        {"detail": "There is nothing at this address."},
+    )

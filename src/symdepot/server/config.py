@@ -23,6 +23,8 @@ from pydantic_settings import (
 _PREFIX = "SYMDEPOT_"
 _FILE = f"{_PREFIX}CONFIG"
 _MIB = 1024 * 1024
+_MOST_IN_A_LIST = 32_000
+"""SQLite takes 32,766 parameters in a question."""
 _MAY_HOLD_SECRETS = {"database_url", "blob_url", "secret_key"}
 _DATABASES = ("sqlite", "postgres", "postgresql")
 
@@ -89,10 +91,10 @@ class Config(BaseSettings):
     max_file_size: int = Field(4096 * _MIB, ge=1)
     """The largest file, in bytes, that is taken."""
 
-    max_files_per_assemble: int = Field(50_000, ge=1)
+    max_files_per_assemble: int = Field(20_000, ge=1, le=_MOST_IN_A_LIST)
     """How many files one assemble request may name."""
 
-    max_chunks_per_file: int = Field(65_536, ge=1)
+    max_chunks_per_file: int = Field(20_000, ge=1, le=_MOST_IN_A_LIST)
     """How many chunks one file may be made of."""
 
     max_assemble_body: int = Field(64 * _MIB, ge=1024)

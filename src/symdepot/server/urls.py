@@ -19,3 +19,5 @@ urlpatterns = [
     path("health/live", health.live),
     path("health/ready", health.ready),
 ]
+
+handler404 = "symdepot.protocols.sentry.errors.nothing_there"

@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 import structlog
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
@@ -44,6 +44,13 @@ def speak_errors(api: NinjaAPI) -> None:
     for lost in (OperationalError, InterfaceError):
         api.add_exception_handler(lost, partial(_answer_no_database, api))
     api.add_exception_handler(Exception, partial(_answer_fault, api))
+
+
+def nothing_there(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """Answer for an address that no door has."""
+    return JsonResponse(
+        {"detail": "There is nothing at this address."}, status=HTTPStatus.NOT_FOUND
+    )
 
 
 def _answer(
