@@ -8,4 +8,11 @@ from rich.progress import track
 
 def of[T](what: str, things: Iterable[T]) -> Iterable[T]:
     """Yield `things`, while a terminal shows how many there are to come."""
-    return track(list(things), what, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    return track(
+        list(things),
+        what,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -131,12 +132,11 @@ def fetched(version: str) -> Path:
     program = folder / "bin" / "sentry-cli"
     if not program.exists():
         _CACHE.mkdir(parents=True, exist_ok=True)
-        # Another run of the tests may be at it, too: whoever comes first wins.
         with tempfile.TemporaryDirectory(dir=_CACHE) as scratch:
             made = Path(scratch, version)
             _install(_LOCKS / f"sentry-cli-{version}.lock", made)
-            if not program.exists():
-                shutil.rmtree(folder, ignore_errors=True)
+            # Another run of the tests may be at it, too: whoever comes first wins.
+            with suppress(OSError):
                 made.rename(folder)
     return program
 

@@ -127,12 +127,14 @@ def _lock(function: str) -> None:
             cursor.execute(f"SELECT {function}(%s)", [_FREEING_LOCK])
 
 
+# In SQLite, CROSS JOIN keeps the order: left to itself it begins with the owners and
+# compares each with every hash that is asked about.
 _OWNED = {
     "sqlite": """
         SELECT chunk.checksum, chunk.size_bytes
         FROM json_each(%s) AS wanted
-        JOIN uploads_chunk AS chunk ON chunk.checksum = wanted.value
-        JOIN uploads_chunkowner AS owner ON owner.chunk_id = chunk.id
+        CROSS JOIN uploads_chunk AS chunk ON chunk.checksum = wanted.value
+        CROSS JOIN uploads_chunkowner AS owner ON owner.chunk_id = chunk.id
         WHERE owner.organization_id = %s
         """,
     "postgresql": """
