@@ -96,6 +96,10 @@ class Depot:
         """Return those that do the work behind the requests."""
         return [p for p in self.offspring() if "worker" in _words(p)]
 
+    def workers_at_work(self) -> list[psutil.Process]:
+        """Return the workers that have come far enough to have a sandbox."""
+        return [p for p in self.workers() if _children(p)]
+
     def listening(self) -> list[psutil.Process]:
         """Return the one that listens and has others answer, if it runs."""
         return [

@@ -21,7 +21,7 @@ RECOVERY_SECONDS = 60
 
 def test_six_hundred_jobs_outlive_ten_workers(start_depot: StartDepot) -> None:
     depot = start_depot(lease=2, workers=3)
-    killer = Killer(lambda: {"worker": depot.workers()}, KILLS, (0.2, 0.8))
+    killer = Killer(lambda: {"worker": depot.workers_at_work()}, KILLS, (0.2, 1.2))
     handed_in = 0
 
     with _writes_going_on(depot), killer.at_work():

@@ -122,7 +122,7 @@ def _contents(folders: list[Path]) -> list[bytes]:
 def _everybody(depot: Depot) -> dict[str, list[psutil.Process]]:
     # Workers and web processes come in pairs; the one that listens is alone.
     return {
-        "worker": depot.workers(),
+        "worker": depot.workers_at_work(),
         "web": depot.web_processes(),
         "listening": depot.listening(),
     }
