@@ -1,6 +1,5 @@
 """Finds debug files by id, checksum, name or format, and what they are made of."""
 
-import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -10,10 +9,9 @@ from symdepot.debugfiles.models import DebugFile, DebugFileQuerySet
 from symdepot.domain.errors import DebugFileMissing
 from symdepot.domain.ids import Checksum, CodeId, DebugId
 from symdepot.domain.objects import Format
+from symdepot.projects.access import is_row_id
 from symdepot.projects.models import Project
 from symdepot.uploads.models import FileChunk
-
-_ROW_ID = re.compile(r"[0-9]{1,18}").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,27 +26,26 @@ class Content:
 def by_checksums(
     project: Project, checksums: Iterable[Checksum]
 ) -> dict[Checksum, DebugFile]:
-    """Return the debug files of `project` with these contents.
+    """Return the debug files of `project` with these contents, superseded ones too.
 
-    Those that were superseded are among them, since their bytes are here and are a
-    debug file; of several with one content the newest current one is returned.
+    Of several with one content the newest current one is returned.
     """
-    rows = DebugFile.objects.filter(
-        project=project, file__checksum__in=[c.hex for c in checksums]
-    ).select_related("file")
+    rows = DebugFile.objects.within(project).filter(
+        file__checksum__in=[c.hex for c in checksums]
+    )
     oldest_first = sorted(rows, key=lambda row: (row.superseded_at is None, row.pk))
     return {Checksum(row.file.checksum): row for row in oldest_first}
 
 
 def by_row(project: Project, row_id: str) -> DebugFile:
-    """Return the debug file that `project` knows by this row id.
+    """Return the debug file that `project` keeps under this row id, superseded or not.
 
     Raises:
         DebugFileMissing: there is none, or it is another project's.
     """
     found = (
         DebugFile.objects.within(project).filter(pk=int(row_id)).first()
-        if _ROW_ID(row_id)
+        if is_row_id(row_id)
         else None
     )
     if found is None:
@@ -62,14 +59,14 @@ def by_ids(
     code_id: CodeId | None,
     formats: Collection[Format] = (),
 ) -> list[DebugFile]:
-    """Return all debug files of an exact id, newest first.
+    """Return all current debug files of an exact id, newest first.
 
     With both ids given, those of the debug id; only if there are none at all, those
     of the code id.
 
     Source: spec/sentry-server 3.1.
     """
-    rows = _of_formats(DebugFile.objects.within(project), formats).order_by("-pk")
+    rows = _answering(project, formats).order_by("-pk")
     found: list[DebugFile] = []
     if debug_id is not None:
         found = list(rows.filter(debug_id=str(debug_id)))
@@ -81,14 +78,14 @@ def by_ids(
 def by_text(
     project: Project, text: str, formats: Collection[Format] = ()
 ) -> DebugFileQuerySet:
-    """Return those that have `text` in a name or an id, newest first, unsliced.
+    """Return current ones with `text` in a name or an id, newest first, unsliced.
 
     `text` is matched without regard to case against object name, debug id, code id,
     architecture and content type; a format's own name finds its files, too.
 
     Source: spec/sentry-server 3.1.
     """
-    rows = _of_formats(DebugFile.objects.within(project), formats)
+    rows = _answering(project, formats)
     if "\0" in text:  # matches everything on SQLite, and is an error on Postgres
         return rows.none()
     if text:
@@ -120,7 +117,6 @@ def content(debug_file: DebugFile) -> Content:
     )
 
 
-def _of_formats(
-    rows: DebugFileQuerySet, formats: Collection[Format]
-) -> DebugFileQuerySet:
+def _answering(project: Project, formats: Collection[Format]) -> DebugFileQuerySet:
+    rows = DebugFile.objects.within(project).current()
     return rows.filter(file_format__in=[f.value for f in formats]) if formats else rows

@@ -12,12 +12,12 @@ class DebugFileQuerySet(models.QuerySet["DebugFile"]):
     """Named questions about debug files."""
 
     def current(self) -> "DebugFileQuerySet":
-        """Those that lookups see: not superseded by a better or newer one."""
+        """Those that answer for an id or a name: no newer one makes them redundant."""
         return self.filter(superseded_at=None)
 
     def within(self, project: Project) -> "DebugFileQuerySet":
-        """Those of `project` that lookups see, with their files."""
-        return self.current().filter(project=project).select_related("file")
+        """All that `project` keeps, superseded ones too, with their files."""
+        return self.filter(project=project).select_related("file")
 
 
 class DebugFile(models.Model):

@@ -62,6 +62,14 @@ class DebugId:
             raise ValueError(f"not a debug id: {text!r}")
         return cls(UUID(match[1]), int(match[2] or "0", 16))
 
+    @classmethod
+    def parse_or_none(cls, text: str) -> "DebugId | None":
+        """Read a debug id; None for any other text."""
+        try:
+            return cls.parse(text)
+        except ValueError:
+            return None
+
     @property
     def is_nil(self) -> bool:
         """Whether this is what files without an id are given: all zeros."""

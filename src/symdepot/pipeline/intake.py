@@ -26,6 +26,7 @@ from symdepot.uploads.models import Assembly, State
 _FILES_A_TASK = 8
 _RETRY_AFTER = timedelta(seconds=5)
 """How long an error that might pass is told, before the same offer is tried anew."""
+_SUPERSEDED = "Newer files of the same debug id have all that is in this one."
 _WAITERS = BoundedSemaphore(24)
 """Fewer than there are threads, so that waiting keeps nobody from being answered."""
 _FIRST_PAUSE_SECONDS = 0.01
@@ -121,12 +122,17 @@ def _known(project: Project, offers: Sequence[Offer]) -> dict[Checksum, Standing
     checksums = [offer.checksum for offer in offers]
     entered = lookup.by_checksums(project, checksums)
     rows = assembly.standing(project, [c for c in checksums if c not in entered])
-    answers = {c: Standing(State.OK, debug_file=found) for c, found in entered.items()}
+    answers = {c: _there(found) for c, found in entered.items()}
     for offer in offers:
         row = rows.get(offer.checksum)
         if row is not None and (settled := _settled(row, offer)):
             answers[offer.checksum] = settled
     return answers
+
+
+def _there(found: DebugFile) -> Standing:
+    detail = _SUPERSEDED if found.superseded_at else ""
+    return Standing(State.OK, detail=detail, debug_file=found)
 
 
 def _settled(row: Assembly, offer: Offer) -> Standing | None:

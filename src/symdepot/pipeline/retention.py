@@ -5,6 +5,7 @@ from itertools import batched
 from django.db.models import Exists, OuterRef
 
 from symdepot.blobs.configured import blob_store
+from symdepot.debugfiles import catalogue
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
 from symdepot.uploads import chunks
@@ -23,7 +24,7 @@ def forget(debug_file: DebugFile) -> None:
     file = debug_file.file
     doomed: list[Checksum] = []
     with chunks.freeing():
-        debug_file.delete()
+        catalogue.leave(debug_file)
         others = DebugFile.objects.filter(file=file)
         if not others.filter(project=debug_file.project_id).exists():
             Assembly.objects.filter(

@@ -34,7 +34,7 @@ def take_in(held: Assembly) -> DebugFile:
 
     with joining.joined(checksum, parts, blob_store(), settings.SCRATCH_DIR) as path:
         inside = inspecting.inspect(path, name=held.name)
-    claim = DebugId.parse(held.debug_id) if held.debug_id else None
+    claim = DebugId.parse_or_none(held.debug_id)
     found = objects.findable(objects.claimed(objects.thin(inside), claim))
 
     with chunks.not_while_freeing():

@@ -8,7 +8,8 @@ from symdepot.domain.errors import NotAllowed, OrganizationMissing, ProjectMissi
 from symdepot.projects.models import Organization, Project, Token
 from symdepot.projects.tokens import Scope
 
-_ROW_ID = re.compile(r"[0-9]{1,18}").fullmatch
+is_row_id = re.compile(r"[0-9]{1,18}").fullmatch
+"""Whether a text can be the number of a row, in this or any other table."""
 
 
 class Deed(Enum):
@@ -95,6 +96,6 @@ def _project(owner: Organization, slug_or_id: str) -> Project | None:
         return None
     projects = Project.objects.filter(organization=owner).select_related("organization")
     found = projects.filter(slug=slug_or_id).first()
-    if found is None and _ROW_ID(slug_or_id):
+    if found is None and is_row_id(slug_or_id):
         found = projects.filter(pk=int(slug_or_id)).first()
     return found

@@ -198,11 +198,22 @@ def test_chunks_that_were_sent_again_since_stay() -> None:
     assert standing(other, content, organization="other")["state"] == "ok"
 
 
-def test_a_superseded_file_cannot_be_deleted_by_its_old_id() -> None:
+def test_a_superseded_file_is_deleted_by_its_id_as_any_other() -> None:
     project = a_project()
     one = a_debug_file(project)
     two = a_debug_file(project, debug_id=one.object_file().debug_id)
 
-    assert delete(one.pk).status_code == 404
+    assert delete(one.pk).status_code == 204
+    assert list(DebugFile.objects.all()) == [two]
+
+
+def test_a_superseded_file_answers_again_when_the_newer_one_is_deleted() -> None:
+    project = a_project()
+    one = a_debug_file(project)
+    debug_id = one.object_file().debug_id
+    two = a_debug_file(project, debug_id=debug_id)
+
     assert delete(two.pk).status_code == 204
-    assert list(DebugFile.objects.all()) == [one]
+
+    [listed] = a_client().get(files_url(), {"debug_id": str(debug_id)}).json()
+    assert listed["id"] == str(one.pk)

@@ -177,12 +177,12 @@ def test_a_file_of_another_project_is_not_found() -> None:
     assert download(theirs).status_code == 404
 
 
-def test_a_superseded_file_is_not_found_and_the_one_that_replaced_it_is() -> None:
+def test_a_superseded_file_can_be_downloaded_beside_the_one_that_replaced_it() -> None:
     project = a_project()
     old = a_debug_file(project, b"old", debug_id=CRASH)
     new = a_debug_file(project, b"new", debug_id=CRASH)
 
-    assert download(old).status_code == 404
+    assert download(old).getvalue() == b"old"
     assert download(new).getvalue() == b"new"
 
 

@@ -113,14 +113,13 @@ def test_an_older_file_of_the_same_features_is_superseded_where_upstream_deletes
     None
 ):
     project, client = a_project(), a_client()
-    old = upload(client, a_breakpad_file("67E9247C814E392BA027DBDE6748FCBF0"))
+    upload(client, a_breakpad_file("67E9247C814E392BA027DBDE6748FCBF0"))
     content = a_breakpad_file("67E9247C814E392BA027DBDE6748FCBF0", arch="x86_64")
     new = upload(client, content + b"INFO newer\n")
 
     [row] = current(project)
     assert str(row.pk) == new["dif"]["id"]
     assert [r["id"] for r in client.get(files_url()).json()] == [new["dif"]["id"]]
-    assert client.get(files_url(), {"id": old["dif"]["id"]}).status_code == 404
     assert DebugFile.objects.count() == 2
 
 
@@ -133,21 +132,41 @@ def test_a_superseded_file_is_still_ok_to_whoever_offers_it() -> None:
 
     again = upload(client, old)
 
-    assert again["state"] == polled(client, old)["state"] == "ok"
-    assert again["dif"] == first["dif"]
+    assert again == polled(client, old)
+    assert (again["state"], again["dif"]) == ("ok", first["dif"])
+    assert again["detail"] == (
+        "Newer files of the same debug id have all that is in this one."
+    )
+    answer = client.get(files_url(), {"id": again["dif"]["id"]})
+    assert answer.getvalue() == old
 
 
-def test_a_superseded_file_that_is_entered_again_is_the_newest() -> None:
+def test_a_superseded_file_that_is_entered_again_stays_superseded() -> None:
     project = a_project()
     old = a_debug_file(project, b"old", debug_id=CRASH)
     new = a_debug_file(project, b"new", debug_id=CRASH)
-    assert current(project) == [new]
 
     again = a_debug_file(project, b"old", debug_id=CRASH)
 
-    assert current(project) == [again]
-    assert (again.file, again.pk != old.pk) == (old.file, True)
-    assert DebugFile.objects.count() == 2
+    assert again == old
+    assert current(project) == [new]
+
+
+def test_what_the_deleted_file_made_redundant_answers_again() -> None:
+    project = a_project()
+    other = a_debug_file(project, debug_id=CRASH, arch="arm64")
+    first = a_debug_file(project, debug_id=CRASH, **features("debug"))
+    second = a_debug_file(project, debug_id=CRASH, **features("debug", "symtab"))
+    third = a_debug_file(project, debug_id=CRASH, **features("debug", "symtab"))
+    assert current(project) == [other, third]
+
+    with transaction.atomic():
+        catalogue.leave(third)
+    assert current(project) == [other, second]
+
+    with transaction.atomic():
+        catalogue.leave(second)
+    assert current(project) == [other, first]
 
 
 def test_files_without_a_debug_id_never_displace_each_other() -> None:

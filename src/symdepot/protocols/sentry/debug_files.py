@@ -85,20 +85,16 @@ def _by_exact_id(owner: Project, filters: Filters) -> list[DebugFile] | None:
     """
     if not (filters.debug_id or filters.code_id):
         text = filters.query.strip()
-        found = _debug_id(text) if len(text) <= _LONGEST_ID else None
+        found = DebugId.parse_or_none(text) if len(text) <= _LONGEST_ID else None
         if found is None:
             return None
         return lookup.by_ids(owner, found, None, _formats(filters)) or None
     return lookup.by_ids(
-        owner, _debug_id(filters.debug_id), _code_id(filters.code_id), _formats(filters)
+        owner,
+        DebugId.parse_or_none(filters.debug_id),
+        _code_id(filters.code_id),
+        _formats(filters),
     )
-
-
-def _debug_id(text: str) -> DebugId | None:
-    try:
-        return DebugId.parse(text)
-    except ValueError:
-        return None
 
 
 def _code_id(text: str) -> CodeId | None:

@@ -123,15 +123,8 @@ def _offer(checksum: str, file: AssembleFile) -> Offer:
         checksum=Checksum(checksum),
         name=file.name,
         chunks=tuple(Checksum(c) for c in file.chunks),
-        debug_id=_debug_id(file.debug_id),
+        debug_id=DebugId.parse_or_none(file.debug_id),
     )
-
-
-def _debug_id(text: str) -> DebugId | None:
-    try:
-        return DebugId.parse(text)
-    except ValueError:
-        return None
 
 
 def _in_words(error: ErrorDetails) -> str:
