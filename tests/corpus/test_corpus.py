@@ -100,18 +100,18 @@ def test_a_hostile_file_is_an_error_with_a_reason(depot: Depot, name: str) -> No
     assert depot.wire.upload(builds.symbols(), "after.sym")["state"] == "ok"
 
 
+@pytest.mark.parametrize("name", ["crash.exe", "hello-dwarf.exe"])
 @pytest.mark.parametrize("sixteenths", range(1, 16))
-def test_a_truncated_program_of_windows_is_answered(
-    depot: Depot, sixteenths: int
+def test_a_truncated_program_of_windows_is_an_error(
+    depot: Depot, name: str, sixteenths: int
 ) -> None:
-    whole = (CORPUS / "symbolic" / "crash.exe").read_bytes()
+    whole = (CORPUS / "symbolic" / name).read_bytes()
     content = whole[: len(whole) * sixteenths // 16]
 
-    standing = depot.wire.upload(content, "crash.exe")
+    standing = depot.wire.upload(content, name)
 
-    # Its headers are whole, and so is the code id by which it can be found.
-    assert (standing["state"], standing["detail"]) == ("ok", None)
-    assert standing["dif"]["codeId"] == "5ab380779000"
+    assert standing["state"] == "error"
+    assert standing["detail"].startswith("Invalid debug information file: ")
 
 
 def test_the_client_uploads_all_that_it_takes_for_debug_files(

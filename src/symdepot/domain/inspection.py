@@ -18,7 +18,7 @@ from symbolic.exceptions import (
     SymbolicError,
 )
 
-from symdepot.domain import proguard, unpacking
+from symdepot.domain import proguard, unpacking, wholeness
 from symdepot.domain.errors import NotADebugFile
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
@@ -50,6 +50,7 @@ def inspect(path: Path, *, name: str) -> list[ObjectFile]:
     if mapping_id is not None:
         return [_mapping(path, mapping_id)]
     _refuse_to_unpack_lies(path)
+    _refuse_part_of_a_whole(path)
     try:
         return [_described(o, name) for o in _objects(path)]
     except ObjectErrorUnsupportedObject as e:
@@ -119,6 +120,15 @@ def _refuse_to_unpack_lies(path: Path) -> None:
         raise NotADebugFile(
             f"Invalid debug information file: its {size_bytes} bytes "
             f"say that they unpack to {promised_bytes} bytes"
+        )
+
+
+def _refuse_part_of_a_whole(path: Path) -> None:
+    size_bytes, least_bytes = path.stat().st_size, wholeness.least_bytes(path)
+    if size_bytes < least_bytes:
+        raise NotADebugFile(
+            f"Invalid debug information file: it is cut short, after {size_bytes} "
+            f"of at least {least_bytes} bytes"
         )
 
 
