@@ -15,14 +15,15 @@ _SHARED: list[Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),
 ]
-_QUIET = ("django.tasks", "django_tasks_db", "django.request")
+_QUIET = ("django.tasks", "django_tasks_db")
+_SAYS_WHAT_OUR_DOORS_SAID = "django.request"
 
 
 def configure(*, level: str, style: Literal["auto", "json", "text"]) -> None:
     """Send our lines and everybody else's to standard error, in one shape."""
     text = style == "text" or (style == "auto" and sys.stderr.isatty())
     last: list[Processor] = (
-        [structlog.dev.ConsoleRenderer()]
+        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
         if text
         else [
             structlog.processors.format_exc_info,
@@ -44,6 +45,8 @@ def configure(*, level: str, style: Literal["auto", "json", "text"]) -> None:
     root.setLevel(level)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Whatever is refused our doors log themselves, with more in it.
+    logging.getLogger(_SAYS_WHAT_OUR_DOORS_SAID).setLevel(logging.ERROR)
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -51,11 +51,13 @@ def cut(path: Path, store: BlobStore, *, chunk_bytes: int) -> Cut:
         size_bytes = path.stat().st_size
         with path.open("rb") as content:
             for start in range(0, size_bytes, chunk_bytes):
+                content.seek(start)
                 checksum = _hashed(content, chunk_bytes, whole.update)
                 chunks.append(checksum)
-                content.seek(start)
-                window = cast("BinaryIO", _Window(content, chunk_bytes))
-                sizes[checksum] = store.put(checksum, window)
+                if checksum not in sizes:
+                    content.seek(start)
+                    window = cast("BinaryIO", _Window(content, chunk_bytes))
+                    sizes[checksum] = store.put(checksum, window)
     except OSError as error:
         raise StorageUnavailable from error
     return Cut(Checksum(whole.hexdigest()), tuple(chunks), sizes)
