@@ -4,7 +4,7 @@ from django.db import models
 
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
-from symdepot.projects.models import Project
+from symdepot.projects.models import Project, Release
 from symdepot.uploads.models import File
 
 
@@ -64,3 +64,46 @@ class DebugFile(models.Model):
             features=frozenset(self.features),
             name=self.object_name,
         )
+
+
+class Association(models.Model):
+    """A debug file that belongs to a release."""
+
+    release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="+")
+    debug_file = models.ForeignKey(
+        DebugFile, on_delete=models.CASCADE, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["release", "debug_file"], name="associated_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.debug_file_id} of {self.release_id}"
+
+
+class WantedId(models.Model):
+    """An id that was asked for in a project and not found; gone when its file arrives."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    debug_id = models.CharField(max_length=64, blank=True)
+    code_id = models.CharField(max_length=128, blank=True)
+    name = models.TextField(blank=True)
+    asked_by = models.CharField(max_length=250, blank=True)
+    count = models.PositiveBigIntegerField(default=1)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "debug_id", "code_id"], name="wanted_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.debug_id or self.code_id

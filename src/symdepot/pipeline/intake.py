@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from itertools import batched
@@ -78,7 +78,7 @@ def offer(project: Project, offers: Sequence[Offer]) -> dict[Checksum, Standing]
     return answers
 
 
-def take_in_zip(project: Project, archive: IO[bytes]) -> list[DebugFile]:
+def take_in_zip(project: Project, archive: IO[bytes], *, by: str) -> list[DebugFile]:
     """Take in the files of a zip; return the debug files that are new to `project`.
 
     Files that were known, that are no debug files, or that are not finished within a
@@ -90,7 +90,7 @@ def take_in_zip(project: Project, archive: IO[bytes]) -> list[DebugFile]:
     offers: dict[Checksum, Offer] = {}
     for offered, sizes in unpacking.unpack(archive):
         keep_chunks(project.organization, sizes)
-        offers[offered.checksum] = offered
+        offers[offered.checksum] = replace(offered, offered_by=by)
     known = lookup.by_checksums(project, offers)
     answers = offer(project, [o for c, o in offers.items() if c not in known])
     return [answer.debug_file for answer in answers.values() if answer.debug_file]

@@ -3,11 +3,13 @@
 from django.conf import settings
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles import catalogue
+from symdepot.debugfiles import catalogue, wanted
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain import objects
 from symdepot.domain.errors import ChunksMissing
 from symdepot.domain.ids import Checksum, DebugId
+from symdepot.projects import audit, revisions
+from symdepot.projects.audit import Action
 from symdepot.sandbox import inspecting
 from symdepot.uploads import assembly, chunks, files, joining
 from symdepot.uploads.models import Assembly
@@ -40,5 +42,14 @@ def take_in(held: Assembly) -> DebugFile:
     with chunks.not_while_freeing():
         file = files.enter(checksum, parts, size_bytes)
         debug_file = catalogue.enter(held.project, file, found)
+        wanted.clear(debug_file)
+        revisions.move(held.project)
+        audit.note(
+            held.project,
+            Action.UPLOADED,
+            by=held.offered_by,
+            subject=str(debug_file),
+            checksum=checksum.hex,
+        )
         assembly.finish(held)
     return debug_file

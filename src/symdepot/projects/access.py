@@ -31,6 +31,9 @@ class Bearer:
 
     token: Token
 
+    def __str__(self) -> str:
+        return str(self.token)
+
     def organization(self, slug_or_id: str, deed: Deed) -> Organization:
         """Return the organization, if the token is one of its and may do `deed`.
 

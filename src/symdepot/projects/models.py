@@ -7,9 +7,15 @@ from django.db.models import Q
 
 
 class Organization(models.Model):
-    """Who owns chunks: what one project has sent, its neighbours need not send."""
+    """Who owns chunks: what one project has sent, its neighbours need not send.
+
+    `quota_bytes` is how much it may keep; None is no limit. Where `takes_chunks` is
+    off, clients that know another way (sentry-cli before 3.0) are told to zip.
+    """
 
     slug = models.SlugField(unique=True)
+    quota_bytes = models.PositiveBigIntegerField(null=True)
+    takes_chunks = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -17,12 +23,21 @@ class Organization(models.Model):
 
 
 class Project(models.Model):
-    """What debug files are uploaded for, and looked up in."""
+    """What debug files are uploaded for, and looked up in.
+
+    `revision` moves whenever debug files arrive. What `keep_…` is None for is kept for
+    ever: unused for so many days, uploaded so many days ago, associated with none but
+    older releases than the newest so many.
+    """
 
     organization = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="+"
     )
     slug = models.SlugField()
+    revision = models.PositiveBigIntegerField(default=0)
+    keep_unused_days = models.PositiveIntegerField(null=True)
+    keep_days = models.PositiveIntegerField(null=True)
+    keep_releases = models.PositiveIntegerField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -70,3 +85,77 @@ class Token(models.Model):
 
     def __str__(self) -> str:
         return f"{self.label or 'token'} …{self.hint}"
+
+
+class ReleaseStatus(models.TextChoices):
+    """Whether a release still counts, in the words that sentry-cli knows."""
+
+    OPEN = "open", "open"
+    ARCHIVED = "archived", "archived"
+
+
+class Release(models.Model):
+    """A version of what an organization ships, of one or several of its projects."""
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, related_name="+"
+    )
+    projects = models.ManyToManyField(Project, related_name="+")
+    version = models.CharField(max_length=250)
+    url = models.TextField(blank=True)
+    status = models.CharField(
+        max_length=16, choices=ReleaseStatus.choices, default=ReleaseStatus.OPEN
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    released_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "version"], name="one_release_a_version"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.version
+
+
+class Webhook(models.Model):
+    """Where to tell of a project's new revisions, and how far that has come.
+
+    `secret` signs what is told. `told_revision` is the newest that was taken;
+    `next_attempt_at` is None when there is nothing to tell.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    url = models.TextField()
+    secret = models.CharField(max_length=100)
+    told_revision = models.PositiveBigIntegerField(default=0)
+    attempts = models.PositiveIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True, db_index=True)
+    last_error = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.url
+
+
+class AuditEntry(models.Model):
+    """Who did what, in words that outlive what it was done to."""
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, related_name="+"
+    )
+    at = models.DateTimeField(auto_now_add=True)
+    actor = models.CharField(max_length=250)
+    action = models.CharField(max_length=50)
+    project_slug = models.CharField(max_length=50, blank=True)
+    subject = models.TextField(blank=True)
+    details = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [models.Index(fields=["organization", "at"], name="audit_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.actor}: {self.action} {self.subject}"

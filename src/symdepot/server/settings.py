@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "symdepot.projects",
     "symdepot.uploads",
     "symdepot.debugfiles",
+    "symdepot.symcaches",
 ]
 MIDDLEWARE: list[str] = []
 ROOT_URLCONF = "symdepot.server.urls"

@@ -28,12 +28,16 @@ _ROWS_A_STATEMENT = 5000
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A file as a client describes it: what it hashes to, and what it is made of."""
+    """A file as a client describes it: what it hashes to, and what it is made of.
+
+    `offered_by` says who, for the audit.
+    """
 
     checksum: Checksum
     name: str
     chunks: tuple[Checksum, ...]
     debug_id: DebugId | None = None
+    offered_by: str = ""
 
 
 def standing(
@@ -225,6 +229,7 @@ def _described(project_id: int, offer: Offer) -> Assembly:
         checksum=offer.checksum.hex,
         name=offer.name,
         debug_id=str(offer.debug_id or ""),
+        offered_by=offer.offered_by,
         chunks=[c.hex for c in offer.chunks],
         state=State.NOT_FOUND,
         updated_at=timezone.now(),
@@ -275,6 +280,7 @@ def _queued_until(now: datetime) -> datetime:
 _DESCRIPTION = [
     "name",
     "debug_id",
+    "offered_by",
     "chunks",
     "state",
     "detail",

@@ -112,6 +112,7 @@ class Assembly(models.Model):
     checksum = models.CharField(max_length=40)
     name = models.TextField()
     debug_id = models.CharField(max_length=64, blank=True)
+    offered_by = models.CharField(max_length=250, blank=True)
     chunks = models.JSONField(default=list)
     state = models.CharField(max_length=16, choices=State.choices)
     detail = models.TextField(blank=True)

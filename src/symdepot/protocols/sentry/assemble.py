@@ -24,12 +24,13 @@ def assemble(request: HttpRequest, org: str, project: str) -> dict[str, Assemble
 
     The body is `{sha1: {name, chunks, debug_id?}}`.
     """
-    owner = auth.bearer(request).project(org, project, Deed.UPLOAD)
+    bearer = auth.bearer(request)
+    owner = bearer.project(org, project, Deed.UPLOAD)
     try:
         body = request.body
     except RequestDataTooBig:
         raise InvalidRequest("the body of an assemble request is too large") from None
-    standings = intake.offer(owner, schemas.offers(body))
+    standings = intake.offer(owner, schemas.offers(body, by=str(bearer)))
     return {checksum.hex: _rendered(where) for checksum, where in standings.items()}
 
 

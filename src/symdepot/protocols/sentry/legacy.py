@@ -38,7 +38,8 @@ def upload_zip(
 
     Source: spec/sentry-server 3, first row.
     """
-    owner = auth.bearer(request).project(org, project, Deed.UPLOAD)
+    bearer = auth.bearer(request)
+    owner = bearer.project(org, project, Deed.UPLOAD)
     close_old_connections()  # a slow client must not keep one while it sends
     request.upload_handlers = [TemporaryFileUploadHandler(request)]
     try:
@@ -47,7 +48,7 @@ def upload_zip(
         raise InvalidRequest("Invalid multipart body") from error
     if archive is None or archive.file is None:
         raise InvalidRequest("Missing uploaded file")
-    new = intake.take_in_zip(owner, archive.file)
+    new = intake.take_in_zip(owner, archive.file, by=str(bearer))
     return Status(HTTPStatus.CREATED, [rendering.debug_file(row) for row in new])
 
 

@@ -83,8 +83,8 @@ class AssembleState(Schema):
 _OFFERS: TypeAdapter[dict[_Sha1, AssembleFile]] = TypeAdapter(dict[_Sha1, AssembleFile])
 
 
-def offers(body: bytes) -> list[Offer]:
-    """Read the body of an assemble request.
+def offers(body: bytes, *, by: str) -> list[Offer]:
+    """Read the body of an assemble request that `by` made.
 
     A `debug_id` that matches the pattern and is none is as good as not given.
 
@@ -103,10 +103,10 @@ def offers(body: bytes) -> list[Offer]:
             f"{len(files)} files in one request are too many: "
             f"at most {settings.MAX_FILES_PER_ASSEMBLE} are taken"
         )
-    return [_offer(checksum, file) for checksum, file in files.items()]
+    return [_offer(checksum, file, by) for checksum, file in files.items()]
 
 
-def _offer(checksum: str, file: AssembleFile) -> Offer:
+def _offer(checksum: str, file: AssembleFile, by: str) -> Offer:
     if "\0" in file.name:
         raise InvalidRequest(f"the name of {checksum} contains a NUL")
     if len(file.name) > settings.MAX_NAME_LENGTH:
@@ -124,6 +124,7 @@ def _offer(checksum: str, file: AssembleFile) -> Offer:
         name=file.name,
         chunks=tuple(Checksum(c) for c in file.chunks),
         debug_id=DebugId.parse_or_none(file.debug_id),
+        offered_by=by,
     )
 
 

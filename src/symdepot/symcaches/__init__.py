@@ -1,0 +1,1 @@
+"""What was made of debug files for looking addresses up, and what could not be."""
