@@ -38,8 +38,8 @@ _INSERT = {
         """,
 }
 _OWN = """
-    INSERT INTO uploads_chunkowner (organization_id, chunk_id)
-    SELECT %s, id FROM uploads_chunk
+    INSERT INTO uploads_chunkowner (organization_id, chunk_id, checksum, size_bytes)
+    SELECT %s, id, checksum, size_bytes FROM uploads_chunk
     """
 
 

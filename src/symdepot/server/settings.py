@@ -67,12 +67,14 @@ def _database(url: str) -> dict[str, Any]:
         # A commit is on the disk when it is answered: synchronous=FULL.
         database["CONN_MAX_AGE"] = None
         database["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
+        # Mapped, pages are shared by all connections: without, each has 2 MB of its own,
+        # and a question about 4,096 chunks among a million takes twice as long.
         database["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
             "timeout": 30,
             "init_command": (
                 "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
-                "PRAGMA foreign_keys=ON;"
+                "PRAGMA foreign_keys=ON; PRAGMA mmap_size=1073741824;"
             ),
         }
     else:

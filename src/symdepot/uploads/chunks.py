@@ -47,11 +47,17 @@ def own(
             unique_fields=["checksum"],
             update_fields=["received_at"],
         )
-        ids = Chunk.objects.filter(checksum__in=[c.hex for c in checksums]).values_list(
-            "pk", flat=True
-        )
+        rows = Chunk.objects.filter(checksum__in=[c.hex for c in checksums])
         ChunkOwner.objects.bulk_create(
-            [ChunkOwner(organization=organization, chunk_id=pk) for pk in sorted(ids)],
+            [
+                ChunkOwner(
+                    organization=organization,
+                    chunk=chunk,
+                    checksum=chunk.checksum,
+                    size_bytes=chunk.size_bytes,
+                )
+                for chunk in rows.order_by("checksum")
+            ],
             ignore_conflicts=True,
         )
         if any(c not in store for c in checksums):
@@ -67,10 +73,11 @@ def sizes(
     SQLite takes a limited number of parameters and Postgres plans a join with it
     well at any size of the table.
     """
-    wanted = json.dumps(list({c.hex for c in checksums}))
+    by_hex = {c.hex: c for c in checksums}
     with connection.cursor() as cursor:
-        cursor.execute(_OWNED[connection.vendor], [wanted, organization.pk])
-        return {Checksum(checksum): size for checksum, size in cursor.fetchall()}
+        question = [json.dumps(sorted(by_hex)), organization.pk]
+        cursor.execute(_OWNED[connection.vendor], question)
+        return {by_hex[checksum]: size for checksum, size in cursor.fetchall()}
 
 
 def missing(wanted: Sequence[Checksum], owned: Collection[Checksum]) -> list[Checksum]:
@@ -83,7 +90,7 @@ def completed_by(
 ) -> list[int]:
     """Return the ids of waiting assemblies that lack nothing, now that these came."""
     owned = ChunkOwner.objects.filter(
-        organization=organization, chunk__checksum=OuterRef("checksum")
+        organization=organization, checksum=OuterRef("checksum")
     )
     lacking = AwaitedChunk.objects.filter(~Exists(owned), assembly=OuterRef("pk"))
     concerned = AwaitedChunk.objects.filter(checksum__in=[c.hex for c in arrived])
@@ -101,7 +108,7 @@ def disown(checksum: Checksum) -> None:
 
     It is missing from now on, so the next upload sends it again and heals it.
     """
-    ChunkOwner.objects.filter(chunk__checksum=checksum.hex).delete()
+    ChunkOwner.objects.filter(checksum=checksum.hex).delete()
 
 
 @contextmanager
@@ -127,21 +134,19 @@ def _lock(function: str) -> None:
             cursor.execute(f"SELECT {function}(%s)", [_FREEING_LOCK])
 
 
-# In SQLite, CROSS JOIN keeps the order: left to itself it begins with the owners and
-# compares each with every hash that is asked about.
+# In SQLite, CROSS JOIN keeps the order: left to itself it may begin with the owners
+# and compare each with every hash that is asked about.
 _OWNED = {
     "sqlite": """
-        SELECT chunk.checksum, chunk.size_bytes
+        SELECT owner.checksum, owner.size_bytes
         FROM json_each(%s) AS wanted
-        CROSS JOIN uploads_chunk AS chunk ON chunk.checksum = wanted.value
-        CROSS JOIN uploads_chunkowner AS owner ON owner.chunk_id = chunk.id
+        CROSS JOIN uploads_chunkowner AS owner ON owner.checksum = wanted.value
         WHERE owner.organization_id = %s
         """,
     "postgresql": """
-        SELECT chunk.checksum, chunk.size_bytes
+        SELECT owner.checksum, owner.size_bytes
         FROM json_array_elements_text(%s::json) AS wanted (checksum)
-        JOIN uploads_chunk AS chunk ON chunk.checksum = wanted.checksum
-        JOIN uploads_chunkowner AS owner ON owner.chunk_id = chunk.id
+        JOIN uploads_chunkowner AS owner ON owner.checksum = wanted.checksum
         WHERE owner.organization_id = %s
         """,
 }

@@ -24,17 +24,24 @@ class Chunk(models.Model):
 
 
 class ChunkOwner(models.Model):
-    """Proof of possession: this organization has sent these bytes itself."""
+    """Proof of possession: this organization has sent these bytes itself.
+
+    Repeats the chunk's checksum and size, so that the question which of thousands of
+    chunks are missing is answered from one index.
+    """
 
     organization = models.ForeignKey(
         Organization, on_delete=models.CASCADE, related_name="+"
     )
     chunk = models.ForeignKey(Chunk, on_delete=models.CASCADE, related_name="+")
+    checksum = models.CharField(max_length=40)
+    size_bytes = models.PositiveBigIntegerField()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["organization", "chunk"], name="one_proof_an_organization"
+                fields=["organization", "checksum", "size_bytes"],
+                name="one_proof_an_organization",
             )
         ]
 
