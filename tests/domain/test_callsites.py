@@ -1,0 +1,90 @@
+"""A return address becomes the address of the call, as symbolic has it."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from symbolic.common import arch_get_ip_reg_name
+from symbolic.symcache import find_best_instruction
+
+from symdepot.domain import callsites
+from symdepot.domain.callsites import Adjustment
+
+ARCHITECTURES = (
+    "x86",
+    "x86_64",
+    "x86_64h",
+    "arm",
+    "armv6",
+    "armv7",
+    "armv7s",
+    "arm64",
+    "arm64e",
+    "arm64_32",
+    "ppc",
+    "mips",
+    "mips64",
+    "unknown",
+)
+
+
+@example(0x1000, "arm64", 4, 8)
+@example(0x1000, "x86_64", 7, 8)
+@example(0x1000, "x86_64", 10, 8)
+@example(0x1000, "x86", 11, 8)
+@given(
+    st.integers(0x1000, 2**48),
+    st.sampled_from(ARCHITECTURES),
+    st.sampled_from([None, 4, 5, 6, 7, 10, 11]),
+    st.sampled_from(["not first", None, 0, 4096]),
+)
+def test_guesses_as_symbolic_does(
+    address: int, arch: str, signal: int | None, away: str | int | None
+) -> None:
+    name = arch_get_ip_reg_name(arch)
+    pointer = address + away if name and isinstance(away, int) else None
+    registers = {name: pointer} if name and pointer is not None else {}
+
+    how = callsites.guess(
+        address, arch, signal, None if away == "not first" else registers
+    )
+
+    found = callsites.looked_up(address, arch, how)
+    assert found == find_best_instruction(  # type: ignore[no-untyped-call]  # symbolic's
+        address,
+        arch,
+        crashing_frame=away != "not first",
+        signal=signal,
+        ip_reg=pointer,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arch", "call"),
+    [
+        ("x86_64", 0x1006),
+        ("arm", 0x1004),
+        ("arm64", 0x1000),
+        ("mips", 0xFFC),
+        # Symbolic takes instructions of this one to have eight bytes.
+        ("ppc64", 0x1000),
+        # Symbolic does not know this one, and would look up what comes after the call.
+        ("riscv64", 0x1006),
+    ],
+)
+def test_a_call_lies_one_instruction_before_where_it_returns_to(
+    arch: str, call: int
+) -> None:
+    assert callsites.looked_up(0x1007, arch, Adjustment.YES) == call
+
+
+def test_what_a_client_says_is_not_to_be_adjusted_is_aligned_only() -> None:
+    assert callsites.looked_up(0x1007, "arm64", Adjustment.NO) == 0x1004
+
+
+def test_who_says_it_of_one_frame_means_the_others_to_be_return_addresses() -> None:
+    default = callsites.default_for([None, False, None])
+
+    found = [callsites.adjustment(said, default) for said in (None, False, True)]
+
+    assert found == [Adjustment.YES, Adjustment.NO, Adjustment.YES]
+    assert callsites.default_for([None, None]) is Adjustment.GUESS
