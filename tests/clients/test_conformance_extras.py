@@ -1,6 +1,7 @@
 """What comes along with a program: its sources, and the mappings of its names."""
 
 import io
+import json
 import uuid
 import zipfile
 from pathlib import Path
@@ -19,10 +20,12 @@ com.example.Game{marker} -> a.a:
 """
 SENDS_MAPPINGS_IN_CHUNKS = (3, 0, 0)
 SENDS_ANY_TEXT = (3, 3, 1)
+TRIES_CHUNKS_OUT = (2, 39, 0)
 # Older ones write the time of day into a bundle, as zip has it: in steps of 2 s.
 PACKS_SOURCES_THE_SAME_EACH_TIME = (2, 21, 0)
 
 
+@pytest.mark.conformance(8)
 def test_sources_are_kept_beside_the_program_they_belong_to(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
@@ -68,7 +71,8 @@ def test_sources_that_are_known_are_not_sent_again(
     assert sorted(row["symbolType"] for row in rows) == ["elf", "sourcebundle"]
 
 
-def test_a_mapping_that_is_not_taken_yet_leaves_the_program_ok(
+@pytest.mark.conformance(9)
+def test_a_line_mapping_of_unity_is_kept_beside_its_program(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
     path = builds.compiled(tmp_path, source=".il2cpp.c")
@@ -76,23 +80,32 @@ def test_a_mapping_that_is_not_taken_yet_leaves_the_program_ok(
     seen = client.check(path)
 
     ended = client.upload("--wait", "--il2cpp-mapping", path)
+    again = client.upload("--wait", "--il2cpp-mapping", path)
 
     assert (ended.exit_code, ended.lines) == (
-        1,
+        0,
         [
             "> Found 1 debug information file",
             "> Resolved il2cpp mappings for 1 debug information file",
             "> Prepared debug information files for upload",
             "> Uploaded 2 missing debug information files",
             "> File processing complete:",
-            "ERROR hello",
-            "Invalid debug information file: unsupported object file format",
+            f"OK {debug_id} (hello; any)",
             f"OK {debug_id} (hello; {seen.arch} {seen.kind})",
         ],
     )
-    assert list(depot.wire.copies(debug_id).values()) == [path.read_bytes()]
+    assert (again.exit_code, again.lines[-1]) == (
+        0,
+        "> Nothing to upload, all files are on the server",
+    )
+    rows = {row["symbolType"]: row for row in depot.wire.files(debug_id=debug_id)}
+    assert rows.keys() == {"elf", "il2cpp"}
+    mapping = json.loads(depot.wire.download(rows["il2cpp"]["id"]))
+    (sources,) = [files for name, files in mapping.items() if name.endswith(".c")]
+    assert sources.keys() == {"/game/Main.cs", "/game/Player.cs"}
 
 
+@pytest.mark.conformance(14)
 def test_a_proguard_mapping_is_kept_under_the_id_of_its_name(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
@@ -143,6 +156,63 @@ def test_a_proguard_mapping_that_is_known_is_not_new(
     )
 
 
+def test_a_known_mapping_is_new_under_another_id(
+    client: SentryCli, depot: Depot, tmp_path: Path
+) -> None:
+    one, two = uuid.uuid4(), uuid.uuid4()
+    mapping = tmp_path / "mapping.txt"
+    mapping.write_text(MAPPING.format(marker=one.hex))
+    client.run("upload-proguard", "--uuid", str(one), mapping)
+
+    ended = client.run("upload-proguard", "--uuid", str(two), mapping)
+
+    assert ended.exit_code == 0
+    for each in (one, two):
+        (row,) = depot.wire.files(debug_id=str(each))
+        assert depot.wire.download(row["id"]) == mapping.read_bytes()
+    if client.number < SENDS_MAPPINGS_IN_CHUNKS:
+        assert ended.lines[-1] == str(two)
+
+
+def test_a_mapping_may_come_in_chunks_from_a_client_that_tries_that_out(
+    cli: SentryCli, depot: Depot, tmp_path: Path
+) -> None:
+    if not TRIES_CHUNKS_OUT <= cli.number < SENDS_MAPPINGS_IN_CHUNKS:
+        pytest.skip(f"sentry-cli {cli} has one way only")
+    client = depot.client(cli)
+    trying = {**client.settings, "SENTRY_EXPERIMENTAL_PROGUARD_CHUNK_UPLOAD": "1"}
+    marker = uuid.uuid4()
+    mapping = tmp_path / "mapping.txt"
+    mapping.write_text(MAPPING.format(marker=marker.hex))
+
+    ended = client.configured(**trying).run(
+        "upload-proguard", "--uuid", str(marker), mapping
+    )
+
+    assert (ended.exit_code, ended.lines[-1]) == (
+        0,
+        f"OK {marker} (proguard-mapping; any)",
+    )
+    assert list(depot.wire.copies(str(marker)).values()) == [mapping.read_bytes()]
+
+
+def test_a_text_that_is_no_mapping_is_refused_if_a_client_sends_it(
+    client: SentryCli, depot: Depot, tmp_path: Path
+) -> None:
+    marker = uuid.uuid4()
+    prose = tmp_path / "mapping.txt"
+    prose.write_text(f"This file is no mapping, but {marker}.\n")
+
+    ended = client.run("upload-proguard", "--uuid", str(marker), prose)
+
+    if client.number >= SENDS_ANY_TEXT:
+        assert ended.exit_code == 1
+        assert "This file is not a ProGuard mapping." in ended.lines
+    else:
+        assert "> Uploaded a total of 0 new mapping files" in ended.lines
+    assert depot.wire.files(debug_id=str(marker)) == []
+
+
 def test_no_usable_mapping_is_no_error(client: SentryCli, tmp_path: Path) -> None:
     unusable = tmp_path / "mapping.txt"
     unusable.write_text(f"com.example.Game{uuid.uuid4().hex} -> a.a:\n")
@@ -154,6 +224,7 @@ def test_no_usable_mapping_is_no_error(client: SentryCli, tmp_path: Path) -> Non
     assert (ended.exit_code, said in ended.stdout) == (0, True)
 
 
+@pytest.mark.conformance(13)
 def test_files_inside_a_zip_are_found(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:

@@ -39,15 +39,40 @@ def test_one_object_is_what_a_client_sends() -> None:
         )
 
 
-def test_a_claim_may_correct_the_age() -> None:
-    claim = DebugId(ID, 7)
+@pytest.mark.upstream(77)
+@pytest.mark.parametrize(
+    ("file_format", "kind", "extension"),
+    [
+        (Format.BC_SYMBOL_MAP, None, ".bcsymbolmap"),
+        (Format.BREAKPAD, "dbg", ".sym"),
+        (Format.DART_SYMBOL_MAP, None, ".json"),
+        (Format.ELF, "dbg", ".debug"),
+        (Format.ELF, "exe", ""),
+        (Format.ELF, "lib", ".debug"),
+        (Format.IL2CPP, None, ".json"),
+        (Format.MACHO, "dbg", ".debug"),
+        (Format.MACHO, "exe", ""),
+        (Format.MACHO, "lib", ""),
+        (Format.PDB, "dbg", ".pdb"),
+        (Format.PE, "exe", ".exe"),
+        (Format.PE, "lib", ".dll"),
+        (Format.PORTABLE_PDB, "dbg", ".pdb"),
+        (Format.PROGUARD, None, ".txt"),
+        (Format.SOURCE_BUNDLE, "src", ".src.zip"),
+        (Format.UUID_MAP, None, ".plist"),
+        (Format.WASM, "lib", ".wasm"),
+    ],
+)
+def test_a_copy_is_named_as_its_format_is(
+    file_format: Format, kind: str | None, extension: str
+) -> None:
+    found = an_object(format=file_format, kind=kind)
 
-    assert objects.claimed(an_object(), claim) == an_object(debug_id=claim)
+    assert found.download_extension == extension
 
 
-@pytest.mark.parametrize("claim", [None, DebugId(UUID(int=1), 1)])
-def test_a_claim_of_another_file_is_passed_over(claim: DebugId | None) -> None:
-    assert objects.claimed(an_object(), claim) == an_object()
+def test_every_format_has_a_content_type_of_its_own() -> None:
+    assert len({each.mime_type for each in Format}) == len(Format)
 
 
 def test_what_has_an_id_can_be_found() -> None:

@@ -13,9 +13,11 @@ from symdepot.domain.objects import Format, ObjectFile
 FEATURES = ("debug", "sources", "symtab", "unwind")
 
 
-def an_object(features: str, kind: str | None = "dbg") -> ObjectFile:
+def an_object(
+    features: str, kind: str | None = "dbg", file_format: Format = Format.ELF
+) -> ObjectFile:
     return ObjectFile(
-        format=Format.ELF,
+        format=file_format,
         kind=kind,
         arch="x86_64",
         debug_id=DebugId(UUID(int=1)),
@@ -102,3 +104,55 @@ def test_the_newest_stays_and_what_stays_stays_again(
     stay = [o for i, o in enumerate(newest_first) if i not in superfluous]
     assert 0 not in superfluous
     assert ranking.redundant(stay) == []
+
+
+@pytest.mark.parametrize(
+    "file_format", [Format.BC_SYMBOL_MAP, Format.IL2CPP, Format.UUID_MAP]
+)
+def test_of_a_format_without_features_only_the_newest_stays(
+    file_format: Format,
+) -> None:
+    maps = [an_object("", None, file_format) for _ in range(3)]
+
+    assert ranking.redundant(maps) == [1, 2]
+
+
+def fittest(newest_first: list[str], *features: str) -> int | None:
+    """Where a group has `-`, it has a file of a format that tells no features."""
+    objects = [
+        an_object("", None, Format.UUID_MAP) if each == "-" else an_object(each)
+        for each in newest_first
+    ]
+    return ranking.fittest(objects, features)
+
+
+@pytest.mark.upstream(72)
+def test_the_newest_that_has_a_feature_is_the_fittest() -> None:
+    group = ["symtab", "debug symtab", "debug"]
+
+    assert fittest(group, "debug") == 1
+    assert fittest(group, "symtab") == 0
+    assert fittest(group, "unwind") is None
+    assert fittest(group) == 0
+
+
+@pytest.mark.upstream(73)
+def test_of_two_features_it_must_have_both() -> None:
+    group = ["symtab", "debug", "debug symtab unwind", "debug symtab"]
+
+    assert fittest(group, "debug", "symtab") == 2
+    assert fittest(["symtab", "debug"], "debug", "symtab") is None
+
+
+@pytest.mark.upstream(72, 74)
+def test_where_no_file_tells_features_the_newest_is_the_fittest() -> None:
+    assert fittest(["-", "-"], "debug") == 0
+    assert fittest(["-", "debug"], "debug") == 1
+    assert fittest(["-", "debug"], "symtab") is None
+    assert fittest(["-", "debug"]) == 0
+    assert fittest([], "debug") is None
+
+
+@pytest.mark.upstream(75)
+def test_a_file_with_none_of_the_features_it_could_have_is_not_the_fittest() -> None:
+    assert fittest(["", ""], "debug") is None

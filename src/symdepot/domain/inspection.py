@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from uuid import UUID
 
-from symbolic.debuginfo import Archive, Object
+from symbolic.debuginfo import Archive, BcSymbolMap, Object, UuidMapping
 from symbolic.exceptions import (
     IoError,
     ObjectErrorUnsupportedObject,
@@ -18,7 +19,7 @@ from symbolic.exceptions import (
     SymbolicError,
 )
 
-from symdepot.domain import proguard, unpacking, wholeness
+from symdepot.domain import claims, proguard, symbolmaps, unpacking, wholeness
 from symdepot.domain.errors import NotADebugFile
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
@@ -30,7 +31,8 @@ _ALWAYS_UNPACKED_BYTES = 512 * 1024**2
 # A symcache takes 8 to 25 ms for each MB of debug information.
 _REHEARSED_BYTES = 384 * 1024
 
-_base_name = re.compile(r"[^/\\]*\Z").search
+_NIL = DebugId(UUID(int=0))
+
 _panic_text = re.compile(r"panicked with '(.*)' at ", re.DOTALL).search
 
 
@@ -38,7 +40,8 @@ def inspect(path: Path, *, name: str) -> list[ObjectFile]:
     r"""Return the objects in the file at `path`, which its client calls `name`.
 
     Most formats hold one object, a fat Mach-O one for each architecture. An object is
-    called by the base name of `name`, after either kind of slash.
+    called by the base name of `name`, after either kind of slash. A map that tells
+    nothing of its id has the nil id.
 
     Raises:
         NotADebugFile: it is of no format that we know, or broken; the text says where.
@@ -49,6 +52,9 @@ def inspect(path: Path, *, name: str) -> list[ObjectFile]:
     mapping_id = proguard.mapping_id(name)
     if mapping_id is not None:
         return [_mapping(path, mapping_id)]
+    map_format = symbolmaps.format_of(path)
+    if map_format is not None:
+        return [_map(path, map_format, name)]
     _refuse_to_unpack_lies(path)
     _refuse_part_of_a_whole(path)
     try:
@@ -94,16 +100,8 @@ def _described(o: Object, name: str) -> ObjectFile:
         debug_id=DebugId.parse(o.debug_id),
         code_id=CodeId.parse(o.code_id) if o.code_id else None,
         features=o.features,
-        name=_object_name(name, kind_of_file),
+        name=claims.object_name(name, kind_of_file),
     )
-
-
-def _object_name(name: str, kind_of_file: Format) -> str:
-    match = _base_name(name)
-    base_name = match[0] if match else name
-    if kind_of_file is Format.BREAKPAD:
-        return base_name.removesuffix(".sym")
-    return base_name
 
 
 def _mapping(path: Path, debug_id: DebugId) -> ObjectFile:
@@ -111,6 +109,32 @@ def _mapping(path: Path, debug_id: DebugId) -> ObjectFile:
         Archive.open(os.fsencode(path))
         raise NotADebugFile(proguard.NOT_A_MAPPING)
     return proguard.mapping(path, debug_id)
+
+
+def _map(path: Path, map_format: Format, name: str) -> ObjectFile:
+    try:
+        match map_format:
+            case Format.BC_SYMBOL_MAP:
+                BcSymbolMap.open(os.fsencode(path))
+            case Format.UUID_MAP:
+                UuidMapping.from_plist(str(_NIL), os.fsencode(path))
+            case Format.IL2CPP:
+                symbolmaps.check_il2cpp(path)
+            case _:
+                symbolmaps.check_dart(path)
+    except SymbolicError as e:
+        what = "UuidMap" if map_format is Format.UUID_MAP else "BCSymbolMap"
+        raise NotADebugFile(f"Invalid {what}: {_text(e)}") from e
+    is_mapping = map_format is Format.DART_SYMBOL_MAP
+    return ObjectFile(
+        format=map_format,
+        kind=None,
+        arch="any",
+        debug_id=_NIL,
+        code_id=None,
+        features=frozenset({"mapping"} if is_mapping else ()),
+        name=claims.object_name(name, map_format),
+    )
 
 
 def _refuse_to_unpack_lies(path: Path) -> None:

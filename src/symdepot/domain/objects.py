@@ -1,7 +1,7 @@
 """What a debug file is: format, architecture, kind, features and ids."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from symdepot.domain.errors import NotADebugFile
@@ -14,20 +14,37 @@ class Format(StrEnum):
     Source: spec/sentry-server 2.12, column `symbolType`.
     """
 
+    BC_SYMBOL_MAP = "bcsymbolmap"
     BREAKPAD = "breakpad"
+    DART_SYMBOL_MAP = "dartsymbolmap"
     ELF = "elf"
+    IL2CPP = "il2cpp"
     MACHO = "macho"
     PDB = "pdb"
     PE = "pe"
     PORTABLE_PDB = "portablepdb"
     PROGUARD = "proguard"
     SOURCE_BUNDLE = "sourcebundle"
+    UUID_MAP = "uuidmap"
     WASM = "wasm"
 
     @property
     def mime_type(self) -> str:
         """The content type that clients show for a file of this format."""
         return _MIME_TYPES[self]
+
+    @property
+    def tells_id(self) -> bool:
+        """Whether a file of this format says inside what its debug id is."""
+        return self not in _ID_IS_GIVEN
+
+    @property
+    def tells_features(self) -> bool:
+        """Whether a file of this format has features, be it none of them.
+
+        Source: spec/sentry-server 2.10: these have no `data` upstream.
+        """
+        return self not in _WITHOUT_FEATURES
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +53,8 @@ class ObjectFile:
 
     `kind` is symbolic's word (`exe`, `lib`, `dbg`, `rel`, `src`, …) or None where the
     format has none. `arch` is symbolic's word too, or `any`. `features` are among
-    `symtab`, `debug`, `unwind`, `sources` and `mapping`.
+    `symtab`, `debug`, `unwind`, `sources` and `mapping`. `debug_id` is nil where the
+    format does not tell it and nobody has given it yet: see `claims`.
     """
 
     format: Format
@@ -80,19 +98,6 @@ def thin(objects: Sequence[ObjectFile]) -> ObjectFile:
     return objects[0]
 
 
-def claimed(object_file: ObjectFile, claim: DebugId | None) -> ObjectFile:
-    """Return the object under the debug id that the client claims, if it may.
-
-    A client may correct the age, which a program does not always know of its PDB. A
-    claim of another UUID is passed over.
-
-    Source: spec/sentry-server 2.11.
-    """
-    if claim is None or claim.uuid != object_file.debug_id.uuid:
-        return object_file
-    return replace(object_file, debug_id=claim)
-
-
 def findable(object_file: ObjectFile) -> ObjectFile:
     """Return the object, if anybody could ever ask for it.
 
@@ -107,23 +112,34 @@ def findable(object_file: ObjectFile) -> ObjectFile:
     return object_file
 
 
+_WITHOUT_FEATURES = frozenset({Format.BC_SYMBOL_MAP, Format.IL2CPP, Format.UUID_MAP})
+_ID_IS_GIVEN = _WITHOUT_FEATURES | {Format.DART_SYMBOL_MAP, Format.PROGUARD}
+
 _MIME_TYPES = {
+    Format.BC_SYMBOL_MAP: "application/x-bcsymbolmap",
     Format.BREAKPAD: "text/x-breakpad",
+    Format.DART_SYMBOL_MAP: "application/x-dartsymbolmap+json",
     Format.ELF: "application/x-elf-binary",
+    Format.IL2CPP: "application/x-il2cpp-json",
     Format.MACHO: "application/x-mach-binary",
     Format.PDB: "application/x-ms-pdb",
     Format.PE: "application/x-dosexec",
     Format.PORTABLE_PDB: "application/x-portable-pdb",
     Format.PROGUARD: "text/x-proguard+plain",
     Format.SOURCE_BUNDLE: "application/x-sentry-bundle+zip",
+    Format.UUID_MAP: "application/x-debugid-map",
     Format.WASM: "application/wasm",
 }
 
 _EXTENSIONS = {
+    Format.BC_SYMBOL_MAP: ".bcsymbolmap",
     Format.BREAKPAD: ".sym",
+    Format.DART_SYMBOL_MAP: ".json",
+    Format.IL2CPP: ".json",
     Format.PDB: ".pdb",
     Format.PORTABLE_PDB: ".pdb",
     Format.PROGUARD: ".txt",
     Format.SOURCE_BUNDLE: ".src.zip",
+    Format.UUID_MAP: ".plist",
     Format.WASM: ".wasm",
 }

@@ -1,6 +1,6 @@
 """ProGuard mappings: text that says how a program's names were shortened."""
 
-import codecs
+import mmap
 import re
 from pathlib import Path
 from uuid import UUID
@@ -10,9 +10,16 @@ from symdepot.domain.ids import DebugId
 from symdepot.domain.objects import Format, ObjectFile
 
 NOT_A_MAPPING = "This file is not a ProGuard mapping."
+OBJECT_NAME = "proguard-mapping"
 
 _UPLOADED_AS = re.compile(r"/proguard/(?:mapping-)?(.*?)\.txt$").search
-_HEAD_BYTES = 65_536
+# Names of classes have neither blanks nor colons; those of members are indented.
+_CLASS_LINE = rb"^[^\s#:][^\s:]* -> [^\s:]+:[ \t]*+(?:#.*)?\r?$"
+_HEADER_LINE = (
+    rb"^# *(?:compiler|compiler_version|compiler_hash|min_api|pg_map_id|pg_map_hash): "
+    rb"|^# *\{ *\"id\" *: *\"com\.android\.tools\.r8\."
+)
+_sign_of_a_mapping = re.compile(_CLASS_LINE + b"|" + _HEADER_LINE, re.MULTILINE).search
 
 
 def mapping_id(name: str) -> DebugId | None:
@@ -34,16 +41,19 @@ def mapping_id(name: str) -> DebugId | None:
 
 
 def mapping(path: Path, debug_id: DebugId) -> ObjectFile:
-    """Describe the mapping at `path`, of which no more than the head is looked at.
+    """Describe the mapping at `path`.
 
-    sentry-cli from 3.3.1 on sends any text, so any text is taken.
+    The name that it comes under is no proof, since sentry-cli from 3.3.1 on sends
+    whatever it is given. A mapping has a line for a class, `long.Name -> a.b:`, or,
+    where no class was renamed, at least the comments that R8 begins with.
 
     Raises:
-        NotADebugFile: it is empty, or no text.
+        NotADebugFile: it has neither, wherever one looks, or is no text.
+
+    Source: the ProGuard manual, "ReTrace", format of the mapping file; R8's
+    `MapVersion` and `ProguardMapId` for what stands in the comments.
     """
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-    if not head or not _is_text(head):
+    if not path.stat().st_size or not _looks_like_a_mapping(path):
         raise NotADebugFile(NOT_A_MAPPING)
     return ObjectFile(
         format=Format.PROGUARD,
@@ -52,14 +62,13 @@ def mapping(path: Path, debug_id: DebugId) -> ObjectFile:
         debug_id=debug_id,
         code_id=None,
         features=frozenset({"mapping"}),
-        name="proguard-mapping",
+        name=OBJECT_NAME,
     )
 
 
-def _is_text(head: bytes) -> bool:
-    try:
-        # The last character of the head may be cut short, which is no fault.
-        codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeDecodeError:
-        return False
-    return b"\0" not in head
+def _looks_like_a_mapping(path: Path) -> bool:
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+    ):
+        return content.find(b"\0") < 0 and _sign_of_a_mapping(content) is not None

@@ -5,13 +5,16 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from django.conf import settings
 
 from symdepot.blobs.configured import blob_store
+from symdepot.domain import fat
 from symdepot.domain.errors import FileTooLarge, InvalidRequest, StorageUnavailable
+from symdepot.domain.fat import Slice
 from symdepot.domain.ids import Checksum
 from symdepot.uploads import cutting
 from symdepot.uploads.assembly import Offer
@@ -36,7 +39,8 @@ _FREE_EXPANSION_BYTES = 64 * 1024 * 1024
 def unpack(archive: IO[bytes]) -> Iterator[tuple[Offer, dict[Checksum, int]]]:
     """Keep the chunks of each file in a zip; yield it with the sizes of its chunks.
 
-    Directories and empty members are passed over.
+    Directories and empty members are passed over. A fat Mach-O file is cut into its
+    thin ones, as newer clients do it, so that each is looked up and served by itself.
 
     Raises:
         InvalidRequest: it is no zip, is encrypted or damaged, has too many members,
@@ -47,7 +51,7 @@ def unpack(archive: IO[bytes]) -> Iterator[tuple[Offer, dict[Checksum, int]]]:
     try:
         with zipfile.ZipFile(archive) as opened:
             for member in _members(opened):
-                yield _take_out(opened, member)
+                yield from _take_out(opened, member)
     except _UNREADABLE as error:
         raise InvalidRequest(
             f"The file is not a readable zip archive: {error}"
@@ -81,21 +85,49 @@ def _members(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 
 def _take_out(
     opened: zipfile.ZipFile, member: zipfile.ZipInfo
-) -> tuple[Offer, dict[Checksum, int]]:
-    try:
-        settings.SCRATCH_DIR.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=settings.SCRATCH_DIR) as copy:
-            with opened.open(member) as content:
-                _copy(content, copy, member.file_size)
-            copy.flush()
-            cut = cutting.cut(
-                Path(copy.name), blob_store(), chunk_bytes=settings.CHUNK_SIZE
-            )
-    except OSError as error:
-        raise StorageUnavailable from error
+) -> Iterator[tuple[Offer, dict[Checksum, int]]]:
     # The slash makes `proguard/<uuid>.txt` what clients call it elsewhere.
     name = f"/{member.filename}"[-settings.MAX_NAME_LENGTH :]
+    with _scratch_file() as copy:
+        with opened.open(member) as content:
+            _copy(content, copy, member.file_size)
+        copy.flush()
+        slices = fat.slices(Path(copy.name))
+        if not slices:
+            yield _kept(copy, name)
+        for one in slices:
+            with _scratch_file() as thin:
+                _copy_slice(copy, thin, one)
+                yield _kept(thin, name)
+
+
+@contextmanager
+def _scratch_file() -> Iterator[IO[bytes]]:
+    """Lend a file; trouble with it is the storage's.
+
+    Raises:
+        StorageUnavailable: the disk is full, or not there.
+    """
+    try:
+        settings.SCRATCH_DIR.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=settings.SCRATCH_DIR) as file:
+            yield file
+    except OSError as error:
+        raise StorageUnavailable from error
+
+
+def _kept(file: IO[bytes], name: str) -> tuple[Offer, dict[Checksum, int]]:
+    file.flush()
+    cut = cutting.cut(Path(file.name), blob_store(), chunk_bytes=settings.CHUNK_SIZE)
     return Offer(cut.checksum, name, cut.chunks), cut.sizes
+
+
+def _copy_slice(file: IO[bytes], thin: IO[bytes], one: Slice) -> None:
+    file.seek(one.offset)
+    left = one.size_bytes
+    while block := file.read(min(left, _BLOCK_BYTES)):
+        left -= len(block)
+        thin.write(block)
 
 
 def _copy(content: IO[bytes], copy: IO[bytes], announced_bytes: int) -> None:

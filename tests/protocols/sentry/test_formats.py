@@ -25,6 +25,15 @@ SOUND = [
         "",
     ),
     (f"/proguard/{ID}.txt", builders.PROGUARD_MAPPING, Format.PROGUARD, ""),
+    (f"{ID}.bcsymbolmap", builders.bc_symbol_map("_main"), Format.BC_SYMBOL_MAP, ""),
+    (f"{ID}.plist", builders.uuid_map(UUID(int=7)), Format.UUID_MAP, ""),
+    ("App", builders.il2cpp_map({1: 2}), Format.IL2CPP, ""),
+    (
+        "dartsymbolmap.json",
+        builders.dart_map("_Main", "a"),
+        Format.DART_SYMBOL_MAP,
+        "",
+    ),
 ]
 FAT = builders.fat_macho([(ID, builders.CPU_X86_64), (UUID(int=7), builders.CPU_ARM64)])
 
@@ -38,7 +47,7 @@ def test_a_sound_file_is_ok_under_its_id_and_comes_back_byte_for_byte(
     a_project()
     client = a_client()
 
-    found = upload(client, content, name=name, piece=64)
+    found = upload(client, content, name=name, piece=64, debug_id=f"{ID}{age}")
 
     assert found["state"] == "ok", found["detail"]
     assert found["dif"]["symbolType"] == kind.value
@@ -53,10 +62,12 @@ def test_files_of_every_format_may_have_the_same_id() -> None:
     client = a_client()
 
     for name, content, _, _ in SOUND:
-        upload(client, content, name=name)
+        upload(client, content, name=name, debug_id=str(ID))
 
     listed = client.get(files_url(), {"query": str(ID)}).json()
-    assert len(listed) == len([kind for _, _, kind, age in SOUND if not age])
+    assert sorted(row["symbolType"] for row in listed) == sorted(
+        set(Format) - {Format.ELF}
+    )
 
 
 @pytest.mark.parametrize(
@@ -64,9 +75,19 @@ def test_files_of_every_format_may_have_the_same_id() -> None:
     [
         (FAT, "Contained wrong number of architectures (expected one, got 2)"),
         (b"\0", "Invalid debug information file: unsupported object file format"),
+        (builders.bc_symbol_map(), "Missing debug_id for BCSymbolMap"),
+        (builders.il2cpp_map({}), "Missing debug_id for il2cpp"),
+        (builders.dart_map(), "Missing debug_id for dartsymbolmap"),
+        (
+            builders.uuid_map(ID),
+            "Invalid UuidMap: neither its name nor the request is a debug id",
+        ),
+        (
+            b"{1}",
+            "Invalid il2cpp: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
+        ),
         (b"\x7fELF", "Invalid debug information file: unsupported object file format"),
     ],
-    ids=["fat", "nothing", "head only"],
 )
 def test_what_is_no_single_debug_file_is_an_error(content: bytes, text: str) -> None:
     a_project()

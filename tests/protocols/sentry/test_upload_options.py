@@ -3,7 +3,9 @@
 import pytest
 from django.conf import settings as current
 from pytest_django import Settings
-from tests.factories import a_client, chunk_url
+from tests.factories import a_client, an_organization, chunk_url
+
+from symdepot.projects import chunking
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +28,16 @@ def test_options_are_what_clients_read_and_offer_a_distant_one_gzip_but_never_zs
         "concurrency": 8,
         "hashAlgorithm": "sha1",
         "compression": ["gzip"],
-        "accept": ["debug_files", "pdbs", "sources", "portablepdbs", "proguard"],
+        "accept": [
+            "debug_files",
+            "pdbs",
+            "sources",
+            "bcsymbolmaps",
+            "il2cpp",
+            "portablepdbs",
+            "proguard",
+            "dartsymbolmap",
+        ],
     }
 
 
@@ -182,3 +193,15 @@ def test_the_options_name_the_limits_that_are_configured(settings: Settings) -> 
 
 def test_concurrency_fits_what_clients_can_read() -> None:
     assert 0 < current.UPLOAD_CONCURRENCY <= 255
+
+
+def test_an_organization_that_takes_no_chunks_accepts_nothing_by_chunks() -> None:
+    organization = an_organization()
+    chunking.switch(organization, on=False, by="a test")
+    usual = a_client("other").get(chunk_url("other")).json()
+
+    answer = a_client().get(chunk_url())
+
+    assert (answer.status_code, answer.json()["accept"]) == (200, [])
+    assert usual["accept"]
+    assert answer.json().keys() == usual.keys()

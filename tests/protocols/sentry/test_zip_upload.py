@@ -25,7 +25,7 @@ from tests.waiting import let_pass
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline import intake
-from symdepot.uploads.models import Chunk
+from symdepot.uploads.models import Assembly, Chunk
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -51,6 +51,7 @@ def test_a_proguard_mapping_in_a_zip_is_a_debug_file(name: str) -> None:
         "size": len(a_mapping()),
         "sha1": Checksum.of(a_mapping()).hex,
         "dateCreated": row["dateCreated"],
+        "symcache": None,
         "data": {"type": None, "features": ["mapping"]},
     }
 
@@ -159,3 +160,92 @@ def test_a_file_with_no_id_in_a_zip_is_passed_over() -> None:
     )
 
     assert [row["objectName"] for row in answer.json()] == ["ok"]
+
+
+FAT = builders.fat_macho(
+    [(UUID(ID), builders.CPU_X86_64), (UUID(int=7), builders.CPU_ARM64)]
+)
+
+
+def test_a_fat_file_is_a_debug_file_for_each_architecture_that_serves_its_slice() -> (
+    None
+):
+    answer = posted(zipped({"App.dSYM/Contents/Resources/DWARF/App": FAT}))
+
+    rows = {row["cpuName"]: row for row in answer.json()}
+    assert {cpu: row["uuid"] for cpu, row in rows.items()} == {
+        "x86_64": ID,
+        "arm64": str(UUID(int=7)),
+    }
+    for cpu, uuid in (("x86_64", UUID(ID)), ("arm64", UUID(int=7))):
+        thin = builders.macho(uuid, getattr(builders, f"CPU_{cpu.upper()}"))
+        row = rows[cpu]
+        content = a_client().get(files_url(), {"id": row["id"]}).getvalue()
+        assert content == thin.ljust(64, b"\0")
+        assert row["objectName"] == "App"
+        assert (row["sha1"], row["size"]) == (Checksum.of(content).hex, len(content))
+
+
+def test_a_fat_file_that_is_sent_again_brings_nothing_new() -> None:
+    posted(zipped({"App": FAT}))
+
+    assert posted(zipped({"App": FAT})).json() == []
+    assert DebugFile.objects.count() == 2
+    assert not Assembly.objects.exclude(state="ok").exists()
+
+
+def test_the_slices_of_a_fat_file_in_a_zip_are_what_is_sent_in_chunks() -> None:
+    thin = builders.macho(UUID(ID)).ljust(64, b"\0")
+    posted(zipped({"App": FAT}))
+
+    assert standing(a_client(), thin, name="App")["state"] == "ok"
+    asked = {"checksums": [Checksum.of(thin).hex, Checksum.of(FAT).hex]}
+    unknown = a_client().get(files_url("dsyms/unknown/"), asked)
+    assert unknown.json() == {"missing": [Checksum.of(FAT).hex]}
+
+
+def test_a_fat_file_whose_header_lies_is_passed_over() -> None:
+    lying = bytearray(FAT)
+    lying[36:40] = b"\0\0\0\x40"  # where the first slice begins, too
+
+    answer = posted(zipped({"App": bytes(lying), "ok.sym": a_breakpad_file()}))
+
+    assert [row["objectName"] for row in answer.json()] == ["ok"]
+
+
+def test_a_class_of_java_is_passed_over() -> None:
+    java = b"\xca\xfe\xba\xbe\0\0\0\x34" + bytes(500)
+
+    answer = posted(zipped({"Main.class": java, "ok.sym": a_breakpad_file()}))
+
+    assert [row["objectName"] for row in answer.json()] == ["ok"]
+
+
+def test_maps_in_a_zip_are_taken_where_their_name_is_their_id() -> None:
+    archive = zipped(
+        {
+            f"maps/{ID}.plist": builders.uuid_map(UUID(int=7)),
+            f"maps/{ID}.bcsymbolmap": builders.bc_symbol_map("_main"),
+            "dartsymbolmap.json": builders.dart_map("_Main", "a"),
+        }
+    )
+
+    answer = posted(archive)
+
+    assert [(row["symbolType"], row["uuid"]) for row in answer.json()] == [
+        ("uuidmap", ID)
+    ]
+
+
+def test_a_mapping_is_one_though_it_lies_in_the_zip_under_another_name_before() -> None:
+    archive = zipped({"mapping.txt": a_mapping(), f"proguard/{ID}.txt": a_mapping()})
+
+    assert [row["uuid"] for row in posted(archive).json()] == [ID]
+
+
+def test_the_same_text_under_many_names_is_looked_at_once(
+    held_queue: HeldQueue,
+) -> None:
+    posted(zipped({f"{n}/README.txt": b"no debug file" for n in range(20)}))
+
+    assert len(held_queue.assemblies) == 1
