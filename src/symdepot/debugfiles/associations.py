@@ -1,0 +1,119 @@
+"""Associates debug files with releases, and says which belong to old ones only."""
+
+from collections.abc import Iterable, Sequence
+from itertools import batched
+
+from django.db import transaction
+from django.db.models import Count, Exists, OuterRef
+
+from symdepot.debugfiles.models import Association, DebugFile, DebugFileQuerySet
+from symdepot.domain.errors import AlreadyAssociated, InvalidRequest
+from symdepot.domain.ids import Checksum, DebugId
+from symdepot.domain.objects import Format
+from symdepot.projects import releases
+from symdepot.projects.access import Reach
+from symdepot.projects.models import Project, Release
+
+_ASKED_AT_ONCE = 500
+
+
+@transaction.atomic
+def with_checksums(
+    project: Project, version: str, checksums: Iterable[Checksum], *, by: str
+) -> list[DebugFile]:
+    """Let the debug files with these contents be of a release of `project`.
+
+    Returns those that were not of it before. The release is made if it has to be, but
+    not for contents of which the project has nothing.
+
+    Raises:
+        InvalidRequest: the version cannot be one.
+
+    Source: spec/sentry-server 3, row "associate"; the seed's `VersionDSymFile`.
+    """
+    releases.check_version(version)
+    rows = DebugFile.objects.within(project)
+    found = [
+        row.pk
+        for some in batched(sorted({c.hex for c in checksums}), _ASKED_AT_ONCE)
+        for row in rows.filter(file__checksum__in=some)
+    ]
+    return _associate(project, version, found, by=by) if found else []
+
+
+@transaction.atomic
+def with_mapping(project: Project, version: str, mapping: DebugId, *, by: str) -> None:
+    """Let the ProGuard mapping of this id be of a release of `project`.
+
+    Raises:
+        InvalidRequest: there is no such mapping, or the version cannot be one.
+        AlreadyAssociated: it is of that release.
+
+    Source: spec/sentry-server 3, row "proguard-artifact-releases".
+    """
+    found = list(_mappings(project, mapping).current().values_list("pk", flat=True))
+    if not found:
+        raise InvalidRequest("No matching proguard mapping file with this uuid found")
+    if not _associate(project, version, found, by=by):
+        raise AlreadyAssociated
+
+
+def versions_of_mapping(project: Project, mapping: DebugId) -> list[str]:
+    """Return the versions that the ProGuard mapping of this id is of, oldest first."""
+    rows = Association.objects.filter(debug_file__in=_mappings(project, mapping))
+    found = rows.order_by("release__created_at", "release__pk")
+    return list(dict.fromkeys(found.values_list("release__version", flat=True)))
+
+
+def counts(reach: Reach, found: Sequence[Release]) -> dict[int, int]:
+    """Return how many current debug files are of each release, by its row's number.
+
+    Those of projects that the token may not see are not counted.
+    """
+    rows = Association.objects.filter(
+        release__in=found,
+        debug_file__project__in=reach.projects(),
+        debug_file__superseded_at=None,
+    )
+    per_release = rows.values_list("release").annotate(Count("pk"))
+    return dict(per_release)
+
+
+def only_of_older_releases(project: Project, keep: int) -> DebugFileQuerySet:
+    """Return the debug files of `project` that none of its newest releases has.
+
+    They are of some release, and of none of the newest `keep` open ones; an archived
+    release does not count as new. Superseded files are among them.
+    """
+    newest = releases.newest_open(project)[:keep]
+    own = Association.objects.filter(debug_file=OuterRef("pk"))
+    return DebugFile.objects.within(project).filter(
+        Exists(own), ~Exists(own.filter(release__in=newest.values("pk")))
+    )
+
+
+def _associate(
+    project: Project, version: str, found: Sequence[int], *, by: str
+) -> list[DebugFile]:
+    """Associate the debug files of these rows, and return the new ones.
+
+    The project takes turns, as when files are entered and leave, and the release is
+    held: neither the files nor the release go meanwhile.
+    """
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+    release = releases.having(project, version, by=by)
+    own = Association.objects.filter(release=release, debug_file=OuterRef("pk"))
+    new: list[DebugFile] = []
+    for some in batched(sorted(found), _ASKED_AT_ONCE):
+        rows = DebugFile.objects.within(project).filter(pk__in=some)
+        new += rows.exclude(Exists(own)).order_by("pk")
+    Association.objects.bulk_create(
+        Association(release=release, debug_file=row) for row in new
+    )
+    return new
+
+
+def _mappings(project: Project, mapping: DebugId) -> DebugFileQuerySet:
+    return DebugFile.objects.within(project).filter(
+        debug_id=str(mapping), file_format=Format.PROGUARD.value
+    )

@@ -1,0 +1,128 @@
+"""What one project does with its releases is nothing to the others."""
+
+import pytest
+from django.test import Client
+from tests.factories import a_client, a_project
+from tests.protocols.sentry.releasing import (
+    GAME,
+    ORGANIZATION,
+    TOOL,
+    an_association,
+    put,
+    say,
+    slugs,
+    versions,
+)
+
+from symdepot.projects.models import Release
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SHARED = "Release '1.0' is of other projects, too, which this token may not touch."
+
+
+def test_a_release_that_another_project_gets_is_new_to_it() -> None:
+    a_project()
+    a_project("tool")
+    client = a_client()
+    say(client, GAME, version="1.0")
+
+    answer = say(client, TOOL, version="1.0")
+
+    assert (answer.status_code, slugs(answer)) == (201, ["game", "tool"])
+    assert versions(client, GAME) == versions(client, TOOL) == ["1.0"]
+
+
+def test_a_release_tells_how_many_files_it_has_as_far_as_one_may_see() -> None:
+    game, tool = a_project(), a_project("tool")
+    client = a_client()
+    say(client, ORGANIZATION, version="1.0", projects=["game", "tool"])
+    say(client, ORGANIZATION, version="2.0", projects=["game"])
+    release = Release.objects.get(version="1.0")
+    for project in (game, game, tool):
+        an_association(release, project)
+
+    def counts(client: Client) -> list[int]:
+        return [row["debugFileCount"] for row in client.get(ORGANIZATION).json()]
+
+    assert counts(client) == [0, 3]
+    assert counts(a_client(project=game)) == [0, 2]
+    assert counts(a_client(project=tool)) == [1]
+
+
+def test_a_token_of_one_project_sees_no_releases_of_others() -> None:
+    game = a_project()
+    a_project("tool")
+    say(a_client(), ORGANIZATION, version="1.0", projects=["tool"])
+    say(a_client(), ORGANIZATION, version="2.0", projects=["game", "tool"])
+    own = a_client(project=game)
+
+    assert versions(own) == versions(own, GAME) == ["2.0"]
+    assert slugs(own.get(ORGANIZATION + "2.0/")) == ["game"]
+    assert own.get(ORGANIZATION + "1.0/").status_code == 404
+    assert own.get(TOOL).status_code == 404
+
+
+def test_a_token_of_one_project_touches_no_release_of_others() -> None:
+    game = a_project()
+    a_project("tool")
+    everyone, own = a_client(), a_client(project=game)
+    say(everyone, ORGANIZATION, version="1.0", projects=["tool"])
+    before = everyone.get(ORGANIZATION).json()
+
+    answers = [
+        put(own, ORGANIZATION + "1.0/", url="x"),
+        own.delete(ORGANIZATION + "1.0/"),
+        say(own, ORGANIZATION, version="1.0", projects=[], status="archived"),
+        say(own, ORGANIZATION, version="1.0", projects=["tool"]),
+        say(own, GAME, version="1.0", projects=["tool"]),
+        say(own, TOOL, version="1.0"),
+        say(own, GAME, version="1.0", status="archived"),
+    ]
+
+    assert [a.status_code for a in answers] == [404, 404, 400, 400, 400, 404, 403]
+    assert everyone.get(ORGANIZATION).json() == before
+
+
+def test_a_token_of_one_project_lets_it_join_and_changes_nothing_else() -> None:
+    game = a_project()
+    a_project("tool")
+    everyone, own = a_client(), a_client(project=game)
+    say(everyone, ORGANIZATION, version="1.0", projects=["tool"], url="theirs")
+
+    joined = say(own, GAME, version="1.0", url="mine")
+    changed = put(own, GAME + "1.0/", url="mine")
+    archived = say(own, GAME, version="1.0", status="archived")
+    deleted = own.delete(GAME + "1.0/")
+
+    assert (joined.status_code, slugs(joined)) == (201, ["game"])
+    for refused in (changed, archived, deleted):
+        assert (refused.status_code, refused.json()) == (403, {"detail": SHARED})
+    told = everyone.get(ORGANIZATION + "1.0/").json()
+    assert (told["url"], told["status"]) == ("theirs", "open")
+    assert [project["slug"] for project in told["projects"]] == ["game", "tool"]
+
+
+def test_a_release_of_one_project_is_not_found_in_another() -> None:
+    a_project()
+    a_project("tool")
+    client = a_client()
+    say(client, GAME, version="1.0")
+
+    assert versions(client, TOOL) == []
+    assert client.get(TOOL + "1.0/").status_code == 404
+    assert client.delete(TOOL + "1.0/").status_code == 404
+    assert client.get(GAME + "1.0/").status_code == 200
+
+
+def test_organizations_have_versions_of_their_own() -> None:
+    a_project()
+    a_project("game", "other")
+    for organization in ("acme", "other"):
+        path = f"/api/0/organizations/{organization}/releases/"
+        answer = say(a_client(organization), path, version="1.0", projects=["game"])
+        assert answer.status_code == 201
+
+    a_client("other").delete("/api/0/organizations/other/releases/1.0/")
+
+    assert versions(a_client()) == ["1.0"]

@@ -1,0 +1,114 @@
+"""The doors of releases, too, need one of their scopes, and say which those are."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+from tests.factories import Answer, a_client, a_project, files_url
+from tests.protocols.sentry.releasing import GAME, ORGANIZATION, put, say
+
+from symdepot.projects.models import Token
+from symdepot.projects.tokens import Scope
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+type Deed = Callable[[Client], Answer]
+
+ANY = "project:read, project:releases, org:ci, project:write, project:admin"
+SENDING = "project:releases, org:ci, project:write, project:admin"
+DELETE = "project:releases, project:admin"
+BUNDLES = "/api/0/organizations/acme/artifactbundle/assemble/"
+MAPPINGS = files_url("proguard-artifact-releases")
+
+DEEDS: dict[str, tuple[Deed, str, str]] = {
+    "projects": (
+        lambda client: client.get("/api/0/organizations/acme/projects/"),
+        "list projects",
+        ANY,
+    ),
+    "repos": (
+        lambda client: client.get("/api/0/organizations/acme/repos/"),
+        "list releases",
+        ANY,
+    ),
+    "list": (lambda client: client.get(ORGANIZATION), "list releases", ANY),
+    "list of project": (lambda client: client.get(GAME), "list releases", ANY),
+    "tell": (lambda client: client.get(GAME + "1.0/"), "list releases", ANY),
+    "commits": (
+        lambda client: client.get(GAME + "1.0/commits/"),
+        "list releases",
+        ANY,
+    ),
+    "make": (
+        lambda client: say(client, GAME, version="2.0"),
+        "make or change releases",
+        SENDING,
+    ),
+    "change": (
+        lambda client: put(client, ORGANIZATION + "1.0/"),
+        "make or change releases",
+        SENDING,
+    ),
+    "delete": (
+        lambda client: client.delete(GAME + "1.0/"),
+        "delete releases",
+        DELETE,
+    ),
+    "mappings": (lambda client: client.get(MAPPINGS), "list debug files", ANY),
+}
+REFUSED: dict[str, tuple[Deed, str, str]] = {
+    "deploy": (
+        lambda client: say(client, GAME + "1.0/deploys/"),
+        "make or change releases",
+        SENDING,
+    ),
+    "bundle": (lambda client: say(client, BUNDLES), "upload debug files", SENDING),
+    "name": (lambda client: say(client, MAPPINGS), "upload debug files", SENDING),
+}
+ALL = {**DEEDS, **REFUSED}
+
+
+@pytest.mark.parametrize("scope", [*Scope, None])
+@pytest.mark.parametrize("named", ALL)
+def test_one_of_the_scopes_of_a_deed_suffices_and_no_other_does(
+    named: str, scope: str | None
+) -> None:
+    deed, words, sufficient = ALL[named]
+    a_project()
+    say(a_client(), GAME, version="1.0")
+    client = a_client(scopes=[])
+    Token.objects.update(scopes=[scope] if scope else [])
+
+    answer = deed(client)
+
+    lacking = f"This token may not {words}: it needs one of the scopes {sufficient}."
+    if scope not in sufficient.split(", "):
+        assert (answer.status_code, answer.json()) == (403, {"detail": lacking})
+    elif named in DEEDS:
+        assert answer.status_code in {200, 201, 204}
+    else:
+        assert answer.json() != {"detail": lacking}
+
+
+@pytest.mark.parametrize("named", ALL)
+def test_a_token_of_another_organization_opens_no_door_here(named: str) -> None:
+    a_project()
+    say(a_client(), GAME, version="1.0")
+
+    answer = ALL[named][0](a_client("other", scopes=list(Scope)))
+
+    assert (answer.status_code, answer.json()) == (
+        403,
+        {"detail": "This token belongs to organization 'other', not to 'acme'."},
+    )
+
+
+@pytest.mark.parametrize("named", ALL)
+def test_without_a_token_no_door_opens(named: str) -> None:
+    a_project()
+
+    answer = ALL[named][0](Client())
+
+    assert answer.status_code == 401
+    assert answer["WWW-Authenticate"] == "Bearer"
+    assert list(answer.json()) == ["detail"]
