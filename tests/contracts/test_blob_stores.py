@@ -1,7 +1,9 @@
 """What every blob store promises, run on each."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from random import Random
@@ -20,6 +22,7 @@ from symdepot.domain.errors import BlobMissing, ChecksumMismatch
 from symdepot.domain.ids import Checksum
 
 MIB = 1 << 20
+CLOCKS_DIFFER = timedelta(seconds=2)
 CONTENT = b"the bytes of a debug file"
 CHECKSUM = Checksum.of(CONTENT)
 OTHER = Checksum.of(b"other bytes")
@@ -295,3 +298,54 @@ def test_many_may_put_the_same_at_once(store: BlobStore) -> None:
     assert sizes == [MIB] * 16
     assert list(store) == [Checksum.of(content)]
     assert read(store, Checksum.of(content)) == content
+
+
+def test_tells_the_size_and_the_age_of_what_it_keeps(store: BlobStore) -> None:
+    before = datetime.now(UTC)
+    store.put(CHECKSUM, BytesIO(CONTENT))
+    store.put(Checksum.of(b""), BytesIO(b""))
+
+    listed = {blob.checksum: blob for blob in store.stored()}
+
+    assert {c: blob.size_bytes for c, blob in listed.items()} == {
+        CHECKSUM: len(CONTENT),
+        Checksum.of(b""): 0,
+    }
+    for blob in listed.values():
+        assert before - CLOCKS_DIFFER < blob.written_at
+        assert blob.written_at < datetime.now(UTC) + CLOCKS_DIFFER
+
+
+def test_putting_again_makes_it_young_again(store: BlobStore) -> None:
+    store.put(CHECKSUM, BytesIO(CONTENT))
+    (before,) = store.stored()
+    # A bucket counts in seconds.
+    time.sleep(1.1)
+
+    store.put(CHECKSUM, BytesIO(CONTENT))
+
+    (after,) = store.stored()
+    assert after.written_at > before.written_at
+
+
+def test_what_is_deleted_while_it_is_listed_is_no_error(store: BlobStore) -> None:
+    contents = [str(n).encode() for n in range(20)]
+    for content in contents:
+        store.put(Checksum.of(content), BytesIO(content))
+
+    listing = store.stored()
+    first = next(listing)
+    for content in contents:
+        store.delete(Checksum.of(content))
+
+    assert first.checksum in {Checksum.of(content) for content in contents}
+    assert len(list(listing)) < len(contents)
+
+
+def test_what_is_not_kept_yet_is_not_listed(store: BlobStore) -> None:
+    writer = store.receive(CHECKSUM)
+    writer.write(CONTENT)
+
+    assert list(store.stored()) == []
+
+    writer.discard()

@@ -13,14 +13,14 @@ their name, and so is the name before `keep` returns. `sha1sum` checks the store
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
 from symdepot.blobs import incoming, layout
 from symdepot.blobs.incoming import IncomingFile
-from symdepot.blobs.store import BlobWriter
+from symdepot.blobs.store import BlobWriter, Stored
 from symdepot.domain.errors import BlobMissing, StorageUnavailable
 from symdepot.domain.ids import Checksum
 
@@ -68,6 +68,13 @@ class LocalStore:
         with _answering():
             self._path(checksum).unlink(missing_ok=True)
 
+    def stored(self) -> Iterator[Stored]:
+        """List what is kept; a file is as old as its last byte."""
+        for checksum in self:
+            # It may have been deleted since its folder was listed.
+            with suppress(BlobMissing):
+                yield self._described(checksum)
+
     def sweep_incoming(self, older_than: timedelta) -> int:
         """Remove what crashed writers left `older_than` ago; return how many files.
 
@@ -94,6 +101,12 @@ class LocalStore:
 
     def _path(self, checksum: Checksum) -> Path:
         return self._root / layout.place(checksum)
+
+    def _described(self, checksum: Checksum) -> Stored:
+        with _answering(checksum):
+            status = self._path(checksum).stat()
+        written_at = datetime.fromtimestamp(status.st_mtime, UTC)
+        return Stored(checksum, status.st_size, written_at)
 
     def _settle(self, file: IncomingFile) -> None:
         """Give the bytes their name, each step on the disk before the next."""

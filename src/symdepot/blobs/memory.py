@@ -1,15 +1,15 @@
 """Blobs in a dict, for tests: gone when the process is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import BinaryIO
 
 from symdepot.blobs.incoming import fill
-from symdepot.blobs.store import BlobWriter
+from symdepot.blobs.store import BlobWriter, Stored
 from symdepot.blobs.verified import verify
 from symdepot.domain.errors import BlobMissing
 from symdepot.domain.ids import Checksum
@@ -20,10 +20,11 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._blobs: dict[Checksum, bytes] = {}
+        self._written_at: dict[Checksum, datetime] = {}
 
     def receive(self, checksum: Checksum) -> BlobWriter:
         """Return a writer whose bytes will be kept under `checksum`."""
-        return _MemoryWriter(checksum, self._blobs)
+        return _MemoryWriter(checksum, self._settle)
 
     def put(self, checksum: Checksum, content: BinaryIO) -> int:
         """Keep `content` and return its size in bytes."""
@@ -46,6 +47,11 @@ class MemoryStore:
         """Forget the bytes."""
         self._blobs.pop(checksum, None)
 
+    def stored(self) -> Iterator[Stored]:
+        """List what is kept."""
+        for checksum, content in list(self._blobs.items()):
+            yield Stored(checksum, len(content), self._written_at[checksum])
+
     def sweep_incoming(self, older_than: timedelta) -> int:  # noqa: ARG002 -- as others have it
         """Find nothing: what is in memory dies with its writer."""
         return 0
@@ -55,6 +61,10 @@ class MemoryStore:
 
     def __iter__(self) -> Iterator[Checksum]:
         return iter(list(self._blobs))
+
+    def _settle(self, checksum: Checksum, content: bytes) -> None:
+        self._written_at[checksum] = datetime.now(UTC)
+        self._blobs[checksum] = content
 
     def _read(self, checksum: Checksum) -> bytes:
         try:
@@ -66,9 +76,11 @@ class MemoryStore:
 class _MemoryWriter:
     """Collects what is written."""
 
-    def __init__(self, checksum: Checksum, blobs: dict[Checksum, bytes]) -> None:
+    def __init__(
+        self, checksum: Checksum, settle: Callable[[Checksum, bytes], None]
+    ) -> None:
         self._checksum = checksum
-        self._blobs = blobs
+        self._settle = settle
         self._content = bytearray()
 
     def write(self, data: bytes, /) -> int:
@@ -78,7 +90,7 @@ class _MemoryWriter:
     def keep(self) -> int:
         content = bytes(self._content)
         verify(Checksum.of(content).hex, self._checksum)
-        self._blobs[self._checksum] = content
+        self._settle(self._checksum, content)
         return len(content)
 
     def discard(self) -> None:

@@ -26,7 +26,7 @@ from obstore.store import ObjectStore
 
 from symdepot.blobs import incoming, layout
 from symdepot.blobs.incoming import BLOCK_BYTES, IncomingFile
-from symdepot.blobs.store import BlobWriter
+from symdepot.blobs.store import BlobWriter, Stored
 from symdepot.domain.errors import BlobMissing, StorageUnavailable
 from symdepot.domain.ids import Checksum
 
@@ -82,6 +82,14 @@ class S3Store:
         with suppress(BlobMissing), _asking(checksum):
             obstore.delete(self._bucket, layout.place(checksum))
 
+    def stored(self) -> Iterator[Stored]:
+        """List what is kept, by the bucket's clock."""
+        with _asking():
+            for page in obstore.list(self._bucket, chunk_size=_LIST_PAGE):
+                for found in page:
+                    if checksum := layout.checksum_at(found["path"]):
+                        yield Stored(checksum, found["size"], found["last_modified"])
+
     def sweep_incoming(self, older_than: timedelta) -> int:
         """Remove what crashed processes left `older_than` ago; return how many files.
 
@@ -98,11 +106,7 @@ class S3Store:
         return True
 
     def __iter__(self) -> Iterator[Checksum]:
-        with _asking():
-            for page in obstore.list(self._bucket, chunk_size=_LIST_PAGE):
-                for found in page:
-                    if checksum := layout.checksum_at(found["path"]):
-                        yield checksum
+        return (blob.checksum for blob in self.stored())
 
     def _look_for(self, place: str) -> None:
         try:

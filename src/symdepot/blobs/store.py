@@ -2,11 +2,21 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from symdepot.domain.ids import Checksum
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A blob as its store lists it; `written_at` is when it was last put."""
+
+    checksum: Checksum
+    size_bytes: int
+    written_at: datetime
 
 
 class BlobWriter(Protocol):
@@ -78,6 +88,15 @@ class BlobStore(Protocol):
 
     def delete(self, checksum: Checksum) -> None:
         """Forget the bytes; forgetting what was never kept is no error."""
+        ...
+
+    def stored(self) -> Iterator[Stored]:
+        """List what is kept, in no order, without reading any of it.
+
+        What is put or deleted meanwhile may be among it or not. Putting a blob again
+        renews its age. Whose clock `written_at` was read from is the disk's or
+        bucket's affair.
+        """
         ...
 
     def sweep_incoming(self, older_than: timedelta) -> int:

@@ -1,0 +1,198 @@
+"""Compares rows with bytes, and rows with rows; changes nothing.
+
+Uploads and sweeps go on meanwhile. Rows come after their bytes and go before them, so
+what looks wrong is told only if its row is still there when the bytes have been seen.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import batched
+from typing import Any
+
+from django.db.models import QuerySet, Sum
+from django.utils import timezone
+
+from symdepot.blobs.configured import blob_store
+from symdepot.blobs.store import Stored
+from symdepot.blobs.verified import VerifiedReader
+from symdepot.domain.errors import BlobMissing, ChecksumMismatch
+from symdepot.domain.ids import Checksum
+from symdepot.pipeline import consistency, orphans
+from symdepot.pipeline.findings import Examination, Fault, Finding, Subject
+from symdepot.symcaches.models import Outcome, SymCache
+from symdepot.uploads.models import Chunk, FileChunk
+
+_AT_ONCE = 1000
+_BLOCK_BYTES = 1024 * 1024
+
+type Step = Callable[[int], object]
+"""Is told how many more bytes have been looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A row that names a blob, and the size that it says the blob has."""
+
+    subject: Subject
+    row: int
+    checksum: Checksum
+    size_bytes: int
+
+
+@dataclass(slots=True)
+class _Round:
+    """One examination: `seen` are the rows whose blobs the store has listed."""
+
+    examination: Examination
+    hashing: bool
+    step: Step
+    seen: dict[Subject, set[int]] = field(
+        default_factory=lambda: {Subject.CHUNK: set(), Subject.SYMCACHE: set()}
+    )
+
+
+def check(*, hashing: bool, step: Step = lambda _: None) -> Examination:
+    """Look at all there is; without `hashing`, at the bytes' presence and size only.
+
+    Raises:
+        StorageUnavailable: the store did not answer.
+    """
+    made = Examination()
+    going = _Round(made, hashing, step)
+    for some in batched(blob_store().stored(), _AT_ONCE):
+        _check_blobs(going, some)
+    for subject in going.seen:
+        _check_unlisted(going, subject)
+    made.findings = list(_with_names(made.findings))
+    consistency.check_files(made)
+    consistency.check_uploads(made)
+    if hashing:
+        consistency.check_shunned(made)
+    return made
+
+
+def fault_of(checksum: Checksum) -> Fault | None:
+    """Read a blob to its end and say what is wrong with it, if anything is.
+
+    Raises:
+        StorageUnavailable: the store did not answer.
+    """
+    try:
+        with blob_store().open(checksum) as content:
+            reader = VerifiedReader(content, checksum)
+            while reader.read(_BLOCK_BYTES):
+                pass
+    except BlobMissing:
+        return Fault.MISSING
+    except ChecksumMismatch:
+        return Fault.DAMAGED
+    return None
+
+
+def total_bytes() -> int:
+    """Return about how many bytes there are to look at."""
+    return sum(
+        rows.aggregate(total=Sum("size_bytes", default=0))["total"]
+        for rows in (question() for question in _ROWS.values())
+    )
+
+
+def _check_blobs(going: _Round, some: Sequence[Stored]) -> None:
+    made = going.examination
+    named = _naming(blob.checksum for blob in some)
+    young_since = timezone.now() - orphans.grace()
+    for blob in some:
+        made.blobs += 1
+        made.size_bytes += blob.size_bytes
+        rows = named.get(blob.checksum, [])
+        for row in rows:
+            going.seen[row.subject].add(row.row)
+        if rows:
+            made.findings += _check_blob(blob, rows, hashing=going.hashing)
+        elif blob.written_at >= young_since:
+            made.young += 1
+        elif not _naming([blob.checksum]):
+            made.findings.append(
+                Finding(
+                    Fault.ORPHAN,
+                    Subject.BLOB,
+                    blob.checksum,
+                    size_bytes=blob.size_bytes,
+                )
+            )
+        going.step(blob.size_bytes)
+
+
+def _check_blob(
+    blob: Stored, rows: Sequence[_Named], *, hashing: bool
+) -> Iterator[Finding]:
+    differing = [row for row in rows if row.size_bytes != blob.size_bytes]
+    fault = fault_of(blob.checksum) if hashing or differing else None
+    yield from _told(rows if fault else differing, fault or Fault.WRONG_SIZE, blob)
+
+
+def _told(
+    wrong: Sequence[_Named], fault: Fault, blob: Stored | None
+) -> Iterator[Finding]:
+    """Tell of those of these rows that are still there."""
+    there = _naming(row.checksum for row in wrong) if wrong else {}
+    for row in wrong:
+        if row in there.get(row.checksum, []):
+            yield Finding(
+                fault,
+                row.subject,
+                row.checksum,
+                row.row,
+                size_bytes=blob.size_bytes if blob else 0,
+            )
+
+
+def _check_unlisted(going: _Round, subject: Subject) -> None:
+    """Look at the rows whose blobs were not listed: they are gone, or came since."""
+    rows = _ROWS[subject]().order_by("pk").values_list("pk", "checksum", "size_bytes")
+    for pk, checksum, size_bytes in rows.iterator(chunk_size=_AT_ONCE):
+        if pk in going.seen[subject]:
+            continue
+        row = _Named(subject, pk, Checksum(checksum), size_bytes)
+        if going.hashing:
+            fault = fault_of(row.checksum)
+        else:
+            fault = None if row.checksum in blob_store() else Fault.MISSING
+        if fault:
+            going.examination.findings += _told([row], fault, None)
+
+
+def _with_names(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Say of each chunk which debug files it hurts."""
+    for some in batched(findings, _AT_ONCE):
+        chunks = [f.row for f in some if f.subject is Subject.CHUNK]
+        having: dict[int, set[int]] = {}
+        parts = FileChunk.objects.filter(chunk__in=chunks)
+        for chunk, file in parts.values_list("chunk", "file"):
+            having.setdefault(chunk, set()).add(file)
+        told = consistency.names({file for files in having.values() for file in files})
+        for finding in some:
+            is_chunk = finding.subject is Subject.CHUNK
+            files = sorted(having.get(finding.row, ())) if is_chunk else []
+            hurts = tuple(name for file in files for name in told[file])
+            yield replace(finding, hurts=hurts)
+
+
+def _naming(checksums: Iterable[Checksum]) -> dict[Checksum, list[_Named]]:
+    """Return the rows that name these blobs."""
+    wanted = [c.hex for c in checksums]
+    named: dict[Checksum, list[_Named]] = {}
+    for subject, rows in _ROWS.items():
+        found = rows().filter(checksum__in=wanted)
+        for pk, checksum, size_bytes in found.values_list(
+            "pk", "checksum", "size_bytes"
+        ):
+            row = _Named(subject, pk, Checksum(checksum), size_bytes)
+            named.setdefault(row.checksum, []).append(row)
+    return named
+
+
+_ROWS: dict[Subject, Callable[[], QuerySet[Any]]] = {
+    Subject.CHUNK: Chunk.objects.all,
+    Subject.SYMCACHE: lambda: SymCache.objects.filter(outcome=Outcome.MADE),
+}

@@ -1,0 +1,67 @@
+"""Which debug files are to go, by the rules of their projects."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.conf import settings
+from django.db.models import Q
+
+from symdepot.debugfiles import associations
+from symdepot.debugfiles.models import DebugFile, DebugFileQuerySet
+from symdepot.projects.models import Project
+
+
+class Reason(StrEnum):
+    """Why something goes; what it is of is counted in a report."""
+
+    UNUSED = "unused"
+    OLD = "old"
+    OLD_RELEASE = "old-release"
+    SUPERSEDED = "superseded"
+    UNREFERENCED = "unreferenced-file"
+    UNFINISHED = "unfinished-upload"
+    FAILED = "failed-upload"
+    NEVER_ASSEMBLED = "never-assembled"
+    OUTDATED = "outdated-symcache"
+    ORPHAN = "orphan"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Debug files of `project` that are to go, and why; `files` are not sliced."""
+
+    project: Project
+    reason: Reason
+    files: DebugFileQuerySet
+
+
+def rules(now: datetime) -> Iterator[Rule]:
+    """Yield what each project's rules let go of, a file perhaps by several."""
+    kept = ~Q(keep_unused_days=None) | ~Q(keep_days=None) | ~Q(keep_releases=None)
+    projects = Project.objects.select_related("organization").order_by("pk")
+    for project in projects.filter(kept):
+        yield from _of(project, now)
+    before = now - timedelta(days=settings.KEEP_SUPERSEDED_DAYS)
+    superseded = DebugFile.objects.filter(superseded_at__lt=before)
+    for project in projects.filter(pk__in=superseded.values("project")):
+        own = DebugFile.objects.within(project)
+        yield Rule(project, Reason.SUPERSEDED, own.filter(superseded_at__lt=before))
+
+
+def _of(project: Project, now: datetime) -> Iterator[Rule]:
+    own = DebugFile.objects.within(project)
+    if project.keep_unused_days is not None:
+        before = now - timedelta(days=project.keep_unused_days)
+        # Never used is used last when it came.
+        unused = own.filter(created_at__lt=before).filter(
+            Q(last_used_at=None) | Q(last_used_at__lt=before)
+        )
+        yield Rule(project, Reason.UNUSED, unused)
+    if project.keep_days is not None:
+        before = now - timedelta(days=project.keep_days)
+        yield Rule(project, Reason.OLD, own.filter(created_at__lt=before))
+    if project.keep_releases is not None:
+        older = associations.only_of_older_releases(project, project.keep_releases)
+        yield Rule(project, Reason.OLD_RELEASE, older)

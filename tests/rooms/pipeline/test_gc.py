@@ -1,0 +1,483 @@
+"""What nobody needs is cleared away, for a reason, and nothing else is."""
+
+from datetime import timedelta
+from io import BytesIO
+
+import pytest
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries, Settings
+from tests.aging import let_pass
+from tests.factories import (
+    a_breakpad_file,
+    a_client,
+    a_debug_file,
+    a_project,
+    assemble,
+    described,
+    own,
+    send,
+    standing,
+    upload,
+)
+
+from symdepot.blobs.configured import blob_store
+from symdepot.debugfiles import usage
+from symdepot.debugfiles.models import Association, DebugFile
+from symdepot.domain.ids import Checksum, DebugId
+from symdepot.pipeline import sweeping
+from symdepot.pipeline.expired import Reason
+from symdepot.pipeline.sweeping import Report
+from symdepot.projects.models import AuditEntry, Organization, Project, Release
+from symdepot.symcaches.models import Outcome, SymCache
+from symdepot.uploads import chunks, quota
+from symdepot.uploads.models import (
+    Assembly,
+    AwaitedChunk,
+    Chunk,
+    ChunkOwner,
+    File,
+    FileChunk,
+    State,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+def swept() -> dict[str, tuple[int, int]]:
+    """Sweep, see that this was foreseen, and return what went and why."""
+    foreseen = sweeping.preview()
+    done = sweeping.sweep()
+    assert told(foreseen) == told(done)
+    assert told(sweeping.preview()) == {}
+    return told(done)
+
+
+def told(report: Report) -> dict[str, tuple[int, int]]:
+    return {
+        reason.value: (taken.count, taken.size_bytes)
+        for reason, taken in report.taken.items()
+        if taken.count or taken.size_bytes
+    }
+
+
+def keeping(project: Project, **rules: int) -> Project:
+    Project.objects.filter(pk=project.pk).update(**rules)
+    project.refresh_from_db()
+    return project
+
+
+def a_symcache(file: File, content: bytes, version: int = 1) -> SymCache:
+    checksum = Checksum.of(content)
+    blob_store().put(checksum, BytesIO(content))
+    return SymCache.objects.create(
+        file=file,
+        debug_id=f"{version}",
+        arch="x86_64",
+        version=version,
+        outcome=Outcome.MADE,
+        checksum=checksum.hex,
+        size_bytes=len(content),
+        updated_at=timezone.now(),
+    )
+
+
+def test_where_no_rule_is_set_nothing_goes() -> None:
+    a_debug_file(a_project(), b"content")
+    let_pass(10_000 * DAY)
+
+    assert swept() == {}
+    assert DebugFile.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [("keep_unused_days", Reason.UNUSED), ("keep_days", Reason.OLD)],
+)
+def test_what_is_too_old_goes_with_all_that_is_its_own(
+    rule: str, reason: Reason
+) -> None:
+    project = keeping(a_project(), **{rule: 7})
+    old = a_debug_file(project, b"old content")
+    a_symcache(old.file, b"its symcache")
+    let_pass(8 * DAY)
+    young = a_debug_file(project, b"young")
+
+    assert swept() == {reason.value: (1, len(b"old content" + b"its symcache"))}
+
+    assert list(DebugFile.objects.all()) == [young]
+    assert list(File.objects.all()) == [young.file]
+    assert list(blob_store()) == [Checksum.of(b"young")]
+    assert ChunkOwner.objects.count() == Chunk.objects.count() == 1
+    assert not SymCache.objects.exists()
+
+
+def test_other_projects_keep_what_one_lets_go() -> None:
+    strict, lenient = keeping(a_project("strict"), keep_days=1), a_project("lenient")
+    for project in (strict, lenient):
+        a_debug_file(project, b"content")
+    let_pass(2 * DAY)
+
+    assert swept() == {"old": (1, 0)}
+
+    assert DebugFile.objects.get().project == lenient
+    assert Checksum.of(b"content") in blob_store()
+
+
+def test_what_is_used_stays_while_it_is_used_even_if_kept_for_a_day() -> None:
+    project = keeping(a_project(), keep_unused_days=1)
+    row = a_debug_file(project, b"content")
+    for _ in range(40):
+        let_pass(HOUR * 3)
+        row.refresh_from_db()
+        usage.renew(project, [row])
+        assert swept() == {}
+
+    let_pass(DAY * 1.2)
+    assert swept() == {"unused": (1, len(b"content"))}
+
+
+def test_old_but_used_files_go_when_their_age_is_limited() -> None:
+    project = keeping(a_project(), keep_unused_days=1, keep_days=7)
+    row = a_debug_file(project, b"content")
+    let_pass(8 * DAY)
+    row.refresh_from_db()
+    usage.renew(project, [row])
+
+    assert swept() == {"old": (1, len(b"content"))}
+
+
+def test_the_last_releases_are_kept_and_what_is_of_none() -> None:
+    project = keeping(a_project(), keep_releases=2)
+    rows = [a_debug_file(project, b"%d" % n) for n in range(4)]
+    for number, row in enumerate(rows[:3]):
+        release = Release.objects.create(
+            organization=project.organization,
+            version=f"1.{number}",
+            released_at=timezone.now() + number * HOUR,
+        )
+        release.projects.add(project)
+        Association.objects.create(release=release, debug_file=row)
+    let_pass(2 * DAY)
+
+    assert swept() == {"old-release": (1, 1)}
+
+    assert list(DebugFile.objects.order_by("pk")) == rows[1:]
+
+
+def test_superseded_files_go_after_a_while(settings: Settings) -> None:
+    settings.KEEP_SUPERSEDED_DAYS = 30
+    project, same = a_project(), DebugId.parse("a" * 32)
+    a_debug_file(project, b"older", debug_id=same)
+    newer = a_debug_file(project, b"newer", debug_id=same)
+    let_pass(29 * DAY)
+    assert swept() == {}
+
+    let_pass(2 * DAY)
+    assert swept() == {"superseded": (1, len(b"older"))}
+
+    assert list(DebugFile.objects.all()) == [newer]
+
+
+def test_what_only_an_expired_file_made_redundant_answers_again() -> None:
+    project, same = keeping(a_project(), keep_unused_days=7), DebugId.parse("a" * 32)
+    used = a_debug_file(project, b"older", debug_id=same)
+    a_debug_file(project, b"newer", debug_id=same)
+    let_pass(8 * DAY)
+    usage.renew(project, [used])
+
+    assert swept() == {"unused": (1, len(b"newer"))}
+
+    used.refresh_from_db()
+    assert used.superseded_at is None
+
+
+def test_each_that_expires_is_in_the_audit_with_the_reason() -> None:
+    project = keeping(a_project(), keep_days=1)
+    row = a_debug_file(project, b"content")
+    let_pass(2 * DAY)
+
+    sweeping.sweep()
+
+    entry = AuditEntry.objects.get(action="debug-file.expired")
+    assert (entry.actor, entry.project_slug, entry.subject) == ("gc", "game", str(row))
+    assert entry.details == {
+        "checksum": Checksum.of(b"content").hex,
+        "reason": "old",
+    }
+
+
+def test_an_expired_file_can_be_uploaded_again_at_once() -> None:
+    project, client = keeping(a_project(), keep_days=1), a_client()
+    content = a_breakpad_file()
+    assert upload(client, content)["state"] == "ok"
+    let_pass(2 * DAY)
+
+    swept()
+
+    assert standing(client, content)["state"] == "not_found"
+    assert upload(client, content)["state"] == "ok"
+    assert DebugFile.objects.filter(project=project).count() == 1
+
+
+def test_chunks_that_nobody_assembles_go_after_a_day() -> None:
+    own(a_project(), b"loose")
+    let_pass(23 * HOUR)
+    assert swept() == {}
+
+    let_pass(2 * HOUR)
+    assert swept() == {"never-assembled": (1, len(b"loose"))}
+
+    assert list(blob_store()) == []
+    assert not ChunkOwner.objects.exists()
+
+
+def test_a_chunk_that_is_sent_again_is_young_again() -> None:
+    own(a_project(), b"loose")
+    let_pass(2 * DAY)
+    own(a_project(), b"loose")
+
+    assert swept() == {}
+    assert Checksum.of(b"loose") in blob_store()
+
+
+def test_a_symcache_with_the_bytes_of_a_chunk_keeps_them() -> None:
+    project = a_project()
+    own(project, b"the same")
+    a_symcache(a_debug_file(project, b"content").file, b"the same")
+    let_pass(2 * DAY)
+
+    assert swept() == {"never-assembled": (1, 0)}
+
+    assert Checksum.of(b"the same") in blob_store()
+
+
+def test_a_chunk_with_the_bytes_of_a_symcache_keeps_them() -> None:
+    project = keeping(a_project(), keep_days=1)
+    a_symcache(a_debug_file(project, b"content").file, b"the same")
+    let_pass(2 * DAY)
+    own(project, b"the same")
+
+    assert swept() == {"old": (1, len(b"content"))}
+
+    assert list(blob_store()) == [Checksum.of(b"the same")]
+
+
+def test_an_upload_that_goes_on_keeps_its_chunks_however_old() -> None:
+    a_project()
+    client, content = a_client(), a_breakpad_file()
+    offered = described(content + b"\n" * 100, piece=len(content))
+    send(client, content)
+    assemble(client, offered)
+    let_pass(2 * DAY)
+    # It is offered again, and one chunk is still missing.
+    answer = assemble(client, offered).json()
+
+    assert swept() == {}
+
+    (where,) = answer.values()
+    assert where["state"] == "not_found"
+    assert len(where["missingChunks"]) == 1
+    assert Checksum.of(content) in blob_store()
+
+
+def test_an_upload_of_which_a_chunk_has_just_come_goes_on() -> None:
+    a_project()
+    client, content = a_client(), a_breakpad_file()
+    assemble(client, described(content + b"\n" * 100, piece=len(content)))
+    let_pass(2 * DAY)
+    send(client, content)
+
+    assert swept() == {}
+    assert AwaitedChunk.objects.count() == 2
+
+
+def test_an_upload_whose_chunks_never_come_goes_with_what_came() -> None:
+    a_project()
+    client, content = a_client(), a_breakpad_file()
+    assemble(client, described(content + b"\n" * 100, piece=len(content)))
+    send(client, content)
+    let_pass(25 * HOUR)
+
+    assert swept() == {
+        "unfinished-upload": (1, 0),
+        "never-assembled": (1, len(content)),
+    }
+
+    assert not Assembly.objects.exists()
+    assert not AwaitedChunk.objects.exists()
+    assert list(blob_store()) == []
+
+
+def test_failures_are_told_for_a_month() -> None:
+    a_project()
+    client = a_client()
+    assert upload(client, b"no debug file")["state"] == "error"
+    let_pass(29 * DAY)
+    swept()
+    assert Assembly.objects.get().state == State.ERROR
+
+    let_pass(2 * DAY)
+    assert swept() == {"failed-upload": (1, 0)}
+    assert not Assembly.objects.exists()
+
+
+def test_what_was_uploaded_well_is_told_as_long_as_it_is_there() -> None:
+    a_project()
+    client, content = a_client(), a_breakpad_file()
+    upload(client, content)
+    let_pass(1000 * DAY)
+
+    assert swept() == {}
+    assert standing(client, content)["state"] == "ok"
+
+
+def test_a_file_that_is_no_debug_file_goes() -> None:
+    project = a_project()
+    row = a_debug_file(project, b"content")
+    DebugFile.objects.all().delete()
+    let_pass(2 * DAY)
+
+    assert swept() == {"unreferenced-file": (1, len(b"content"))}
+    assert not File.objects.filter(pk=row.file_id).exists()
+
+
+def test_symcaches_that_a_newer_version_has_redone_go() -> None:
+    file = a_debug_file(a_project(), b"content").file
+    for version in (1, 2):
+        made = a_symcache(file, b"version %d" % version, version)
+        SymCache.objects.filter(pk=made.pk).update(debug_id="same")
+
+    assert swept() == {"outdated-symcache": (1, len(b"version 1"))}
+    assert SymCache.objects.get().version == 2
+
+
+def test_blobs_that_no_row_names_go_when_they_are_old() -> None:
+    a_debug_file(a_project(), b"content")
+    blob_store().put(Checksum.of(b"orphan"), BytesIO(b"orphan"))
+    let_pass(23 * HOUR)
+    assert swept() == {}
+
+    let_pass(2 * HOUR)
+    blob_store().put(Checksum.of(b"young"), BytesIO(b"young"))
+    assert swept() == {"orphan": (1, len(b"orphan"))}
+
+    assert set(blob_store()) == {Checksum.of(b"content"), Checksum.of(b"young")}
+
+
+def test_a_preview_changes_nothing() -> None:
+    project = keeping(a_project(), keep_days=1)
+    a_debug_file(project, b"content")
+    own(project, b"loose")
+    blob_store().put(Checksum.of(b"orphan"), BytesIO(b"orphan"))
+    let_pass(2 * DAY)
+    before = everything()
+
+    report = sweeping.preview()
+
+    assert told(report) == {
+        "old": (1, 7),
+        "never-assembled": (1, 5),
+        "orphan": (1, 6),
+    }
+    assert everything() == before
+
+
+def everything() -> list[object]:
+    models = (Chunk, ChunkOwner, File, DebugFile, Assembly, AuditEntry)
+    rows = [list(model.objects.order_by("pk").values()) for model in models]
+    return [*rows, sorted(blob_store())]
+
+
+def test_proofs_of_chunks_that_only_others_still_have_lapse() -> None:
+    ours, theirs = a_project(), a_project(organization="other")
+    for project in (ours, theirs):
+        a_debug_file(project, b"shared")
+    let_pass(2 * DAY)
+    DebugFile.objects.filter(project=ours).delete()
+
+    sweeping.sweep()
+
+    assert quota.used_bytes(ours.organization) == 0
+    assert quota.used_bytes(theirs.organization) == len(b"shared")
+    assert not chunks.sizes(ours.organization, [Checksum.of(b"shared")])
+
+
+def test_expiry_lets_proofs_lapse_at_once() -> None:
+    ours = keeping(a_project(), keep_days=1)
+    theirs = a_project(organization="other")
+    for project in (ours, theirs):
+        a_debug_file(project, b"shared")
+    let_pass(2 * DAY)
+
+    assert swept() == {"old": (1, 0)}
+    assert ChunkOwner.objects.get().organization == theirs.organization
+
+
+def test_proofs_that_an_upload_counts_on_stay() -> None:
+    a_project()
+    client, content = a_client(), a_breakpad_file()
+    a_debug_file(a_project(organization="other"), content)
+    send(client, content)
+    let_pass(2 * DAY)
+    longer = described(content + b"\n" * 100, piece=len(content))
+    assert assemble(client, longer).status_code == 200
+
+    sweeping.sweep()
+
+    acme = Organization.objects.get(slug="acme")
+    assert set(chunks.sizes(acme, [Checksum.of(content)])) == {Checksum.of(content)}
+
+
+@pytest.mark.parametrize("count", [20, 200])
+def test_a_sweep_asks_as_often_for_many_as_for_few(
+    count: int, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    project = keeping(a_project(), keep_days=1)
+    many(project, count)
+    let_pass(2 * DAY)
+
+    with django_assert_max_num_queries(90):
+        foreseen = sweeping.preview()
+    with django_assert_max_num_queries(130 + count // 4):
+        done = sweeping.sweep()
+
+    assert told(foreseen) == told(done) == {"old": (count, 8 * count)}
+
+
+def many(project: Project, count: int) -> None:
+    """Make debug files of one chunk each, in a few statements."""
+    now, names = timezone.now(), [Checksum.of(b"%08d" % n) for n in range(count)]
+    for number, name in enumerate(names):
+        blob_store().put(name, BytesIO(b"%08d" % number))
+    made = Chunk.objects.bulk_create(
+        Chunk(checksum=name.hex, size_bytes=8, received_at=now) for name in names
+    )
+    ChunkOwner.objects.bulk_create(
+        ChunkOwner(
+            organization=project.organization,
+            chunk=chunk,
+            checksum=chunk.checksum,
+            size_bytes=8,
+        )
+        for chunk in made
+    )
+    files = File.objects.bulk_create(
+        File(checksum=name.hex, size_bytes=8) for name in names
+    )
+    FileChunk.objects.bulk_create(
+        FileChunk(file=file, position=0, chunk=chunk)
+        for file, chunk in zip(files, made, strict=True)
+    )
+    DebugFile.objects.bulk_create(
+        DebugFile(
+            project=project,
+            file=file,
+            debug_id=str(DebugId.parse(f"{number:032x}")),
+            arch="x86_64",
+            file_format="elf",
+            object_name="hello",
+        )
+        for number, file in enumerate(files, start=1)
+    )

@@ -1,0 +1,227 @@
+"""What is typed to take care of the data, what comes back, and what is done unasked."""
+
+import json
+from datetime import timedelta
+from io import BytesIO
+
+import pytest
+from django.db.models import F
+from pytest_django import Settings
+from tests.aging import let_pass
+from tests.factories import a_debug_file, a_project, own
+from tests.rooms.server.saying import Say
+from tests.together import together
+
+from symdepot.blobs.configured import blob_store
+from symdepot.debugfiles.models import DebugFile
+from symdepot.domain.ids import Checksum
+from symdepot.pipeline.expired import Reason
+from symdepot.pipeline.findings import Fault
+from symdepot.projects.models import AuditEntry, Project
+from symdepot.server import caretaking
+from symdepot.server.cli import fsck, gc
+from symdepot.uploads.models import Chunk, Sweep
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+DAY = timedelta(days=1)
+
+
+def test_gc_says_what_would_go_and_then_what_went(symdepot: Say) -> None:
+    own(a_project(), b"loose")
+    let_pass(2 * DAY)
+
+    foreseen = symdepot("gc", "--dry-run")
+    assert foreseen.out == (
+        "1  5 bytes  chunks that are in no file\n"
+        "This would free 5 bytes. Nothing was changed.\n"
+    )
+    assert Chunk.objects.exists()
+
+    done = symdepot("gc")
+    assert done.out == ("1  5 bytes  chunks that are in no file\nThis freed 5 bytes.\n")
+    assert not Chunk.objects.exists()
+    assert symdepot("gc").out == "There is nothing to clear away.\n"
+
+
+def test_gc_reports_as_json(symdepot: Say) -> None:
+    own(a_project(), b"loose")
+    let_pass(2 * DAY)
+
+    told = json.loads(symdepot("gc", "--json").out)
+
+    assert told["dry_run"] is False
+    assert (told["count"], told["freed_bytes"]) == (1, 5)
+    assert told["reasons"]["never-assembled"] == {"count": 1, "freed_bytes": 5}
+    assert set(told["reasons"]) == set(Reason)
+
+
+def test_each_reason_and_each_fault_has_its_words() -> None:
+    assert set(gc._SENTENCES) == set(Reason)  # noqa: SLF001
+    assert {fault for fault, _ in fsck._SENTENCES} == set(Fault)  # noqa: SLF001
+    assert set(fsck._REPAIRED) == set(Fault)  # noqa: SLF001
+
+
+def test_fsck_ends_well_where_all_is_sound(symdepot: Say) -> None:
+    a_debug_file(a_project(), b"content")
+
+    said = symdepot("fsck")
+
+    assert (said.status, said.out) == (
+        0,
+        "Looked at 1 blobs of 7 bytes, and 1 files.\nAll is sound.\n",
+    )
+
+
+def test_fsck_names_what_an_upload_would_heal(symdepot: Say) -> None:
+    row = a_debug_file(a_project(), b"content")
+    name = Checksum.of(b"content")
+    blob_store().delete(name)
+
+    said = symdepot("fsck", "--quick")
+
+    assert said.status == 1
+    assert said.out == (
+        f"chunk {name}: its bytes are gone.\n"
+        f"    uploading it again heals acme/game: {row}\n"
+        "Looked at 0 blobs of 0 bytes, and 1 files.\n"
+        "1 found.\n"
+        "symdepot fsck --repair does about it what is safe.\n"
+    )
+
+    assert symdepot("fsck", "--repair").out.splitlines()[0] == (
+        f"chunk {name}: its bytes are gone; from now on it counts as missing."
+    )
+
+
+def test_fsck_reports_as_json(symdepot: Say) -> None:
+    blob_store().put(Checksum.of(b"orphan"), BytesIO(b"orphan"))
+    let_pass(2 * DAY)
+
+    said = symdepot("fsck", "--json", "--repair")
+
+    assert said.status == 1
+    assert json.loads(said.out) == {
+        "sound": False,
+        "blobs": 1,
+        "bytes": 6,
+        "young_blobs": 0,
+        "files": 0,
+        "findings": [
+            {
+                "fault": "orphan",
+                "of": "blob",
+                "checksum": Checksum.of(b"orphan").hex,
+                "heals_by_upload_of": [],
+                "repaired": True,
+            }
+        ],
+    }
+
+
+def test_a_retention_is_set_shown_and_taken_back(symdepot: Say) -> None:
+    a_project("rocket")
+
+    symdepot("project", "retention", "acme/rocket", "--unused-days", "90")
+    set_ = symdepot("project", "retention", "acme/rocket", "--releases", "5")
+    shown = symdepot("project", "retention", "acme/rocket")
+
+    assert set_.out == shown.out
+    assert shown.out == (
+        "acme/rocket lets go what is unused for 90 days.\n"
+        "acme/rocket keeps what is uploaded any number of days ago.\n"
+        "acme/rocket lets go what is of none of the newest 5 releases.\n"
+    )
+    symdepot("project", "retention", "acme/rocket", "--unused-days", "none")
+    project = Project.objects.get()
+    assert (project.keep_unused_days, project.keep_releases) == (None, 5)
+
+
+def test_each_change_of_a_retention_is_in_the_audit(symdepot: Say) -> None:
+    a_project("rocket")
+    for days in ("90", "90", "30"):
+        symdepot("project", "retention", "acme/rocket", "--days", days)
+    symdepot("project", "retention", "acme/rocket")
+
+    entries = AuditEntry.objects.filter(action="retention.changed").order_by("pk")
+    assert [entry.details["after"]["days"] for entry in entries] == [90, 30]
+
+
+@pytest.mark.parametrize("wrong", ["0", "-1", "ninety", "1.5", "1000000000"])
+def test_a_retention_is_a_number_or_none(symdepot: Say, wrong: str) -> None:
+    a_project("rocket")
+
+    said = symdepot("project", "retention", "acme/rocket", f"--days={wrong}")
+
+    assert said.status == 2
+    assert "neither a number from 1 on nor none" in " ".join(said.err.split())
+    assert Project.objects.get().keep_days is None
+
+
+def test_a_quota_is_set_and_shown_beside_what_is_used(symdepot: Say) -> None:
+    project = a_project("rocket")
+    a_project("empty")
+    a_debug_file(project, b"x" * 1500)
+    a_project(organization="other")
+
+    assert symdepot("org", "set", "acme", "--quota", "500GB").out == (
+        "Organization 'acme' has 500 GB of quota.\n"
+    )
+    assert symdepot("org", "list").out == (
+        "acme: 1.5 kB, a quota of 500 GB\nother: 0 bytes, no quota\n"
+    )
+    assert symdepot("org", "show", "acme").out == (
+        "acme: 1.5 kB, a quota of 500 GB\n"
+        "  empty: 0 bytes in 0 debug files\n"
+        "  rocket: 1.5 kB in 1 debug files\n"
+    )
+    assert symdepot("org", "set", "acme", "--quota", "none").out == (
+        "Organization 'acme' has no quota.\n"
+    )
+
+
+def test_a_quota_that_is_no_size_is_refused(symdepot: Say) -> None:
+    a_project()
+
+    said = symdepot("org", "set", "acme", "--quota", "much")
+
+    assert said.status == 2
+    assert "'much' is no size" in " ".join(said.err.split())
+
+
+def test_the_caretaker_sweeps_when_it_is_due_and_once_for_all() -> None:
+    assert caretaking.collect_garbage() == 0
+    own(a_project(), b"loose")
+    let_pass(2 * DAY)
+    assert caretaking.collect_garbage() == 0
+    Sweep.objects.update(finished_at=F("finished_at") - DAY)
+
+    done = together([caretaking.collect_garbage] * 4)
+
+    assert sorted(done) == [0, 0, 0, 1]
+    assert not Chunk.objects.exists()
+    assert caretaking.collect_garbage() == 0
+
+
+def test_the_caretaker_never_sweeps_if_told_so(settings: Settings) -> None:
+    settings.GC_INTERVAL_HOURS = 0
+    own(a_project(), b"loose")
+    let_pass(2 * DAY)
+
+    assert caretaking.collect_garbage() == 0
+
+    assert not Sweep.objects.exists()
+    assert Chunk.objects.exists()
+
+
+def test_expiry_is_at_work_in_the_caretaker_too() -> None:
+    project = a_project()
+    Project.objects.update(keep_days=1)
+    a_debug_file(project, b"content")
+    caretaking.collect_garbage()
+    Sweep.objects.update(finished_at=F("finished_at") - DAY)
+    let_pass(2 * DAY)
+
+    assert caretaking.collect_garbage() == 1
+
+    assert not DebugFile.objects.exists()
