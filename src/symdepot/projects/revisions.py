@@ -1,11 +1,13 @@
 """Moves a project's revision, so that consumers see that new debug files arrived."""
 
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
 from symdepot.projects.models import Project, Webhook
 
 
+@transaction.atomic
 def move(project: Project) -> None:
     """Note that debug files arrived, and that the project's webhooks are to tell it.
 

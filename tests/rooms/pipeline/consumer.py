@@ -1,0 +1,88 @@
+"""A real HTTP server that behaves as it is told, and remembers what it was sent."""
+
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+type Answer = int | bytes | Callable[["Exchange"], None]
+"""A status, all bytes of an answer, or what to do with the connection."""
+
+
+@dataclass(slots=True)
+class Consumer:
+    """Where it is, what it answers next, and what has come."""
+
+    port: int
+    answers: list[Answer] = field(default_factory=list)
+    heard: list["Exchange"] = field(default_factory=list)
+    scheme: str = "http"
+
+    def url(self, host: str = "127.0.0.1", path: str = "/hook?a=b") -> str:
+        return f"{self.scheme}://{host}:{self.port}{path}"
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request, and the connection that it came by."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    handler: BaseHTTPRequestHandler
+
+    def say(self, data: bytes) -> None:
+        self.handler.wfile.write(data)
+        self.handler.wfile.flush()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    consumer: Consumer
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        exchange = Exchange(self.path, headers, body, self)
+        answer = self.consumer.answers.pop(0) if self.consumer.answers else 200
+        self.consumer.heard.append(exchange)
+        self.close_connection = True
+        try:
+            match answer:
+                case int():
+                    self.send_response(answer)
+                    self.end_headers()
+                case bytes():
+                    exchange.say(answer)
+                case _:
+                    answer(exchange)
+        except OSError:
+            pass  # it was the client that went away
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- theirs
+        """Say nothing."""
+
+
+@contextmanager
+def listening(tls: ssl.SSLContext | None = None) -> Iterator[Consumer]:
+    """Run a consumer on a port of its own."""
+
+    class Handler(_Handler):
+        pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    Handler.consumer = consumer = Consumer(
+        server.server_port, scheme="https" if tls else "http"
+    )
+    thread = threading.Thread(target=server.serve_forever, args=[0.01], daemon=True)
+    thread.start()
+    try:
+        yield consumer
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

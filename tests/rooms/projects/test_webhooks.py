@@ -1,0 +1,321 @@
+"""Webhooks are told of revisions in turns, the newest only, until they hear or give up."""
+
+import base64
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+from tests.factories import a_project
+from tests.together import together
+
+from symdepot.domain.errors import InvalidRequest
+from symdepot.projects import revisions, webhooks
+from symdepot.projects.models import Project, Webhook
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+URL = "https://ci.example.com/hook"
+
+
+def a_webhook(project: Project | None = None, url: str = URL) -> Webhook:
+    return webhooks.add(project or a_project(), url, by="me")
+
+
+def again(webhook: Webhook) -> Webhook:
+    return Webhook.objects.get(pk=webhook.pk)
+
+
+def is_due(webhook: Webhook) -> None:
+    Webhook.objects.filter(pk=webhook.pk).update(next_attempt_at=timezone.now())
+
+
+def pause(webhook: Webhook, since: datetime) -> timedelta:
+    at = again(webhook).next_attempt_at
+    assert at is not None
+    return timedelta(seconds=round((at - since).total_seconds()))
+
+
+def fail(webhook: Webhook, times: int) -> None:
+    for _ in range(times):
+        is_due(webhook)
+        (turn,) = webhooks.take_turns(9)
+        webhooks.was_not_told(turn, "It answered 500.")
+
+
+def test_a_new_webhook_has_a_secret_of_its_own_and_nothing_to_tell() -> None:
+    project = a_project()
+    revisions.move(project)
+
+    first, second = a_webhook(project), a_webhook(project, URL + "2")
+
+    kind, _, key = first.secret.partition("_")
+    assert kind == "whsec"
+    assert len(base64.b64decode(key)) == 32
+    assert first.secret != second.secret
+    assert first.told_revision == 1
+    assert webhooks.state(first) == "up to date"
+    assert webhooks.take_turns(9) == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "ci.example.com", "ftp://ci.example.com/", "file:///etc/passwd"),
+        *("https://", "https:///x", "https://user:pw@ci.example.com/", "https://a b/"),
+        *("https://ci.example.com/#x", "https://ci.example.com:x/", "https://[::1/"),
+        *("https://ci.example.com/\r\nX: y", "https://ci.example.com:99999/"),
+        *("https://ci.example.com/ü", "https://ci.example.com/" + "x" * 2000),
+        *("https://ci.example.com:0/", "gopher://ci.example.com"),
+    ],
+)
+def test_what_cannot_be_told_is_refused(url: str) -> None:
+    with pytest.raises(InvalidRequest, match="cannot be told anything"):
+        a_webhook(url=url)
+
+    assert not Webhook.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8000", "https://[::1]/?a=b&c", "https://x.example:8443/"]
+)
+def test_a_plain_url_is_taken_once_for_each_project(url: str) -> None:
+    a_webhook(url=url)
+    a_webhook(a_project("other"), url)
+
+    with pytest.raises(InvalidRequest, match="has this webhook already"):
+        a_webhook(url=url)
+
+
+def test_a_move_is_told_to_the_project_s_own_webhooks_and_only_then() -> None:
+    project, other = a_project(), a_project("other")
+    mine, second = a_webhook(project), a_webhook(project, URL + "2")
+    a_webhook(other)
+
+    revisions.move(project)
+
+    turns = webhooks.take_turns(9)
+    assert {turn.webhook for turn in turns} == {mine, second}
+    assert {(t.organization, t.project, t.revision) for t in turns} == {
+        ("acme", "game", 1)
+    }
+    assert webhooks.take_turns(9) == []
+    for turn in turns:
+        webhooks.was_told(turn)
+    assert webhooks.take_turns(9) == []
+    assert again(mine).told_revision == 1
+    assert webhooks.state(again(mine)) == "up to date"
+
+
+def test_a_move_that_is_undone_is_not_told() -> None:
+    webhook = a_webhook()
+
+    def undone() -> None:
+        with transaction.atomic():
+            revisions.move(webhook.project)
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        undone()
+
+    assert webhooks.take_turns(9) == []
+
+
+def test_many_moves_are_told_as_one() -> None:
+    webhook = a_webhook()
+    for _ in range(5):
+        revisions.move(webhook.project)
+
+    (turn,) = webhooks.take_turns(9)
+    webhooks.was_told(turn)
+
+    assert turn.revision == 5
+    assert webhooks.take_turns(9) == []
+
+
+def test_a_move_while_an_older_one_is_told_is_told_right_after() -> None:
+    webhook = a_webhook()
+    revisions.move(webhook.project)
+    (turn,) = webhooks.take_turns(9)
+
+    revisions.move(webhook.project)
+    assert webhooks.take_turns(9) == []
+    webhooks.was_told(turn)
+
+    (turn,) = webhooks.take_turns(9)
+    assert turn.revision == 2
+    assert again(webhook).told_revision == 1
+
+
+def test_of_many_who_ask_for_a_turn_one_gets_it() -> None:
+    hooks = [a_webhook(url=f"{URL}{n}") for n in range(5)]
+    revisions.move(hooks[0].project)
+
+    given = together([partial(webhooks.take_turns, 9) for _ in range(6)])
+
+    taken = [turn.webhook.pk for turns in given for turn in turns]
+    assert sorted(taken) == sorted(hook.pk for hook in hooks)
+
+
+def test_a_turn_that_somebody_else_takes_in_between_is_not_taken_again() -> None:
+    webhook = a_webhook()
+    revisions.move(webhook.project)
+    theirs: list[webhooks.Turn] = []
+    is_faster = threading.Event()
+
+    def be_faster(execute: Callable[..., object], sql: str, *rest: object) -> object:
+        if sql.startswith("UPDATE") and not is_faster.is_set():
+            is_faster.set()
+            theirs.extend(webhooks.take_turns(9))
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(be_faster):
+        mine = webhooks.take_turns(9)
+
+    assert (len(theirs), mine) == (1, [])
+
+
+def test_a_move_that_is_just_being_made_is_waited_for() -> None:
+    webhook = a_webhook()
+    revisions.move(webhook.project)
+    (turn,) = webhooks.take_turns(9)
+    has_begun = threading.Event()
+
+    def move() -> None:
+        with transaction.atomic():
+            revisions.move(webhook.project)
+            has_begun.set()
+            threading.Event().wait(0.3)
+
+    def tell() -> None:
+        assert has_begun.wait(5)
+        webhooks.was_told(turn)
+
+    together([move, tell])
+
+    (turn,) = webhooks.take_turns(9)
+    assert turn.revision == 2
+
+
+def test_no_move_is_lost_however_moves_and_tellings_meet() -> None:
+    webhook = a_webhook()
+
+    def tell() -> None:
+        for _ in range(20):
+            for turn in webhooks.take_turns(9):
+                webhooks.was_told(turn)
+
+    def move() -> None:
+        for _ in range(10):
+            revisions.move(webhook.project)
+
+    together([tell, tell, move, move])
+    tell()
+
+    assert again(webhook).told_revision == 20
+    assert again(webhook).next_attempt_at is None
+
+
+def test_a_turn_whose_process_was_killed_is_taken_again_when_it_ends() -> None:
+    webhook = a_webhook()
+    revisions.move(webhook.project)
+    (lost,) = webhooks.take_turns(9)
+
+    assert webhooks.take_turns(9) == []
+    assert pause(webhook, timezone.now()) == webhooks.LEASE
+    is_due(webhook)
+    (turn,) = webhooks.take_turns(9)
+
+    webhooks.was_not_told(lost, "too late to say so")
+    assert again(webhook).last_error == ""
+    webhooks.was_told(turn)
+    webhooks.was_told(lost)
+    assert again(webhook).told_revision == 1
+
+
+def test_pauses_grow_and_the_last_failure_gives_up_with_its_reason() -> None:
+    webhook = a_webhook()
+    revisions.move(webhook.project)
+
+    pauses = []
+    for _ in range(webhooks.MOST_ATTEMPTS - 1):
+        fail(webhook, 1)
+        pauses.append(pause(webhook, timezone.now()).total_seconds())
+    assert webhooks.state(again(webhook)).startswith("failed 9 times, tried again at ")
+    fail(webhook, 1)
+
+    assert pauses == [10, 30, 90, 270, 810, 2430, 3600, 3600, 3600]
+    assert again(webhook).next_attempt_at is None
+    assert webhooks.state(again(webhook)) == (
+        "given up after 10 times, until the next upload: It answered 500."
+    )
+
+
+def test_one_that_was_given_up_is_tried_once_for_each_move_until_it_hears() -> None:
+    webhook = a_webhook()
+    fail(webhook, 10)
+
+    revisions.move(webhook.project)
+    (turn,) = webhooks.take_turns(9)
+    webhooks.was_not_told(turn, "It answered 503.")
+    assert again(webhook).next_attempt_at is None
+
+    revisions.move(webhook.project)
+    (turn,) = webhooks.take_turns(9)
+    webhooks.was_told(turn)
+
+    told = again(webhook)
+    assert (told.told_revision, told.attempts, told.last_error) == (2, 0, "")
+
+
+def test_a_move_does_not_shorten_the_pause_after_a_failure() -> None:
+    webhook = a_webhook()
+    fail(webhook, 3)
+
+    revisions.move(webhook.project)
+
+    assert webhooks.take_turns(9) == []
+    assert pause(webhook, timezone.now()) == timedelta(seconds=90)
+
+
+def test_no_more_turns_are_taken_than_asked_for_the_oldest_first() -> None:
+    hooks = [a_webhook(url=f"{URL}{n}") for n in range(3)]
+    for hook in reversed(hooks):
+        is_due(hook)
+
+    assert [turn.webhook for turn in webhooks.take_turns(2)] == [hooks[2], hooks[1]]
+
+
+def test_a_webhook_that_is_removed_in_mid_turn_stays_so() -> None:
+    webhook = a_webhook()
+    revisions.move(webhook.project)
+    (turn,) = webhooks.take_turns(9)
+
+    assert webhooks.remove(webhook.project, webhook.pk, by="me").url == URL
+    webhooks.was_told(turn)
+    webhooks.was_not_told(turn, "x")
+
+    assert webhooks.listed(webhook.project) == []
+
+
+def test_a_project_that_is_deleted_in_mid_turn_is_no_fault() -> None:
+    webhook = a_webhook()
+    revisions.move(webhook.project)
+    (turn,) = webhooks.take_turns(9)
+
+    Project.objects.all().delete()
+
+    webhooks.was_told(turn)
+
+
+def test_only_the_project_s_own_webhooks_can_be_removed() -> None:
+    webhook = a_webhook()
+    other = a_project("other")
+
+    with pytest.raises(InvalidRequest, match="has no webhook"):
+        webhooks.remove(other, webhook.pk, by="me")
+
+    assert webhooks.listed(webhook.project) == [webhook]

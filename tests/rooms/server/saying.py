@@ -1,0 +1,15 @@
+"""What a command said when it was run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    status: int
+    out: str
+    err: str
+
+
+Say = Callable[..., Said]
+"""Run a command in this very process, on the database of the tests."""

@@ -1,0 +1,237 @@
+"""What is typed about the audit, wanted ids and webhooks, and what comes back."""
+
+import json
+import os
+import pwd
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from tests.factories import a_project, an_organization
+from tests.rooms.server.saying import Said, Say
+
+from symdepot.debugfiles import wanted
+from symdepot.domain.ids import CodeId, DebugId
+from symdepot.projects import audit, founding, revisions, webhooks
+from symdepot.projects.audit import Action
+from symdepot.projects.models import (
+    AuditEntry,
+    Organization,
+    Project,
+    Token,
+    Webhook,
+)
+from symdepot.server.cli import acting
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+URL = "https://ci.example.com/hook"
+ME = f"command line ({pwd.getpwuid(os.getuid()).pw_name})"
+
+
+@pytest.fixture
+def entries() -> None:
+    """Note something on each of three days."""
+    project = a_project("rocket")
+    deeds: list[tuple[Organization | Project, Action]] = [
+        (project, Action.UPLOADED),
+        (project.organization, Action.TOKEN_MINTED),
+        (a_project("other"), Action.UPLOADED),
+    ]
+    for day, (place, action) in enumerate(deeds, 1):
+        audit.note(place, action, by=f"day {day}", subject="it", n=day)
+        AuditEntry.objects.filter(actor=f"day {day}").update(
+            at=datetime(2026, 11, day, 12, tzinfo=UTC)
+        )
+
+
+def told(said: Said) -> list[str]:
+    assert (said.status, said.err) == (0, "")
+    return [json.loads(line)["actor"] for line in said.out.splitlines()]
+
+
+def test_the_actor_is_the_user_that_the_kernel_knows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("USER", "somebody-else")
+    monkeypatch.setenv("LOGNAME", "somebody-else")
+    assert acting.actor() == ME
+
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000)
+    assert acting.actor() == "command line (4000000)"
+
+
+def test_whatever_is_typed_is_noted(symdepot: Say) -> None:
+    symdepot("org", "create", "acme")
+    symdepot("project", "create", "acme/rocket")
+    symdepot("token", "create", "acme", "--label", "ci")
+    token = Token.objects.get()
+    symdepot("token", "revoke", str(token.pk))
+    symdepot("webhook", "add", "acme/rocket", URL)
+    symdepot("webhook", "remove", "acme/rocket", str(Webhook.objects.get().pk))
+
+    said = symdepot("audit", "acme", "--json")
+
+    lines = [json.loads(line) for line in said.out.splitlines()]
+    assert [(line["action"], line["subject"]) for line in lines] == [
+        ("organization.founded", "acme"),
+        ("project.founded", "rocket"),
+        ("token.minted", str(token)),
+        ("token.revoked", str(token)),
+        ("webhook.added", URL),
+        ("webhook.removed", URL),
+    ]
+    assert {(line["organization"], line["actor"]) for line in lines} == {("acme", ME)}
+
+
+@pytest.mark.usefixtures("entries")
+def test_the_audit_is_told_oldest_first_and_can_be_narrowed(symdepot: Say) -> None:
+    def days(*options: str) -> str:
+        said = symdepot("audit", "acme", "--json", *options)
+        return "".join(actor.removeprefix("day ") for actor in told(said))
+
+    assert days() == "123"
+    assert days("--since", "2026-11-02") == "23"
+    assert days("--until", "2026-11-02") == "1"
+    assert days("--since", "2026-11-02T12:00:01") == "3"
+    assert days("--since", "2026-11-02T12:00:01+0100") == "23"
+    assert days("--project", "rocket") == "1"
+    assert days("--action", "debug-file.uploaded") == "13"
+
+
+@pytest.mark.usefixtures("entries")
+def test_the_audit_can_be_read_by_people(symdepot: Say) -> None:
+    said = symdepot("audit", "acme")
+
+    assert said.out.splitlines()[:2] == [
+        '2026-11-01T12:00:00.000000Z  day 1  debug-file.uploaded  rocket: it  {"n": 1}',
+        '2026-11-02T12:00:00.000000Z  day 2  token.minted  it  {"n": 2}',
+    ]
+
+
+def test_an_action_that_there_is_not_is_refused_with_those_that_are(
+    symdepot: Say,
+) -> None:
+    an_organization()
+
+    said = symdepot("audit", "acme", "--action", "lol")
+
+    assert said.status == 2
+    assert "'lol' is none of" in said.err
+    assert "token.minted" in said.err
+
+
+def test_a_time_that_there_cannot_be_is_refused(symdepot: Say) -> None:
+    an_organization()
+
+    said = symdepot("audit", "acme", "--since", "0001-01-01T00:00:00+1400")
+
+    assert (said.status, said.out) == (1, "")
+    assert "is no time that there can be" in said.err
+
+
+def test_what_strangers_have_named_does_nothing_to_a_terminal(symdepot: Say) -> None:
+    project = a_project("rocket")
+    hostile = "lib\x1b[2J\r\nroot did it.so"
+    audit.note(project, Action.UPLOADED, by="me", subject=hostile)
+    wanted.note(project, debug_id=None, code_id=CodeId("ab"), by=hostile, name=hostile)
+
+    for command in ("audit", "acme"), ("wanted", "acme/rocket"):
+        said = symdepot(*command)
+        assert said.out.count("\n") == 1
+        assert said.out.removesuffix("\n").isprintable()
+
+
+def test_the_audit_of_no_organization_is_refused(symdepot: Say) -> None:
+    assert symdepot("audit", "x") == Said(1, "", "There is no organization 'x'.\n")
+
+
+def test_a_webhook_s_secret_is_all_that_is_printed_and_not_shown_again(
+    symdepot: Say,
+) -> None:
+    a_project("rocket")
+
+    added = symdepot("webhook", "add", "acme/rocket", URL)
+    listed = symdepot("webhook", "list", "acme/rocket")
+
+    row = Webhook.objects.get()
+    assert added == Said(0, row.secret + "\n", "")
+    assert listed == Said(
+        0, f"{row.pk}  {URL}  told of revision 0 of 0: up to date\n", ""
+    )
+
+
+def test_a_webhook_that_was_given_up_is_listed_with_the_reason(symdepot: Say) -> None:
+    project = a_project("rocket")
+    row = webhooks.add(project, URL, by="me")
+    revisions.move(project)
+    Webhook.objects.update(attempts=webhooks.MOST_ATTEMPTS - 1)
+    (turn,) = webhooks.take_turns(1)
+    webhooks.was_not_told(turn, "It answered 410.")
+
+    said = symdepot("webhook", "list", "acme/rocket")
+
+    assert said.out == (
+        f"{row.pk}  {URL}  told of revision 0 of 1: given up after 10 times, "
+        "until the next upload: It answered 410.\n"
+    )
+
+
+def test_a_webhook_is_removed_by_its_number(symdepot: Say) -> None:
+    row = webhooks.add(a_project("rocket"), URL, by="me")
+
+    first, second = (
+        symdepot("webhook", "remove", "acme/rocket", str(row.pk)) for _ in range(2)
+    )
+
+    assert first == Said(
+        0, f"Webhook {row.pk} ({URL}) is told nothing from now on.\n", ""
+    )
+    assert second == Said(1, "", f"Project 'rocket' has no webhook {row.pk}.\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (("webhook", "add", "acme/rocket", "ftp://x/"), 1),
+        (("webhook", "add", "acme/nowhere", URL), 1),
+        (("webhook", "add", "acme", URL), 2),
+        (("webhook", "list", "acme"), 2),
+        (("wanted", "acme"), 2),
+        (("wanted", "acme/nowhere"), 1),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    symdepot: Say, arguments: tuple[str, ...], status: int
+) -> None:
+    a_project("rocket")
+
+    said = symdepot(*arguments)
+
+    assert (said.status, said.out) == (status, "")
+    assert said.err
+    assert not Webhook.objects.exists()
+
+
+def test_wanted_ids_are_listed_for_people_and_for_programs(symdepot: Say) -> None:
+    project = founding.found_project(an_organization(), "rocket", by="me")
+    for n, count in (1, 2), (2, 1):
+        for _ in range(count):
+            wanted.note(
+                project,
+                debug_id=DebugId(UUID(int=n)),
+                code_id=CodeId("ab"),
+                by="me",
+                name="lib.so",
+            )
+
+    people = symdepot("wanted", "acme/rocket", "--most")
+    programs = symdepot("wanted", "acme/rocket", "--json", "--limit", "1")
+
+    most, latest = wanted.listed(project, wanted.Order.MOST)
+    asked = wanted.plain(most)["lastAsked"]
+    assert people.out.splitlines()[0] == (
+        f"2 times, last {asked} by me: {UUID(int=1)}, ab, lib.so"
+    )
+    assert len(people.out.splitlines()) == 2
+    assert json.loads(programs.out) == wanted.plain(latest)
