@@ -26,6 +26,7 @@ def second(depot: Depot) -> Wire:
     return replace(project, token=token.strip())
 
 
+@pytest.mark.conformance(18)
 def test_an_organization_token_is_all_that_has_to_be_configured(
     cli: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
@@ -44,6 +45,7 @@ def test_an_organization_token_is_all_that_has_to_be_configured(
         assert "An organization slug is required" in ended.reported
 
 
+@pytest.mark.conformance(16)
 def test_a_wrong_token_is_told_to_be_wrong(client: SentryCli, tmp_path: Path) -> None:
     token = client.settings["SENTRY_AUTH_TOKEN"]
     wrong = token[:-8] + ("A" * 8)
@@ -58,6 +60,7 @@ def test_a_wrong_token_is_told_to_be_wrong(client: SentryCli, tmp_path: Path) ->
     ) in ended.reported
 
 
+@pytest.mark.conformance(17)
 def test_without_a_token_nothing_is_taken(client: SentryCli, tmp_path: Path) -> None:
     settings = dict(client.settings)
     del settings["SENTRY_AUTH_TOKEN"]
@@ -74,6 +77,7 @@ def test_without_a_token_nothing_is_taken(client: SentryCli, tmp_path: Path) -> 
         ) in ended.reported
 
 
+@pytest.mark.conformance(16)
 def test_a_foreign_organization_stays_closed(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
@@ -95,6 +99,7 @@ def test_a_foreign_organization_stays_closed(
         ) in ended.reported
 
 
+@pytest.mark.conformance(16)
 def test_an_unknown_project_is_told_to_be_unknown(
     client: SentryCli, tmp_path: Path
 ) -> None:
@@ -134,6 +139,7 @@ def test_what_one_project_has_another_does_not_show(
     assert list(second.copies(builds.debug_id(path)).values()) == [path.read_bytes()]
 
 
+@pytest.mark.conformance(19)
 def test_organization_and_project_may_be_numbers(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
@@ -159,6 +165,7 @@ def test_organization_and_project_may_be_numbers(
     assert ended.lines[-1].startswith(f"OK {builds.debug_id(path)} ")
 
 
+@pytest.mark.conformance(28)
 def test_headers_that_clients_add_do_no_harm(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
@@ -185,6 +192,7 @@ def test_headers_that_clients_add_do_no_harm(
     assert asked.json()["hashAlgorithm"] == "sha1"
 
 
+@pytest.mark.conformance(21)
 def test_what_old_clients_ask_for_after_an_upload_is_agreed_to(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:

@@ -50,6 +50,7 @@ def crossed_requests(share_depot: StartDepot) -> Depot:
     return share_depot(chunk_size=MIB, max_request_size=4 * MIB)
 
 
+@pytest.mark.conformance(5)
 def test_a_file_in_small_pieces_is_put_together_again(
     cli: SentryCli, small_chunks: Depot, tmp_path: Path
 ) -> None:
@@ -68,6 +69,7 @@ def test_a_file_in_small_pieces_is_put_together_again(
     _is_kept_as_it_was(small_chunks, path)
 
 
+@pytest.mark.conformance(5)
 def test_repeated_pieces_stay_repeated(
     cli: SentryCli, small_chunks: Depot, chunk_size: int, tmp_path: Path
 ) -> None:
@@ -116,6 +118,7 @@ def test_of_a_changed_file_only_the_changed_pieces_are_sent(
     assert content in small_chunks.wire.copies(builds.debug_id(path)).values()
 
 
+@pytest.mark.conformance(6)
 def test_many_that_send_the_same_pieces_at_once_all_succeed(
     cli: SentryCli, crossed_requests: Depot, tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ from tests.clients.sentry_cli import SentryCli
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(240)]
 
 
+@pytest.mark.conformance(1)
 def test_a_new_file_is_ok_under_its_own_id(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
@@ -33,6 +34,7 @@ def test_a_new_file_is_ok_under_its_own_id(
     assert list(depot.wire.copies(debug_id).values()) == [path.read_bytes()]
 
 
+@pytest.mark.conformance(2)
 def test_a_known_file_is_not_sent_again(client: SentryCli, tmp_path: Path) -> None:
     path = builds.compiled(tmp_path)
     client.upload(path)
@@ -49,6 +51,7 @@ def test_a_known_file_is_not_sent_again(client: SentryCli, tmp_path: Path) -> No
     )
 
 
+@pytest.mark.conformance(3)
 def test_waiting_ends_when_all_files_are_done(
     client: SentryCli, tmp_path: Path
 ) -> None:
@@ -72,6 +75,7 @@ def test_waiting_ends_when_all_files_are_done(
     )
 
 
+@pytest.mark.conformance(4)
 def test_of_many_files_only_the_new_ones_are_sent(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
@@ -100,6 +104,7 @@ def test_of_many_files_only_the_new_ones_are_sent(
         assert list(copies.values()) == [path.read_bytes()]
 
 
+@pytest.mark.conformance(7)
 def test_a_file_that_cannot_be_read_is_an_error_whenever_it_comes(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
