@@ -1,7 +1,7 @@
 """The command line: `python -m bench [NAMES]`."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,16 @@ from rich.console import Console
 from tests.clients import surroundings
 from tests.clients.sentry_cli import NEWEST
 
-from bench import asking, figures, finishing, repeating, samples, stage, uploading
+from bench import (
+    asking,
+    figures,
+    finishing,
+    repeating,
+    samples,
+    stage,
+    symcaching,
+    uploading,
+)
 from bench.figures import Figure
 from bench.samples import Samples
 from bench.stage import Stage
@@ -26,6 +35,14 @@ class Name(StrEnum):
     FINISH = "finish"
     REPEAT = "repeat"
     ASK = "ask"
+    SYMCACHE = "symcache"
+
+
+_OF_SAMPLES: dict[Name, Callable[[Stage, Samples, int], Iterator[Figure]]] = {
+    Name.UPLOAD: uploading.measure,
+    Name.FINISH: finishing.measure,
+    Name.REPEAT: repeating.measure,
+}
 
 
 def main(  # noqa: PLR0913 -- each is an option
@@ -34,7 +51,7 @@ def main(  # noqa: PLR0913 -- each is an option
     ] = None,
     *,
     rounds: Annotated[
-        int, typer.Option(help="How often to upload.", min=1, max=20)
+        int, typer.Option(help="How often to upload or convert.", min=1, max=20)
     ] = 5,
     json: Annotated[
         Path | None, typer.Option(help="Write the figures to this file, too.")
@@ -77,14 +94,13 @@ def _measured(
     name: Name, setting: Stage, rounds: int, postgres: str
 ) -> Iterator[Figure]:
     match name:
-        case Name.UPLOAD:
-            return uploading.measure(setting, _samples(setting), rounds)
-        case Name.FINISH:
-            return finishing.measure(setting, _samples(setting), rounds)
-        case Name.REPEAT:
-            return repeating.measure(setting, _samples(setting), rounds)
         case Name.ASK:
             return asking.measure(setting.folder, postgres)
+        case Name.SYMCACHE:
+            return symcaching.measure(setting.folder, rounds)
+        case _:
+            measure = _OF_SAMPLES[name]
+            return measure(setting, _samples(setting), rounds)
 
 
 def _samples(setting: Stage) -> Samples:

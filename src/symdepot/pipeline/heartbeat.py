@@ -1,6 +1,7 @@
-"""Keeps the lease on an assembly alive while the work on it goes on."""
+"""Keeps the lease on some work alive while the work goes on."""
 
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -9,21 +10,20 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from symdepot.domain.errors import LeaseLost
-from symdepot.uploads import assembly
-from symdepot.uploads.models import Assembly
 
 _BEATS_PER_LEASE = 3
 _log = structlog.get_logger(__name__)
 
 
 class Heartbeat:
-    """Renews the lease of `held` from a thread of its own; short work never beats.
+    """Calls `renew` from a thread of its own, thrice a lease; short work never beats.
 
-    Losing the lease is not told to the work: its last transaction finds out.
+    If that raises `LeaseLost`, the heart stops. The work is not told: its last
+    transaction finds out.
     """
 
-    def __init__(self, held: Assembly) -> None:
-        self._held = held
+    def __init__(self, renew: Callable[[], None]) -> None:
+        self._renew = renew
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
@@ -45,7 +45,7 @@ class Heartbeat:
         try:
             while not self._over.wait(pause_seconds):
                 try:
-                    assembly.renew(self._held)
+                    self._renew()
                 except LeaseLost:
                     return
                 except DatabaseError as error:

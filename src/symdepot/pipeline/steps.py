@@ -1,18 +1,25 @@
-"""What happens to an upload, from chunks to debug file. The story, in order."""
+"""What happens to an upload, from chunks to symcache. The story, in order."""
 
 from django.conf import settings
+from django.utils import timezone
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import catalogue, wanted
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain import objects
-from symdepot.domain.errors import ChunksMissing
+from symdepot.domain import claims, objects
+from symdepot.domain.conversion import Made
+from symdepot.domain.errors import ChunksMissing, LeaseLost
 from symdepot.domain.ids import Checksum, DebugId
+from symdepot.domain.objects import ObjectFile
+from symdepot.pipeline import freeing
 from symdepot.projects import audit, revisions
 from symdepot.projects.audit import Action
-from symdepot.sandbox import inspecting
-from symdepot.uploads import assembly, chunks, files, joining
-from symdepot.uploads.models import Assembly
+from symdepot.projects.models import Project
+from symdepot.sandbox import converting, inspecting
+from symdepot.symcaches import keeping, making
+from symdepot.symcaches.models import Outcome, SymCache
+from symdepot.uploads import assembly, chunks, files, joining, leases
+from symdepot.uploads.models import Assembly, File
 
 
 def take_in(held: Assembly) -> DebugFile:
@@ -37,19 +44,70 @@ def take_in(held: Assembly) -> DebugFile:
     with joining.joined(checksum, parts, blob_store(), settings.SCRATCH_DIR) as path:
         inside = inspecting.inspect(path, name=held.name)
     claim = DebugId.parse_or_none(held.debug_id)
-    found = objects.findable(objects.claimed(objects.thin(inside), claim))
+    found = objects.findable(claims.claimed(objects.thin(inside), claim))
 
     with chunks.not_while_freeing():
         file = files.enter(checksum, parts, size_bytes)
-        debug_file = catalogue.enter(held.project, file, found)
-        wanted.clear(debug_file)
-        revisions.move(held.project)
-        audit.note(
-            held.project,
-            Action.UPLOADED,
-            by=held.offered_by,
-            subject=str(debug_file),
-            checksum=checksum.hex,
-        )
+        debug_file = _enter(held.project, file, found, by=held.offered_by)
         assembly.finish(held)
+    return debug_file
+
+
+def make_symcache(held: SymCache) -> Outcome:
+    """Make a file ready for looking addresses up; return what came of it.
+
+    That it cannot be done is remembered, as its outcome. Everything that takes long
+    happens outside any transaction. Doing it twice does it once.
+
+    Raises:
+        BlobMissing, BlobDamaged: the file's own bytes are not what they were.
+        Unavailable: something of ours failed; the same may work in a moment.
+    """
+    checksum, parts = making.source(held)
+    store, scratch = blob_store(), settings.SCRATCH_DIR
+
+    with keeping.draft(scratch) as draft:
+        with joining.joined(checksum, parts, store, scratch) as path:
+            conversion = converting.convert(path, held.wanted(), draft)
+        kept = keeping.keep(draft, store) if isinstance(conversion, Made) else None
+
+    try:
+        earlier = making.conclude(held, conversion, kept, store)
+    except LeaseLost:
+        freeing.free([kept[0]] if kept else [])
+        raise
+    freeing.free(earlier)
+    return Outcome.MADE if kept else Outcome.FAILED
+
+
+def enter_again(
+    project: Project, known: DebugFile, again: ObjectFile, *, by: str
+) -> DebugFile | None:
+    """Enter the file of `known` as `again`, too: the same content under another id.
+
+    Returns None if the file has been deleted in the meantime. Not to be called where
+    assemblies are locked: an upload that ends locks its project first.
+
+    Raises:
+        NotADebugFile: nobody could find anything by that id.
+    """
+    found = objects.findable(again)
+    with chunks.not_while_freeing():
+        file = File.objects.filter(pk=known.file_id).first()
+        return None if file is None else _enter(project, file, found, by=by)
+
+
+def _enter(project: Project, file: File, found: ObjectFile, *, by: str) -> DebugFile:
+    """Let all know of it who want to, in the same transaction."""
+    debug_file = catalogue.enter(project, file, found)
+    making.want([(file, found)], until=leases.queued_until(timezone.now()))
+    wanted.clear(debug_file)
+    revisions.move(project)
+    audit.note(
+        project,
+        Action.UPLOADED,
+        by=by,
+        subject=str(debug_file),
+        checksum=file.checksum,
+    )
     return debug_file

@@ -1,5 +1,6 @@
 """The child: reads one file within its limits, answers, and is gone."""
 
+import errno
 import logging
 import os
 from collections.abc import Callable
@@ -8,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from symdepot.domain import inspection
+from symdepot.domain import inspection, symcache
+from symdepot.domain.conversion import Conversion, Made, NotMade, Wanted
 from symdepot.domain.errors import NotADebugFile
 from symdepot.domain.objects import ObjectFile
 from symdepot.sandbox import limits, messages
@@ -25,18 +27,55 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class Errand:
+    """A symcache to be made of one object, into a file that exists."""
+
+    wanted: Wanted
+    into: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """One file to be read, and within which limits."""
+    """One file to be read, and within which limits; with an errand, to be converted."""
 
     path: Path
     name: str
     limits: Limits
+    errand: Errand | None = None
 
 
-Reader = Callable[[Request], list[ObjectFile]]
+Reader = Callable[[Request], list[ObjectFile] | Conversion]
 
 
-def read(request: Request) -> list[ObjectFile]:
+def read(request: Request) -> list[ObjectFile] | Conversion:
+    """Do what is asked.
+
+    Raises:
+        NotADebugFile, OSError: see `inspect` and `convert`.
+    """
+    if request.errand is None:
+        return inspect(request)
+    return convert(request, request.errand)
+
+
+def convert(request: Request, errand: Errand) -> Conversion:
+    """Make a symcache of one object of the file.
+
+    Raises:
+        OSError: the file cannot be read, or the symcache not be written.
+    """
+    try:
+        return symcache.convert(request.path, errand.wanted, errand.into)
+    except OSError as error:
+        if error.errno != errno.EFBIG:
+            raise
+        return NotMade(
+            f"Its symcache is larger than {request.limits.written_bytes} bytes.",
+            deadly=True,
+        )
+
+
+def inspect(request: Request) -> list[ObjectFile]:
     """Inspect the file, and make sure that it can be read to the end.
 
     Raises:
@@ -82,12 +121,21 @@ def _keep_only(answer_fd: int, words_fd: int) -> None:
 
 def _answer(reader: Reader, request: Request) -> dict[str, object]:
     try:
-        objects = reader(request)
+        return _said(reader(request))
     except NotADebugFile as e:
         return {"refused": str(e)[:_LONGEST_TEXT]}
     except OSError as e:
         return {"lost": "it cannot be read", "words": str(e)}
-    return {"objects": [messages.from_object(o) for o in objects]}
+
+
+def _said(found: list[ObjectFile] | Conversion) -> dict[str, object]:
+    match found:
+        case Made(symbols_only):
+            return {"made": {"symbols_only": symbols_only}}
+        case NotMade(reason, deadly):
+            return {"not_made": reason[:_LONGEST_TEXT], "deadly": deadly}
+        case objects:
+            return {"objects": [messages.from_object(o) for o in objects]}
 
 
 def _tell(answer: dict[str, object]) -> None:

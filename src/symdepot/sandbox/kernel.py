@@ -3,9 +3,12 @@
 import ctypes
 import os
 import signal
+from contextlib import suppress
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _SYS_PIDFD_OPEN = 434
+_FIRST_TO_GO = 500
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -34,3 +37,20 @@ def end_with_parent() -> None:
     Source: prctl(2), PR_SET_PDEATHSIG.
     """
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def step_back(niceness: int) -> None:
+    """Let others go first by `niceness`, from 0 (nothing changes) to 19, in all things.
+
+    Where the kernel weighs sessions and not processes, this process's session steps
+    back, too. When memory runs out, such a process is the first to go.
+
+    Source: sched(7), "The autogroup feature"; proc_pid_oom_score_adj(5).
+    """
+    if not niceness:
+        return
+    os.nice(niceness)
+    for name, value in (("autogroup", niceness), ("oom_score_adj", _FIRST_TO_GO)):
+        # Not every kernel has the first, and not every container lets us.
+        with suppress(OSError):
+            Path("/proc/self", name).write_text(str(value), "ascii")

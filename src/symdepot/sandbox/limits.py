@@ -15,13 +15,20 @@ _BYTES_A_CPU_SECOND = 50_000_000
 _WALL_SECONDS = 30.0
 _BYTES_A_WALL_SECOND = 20_000_000
 
+_CONVERSION_MEMORY_FOR_EACH_BYTE = 2
+_MOST_CONVERSION_MEMORY_BYTES = 8192 * _MEBIBYTE
+_CONVERSION_CPU_SECONDS = 60
+_BYTES_A_CONVERSION_CPU_SECOND = 2_000_000
+_CONVERSION_PATIENCE = 10
+_LEAST_WRITTEN_BYTES = 64 * _MEBIBYTE
+
 _STACK_BYTES = 8 * _MEBIBYTE
 _OPEN_FILES = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one child may use while it reads one file.
+    """What one child may use while it reads one file, and how much it may write.
 
     `memory_bytes` are for what it allocates: what it has mapped when it starts and
     `mapped_bytes`, the file itself, come on top.
@@ -31,6 +38,7 @@ class Limits:
     mapped_bytes: int
     cpu_seconds: int
     wall_seconds: float
+    written_bytes: int = 0
     stack_bytes: int = _STACK_BYTES
     open_files: int = _OPEN_FILES
 
@@ -63,14 +71,46 @@ def for_file(size_bytes: int) -> Limits:
     )
 
 
+def for_conversion(size_bytes: int, promised_bytes: int) -> Limits:
+    """Return the limits for making a symcache of a file.
+
+    Its compressed sections say that they unpack to `promised_bytes`.
+
+    * Memory: at its peak a conversion took 1.9 times the file, of which the mapped file
+      is one; 4.6 times one with compressed sections, which are unpacked into memory.
+      So twice what it is when unpacked, and 512 MiB; 8 GiB at most.
+    * Processor time: 50 MB of ELF are converted in a second, 32 MB where sections are
+      compressed. A sixteenth of that, and a minute.
+    * Wall clock: ten times as much, since uploads go first on a busy machine.
+    * What it writes: a quarter of the file, so as much as the file, and 64 MiB.
+
+    >>> for_conversion(100, 0).memory_bytes == 512 * 1024**2 + 200
+    True
+    """
+    unpacked_bytes = size_bytes + promised_bytes
+    memory_bytes = (
+        _LEAST_MEMORY_BYTES + _CONVERSION_MEMORY_FOR_EACH_BYTE * unpacked_bytes
+    )
+    cpu_seconds = _CONVERSION_CPU_SECONDS + (
+        unpacked_bytes // _BYTES_A_CONVERSION_CPU_SECOND
+    )
+    return Limits(
+        memory_bytes=min(memory_bytes, _MOST_CONVERSION_MEMORY_BYTES),
+        mapped_bytes=size_bytes,
+        cpu_seconds=cpu_seconds,
+        wall_seconds=float(cpu_seconds * _CONVERSION_PATIENCE),
+        written_bytes=_LEAST_WRITTEN_BYTES + unpacked_bytes,
+    )
+
+
 def impose(limits: Limits) -> None:
-    """Bind this process to `limits`, for good. It cannot write files any more.
+    """Bind this process to `limits`, for good. No file that it writes can grow larger.
 
     The wall clock is for somebody else to watch.
     """
     address_space_bytes = _mapped_bytes() + limits.mapped_bytes + limits.memory_bytes
     _lower(resource.RLIMIT_CORE, 0)
-    _lower(resource.RLIMIT_FSIZE, 0)
+    _lower(resource.RLIMIT_FSIZE, limits.written_bytes)
     _lower(resource.RLIMIT_NOFILE, limits.open_files)
     _lower(resource.RLIMIT_STACK, limits.stack_bytes)
     # The signal comes at the first limit, and can be told from other people's kills.

@@ -1,7 +1,9 @@
 """What the two sides of the sandbox say to each other: JSON, and never too much of it.
 
-A request is `{"path", "name", "limits"}`. An answer is one of
-`{"objects": [...]}`, `{"refused": text}`, `{"died": reason, "words": tail}` and
+A request is `{"path", "name", "limits"}`; with an `errand`, `{"debug_id", "arch",
+"into"}`, it asks for a symcache. An answer is one of
+`{"objects": [...]}`, `{"refused": text}`, `{"made": {"symbols_only"}}`,
+`{"not_made": text, "deadly"}`, `{"died": reason, "words": tail}` and
 `{"lost": reason, "words": tail}`: a child that died says what is wrong with the file,
 one that was lost says what is wrong with us.
 
@@ -9,8 +11,10 @@ Nothing here unpickles: whoever has taken over a child can say only what JSON ca
 """
 
 import json
+import os
 import socket
 from collections.abc import Mapping
+from pathlib import Path
 
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
@@ -72,6 +76,16 @@ def receive(sender: socket.socket, *, wait_seconds: float | None = None) -> byte
 def written(message: Mapping[str, object]) -> bytes:
     """Return a message as it goes over the wire."""
     return json.dumps(message).encode("ascii")
+
+
+def from_path(path: Path) -> str:
+    """Return a path in words of JSON, whatever bytes it is made of."""
+    return os.fsencode(path).decode("utf-8", "surrogateescape")
+
+
+def to_path(said: str) -> Path:
+    """Return the path that `from_path` wrote."""
+    return Path(os.fsdecode(said.encode("utf-8", "surrogateescape")))
 
 
 def read(message: bytes) -> dict[str, object]:

@@ -4,8 +4,8 @@ A fork of it reads a file within a few milliseconds, where a fresh interpreter w
 first take fifty to import symbolic. It has one thread, so forking it is safe whatever
 the threads of the server do, and it never touches a stranger's file itself.
 
-It is started with the number of the descriptor to answer on and the server's process
-id. It ends with the server: when the line is cut, or, should a fork of the server hold
+It is started with the number of the descriptor to answer on, the server's process id,
+and how far to step back for others: its niceness. It ends with the server: when the line is cut, or, should a fork of the server hold
 the line open, when the server's process is gone.
 """
 
@@ -16,10 +16,11 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
+from symdepot.domain.conversion import Wanted
+from symdepot.domain.ids import DebugId
 from symdepot.sandbox import child, kernel, messages, watching
-from symdepot.sandbox.child import Reader, Request
+from symdepot.sandbox.child import Errand, Reader, Request
 from symdepot.sandbox.limits import Limits
 from symdepot.sandbox.watching import Cause, Child
 
@@ -30,6 +31,7 @@ def serve(arguments: Sequence[str], reader: Reader = child.read) -> None:
     line = socket.socket(fileno=line_fd)
     server_fd = kernel.open_end(server)
     _settle()
+    kernel.step_back(int(arguments[2]))
     while os.getppid() == server and _is_asked(line, server_fd):
         try:
             request = _request(messages.receive(line))
@@ -64,14 +66,24 @@ def _is_asked(line: socket.socket, server_fd: int) -> bool:
 def _request(message: bytes) -> Request:
     """Read what the server asks; it is trusted to ask rightly."""
     match messages.read(message):
-        case {"path": str(path), "name": str(name), "limits": dict(allowed)}:
+        case {"path": str(path), "name": str(name), "limits": dict(allowed)} as said:
             return Request(
-                Path(os.fsdecode(path.encode("utf-8", "surrogateescape"))),
+                messages.to_path(path),
                 name,
                 Limits(**allowed),
+                _errand(said.get("errand")),
             )
         case other:
             raise messages.Garbled(str(other))
+
+
+def _errand(said: object) -> Errand | None:
+    match said:
+        case {"debug_id": str(debug_id), "arch": str(arch), "into": str(into)}:
+            wanted = Wanted(DebugId.parse(debug_id), arch)
+            return Errand(wanted, messages.to_path(into))
+        case _:
+            return None
 
 
 def _have_read(reader: Reader, request: Request, unless: tuple[int, ...]) -> bytes:

@@ -1,8 +1,14 @@
 """What was made of each object for lookups, by which version of the maker."""
 
+from collections.abc import Collection
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
 
+from symdepot.domain.conversion import Wanted
+from symdepot.domain.ids import DebugId
+from symdepot.symcaches.versions import VERSION
 from symdepot.uploads.models import File
 
 
@@ -15,12 +21,43 @@ class Outcome(models.TextChoices):
     FAILED = "failed", "failed"
 
 
+class SymCacheQuerySet(models.QuerySet["SymCache"]):
+    """Named questions about symcaches."""
+
+    def present(self, files: Collection[int]) -> "SymCacheQuerySet":
+        """Those of these files, by their ids, that are of the present version."""
+        return self.filter(version=VERSION, file_id__in=files)
+
+    def same_object(self, one: "SymCache") -> "SymCacheQuerySet":
+        """Those of the same object, of whatever version."""
+        return self.filter(file=one.file_id, debug_id=one.debug_id, arch=one.arch)
+
+    def abandoned(self, now: datetime) -> "SymCacheQuerySet":
+        """Those that somebody should be working on and nobody is."""
+        return self.filter(
+            outcome__in=(Outcome.QUEUED, Outcome.MAKING), lease_expires_at__lte=now
+        )
+
+    def claimable(self, now: datetime) -> "SymCacheQuerySet":
+        """Those that a worker may take up: queued, or left lying by another."""
+        return self.filter(
+            Q(outcome=Outcome.QUEUED)
+            | Q(outcome=Outcome.MAKING, lease_expires_at__lte=now)
+        )
+
+    def due(self, now: datetime) -> "SymCacheQuerySet":
+        """Those that failed, and may be tried again."""
+        return self.filter(outcome=Outcome.FAILED, retry_at__lte=now)
+
+
 class SymCache(models.Model):
     """A symcache, or why there is none, of one object in one file's content.
 
-    The bytes of one that is `made` lie in the blob store under `checksum`. One that
-    `failed` says why in `detail`, and may be tried again from `retry_at` on. One made
-    without any debug information, of a symbol table alone, is `symbols_only`.
+    The object goes by its architecture and the UUID of its debug id, without the age,
+    in which clients may differ. The bytes of one that is `made` lie in the blob store
+    under `checksum`. One that `failed` says why in `detail`, and may be tried again
+    from `retry_at` on. One made without any debug information, of a symbol table
+    alone, is `symbols_only`. `outcome` has one writer, `symcaches.making`.
     """
 
     file = models.ForeignKey(File, on_delete=models.PROTECT, related_name="+")
@@ -38,6 +75,8 @@ class SymCache(models.Model):
     retry_at = models.DateTimeField(null=True)
     updated_at = models.DateTimeField()
 
+    objects = SymCacheQuerySet.as_manager()
+
     class Meta:
         constraints = [
             models.UniqueConstraint(
@@ -48,10 +87,14 @@ class SymCache(models.Model):
         indexes = [
             models.Index(
                 fields=["lease_expires_at"],
-                condition=Q(outcome__in=["queued", "making"]),
+                condition=Q(lease_expires_at__isnull=False),
                 name="symcache_leases",
             )
         ]
 
     def __str__(self) -> str:
         return f"{self.debug_id} ({self.arch}): {self.outcome}"
+
+    def wanted(self) -> Wanted:
+        """Return which object of the file it is to be made of."""
+        return Wanted(DebugId.parse(self.debug_id), self.arch)

@@ -21,7 +21,9 @@ _FUNCTIONS = {
     "symdepot.uploads.files": ("enter",),
     "symdepot.uploads.assembly": ("finish",),
     "symdepot.sandbox.inspecting": ("inspect",),
-    "symdepot.pipeline.steps": ("take_in",),
+    "symdepot.sandbox.converting": ("convert",),
+    "symdepot.symcaches.making": ("conclude",),
+    "symdepot.pipeline.steps": ("take_in", "make_symcache"),
 }
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from symdepot.domain.errors import NotADebugFile, SandboxUnavailable
 from symdepot.domain.objects import ObjectFile
-from symdepot.sandbox import inspecting, messages
+from symdepot.sandbox import messages, warm
 from symdepot.sandbox.inspecting import Inspector
 from symdepot.sandbox.limits import Limits
 
@@ -167,7 +167,7 @@ def test_a_zygote_that_hangs_is_replaced(
 ) -> None:
     with pytest.raises(NotADebugFile, match="well behaved"):
         sleeper.inspect(sound, name="behave")
-    monkeypatch.setattr(inspecting, "_GRACE_SECONDS", 1 - LONG.wall_seconds)
+    monkeypatch.setattr(warm, "_GRACE_SECONDS", 1 - LONG.wall_seconds)
 
     with asleep(sleeper, sound) as (zygote, child, future):
         zygote.suspend()

@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
                 ('file', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='uploads.file')),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('outcome__in', ['queued', 'making'])), fields=['lease_expires_at'], name='symcache_leases')],
+                'indexes': [models.Index(condition=models.Q(('lease_expires_at__isnull', False)), fields=['lease_expires_at'], name='symcache_leases')],
                 'constraints': [models.UniqueConstraint(fields=('file', 'debug_id', 'arch', 'version'), name='one_symcache_an_object')],
             },
         ),

@@ -1,0 +1,98 @@
+"""Makes the symcache of a file again and again, and prints how long each time took.
+
+Run as `python -m bench.symcache_making alone|here TIMES FILE`, with the server's
+settings on an empty database. `alone` is symbolic in this very process, as somebody
+would use it in a script; `here` is the server's own step, from chunks in the store to
+a symcache in the store. Here, too, the conversion does not step back for others, or
+they would be measured. Says `ready`, waits for a line, and prints a JSON list of
+seconds.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import django
+
+django.setup()
+
+from django.conf import settings  # noqa: E402 -- only after `setup`, as all below
+from django.utils import timezone  # noqa: E402
+
+from symdepot.blobs.configured import blob_store  # noqa: E402
+from symdepot.domain import inspection  # noqa: E402
+from symdepot.domain import symcache as symcaches  # noqa: E402
+from symdepot.domain.conversion import Made, Wanted  # noqa: E402
+from symdepot.domain.ids import Checksum  # noqa: E402
+from symdepot.domain.objects import ObjectFile  # noqa: E402
+from symdepot.pipeline import steps  # noqa: E402
+from symdepot.projects.models import Organization  # noqa: E402
+from symdepot.sandbox import converting  # noqa: E402
+from symdepot.sandbox.converting import Converter  # noqa: E402
+from symdepot.server.migrating import migrate  # noqa: E402
+from symdepot.symcaches import making  # noqa: E402
+from symdepot.symcaches.models import Outcome, SymCache  # noqa: E402
+from symdepot.uploads import chunks, cutting, files  # noqa: E402
+
+
+def main() -> None:
+    """Prepare, wait to be told, measure, and print."""
+    mode, times, path = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
+    (found,) = inspection.inspect(path, name=path.name)
+    make = _alone(path, found) if mode == "alone" else _here(path, found)
+    make()
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+    sys.stdout.write(json.dumps([make() for _ in range(times)]) + "\n")
+
+
+def _alone(path: Path, found: ObjectFile) -> Callable[[], float]:
+    settings.SCRATCH_DIR.mkdir(parents=True, exist_ok=True)
+    into = settings.SCRATCH_DIR / "symcache"
+    wanted = Wanted(found.debug_id, found.arch)
+
+    def make() -> float:
+        into.write_bytes(b"")
+        started_at = time.perf_counter()
+        outcome = symcaches.convert(path, wanted, into)
+        seconds = time.perf_counter() - started_at
+        if not isinstance(outcome, Made):
+            raise TypeError(outcome.reason)
+        return seconds
+
+    return make
+
+
+def _here(path: Path, found: ObjectFile) -> Callable[[], float]:
+    converting._OF_THIS_PROCESS = Converter(niceness=0)  # noqa: SLF001 -- see above
+    migrate()
+    organization = Organization.objects.create(slug="bench")
+    store = blob_store()
+    cut = cutting.cut(path, store, chunk_bytes=settings.CHUNK_SIZE)
+    chunks.own(organization, cut.sizes, store)
+    file = files.enter(cut.checksum, cut.chunks, path.stat().st_size)
+    with chunks.not_while_freeing():
+        making.want([(file, found)], until=timezone.now())
+
+    def make() -> float:
+        held = making.begin(SymCache.objects.get().pk)
+        if held is None:
+            raise LookupError("nothing to make")
+        started_at = time.perf_counter()
+        outcome = steps.make_symcache(held)
+        seconds = time.perf_counter() - started_at
+        if outcome is not Outcome.MADE:
+            raise TypeError(outcome)
+        made = SymCache.objects.get()
+        store.delete(Checksum(made.checksum))
+        making.remake(made)
+        return seconds
+
+    return make
+
+
+if __name__ == "__main__":
+    main()

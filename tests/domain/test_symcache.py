@@ -1,0 +1,166 @@
+"""A file is made ready for looking addresses up, and what is looked up is true."""
+
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from tests.factories import an_object
+from tests.fixtures import builders, compiled
+
+from symdepot.domain import conversion, inspection, symcache
+from symdepot.domain.conversion import Conversion, Made, NotMade, Wanted
+from symdepot.domain.ids import DebugId
+from symdepot.domain.objects import Format
+from symdepot.domain.symcache import OpenSymCache
+
+ID = UUID("dfb8e43a-f242-3d73-a453-aeb6a777ef75")
+OTHER = UUID(int=7)
+INLINED = """\
+MODULE Linux x86_64 DFB8E43AF2423D73A453AEB6A777EF750 hello
+FILE 0 /src/hello.c
+FILE 1 /src/twice.h
+INLINE_ORIGIN 0 twice
+FUNC 1000 20 0 main
+INLINE 0 8 0 0 1010 8
+1000 10 7 0
+1010 8 3 1
+1018 8 9 0
+"""
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    path = tmp_path / "made"
+    path.touch()
+    return path
+
+
+def converted(content: bytes | Path, wanted: Wanted, into: Path) -> Conversion:
+    source = content if isinstance(content, Path) else into.with_name("source")
+    if isinstance(content, bytes):
+        source.write_bytes(content)
+    return symcache.convert(source, wanted, into)
+
+
+def wanted_of(path: Path) -> Wanted:
+    (found,) = inspection.inspect(path, name=path.name)
+    return Wanted(found.debug_id, found.arch)
+
+
+def test_an_address_has_the_functions_that_are_inlined_there(made: Path) -> None:
+    wanted = Wanted(DebugId(ID), "x86_64")
+
+    assert converted(INLINED.encode(), wanted, made) == Made(symbols_only=False)
+
+    with_lines = [
+        [(f.function, f.path, f.line, f.function_address) for f in found]
+        for found in map(OpenSymCache.open(made).frames, (0x1000, 0x1012, 0x1019))
+    ]
+    assert with_lines == [
+        [("main", "/src/hello.c", 7, 0x1000)],
+        [("twice", "/src/twice.h", 3, None), ("main", "/src/hello.c", 8, 0x1000)],
+        [("main", "/src/hello.c", 9, 0x1000)],
+    ]
+
+
+def test_an_address_outside_of_all_functions_has_none(made: Path) -> None:
+    converted(INLINED.encode(), Wanted(DebugId(ID), "x86_64"), made)
+
+    assert OpenSymCache.open(made).frames(0x5000_0000) == []
+
+
+def test_a_symcache_says_what_it_was_made_of(made: Path) -> None:
+    converted(INLINED.encode(), Wanted(DebugId(ID), "x86_64"), made)
+
+    opened = OpenSymCache.open(made)
+
+    assert (opened.debug_id, opened.arch) == (DebugId(ID), "x86_64")
+
+
+def test_one_of_a_symbol_table_alone_says_so(tmp_path: Path, made: Path) -> None:
+    library = compiled.elf_program(tmp_path, "lib.so", options="-shared -fPIC")
+    stripped = compiled.stripped(library)
+
+    result = converted(stripped, wanted_of(stripped), made)
+
+    assert result == Made(symbols_only=True)
+
+
+def test_compressed_sections_make_the_same_symcache(tmp_path: Path, made: Path) -> None:
+    plain = compiled.debug_companion(compiled.elf_program(tmp_path))
+    packed = compiled.compressed(plain)
+    converted(plain, wanted_of(plain), made)
+    first = made.read_bytes()
+
+    made.write_bytes(b"")
+    converted(packed, wanted_of(packed), made)
+
+    assert made.read_bytes() == first
+
+
+def test_of_a_fat_file_the_object_that_is_wanted_is_taken(made: Path) -> None:
+    slices = [(ID, builders.CPU_X86_64), (OTHER, builders.CPU_ARM64)]
+    fat = builders.fat_macho(slices)
+
+    converted(fat, Wanted(DebugId(OTHER), "arm64"), made)
+
+    opened = OpenSymCache.open(made)
+    assert (opened.debug_id.uuid, opened.arch) == (OTHER, "arm64")
+
+
+def test_a_corrected_age_finds_its_object(made: Path) -> None:
+    wanted = Wanted(DebugId(ID, age=0xBEEF), "x86_64")
+
+    assert isinstance(converted(INLINED.encode(), wanted, made), Made)
+
+
+@pytest.mark.parametrize(
+    "wanted", [Wanted(DebugId(OTHER), "x86_64"), Wanted(DebugId(ID), "arm64")]
+)
+def test_an_object_that_is_not_there_is_not_taken_for_another(
+    made: Path, wanted: Wanted
+) -> None:
+    assert converted(INLINED.encode(), wanted, made) == NotMade(
+        "The file holds no object of this id and architecture."
+    )
+    assert made.read_bytes() == b""
+
+
+def test_why_none_can_be_made_is_said_in_one_line(made: Path) -> None:
+    wanted = Wanted(DebugId(ID, age=1), "x86_64")
+
+    assert converted(builders.pdb(ID), wanted, made) == NotMade(
+        "bad debug file: invalid pdb file: UnexpectedEof"
+    )
+
+
+def test_what_is_no_symcache_is_not_opened(made: Path) -> None:
+    made.write_bytes(INLINED.encode())
+
+    with pytest.raises(ValueError, match="magic"):
+        OpenSymCache.open(made)
+
+
+@pytest.mark.parametrize(
+    ("file_format", "features", "expected"),
+    [
+        (Format.ELF, {"symtab"}, True),
+        (Format.ELF, {"debug"}, True),
+        (Format.ELF, {"unwind"}, False),
+        (Format.MACHO, {"debug"}, True),
+        (Format.PE, {"debug"}, True),
+        (Format.PE, {"unwind"}, False),
+        (Format.PDB, {"debug"}, True),
+        (Format.BREAKPAD, {"symtab"}, True),
+        (Format.WASM, {"debug"}, True),
+        (Format.PORTABLE_PDB, {"debug"}, False),
+        (Format.SOURCE_BUNDLE, {"sources", "debug"}, False),
+        (Format.PROGUARD, {"mapping"}, False),
+    ],
+)
+def test_a_symcache_is_of_use_where_functions_have_names_and_addresses(
+    file_format: Format, features: set[str], *, expected: bool
+) -> None:
+    o = an_object(format=file_format, features=frozenset(features))
+
+    assert conversion.is_of_use(o) is expected

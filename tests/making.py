@@ -1,0 +1,48 @@
+"""Debug files of which symcaches are made, and time that passes for these."""
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from django.db.models import F
+from tests.factories import a_breakpad_file, a_client, a_project, upload
+from tests.fixtures import builders
+
+from symdepot.debugfiles.models import DebugFile
+from symdepot.symcaches import making
+from symdepot.symcaches.models import SymCache
+
+WHY_NOT = "bad debug file: invalid pdb file: UnexpectedEof"
+"""What is said of `a_hopeless_file`."""
+
+
+def a_hopeless_file(uuid: UUID | None = None) -> bytes:
+    """Return a PDB that has ids, and no debug information that could be read."""
+    return builders.pdb(uuid or uuid4())
+
+
+def uploaded(content: bytes | None = None) -> DebugFile:
+    """Upload a file, and return its row."""
+    a_project()
+    standing = upload(a_client(), content or a_breakpad_file())
+    return DebugFile.objects.select_related("file").get(pk=standing["dif"]["id"])
+
+
+def row() -> SymCache:
+    """Return the only symcache that there is."""
+    return SymCache.objects.get()
+
+
+def begun() -> SymCache:
+    """Take up the making of the only one."""
+    held = making.begin(row().pk)
+    assert held is not None
+    return held
+
+
+def let_pass(time: timedelta) -> None:
+    """Let `time` pass for all symcaches: leases run out, failures may be tried again."""
+    SymCache.objects.update(
+        updated_at=F("updated_at") - time,
+        lease_expires_at=F("lease_expires_at") - time,
+        retry_at=F("retry_at") - time,
+    )

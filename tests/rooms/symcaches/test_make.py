@@ -1,0 +1,460 @@
+"""Each debug file comes to one symcache, or to a reason why there is none."""
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries, Settings
+from tests.factories import (
+    a_breakpad_file,
+    a_client,
+    a_mapping,
+    a_project,
+    files_url,
+    keep,
+    polled,
+    standing,
+    upload,
+)
+from tests.making import WHY_NOT, a_hopeless_file, begun, let_pass, row, uploaded
+from tests.queueing import HeldQueue
+from tests.together import together
+
+from symdepot.blobs.configured import blob_store
+from symdepot.debugfiles.models import DebugFile
+from symdepot.domain.conversion import NotMade
+from symdepot.domain.errors import LeaseLost, SandboxUnavailable
+from symdepot.domain.ids import Checksum
+from symdepot.pipeline import remaking, retention, steps, tasks
+from symdepot.sandbox import converting
+from symdepot.symcaches import making
+from symdepot.symcaches.models import Outcome, SymCache
+from symdepot.symcaches.versions import VERSION
+from symdepot.uploads.models import Chunk, Sweep
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+A_WHILE = timedelta(hours=1)
+A_DAY = timedelta(days=1, seconds=1)
+A_MAPPING_NAME = "/proguard/67e9247c-814e-392b-a027-dbde6748fcbf.txt"
+
+
+@pytest.fixture(autouse=True)
+def symcaches_are_made(settings: Settings) -> None:
+    settings.SYMCACHES = True
+
+
+def blobs_besides_chunks() -> set[Checksum]:
+    chunks = Chunk.objects.values_list("checksum", flat=True)
+    return set(blob_store()) - {Checksum(c) for c in chunks}
+
+
+def a_look_is_due() -> None:
+    """Let it be ten minutes ago that anybody looked for what is missing."""
+    long_ago = timezone.now() - A_DAY
+    Sweep.objects.update_or_create(name="symcaches", defaults={"finished_at": long_ago})
+
+
+def listed(client: Client) -> list[dict[str, object] | None]:
+    return [found["symcache"] for found in client.get(files_url()).json()]
+
+
+def upload_and_work(held_queue: HeldQueue) -> None:
+    """Have a file taken in, and its symcache not begun."""
+    a_project()
+    upload(a_client(), a_breakpad_file())
+    held_queue.work()
+
+
+def test_a_file_that_is_taken_in_has_a_symcache_soon() -> None:
+    uploaded()
+
+    made = row()
+    assert (made.outcome, made.symbols_only, made.detail) == (Outcome.MADE, False, "")
+    assert blobs_besides_chunks() == {Checksum(made.checksum)}
+    with blob_store().open(Checksum(made.checksum)) as content:
+        found = content.read()
+    assert (found[:4], len(found)) == (b"SYMC", made.size_bytes)
+
+
+def test_a_file_is_ok_before_its_symcache_is_begun(held_queue: HeldQueue) -> None:
+    a_project()
+    client, content = a_client(), a_breakpad_file()
+    upload(client, content)
+    held_queue.work()
+
+    assert polled(client, content)["state"] == "ok"
+    assert row().outcome == Outcome.QUEUED
+    assert held_queue.symcaches == [row().pk]
+    held_queue.work()
+    assert row().outcome == Outcome.MADE
+
+
+def test_one_content_in_many_projects_has_one_symcache() -> None:
+    content = a_breakpad_file()
+    for slug in ("game", "editor"):
+        a_project(slug)
+        upload(a_client(), content, project=slug)
+
+    assert DebugFile.objects.count() == 2
+    assert SymCache.objects.count() == 1
+
+
+def test_a_replaced_file_has_a_symcache_of_its_own() -> None:
+    identity = "DFB8E43AF2423D73A453AEB6A777EF750"
+    old = uploaded(a_breakpad_file(identity, records=["FUNC 1000 10 0 before"]))
+    new = uploaded(a_breakpad_file(identity, records=["FUNC 1000 10 0 after"]))
+
+    made = {s.file_id: s.checksum for s in SymCache.objects.all()}
+    assert old.debug_id == new.debug_id
+    assert made[old.file_id] != made[new.file_id]
+
+
+def test_files_that_name_no_functions_have_none_and_need_none() -> None:
+    a_project()
+    upload(a_client(), a_mapping(), name=A_MAPPING_NAME)
+
+    assert listed(a_client()) == [None]
+    assert not SymCache.objects.exists()
+
+
+def test_where_none_are_to_be_made_none_are(settings: Settings) -> None:
+    settings.SYMCACHES = False
+
+    uploaded()
+
+    assert not SymCache.objects.exists()
+
+
+def test_one_of_a_symbol_table_alone_says_so_in_the_list() -> None:
+    uploaded(a_breakpad_file(records=["PUBLIC 2000 0 exported"]))
+
+    assert listed(a_client()) == [
+        {"outcome": "made", "detail": None, "symbolsOnly": True, "retryAt": None}
+    ]
+
+
+def test_a_file_of_which_none_can_be_made_is_ok_and_tells_why() -> None:
+    a_project()
+    client, content = a_client(), a_hopeless_file()
+
+    standing = upload(client, content, name="hello.pdb")
+
+    assert standing["state"] == polled(client, content)["state"] == "ok"
+    assert polled(client, content)["detail"] == (
+        f"No symcache could be made of it: {WHY_NOT}"
+    )
+    [symcache] = listed(client)
+    assert symcache is not None
+    assert (symcache["outcome"], symcache["detail"]) == ("failed", WHY_NOT)
+    assert str(symcache["retryAt"]).endswith("Z")
+
+
+def test_that_none_can_be_made_is_no_error_of_ours(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        uploaded(a_hopeless_file())
+
+    assert row().outcome == Outcome.FAILED
+    assert caplog.records == []
+
+
+def test_a_failure_is_not_tried_again_before_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    content = a_hopeless_file()
+    uploaded(content)
+    tried: list[int] = []
+    make = steps.make_symcache
+
+    def counted(held: SymCache) -> Outcome:
+        tried.append(held.pk)
+        return make(held)
+
+    monkeypatch.setattr(steps, "make_symcache", counted)
+
+    a_project("editor")
+    upload(a_client(), content, project="editor")
+    assert tried == []
+
+    let_pass(A_DAY)
+    a_project("tool")
+    upload(a_client(), content, project="tool")
+    assert tried == [row().pk]
+    assert row().outcome == Outcome.FAILED
+
+
+def test_a_file_that_ended_its_reader_is_left_alone_for_longer(
+    settings: Settings,
+) -> None:
+    settings.SYMCACHE_RETRY_SECONDS = 100
+    uploaded(a_hopeless_file())
+    usual = row().retry_at
+    SymCache.objects.update(outcome=Outcome.QUEUED)
+
+    making.conclude(begun(), NotMade("it crashed", deadly=True), None, blob_store())
+
+    assert usual is not None
+    assert (row().retry_at or usual) - usual > timedelta(seconds=500)
+
+
+def test_workers_that_make_the_same_one_at_once_make_it_once(
+    held_queue: HeldQueue,
+) -> None:
+    upload_and_work(held_queue)
+    pk = row().pk
+
+    together([lambda: tasks.make_symcaches.call(symcache_ids=[pk])] * 6)
+
+    assert (row().outcome, row().attempts) == (Outcome.MADE, 1)
+    assert blobs_besides_chunks() == {Checksum(row().checksum)}
+
+
+def test_uploads_of_one_content_at_once_leave_one_symcache() -> None:
+    content = a_breakpad_file()
+    clients = []
+    for number in range(4):
+        a_project(f"p{number}")
+        clients.append((a_client(), f"p{number}"))
+    client, _ = clients[0]
+    upload(client, content, project="p0")
+    SymCache.objects.all().delete()
+
+    together(
+        [lambda c=c, p=p: upload(c, content, project=p) for c, p in clients[1:]]  # type: ignore[misc]  # bound early
+    )
+
+    assert SymCache.objects.get().outcome == Outcome.MADE
+    assert len(blobs_besides_chunks()) == 1
+
+
+def test_one_whose_worker_died_is_made_by_another(held_queue: HeldQueue) -> None:
+    upload_and_work(held_queue)
+    held_queue.work_is_lost()
+    begun()
+    assert remaking.redrive() == 0
+
+    let_pass(A_WHILE)
+
+    assert remaking.redrive() == 1
+    assert remaking.redrive() == 0
+    held_queue.work()
+    assert (row().outcome, row().attempts) == (Outcome.MADE, 2)
+
+
+def test_one_that_the_queue_lost_is_queued_again(held_queue: HeldQueue) -> None:
+    upload_and_work(held_queue)
+    held_queue.work_is_lost()
+
+    let_pass(A_WHILE)
+
+    assert remaking.redrive() == 1
+    held_queue.work()
+    assert row().outcome == Outcome.MADE
+
+
+def test_one_that_ends_each_of_its_workers_has_failed_in_the_end(
+    held_queue: HeldQueue, settings: Settings
+) -> None:
+    settings.MAX_ATTEMPTS = 2
+    upload_and_work(held_queue)
+    for _ in range(2):
+        begun()
+        let_pass(A_WHILE)
+        remaking.redrive()
+
+    assert row().outcome == Outcome.FAILED
+    assert row().detail == (
+        "Gave up after 2 attempts: each ended the worker that made it."
+    )
+
+
+def test_a_worker_that_lost_its_lease_leaves_no_blob_behind(
+    held_queue: HeldQueue,
+) -> None:
+    upload_and_work(held_queue)
+    slow = begun()
+    SymCache.objects.update(lease_holder="another")
+
+    with pytest.raises(LeaseLost):
+        steps.make_symcache(slow)
+
+    assert row().outcome == Outcome.MAKING
+    assert blobs_besides_chunks() == set()
+
+
+def test_a_worker_that_lost_its_lease_frees_nothing_that_the_other_kept(
+    held_queue: HeldQueue,
+) -> None:
+    upload_and_work(held_queue)
+    slow = begun()
+    let_pass(A_WHILE)
+    remaking.redrive()
+    held_queue.work()
+
+    with pytest.raises(LeaseLost):
+        steps.make_symcache(slow)
+
+    assert row().outcome == Outcome.MADE
+    assert blobs_besides_chunks() == {Checksum(row().checksum)}
+
+
+def test_what_could_not_be_read_for_a_moment_is_tried_again(
+    held_queue: HeldQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload_and_work(held_queue)
+
+    def unavailable(*_: object) -> None:
+        raise SandboxUnavailable("there was none")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(converting, "convert", unavailable)
+        held_queue.work()
+    assert row().outcome == Outcome.QUEUED
+
+    let_pass(A_WHILE)
+    remaking.redrive()
+    held_queue.work()
+    assert row().outcome == Outcome.MADE
+
+
+def test_a_fault_of_ours_is_tried_again(
+    held_queue: HeldQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload_and_work(held_queue)
+
+    def stumble(_: SymCache) -> Outcome:
+        raise RuntimeError("something that nobody need know")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "make_symcache", stumble)
+        with pytest.raises(ExceptionGroup):
+            held_queue.work()
+
+    assert (row().outcome, row().attempts) == (Outcome.QUEUED, 1)
+
+
+def test_a_file_whose_bytes_went_bad_is_tried_again_when_it_is_sent_again(
+    held_queue: HeldQueue,
+) -> None:
+    a_project()
+    client, content = a_client(), a_breakpad_file()
+    upload(client, content)
+    held_queue.work()
+    blob_store().delete(Checksum.of(content))
+    held_queue.work()
+    assert row().outcome == Outcome.FAILED
+    assert Checksum.of(content).hex in row().detail
+
+    a_project("editor")
+    asked = standing(client, content, project="editor")
+    assert asked["missingChunks"] == [Checksum.of(content).hex]
+    upload(client, content, project="editor")
+    held_queue.work()
+    held_queue.work()
+
+    assert row().outcome == Outcome.MADE
+
+
+def test_an_earlier_version_is_made_anew_and_forgotten(held_queue: HeldQueue) -> None:
+    upload_and_work(held_queue)
+    (old,) = keep(b"an old symcache")
+    SymCache.objects.update(
+        version=VERSION - 1, outcome=Outcome.MADE, checksum=old, lease_expires_at=None
+    )
+    held_queue.work_is_lost()
+    a_look_is_due()
+
+    assert remaking.catch_up() == 1
+    held_queue.work()
+
+    assert (row().version, row().outcome) == (VERSION, Outcome.MADE)
+    assert blobs_besides_chunks() == {Checksum(row().checksum)}
+
+
+def test_an_earlier_version_is_not_told_of() -> None:
+    uploaded()
+    SymCache.objects.update(version=VERSION - 1)
+
+    assert listed(a_client()) == [None]
+
+
+def test_files_that_came_before_there_were_symcaches_get_theirs(
+    held_queue: HeldQueue, settings: Settings
+) -> None:
+    settings.SYMCACHES = False
+    upload_and_work(held_queue)
+    upload(a_client(), a_mapping(), name=A_MAPPING_NAME)
+    held_queue.work()
+    settings.SYMCACHES = True
+    assert remaking.catch_up() == 0
+
+    a_look_is_due()
+
+    assert remaking.catch_up() == 1
+    assert remaking.catch_up() == 0
+    held_queue.work()
+    assert row().outcome == Outcome.MADE
+
+
+def test_deleting_the_last_debug_file_of_a_content_deletes_its_symcache() -> None:
+    debug_file = uploaded()
+
+    retention.forget(debug_file, by="a test")
+
+    assert not SymCache.objects.exists()
+    assert list(blob_store()) == []
+
+
+def test_a_symcache_in_the_making_does_not_hold_up_the_deletion_of_its_file(
+    held_queue: HeldQueue,
+) -> None:
+    upload_and_work(held_queue)
+    slow = begun()
+    debug_file = DebugFile.objects.get()
+    source = making.source(slow)
+    retention.forget(debug_file, by="a test")
+    assert source[1] != []
+
+    tasks.make_symcaches.call(symcache_ids=[slow.pk])
+
+    assert not SymCache.objects.exists()
+    assert list(blob_store()) == []
+
+
+def test_bytes_that_were_freed_in_this_moment_are_made_again(
+    held_queue: HeldQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload_and_work(held_queue)
+    conclude = making.conclude
+
+    def conclude_late(*arguments: Any) -> object:
+        _, _, kept, store = arguments
+        monkeypatch.undo()
+        store.delete(kept[0])
+        return conclude(*arguments)
+
+    monkeypatch.setattr(making, "conclude", conclude_late)
+    held_queue.work()
+    assert row().outcome == Outcome.QUEUED
+
+    let_pass(A_WHILE)
+    remaking.redrive()
+    held_queue.work()
+    assert row().outcome == Outcome.MADE
+    assert Checksum(row().checksum) in blob_store()
+
+
+def test_lists_ask_about_all_symcaches_at_once(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    for _ in range(5):
+        uploaded()
+    client = a_client()
+
+    with django_assert_max_num_queries(6):
+        assert len(listed(client)) == 5

@@ -1,0 +1,147 @@
+"""Whoever needs a symcache gets it open, or hears why there is none."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+from tests.factories import a_breakpad_file, a_client, a_mapping, a_project, upload
+from tests.making import WHY_NOT, a_hopeless_file, let_pass, row, uploaded
+
+from symdepot.blobs.configured import blob_store
+from symdepot.debugfiles.models import DebugFile
+from symdepot.domain.ids import Checksum
+from symdepot.domain.symcache import OpenSymCache
+from symdepot.pipeline import remaking
+from symdepot.symcaches import opening
+from symdepot.symcaches.models import Outcome, SymCache
+from symdepot.symcaches.opening import Absent
+from symdepot.symcaches.shelf import shelf
+from symdepot.symcaches.versions import VERSION
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def symcaches_are_made(settings: Settings) -> None:
+    settings.SYMCACHES = True
+
+
+def opened(debug_file: DebugFile) -> OpenSymCache | Absent:
+    return opening.opened(debug_file, blob_store(), shelf())
+
+
+def functions(debug_file: DebugFile, address: int = 0x1004) -> list[str]:
+    found = opened(debug_file)
+    assert isinstance(found, OpenSymCache)
+    return [frame.function for frame in found.frames(address)]
+
+
+def test_a_symcache_that_is_made_can_be_asked() -> None:
+    assert functions(uploaded()) == ["main"]
+
+
+def test_a_file_that_is_known_by_a_corrected_id_finds_its_symcache() -> None:
+    debug_file = uploaded()
+    debug_file.debug_id += "-beef"
+
+    assert functions(debug_file) == ["main"]
+
+
+def test_two_files_of_one_id_have_each_their_own() -> None:
+    identity = "DFB8E43AF2423D73A453AEB6A777EF750"
+    before, after = (
+        uploaded(a_breakpad_file(identity, records=[f"FUNC 1000 10 0 {name}"]))
+        for name in ("before", "after")
+    )
+
+    assert (functions(before), functions(after)) == (["before"], ["after"])
+
+
+def test_why_there_is_none_is_said() -> None:
+    assert opened(uploaded(a_hopeless_file())) == Absent(Outcome.FAILED, WHY_NOT)
+
+
+def test_of_what_names_no_functions_there_is_none_and_none_is_asked_for() -> None:
+    a_project()
+    name = "/proguard/67e9247c-814e-392b-a027-dbde6748fcbf.txt"
+    upload(a_client(), a_mapping(), name=name)
+
+    assert opened(DebugFile.objects.get()) == Absent(None)
+    assert not SymCache.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "spoiled", [{"version": VERSION - 1}, {"arch": "arm64"}, {"debug_id": "other"}]
+)
+def test_a_symcache_that_is_not_of_this_very_object_and_version_is_passed_over(
+    spoiled: dict[str, object],
+) -> None:
+    debug_file = uploaded()
+    SymCache.objects.update(**spoiled)
+
+    assert opened(debug_file) == Absent(Outcome.QUEUED)
+    assert remaking.redrive() == 1
+    assert functions(debug_file) == ["main"]
+
+
+def test_a_failure_whose_time_has_come_is_tried_again_when_somebody_asks() -> None:
+    debug_file = uploaded()
+    checksum = row().checksum
+    SymCache.objects.update(
+        outcome=Outcome.FAILED, detail="why", retry_at=row().updated_at, checksum=""
+    )
+
+    let_pass(timedelta(seconds=-60))
+    assert opened(debug_file) == Absent(Outcome.FAILED, "why")
+    let_pass(timedelta(seconds=120))
+
+    assert opened(debug_file) == Absent(Outcome.QUEUED)
+    assert remaking.redrive() == 1
+    assert row().checksum == checksum
+    assert functions(debug_file) == ["main"]
+
+
+def test_damaged_bytes_are_noticed_and_made_again(disk: Path) -> None:
+    debug_file = uploaded()
+    kept = next(disk.rglob(row().checksum))
+    kept.write_bytes(kept.read_bytes()[::-1])
+
+    assert opened(debug_file) == Absent(Outcome.QUEUED)
+    assert row().outcome == Outcome.QUEUED
+    assert remaking.redrive() == 1
+    assert functions(debug_file) == ["main"]
+    assert Checksum.of(kept.read_bytes()).hex == kept.name
+
+
+def test_lost_bytes_are_noticed_and_made_again() -> None:
+    debug_file = uploaded()
+    blob_store().delete(Checksum(row().checksum))
+
+    assert opened(debug_file) == Absent(Outcome.QUEUED)
+    assert remaking.redrive() == 1
+    assert functions(debug_file) == ["main"]
+
+
+def test_one_that_is_open_outlives_its_file() -> None:
+    debug_file = uploaded()
+    found = opened(debug_file)
+    assert isinstance(found, OpenSymCache)
+
+    blob_store().delete(Checksum(row().checksum))
+    shelf().clear()
+    for path in shelf()._folder.iterdir():  # noqa: SLF001 -- as if it were full
+        path.unlink()
+
+    assert [frame.function for frame in found.frames(0x1004)] == ["main"]
+
+
+def test_a_file_that_was_deleted_a_moment_ago_is_asked_for_in_vain() -> None:
+    debug_file = uploaded()
+    SymCache.objects.all().delete()
+    debug_file.delete()
+    debug_file.file.delete()
+
+    opening.ask_for(debug_file)
+
+    assert not SymCache.objects.exists()
