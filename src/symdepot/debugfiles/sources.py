@@ -1,0 +1,48 @@
+"""Takes single sources out of a source bundle that is kept."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from symdepot.blobs.store import BlobStore
+from symdepot.debugfiles.lookup import Content
+from symdepot.domain import source_bundles
+from symdepot.domain.errors import NotADebugFile
+from symdepot.uploads import joining
+
+
+def source(
+    bundle: Content, paths: Sequence[str], store: BlobStore, scratch: Path
+) -> bytes | None:
+    """Return the source that the first known one of `paths` names; None if none is.
+
+    None, too, if the bundle cannot be read. No more is unpacked than the bundle's list
+    and the one source.
+
+    Raises:
+        BlobMissing: the bytes are gone.
+        BlobDamaged: a chunk of several is not what it was.
+        StorageUnavailable: the store or the scratch disk did not answer.
+    """
+    try:
+        with (
+            _on_disk(bundle, store, scratch) as path,
+            source_bundles.opened(path) as opened,
+        ):
+            texts = (opened.source(one) for one in paths)
+            found = next((text for text in texts if text is not None), None)
+            return None if found is None else found.encode()
+    except NotADebugFile:
+        return None
+
+
+@contextmanager
+def _on_disk(bundle: Content, store: BlobStore, scratch: Path) -> Iterator[Path]:
+    """Lend the bundle where it lies, unread, or the copy that its chunks make."""
+    chunks = [chunk for chunk, _ in bundle.chunks]
+    if len(chunks) == 1:
+        with store.on_disk(chunks[0]) as path:
+            yield path
+        return
+    with joining.joined(bundle.checksum, chunks, store, scratch) as path:
+        yield path

@@ -1,0 +1,250 @@
+"""A path, as clients of symbol servers build them, becomes the file that it asks for.
+
+`placing` is the way back. Whatever is no path of a layout is None, never an error.
+
+Source: spec/serving 2.1, 3.1, 4.2 and 8.1.
+"""
+
+import re
+from collections.abc import Callable
+from enum import StrEnum
+
+from symdepot.domain.asked import Age, Asked, Role
+from symdepot.domain.ids import CodeId, DebugId
+from symdepot.domain.objects import Format
+
+is_build_id = re.compile(r"(?:[0-9a-f]{2}){1,64}").fullmatch
+"""Whether a text is a build id as debuginfod writes it."""
+
+
+class Layout(StrEnum):
+    """The ways to lay out symbol files, by the names that Symbolicator knows."""
+
+    BREAKPAD = "breakpad"
+    DEBUGINFOD = "debuginfod"
+    NATIVE = "native"
+    SLASHSYMBOLS = "slashsymbols"
+    SSQP = "ssqp"
+    SYMSTORE = "symstore"
+    SYMSTORE_INDEX2 = "symstore_index2"
+    UNIFIED = "unified"
+
+
+def parse(layout: Layout, path: str) -> Asked | None:
+    """Return which file `path`, without its leading slash, asks for in `layout`.
+
+    Case does not matter, but for build ids of debuginfod. All layouts of the form
+    NAME/ID/NAME are read alike, with or without a folder of two letters before them:
+    an id shows by its form what it is.
+    """
+    return _READERS.get(layout, _named)(path)
+
+
+def _named(path: str) -> Asked | None:
+    match [part for part in path.split("/") if part]:
+        case [name, key, file]:
+            return _keyed(name, key.lower(), file.lower())
+        case [tier, name, key, file] if _is_tier(tier.lower(), name.lower()):
+            return _keyed(name, key.lower(), file.lower())
+        case _:
+            return None
+
+
+def _is_tier(tier: str, name: str) -> bool:
+    """Say whether `tier` is the folder of `name`; of `_.debug` it is `_` or `_.`."""
+    return tier == name[:2] or (name[1:2] == "." and tier == name[:1])
+
+
+def _keyed(name: str, key: str, file: str) -> Asked | None:
+    is_same = file == name.lower()
+    found = _prefixed(name, key) if is_same else None
+    if found is not None:
+        return found
+    if file.endswith(".sym"):
+        found = _breakpad(name, key)
+    elif file.endswith(".src.zip"):
+        found = _sources(_debug_ids(key), name=name)
+    elif is_same:
+        found = _windows(name, key)
+    elif file == "symbols" and is_build_id(key):
+        found = _by_code_id(Role.DEBUGINFO, _ELF, key, name)
+    return found
+
+
+def _breakpad(name: str, key: str) -> Asked | None:
+    """Read a Breakpad id, or a code id where there are too few digits for that.
+
+    Source: spec/serving 3.2, "Code-info lookup".
+    """
+    debug_ids = _debug_ids(key)
+    code_ids = _code_ids(key) if len(key) <= _UUID_DIGITS else ()
+    if not debug_ids and not code_ids:
+        return None
+    return Asked(Role.BREAKPAD, _BREAKPAD, code_ids, debug_ids, name=name)
+
+
+def _prefixed(name: str, key: str) -> Asked | None:
+    match = _PREFIXED(key)
+    if match is None:
+        return None
+    kind, symbols, digits = match.groups()
+    role = Role.DEBUGINFO if symbols else Role.EXECUTABLE
+    if kind == "elf-buildid-":
+        code_ids = _unpadded(digits)
+        return Asked(role, _ELF, code_ids=code_ids, name=name) if code_ids else None
+    if len(digits) != _UUID_DIGITS:
+        return None
+    return _by_code_id(role, _MACHO, digits, name)
+
+
+def _windows(name: str, key: str) -> Asked | None:
+    if _PE_ID(key):
+        return Asked(Role.EXECUTABLE, _PE, code_ids=(CodeId(key),), name=name)
+    ids = _debug_ids(key)
+    if not ids:
+        return None
+    if key[_UUID_DIGITS:] == "ffffffff":
+        return Asked(Role.DEBUGINFO, _PORTABLE, debug_ids=ids, age=Age.ANY, name=name)
+    return Asked(Role.DEBUGINFO, _PDB, debug_ids=ids, age=Age.AT_LEAST, name=name)
+
+
+def _native(path: str) -> Asked | None:
+    lowered = path.strip("/").lower()
+    if match := _NATIVE_UUID(lowered):
+        formats, plain = _MACHO, Role.DEBUGINFO
+    elif match := _NATIVE_BUILD_ID(lowered):
+        formats, plain = _ELF_OR_WASM, Role.EXECUTABLE
+    else:
+        return _named(path)
+    digits, suffix = match[1].replace("/", ""), match[2]
+    if suffix == ".src.zip":
+        return _sources(_derived(digits), _code_ids(digits))
+    return _by_code_id(_NATIVE_ROLES.get(suffix, plain), formats, digits)
+
+
+def _unified(path: str) -> Asked | None:
+    match = _UNIFIED(path.strip("/").lower())
+    if match is None or match[3] not in _UNIFIED_KINDS:
+        return None
+    digits, (role, formats) = match[1] + match[2], _UNIFIED_KINDS[match[3]]
+    # A portable PDB's id has as many digits as a build id.
+    code_ids = () if len(digits) % 2 else _code_ids(digits)
+    debug_ids = (*_debug_ids(digits), *(_derived(digits) if code_ids else ()))
+    if not debug_ids and not code_ids:
+        return None
+    age = Age.AT_LEAST if role is Role.DEBUGINFO else Age.EXACT
+    return Asked(role, formats, code_ids, debug_ids, age=age)
+
+
+def _debuginfod(path: str) -> Asked | None:
+    digits, _, kind = path.partition("/")
+    if not is_build_id(digits):
+        return None
+    if kind == "source":
+        return _sources(_derived(digits)[:1], _code_ids(digits))
+    if kind not in {Role.EXECUTABLE, Role.DEBUGINFO}:
+        return None
+    return _by_code_id(Role(kind), _ELF, digits)
+
+
+def _by_code_id(
+    role: Role, formats: frozenset[Format], digits: str, name: str = ""
+) -> Asked | None:
+    code_ids = _code_ids(digits)
+    return Asked(role, formats, code_ids=code_ids, name=name) if code_ids else None
+
+
+def _sources(
+    debug_ids: tuple[DebugId, ...], code_ids: tuple[CodeId, ...] = (), name: str = ""
+) -> Asked | None:
+    if not debug_ids:
+        return None
+    return Asked(Role.SOURCES, _SOURCES, code_ids, debug_ids, name=name)
+
+
+def _debug_ids(key: str) -> tuple[DebugId, ...]:
+    """Read 32 digits and an age; nil is nobody's id."""
+    found = DebugId.parse_or_none(key) if _BREAKPAD_ID(key) else None
+    return () if found is None or found.uuid.int == 0 else (found,)
+
+
+def _uuids(digits: str) -> tuple[DebugId, ...]:
+    found = DebugId.parse_or_none(digits[:_UUID_DIGITS])
+    return () if found is None or found.is_nil else (found,)
+
+
+def _derived(digits: str) -> tuple[DebugId, ...]:
+    """Return what the owner of a build id may have for a debug id.
+
+    ELF reads the beginning as a GUID of Windows, Mach-O and WebAssembly as it stands.
+    """
+    elf = DebugId.of_build_id(CodeId(digits))
+    return (elf, *_uuids(digits)) if elf.uuid.int else ()
+
+
+def _code_ids(key: str) -> tuple[CodeId, ...]:
+    return (CodeId(key),) if _HEX(key) and key.strip("0") else ()
+
+
+def _unpadded(digits: str) -> tuple[CodeId, ...]:
+    """Return the build id, and the shorter ones that .NET would pad to it.
+
+    Source: spec/serving 2.1: .NET pads ids of 8 to 19 bytes with zeros to 20.
+    """
+    shorter = digits.rstrip("0")
+    least = max(_LEAST_PADDED_DIGITS, len(shorter) + len(shorter) % 2)
+    if len(digits) != _PADDED_DIGITS:
+        least = len(digits)
+    lengths = range(len(digits), least - 1, -2)
+    return tuple(CodeId(digits[:length]) for length in lengths if shorter)
+
+
+_UUID_DIGITS = 32
+_PADDED_DIGITS = 40
+_LEAST_PADDED_DIGITS = 16
+
+_HEX = re.compile(r"[0-9a-f]{1,128}").fullmatch
+_BREAKPAD_ID = re.compile(r"[0-9a-f]{33,40}").fullmatch
+_PE_ID = re.compile(r"[0-9a-f]{9,16}").fullmatch
+_PREFIXED = re.compile(
+    r"(elf-buildid-|mach-uuid-)(sym-)?((?:[0-9a-f]{2}){1,64})"
+).fullmatch
+_NATIVE_UUID = re.compile(
+    r"((?:[0-9a-f]{4}/){5}[0-9a-f]{12})(\.app|\.src\.zip)?"
+).fullmatch
+_NATIVE_BUILD_ID = re.compile(
+    r"([0-9a-f]{2}/(?:[0-9a-f]{2}){1,63})(\.debug|\.src\.zip)?"
+).fullmatch
+_UNIFIED = re.compile(r"([0-9a-f]{2})/([0-9a-f]{1,126})/([a-z0-9]+)").fullmatch
+
+_BREAKPAD = frozenset({Format.BREAKPAD})
+_ELF = frozenset({Format.ELF})
+_ELF_OR_WASM = frozenset({Format.ELF, Format.WASM})
+_MACHO = frozenset({Format.MACHO})
+_PDB = frozenset({Format.PDB})
+_PE = frozenset({Format.PE})
+_PORTABLE = frozenset({Format.PORTABLE_PDB})
+_SOURCES = frozenset({Format.SOURCE_BUNDLE})
+
+_NATIVE_ROLES = {".app": Role.EXECUTABLE, ".debug": Role.DEBUGINFO}
+_UNIFIED_KINDS: dict[str, tuple[Role, frozenset[Format]]] = {
+    "executable": (Role.EXECUTABLE, _ELF_OR_WASM | _MACHO | _PE),
+    "debuginfo": (Role.DEBUGINFO, _ELF_OR_WASM | _MACHO | _PDB | _PORTABLE),
+    "breakpad": (Role.BREAKPAD, _BREAKPAD),
+    "sourcebundle": (Role.SOURCES, _SOURCES),
+    **{
+        kind.value: (Role.MAPPING, frozenset({kind}))
+        for kind in (
+            Format.BC_SYMBOL_MAP,
+            Format.IL2CPP,
+            Format.PROGUARD,
+            Format.UUID_MAP,
+        )
+    },
+}
+
+_READERS: dict[Layout, Callable[[str], Asked | None]] = {
+    Layout.DEBUGINFOD: _debuginfod,
+    Layout.NATIVE: _native,
+    Layout.UNIFIED: _unified,
+}

@@ -1,0 +1,1 @@
+"""What crash tools speak: GET /NAME/ID/NAME.sym."""

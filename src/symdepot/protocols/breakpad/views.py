@@ -1,0 +1,46 @@
+"""Breakpad's symbol files, by debug id; by code id one is sent there.
+
+Source: spec/serving 3.1 and 3.2.
+"""
+
+from http import HTTPStatus
+from urllib.parse import quote
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from symdepot.debugfiles import lookup
+from symdepot.debugfiles.models import DebugFile
+from symdepot.domain import layouts, placing
+from symdepot.domain.asked import Asked, Role
+from symdepot.domain.layouts import Layout
+from symdepot.protocols import lending, plain, serving
+from symdepot.protocols.breakpad.errors import IGNORED, SPEECH
+
+
+@plain.spoken(SPEECH)
+def by_path(
+    request: HttpRequest, path: str, token: str | None = None
+) -> HttpResponseBase:
+    """Answer with the symbol file that `path` asks for; pages may ask, too."""
+    asked = layouts.parse(Layout.BREAKPAD, path)
+    if asked is None:
+        return plain.text(IGNORED, HTTPStatus.NOT_FOUND)
+    row = lending.lent(request, token, asked)
+    answer = _answer(request, asked, row, path)
+    answer["Access-Control-Allow-Origin"] = "*"
+    return answer
+
+
+def _answer(
+    request: HttpRequest, asked: Asked, row: DebugFile, path: str
+) -> HttpResponseBase:
+    place = placing.place(Layout.BREAKPAD, Role.BREAKPAD, row.object_file())
+    if place is not None and not asked.debug_ids:
+        base = request.path.removesuffix(path)
+        query = request.META.get("QUERY_STRING", "")
+        answer = HttpResponse(status=HTTPStatus.FOUND)
+        answer["Location"] = quote(f"{base}{place}") + (f"?{query}" if query else "")
+        return answer
+    served = serving.serve(request, lookup.content(row), filename=row.object_name)
+    served["Content-Type"] = "text/plain; charset=utf-8"
+    return served

@@ -1,0 +1,1 @@
+"""What gdb and all others with libdebuginfod speak: GET /buildid/ID/KIND."""

@@ -1,0 +1,106 @@
+"""Views that answer in plain text, be it with a file or with a reason why not.
+
+Debuggers show such a text to people, or take it for "not here"; none of them reads
+JSON or HTML.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import wraps
+from http import HTTPStatus
+from typing import Concatenate
+
+import structlog
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from symdepot.domain import errors
+from symdepot.protocols import auth
+
+type View[**P] = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+
+_READING = ("GET", "HEAD")
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """What each error looks like in one protocol: the nearest class tells."""
+
+    status: Mapping[type[errors.SymdepotError], HTTPStatus]
+    text: Mapping[type[errors.SymdepotError], str] = field(default_factory=dict)
+
+    def says(self, error: errors.SymdepotError) -> HttpResponse:
+        """Return the answer to a request that ended in `error`."""
+        status = next(s for kind, s in self.status.items() if isinstance(error, kind))
+        said = next((t for kind, t in self.text.items() if isinstance(error, kind)), "")
+        answer = text(said or str(error), status)
+        if status == HTTPStatus.UNAUTHORIZED:
+            answer["WWW-Authenticate"] = 'Basic realm="symdepot", Bearer'
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            answer["Retry-After"] = "1"
+        return answer
+
+
+def text(said: str, status: HTTPStatus) -> HttpResponse:
+    """Return an answer of plain text."""
+    return HttpResponse(said, content_type="text/plain; charset=utf-8", status=status)
+
+
+def spoken[**P](speech: Speech) -> Callable[[View[P]], View[P]]:
+    """Let a view, to be asked with GET or HEAD, answer what goes wrong as `speech` does.
+
+    It is logged once. What is merely not there is not logged: debuggers ask for much that nobody has.
+    """
+
+    def speaking(view: View[P]) -> View[P]:
+        @wraps(view)
+        def answer(
+            request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs
+        ) -> HttpResponseBase:
+            if request.method not in _READING:
+                return _not_so()
+            try:
+                return view(request, *args, **kwargs)
+            except Exception as error:  # noqa: BLE001 -- the last chance to answer
+                return _explained(speech, request, error)
+
+        return answer
+
+    return speaking
+
+
+def _not_so() -> HttpResponse:
+    answer = text("GET or HEAD only", HTTPStatus.METHOD_NOT_ALLOWED)
+    answer["Allow"] = ", ".join(_READING)
+    return answer
+
+
+def _explained(speech: Speech, request: HttpRequest, error: Exception) -> HttpResponse:
+    match error:
+        case errors.SymdepotError():
+            return _refusal(speech, request, error)
+        case OperationalError() | InterfaceError():
+            lost = errors.Unavailable("The database does not answer. Try again.")
+            lost.__cause__ = error
+            return _refusal(speech, request, lost)
+        case _:
+            _log.error("fault", path=auth.shown_path(request), exc_info=error)
+            return text("internal server error", HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _refusal(
+    speech: Speech, request: HttpRequest, error: errors.SymdepotError
+) -> HttpResponse:
+    answer = speech.says(error)
+    if not isinstance(error, errors.Missing):
+        unforeseen = isinstance(error, errors.Unavailable)
+        (_log.warning if unforeseen else _log.info)(
+            "refused",
+            status=answer.status_code,
+            why=str(error),
+            cause=repr(error.__cause__),
+            method=request.method,
+            path=auth.shown_path(request),
+        )
+    return answer

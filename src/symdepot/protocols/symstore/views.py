@@ -1,0 +1,34 @@
+"""One resolver for all layouts in which the path says what is asked for.
+
+Source: spec/serving 2, 4.2 and 9.
+"""
+
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponseBase
+
+from symdepot.debugfiles import lookup
+from symdepot.domain import layouts
+from symdepot.domain.layouts import Layout
+from symdepot.protocols import lending, plain, serving
+from symdepot.protocols.symstore.errors import SPEECH
+
+
+@plain.spoken(SPEECH)
+def by_path(
+    request: HttpRequest,
+    path: str,
+    token: str | None = None,
+    layout: Layout = Layout.SYMSTORE,
+) -> HttpResponseBase:
+    """Answer with the file that `path` asks for in `layout`.
+
+    `index2.txt`, `pingme.txt`, `file.ptr`, `x.pd_` and whatever else stands in a
+    store on a disk is not here, as is nothing else that is no path of a layout; to
+    find that out nobody has to be known.
+    """
+    asked = layouts.parse(layout, path)
+    if asked is None:
+        return plain.text("Symbol Not Found (and ignored)", HTTPStatus.NOT_FOUND)
+    row = lending.lent(request, token, asked)
+    return serving.serve(request, lookup.content(row), filename=row.object_name)

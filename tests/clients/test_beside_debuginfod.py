@@ -1,0 +1,154 @@
+"""The same files, in a depot and in elfutils' own debuginfod: where do answers differ?"""
+
+import http.client
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from tests.clients import builds, surroundings
+from tests.clients.debuggers import build_id_of, program
+from tests.clients.depot import Depot
+from tests.clients.wire import Answer, Wire
+
+pytestmark = [pytest.mark.server, pytest.mark.slow]
+
+_READY_SECONDS = 30
+_SAID_BY_BOTH = ("content-type", "content-length", "x-debuginfod-size")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A program and its debug information, apart from each other."""
+    path = builds.compiled(tmp_path)
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    for made in (builds.stripped(path), builds.companion(path)):
+        made.rename(kept / made.name)
+    return kept
+
+
+@pytest.fixture
+def reference(folder: Path) -> Iterator[Wire]:
+    """Debian's debuginfod, which has read all of the folder."""
+    port = surroundings.free_port()
+    words = [
+        program("debuginfod"),
+        "-d",
+        ":memory:",
+        "-F",
+        "-p",
+        str(port),
+        str(folder),
+    ]
+    with (
+        (folder.parent / "debuginfod.log").open("wb") as log,
+        subprocess.Popen(words, stdout=log, stderr=log) as server,  # noqa: S603 -- a program of Debian's
+    ):
+        try:
+            wire = Wire(f"http://127.0.0.1:{port}", "", "", "")
+            _wait_until_read(wire, build_id_of(folder / "hello.stripped"))
+            yield wire
+        finally:
+            server.kill()
+
+
+def _wait_until_read(wire: Wire, build_id: str) -> None:
+    give_up_at = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < give_up_at:
+        with suppress(OSError, http.client.HTTPException):
+            if {200} == {
+                wire.ask("GET", f"/buildid/{build_id}/{kind}").status
+                for kind in ("debuginfo", "executable")
+            }:
+                return
+        time.sleep(0.1)
+    pytest.fail("Debian's debuginfod did not read its folder")
+
+
+@pytest.fixture
+def ours(depot: Depot, folder: Path) -> Wire:
+    for path in folder.iterdir():
+        depot.wire.upload(path.read_bytes(), path.name)
+    return depot.wire
+
+
+def told(answer: Answer) -> tuple[int, bytes, dict[str, str]]:
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    said = {name: headers.get(name, "") for name in _SAID_BY_BOTH}
+    return answer.status, answer.content, said
+
+
+def test_what_both_have_is_the_same_to_the_byte(
+    folder: Path, reference: Wire, ours: Wire
+) -> None:
+    build_id = build_id_of(folder / "hello.stripped")
+    sections = (".text", ".debug_line", ".debug_info", ".note.gnu.build-id")
+
+    for rest in ("debuginfo", "executable", *(f"section/{s}" for s in sections)):
+        path = f"/buildid/{build_id}/{rest}"
+        theirs, own = (told(wire.ask("GET", path)) for wire in (reference, ours))
+        assert theirs[0] == 200, path
+        if "section" in rest:
+            # It tells the size of sections in no header of its own.
+            theirs[2]["x-debuginfod-size"] = own[2]["x-debuginfod-size"]
+        assert theirs == own, path
+
+
+def test_what_neither_has_is_missing_in_the_same_words(
+    folder: Path, reference: Wire, ours: Wire
+) -> None:
+    build_id = build_id_of(folder / "hello.stripped")
+
+    for rest in (
+        f"{build_id}/section/.nothing",
+        f"{build_id}/source/usr/src/nothing.c",
+        f"{build_id[::-1]}/debuginfo",
+        f"{build_id[:-2]}/executable",
+    ):
+        theirs, own = (
+            wire.ask("GET", f"/buildid/{rest}") for wire in (reference, ours)
+        )
+        assert (theirs.status, theirs.content) == (404, b"not found"), rest
+        assert (own.status, own.content) == (404, b"not found"), rest
+
+
+def test_a_file_that_is_too_large_is_refused_in_the_same_words(
+    folder: Path, reference: Wire, ours: Wire
+) -> None:
+    path = f"/buildid/{build_id_of(folder / 'hello.stripped')}/executable"
+    limit = [("X-DEBUGINFOD-MAXSIZE", "7")]
+
+    theirs, own = (wire.ask("GET", path, headers=limit) for wire in (reference, ours))
+
+    assert theirs.status == own.status == 406
+    assert theirs.content == own.content
+
+
+@pytest.mark.parametrize(
+    ("method", "rest", "status", "own_status"),
+    [
+        ("GET", "{upper}/debuginfo", 503, 400),
+        ("GET", "abc/debuginfo", 503, 400),
+        ("GET", "{id}/nothing", 503, 404),
+        ("GET", "{id}", 503, 404),
+        ("HEAD", "{id}/debuginfo", 400, 200),
+        ("POST", "{id}/debuginfo", 400, 405),
+    ],
+)
+def test_these_are_the_differences_that_are_meant(  # noqa: PLR0913, PLR0917 -- columns of a table
+    folder: Path,
+    reference: Wire,
+    ours: Wire,
+    method: str,
+    rest: str,
+    status: int,
+    own_status: int,
+) -> None:
+    build_id = build_id_of(folder / "hello.stripped")
+    path = f"/buildid/{rest.format(id=build_id, upper=build_id.upper())}"
+
+    assert reference.ask(method, path).status == status
+    assert ours.ask(method, path).status == own_status

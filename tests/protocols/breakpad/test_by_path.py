@@ -1,0 +1,100 @@
+"""Breakpad's symbol files are found as Tecken's clients look for them."""
+
+from uuid import UUID
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+from tests.factories import a_breakpad_file, a_client, a_project, upload
+
+from symdepot.debugfiles.models import DebugFile
+from symdepot.projects import reading, tokens
+from symdepot.projects.models import Project
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+GUID = UUID("3249d99d-0c40-4931-8610-f4e4fb0b6936")
+ID = f"{GUID.hex.upper()}1"
+CONTENT = a_breakpad_file(ID, records=("INFO CODE_ID 5AB380779000 crash.exe",))
+CONTENT = CONTENT.replace(b" hello\n", b" crash b.pdb\n")
+PATH = f"/crash%20b.pdb/{ID}/crash%20b.sym"
+
+
+@pytest.fixture(autouse=True)
+def project() -> Project:
+    project = a_project()
+    reading.publish(project, is_public=True, by="a test")
+    upload(a_client(), CONTENT, name="crash b.sym")
+    return project
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        PATH,
+        PATH.lower(),
+        PATH.upper(),
+        f"/crash%20b.pdb/{ID}/crash%20b.pdb.sym",
+        f"/proxy{PATH}",
+        f"/cr{PATH}",
+    ],
+)
+def test_a_symbol_file_is_text_that_any_page_may_read(path: str) -> None:
+    answer = Client().get(path)
+
+    assert (answer.status_code, answer.getvalue()) == (200, CONTENT)
+    assert answer["Content-Type"] == "text/plain; charset=utf-8"
+    assert answer["Access-Control-Allow-Origin"] == "*"
+
+
+def test_head_says_that_it_is_there() -> None:
+    answer = Client().head(PATH)
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer["Content-Length"] == str(len(CONTENT))
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_a_code_id_leads_to_the_debug_id(method: str) -> None:
+    token = tokens.mint_for_url(a_project(), by="me")
+    DebugFile.objects.update(object_name="crash b.pdb")
+    path = "crash.exe/5AB380779000/crash.sym?_refresh=1&a=%20"
+
+    at_root = getattr(Client(), method)(f"/{path}")
+    by_token = getattr(Client(), method)(f"/s/{token}/{path}")
+
+    assert at_root.status_code == by_token.status_code == 302
+    assert at_root["Location"] == f"{PATH}?_refresh=1&a=%20"
+    assert by_token["Location"] == f"/s/{token}{PATH}?_refresh=1&a=%20"
+    assert Client().get(by_token["Location"]).getvalue() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        (f"/crash.pdb/{GUID.hex}2/crash.sym", "Symbol Not Found"),
+        ("/crash.exe/5AB380779001/crash.sym", "Symbol Not Found"),
+        (f"/crash.pdb/{'0' * 33}/crash.sym", "Symbol Not Found (and ignored)"),
+        ("/crash.pdb/no-id/crash.sym", "Symbol Not Found (and ignored)"),
+        ("/crash.sym", "Symbol Not Found (and ignored)"),
+    ],
+)
+def test_a_miss_is_told_in_the_words_that_clients_know(path: str, said: str) -> None:
+    answer = Client().get(path)
+
+    assert (answer.status_code, answer.content.decode()) == (404, said)
+
+
+def test_what_nobody_can_have_is_not_looked_for(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    with django_assert_num_queries(0):
+        Client().get(f"/crash.pdb/{'0' * 33}/crash.sym")
+
+
+def test_a_private_symbol_file_needs_a_token(project: Project) -> None:
+    reading.publish(project, is_public=False, by="a test")
+    token = tokens.mint_for_url(project, by="me")
+
+    assert Client().get(PATH).status_code == 404
+    assert Client().get(f"/s/{token}{PATH}").status_code == 200

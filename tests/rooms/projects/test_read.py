@@ -1,0 +1,97 @@
+"""Who names no project reads public ones, or those that the token is for."""
+
+import re
+
+import pytest
+from tests.factories import a_project, an_organization
+
+from symdepot.domain.errors import NotAllowed
+from symdepot.projects import reading, tokens
+from symdepot.projects.access import Bearer
+from symdepot.projects.models import AuditEntry, Project, Token
+from symdepot.projects.tokens import Scope
+
+pytestmark = pytest.mark.django_db
+
+SHAPE = re.compile(r"symd_[A-Za-z0-9_-]{43}").fullmatch
+
+
+def readable(bearer: Bearer | None) -> set[str]:
+    return {project.slug for project in reading.readable(bearer)}
+
+
+def bearer_of(token: str) -> Bearer:
+    return Bearer(tokens.recognise(token))
+
+
+def publish(project: Project, *, is_public: bool = True) -> None:
+    reading.publish(project, is_public=is_public, by="me")
+
+
+def test_a_project_is_private_until_it_is_published() -> None:
+    project = a_project("game")
+    a_project("engine")
+
+    assert readable(None) == set()
+    publish(project)
+    assert readable(None) == {"game"}
+    publish(project, is_public=False)
+    assert readable(None) == set()
+
+
+def test_the_token_of_an_organization_reads_all_its_projects_and_no_others() -> None:
+    a_project("game")
+    a_project("engine")
+    publish(a_project("poisoned", "emca"))
+
+    bearer = bearer_of(tokens.mint_for_url(an_organization(), by="me"))
+
+    assert readable(bearer) == {"game", "engine"}
+
+
+def test_the_token_of_a_project_reads_only_that() -> None:
+    project = a_project("game")
+    publish(a_project("engine"))
+
+    assert readable(bearer_of(tokens.mint_for_url(project, by="me"))) == {"game"}
+
+
+@pytest.mark.parametrize("scope", [Scope.CI, Scope.RELEASES])
+def test_a_token_that_may_not_download_does_not_read(scope: Scope) -> None:
+    token = tokens.mint(a_project(), scopes=[scope], by="me")
+
+    with pytest.raises(NotAllowed):
+        reading.readable(bearer_of(token))
+
+
+def test_a_change_is_noted_and_what_changes_nothing_is_not() -> None:
+    project = a_project("game")
+
+    publish(project, is_public=False)
+    publish(project)
+    publish(project)
+
+    entry = AuditEntry.objects.get(action="project.changed")
+    assert (entry.actor, entry.subject, entry.details) == (
+        "me",
+        "game",
+        {"is_public": True},
+    )
+
+
+def test_a_token_for_urls_needs_no_escaping_and_may_only_read() -> None:
+    made = {tokens.mint_for_url(a_project(), by="me", label="gdb") for _ in range(20)}
+
+    assert len(made) == 20
+    assert all(SHAPE(token) for token in made)
+    assert {tuple(row.scopes) for row in Token.objects.all()} == {("project:read",)}
+
+
+def test_of_a_token_for_urls_nothing_is_kept_but_its_end() -> None:
+    token = tokens.mint_for_url(a_project(), by="me", label="gdb")
+
+    row = Token.objects.values().get()
+    entry = AuditEntry.objects.values().get(action="token.minted")
+
+    assert row["hint"] == token[-4:]
+    assert token[5:20] not in f"{row}{entry}"
