@@ -11,6 +11,7 @@ from tests.contracts.seaweed import S3Server, running_s3
 from tests.queueing import HELD, IMMEDIATE, HeldQueue
 
 from symdepot.blobs.configured import blob_store
+from symdepot.symcaches.shelf import shelf
 
 # How long an example takes depends on the machine; where it was found, on nobody.
 hypothesis.settings.register_profile(
@@ -35,11 +36,16 @@ def house(settings: Settings, tmp_path: Path) -> Iterator[None]:
     settings.PUBLIC_URL = "http://depot.test"
     settings.TASKS = IMMEDIATE
     settings.ASSEMBLE_WAIT_SECONDS = 0.2
+    settings.SYMCACHES = False
+    settings.SYMCACHE_DIR = tmp_path / "symcaches"
+    settings.WANTED_WRITE_SECONDS = 0
     settings.CHUNK_SIZE = 1 << 20
     settings.MAX_REQUEST_SIZE = 4 << 20
     blob_store.cache_clear()
+    shelf.cache_clear()
     yield
     blob_store.cache_clear()
+    shelf.cache_clear()
 
 
 @pytest.fixture

@@ -49,7 +49,8 @@ def a_client(
     user_agent: str = "sentry-cli/3.8.2",
 ) -> Client:
     """Return an HTTP client with a token of its own."""
-    token = tokens.mint(an_organization(organization), scopes=scopes, project=project)
+    place = project or an_organization(organization)
+    token = tokens.mint(place, scopes=scopes, by="a test")
     headers = {"Authorization": f"Bearer {token}", "User-Agent": user_agent}
     return Client(headers=headers)
 
@@ -75,7 +76,7 @@ def a_breakpad_file(
 
 
 def a_mapping(name: str = "a") -> bytes:
-    """Return a ProGuard mapping, which is any text."""
+    """Return a small ProGuard mapping."""
     return f"com.example.Main -> {name}:\n".encode()
 
 

@@ -7,8 +7,15 @@ from django.tasks.backends.dummy import DummyBackend
 
 from symdepot.pipeline import tasks
 
-IMMEDIATE = {"default": {"BACKEND": "django.tasks.backends.immediate.ImmediateBackend"}}
-HELD = {"default": {"BACKEND": "django.tasks.backends.dummy.DummyBackend"}}
+IMMEDIATE = {
+    "default": {
+        "BACKEND": "django.tasks.backends.immediate.ImmediateBackend",
+        "QUEUES": [],
+    }
+}
+HELD = {
+    "default": {"BACKEND": "django.tasks.backends.dummy.DummyBackend", "QUEUES": []}
+}
 KEPT = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": []}}
 """In the database, as in production, so that every thread sees the same queue."""
 
@@ -19,21 +26,28 @@ class HeldQueue:
     @property
     def assemblies(self) -> list[int]:
         """The ids of the assemblies that wait, in order; twice if queued twice."""
-        return [
-            assembly_id
-            for result in self._backend.results
-            for assembly_id in result.kwargs["assembly_ids"]
-        ]
+        return self._waiting("assembly_ids")
+
+    @property
+    def symcaches(self) -> list[int]:
+        """The ids of the symcaches that wait, in order; twice if queued twice."""
+        return self._waiting("symcache_ids")
 
     def work(self) -> None:
         """Do what waits, as a worker would."""
-        waiting = self.assemblies
+        assemblies, symcaches = self.assemblies, self.symcaches
         self._backend.clear()
-        tasks.take_in.call(assembly_ids=waiting)
+        tasks.take_in.call(assembly_ids=assemblies)
+        tasks.make_symcaches.call(symcache_ids=symcaches)
 
     def work_is_lost(self) -> None:
         """Forget what waits, as an engine does that is restarted without its disk."""
         self._backend.clear()
+
+    def _waiting(self, name: str) -> list[int]:
+        return [
+            pk for result in self._backend.results for pk in result.kwargs.get(name, [])
+        ]
 
     @property
     def _backend(self) -> DummyBackend:

@@ -2,9 +2,11 @@
 
 import hashlib
 import http.client
+import io
 import json
 import secrets
 import time
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -138,10 +140,31 @@ class Wire:
         assert answer.status == 200, answer
         return answer.json()
 
-    def upload(self, content: bytes, name: str) -> dict[str, Any]:
+    def send_zip(self, members: Mapping[str, bytes]) -> list[dict[str, Any]]:
+        """Post files in a zip, as old clients do; return those that are new."""
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as packed:
+            for name, content in members.items():
+                packed.writestr(name, content)
+        form = Multipart.of([archive.getvalue()])
+        answer = self.ask(
+            "POST",
+            f"{self.files_path}/dsyms/",
+            form.content,
+            headers=[("Content-Type", form.content_type)],
+        )
+        assert answer.status == 201, answer
+        new: list[dict[str, Any]] = answer.json()
+        return new
+
+    def upload(
+        self, content: bytes, name: str, debug_id: str | None = None
+    ) -> dict[str, Any]:
         """Send a file as one chunk, and return where it stands when all is done."""
         checksum = sha1(content)
-        offer = {checksum: described(content, name=name, chunk_size=len(content))}
+        described_as = described(content, name=name, chunk_size=len(content))
+        claim = {} if debug_id is None else {"debug_id": debug_id}
+        offer = {checksum: {**described_as, **claim}}
         assert self.send(content).status == 200
         give_up_at = time.monotonic() + _WAIT_SECONDS
         while True:

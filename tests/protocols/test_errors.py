@@ -34,6 +34,16 @@ ANSWERS: dict[Callable[[], SymdepotError], tuple[int, dict[str, str]]] = {
     ),
     lambda: errors.NotADebugFile("It is none."): (400, {"error": "It is none."}),
     lambda: errors.ParserDied("It died."): (400, {"error": "It died."}),
+    lambda: errors.QuotaExceeded(
+        "acme", used_bytes=480 * 10**9, quota_bytes=500 * 10**9, needed_bytes=30 * 10**9
+    ): (
+        400,
+        {
+            "error": "Organization 'acme' uses 480 GB of its quota of 500 GB, and this "
+            "needs at least 30 GB more. Delete debug files that are not needed, or "
+            "ask whoever runs this server for more room."
+        },
+    ),
     lambda: errors.OrganizationMissing("acme"): (
         404,
         {"detail": "There is no organization 'acme'."},
@@ -48,6 +58,21 @@ ANSWERS: dict[Callable[[], SymdepotError], tuple[int, dict[str, str]]] = {
     lambda: errors.DebugFileMissing("7"): (
         404,
         {"detail": "There is no debug file '7' in this project."},
+    ),
+    lambda: errors.WantedIdMissing("7"): (
+        404,
+        {"detail": "There is no wanted id '7' in this project."},
+    ),
+    lambda: errors.ReleaseMissing("1.0"): (
+        404,
+        {"detail": "There is no release '1.0' that this token may see."},
+    ),
+    errors.AlreadyAssociated: (
+        409,
+        {
+            "error": "Proguard artifact release with this name in this project "
+            "already exists."
+        },
     ),
     lambda: errors.ChunksMissing([A]): (
         404,

@@ -1,11 +1,12 @@
 """Finds debug files by id, checksum, name or format, and what they are made of."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Q
 
 from symdepot.debugfiles.models import DebugFile, DebugFileQuerySet
+from symdepot.domain import ranking
 from symdepot.domain.errors import DebugFileMissing
 from symdepot.domain.ids import Checksum, CodeId, DebugId
 from symdepot.domain.objects import Format
@@ -30,11 +31,52 @@ def by_checksums(
 
     Of several with one content the newest current one is returned.
     """
+    return {c: rows[0] for c, rows in all_by_checksums(project, checksums).items()}
+
+
+def all_by_checksums(
+    project: Project, checksums: Iterable[Checksum]
+) -> dict[Checksum, list[DebugFile]]:
+    """Return all debug files of `project` with these contents, superseded ones too.
+
+    Those of one content have different ids: current ones first, and newer ones first.
+    A content that is known to be damaged is not found, so that it is sent again.
+    """
     rows = DebugFile.objects.within(project).filter(
-        file__checksum__in=[c.hex for c in checksums]
+        file__checksum__in=[c.hex for c in checksums], file__damaged_at=None
     )
-    oldest_first = sorted(rows, key=lambda row: (row.superseded_at is None, row.pk))
-    return {Checksum(row.file.checksum): row for row in oldest_first}
+    found: dict[Checksum, list[DebugFile]] = {}
+    for row in sorted(rows, key=lambda row: (row.superseded_at is not None, -row.pk)):
+        found.setdefault(Checksum(row.file.checksum), []).append(row)
+    return found
+
+
+def by_debug_ids(
+    project: Project, ids: Iterable[DebugId], features: Collection[str] = ()
+) -> dict[DebugId, DebugFile]:
+    """Return, for each of these ids, the current debug file that has `features`.
+
+    See `fittest`; an id with none that has them is not in the answer.
+    """
+    rows = DebugFile.objects.within(project).current().order_by("-pk")
+    groups: dict[str, list[DebugFile]] = {}
+    by_text = {str(debug_id): debug_id for debug_id in ids}
+    for each in rows.filter(debug_id__in=list(by_text)):
+        groups.setdefault(each.debug_id, []).append(each)
+    found = {by_text[text]: fittest(group, features) for text, group in groups.items()}
+    return {debug_id: row for debug_id, row in found.items() if row is not None}
+
+
+def fittest(
+    newest_first: Sequence[DebugFile], features: Collection[str]
+) -> DebugFile | None:
+    """Return, of the debug files of one id, the newest that has all of `features`.
+
+    Files of a format that tells no features serve for any, but only where there are
+    no others. `newest_first` is what `by_ids` returns.
+    """
+    place = ranking.fittest([row.object_file() for row in newest_first], features)
+    return None if place is None else newest_first[place]
 
 
 def by_row(project: Project, row_id: str) -> DebugFile:
@@ -58,15 +100,17 @@ def by_ids(
     debug_id: DebugId | None,
     code_id: CodeId | None,
     formats: Collection[Format] = (),
+    *,
+    release: str = "",
 ) -> list[DebugFile]:
     """Return all current debug files of an exact id, newest first.
 
     With both ids given, those of the debug id; only if there are none at all, those
-    of the code id.
+    of the code id. With `release`, only those of the release of that version.
 
     Source: spec/sentry-server 3.1.
     """
-    rows = _answering(project, formats).order_by("-pk")
+    rows = _answering(project, formats, release).order_by("-pk")
     found: list[DebugFile] = []
     if debug_id is not None:
         found = list(rows.filter(debug_id=str(debug_id)))
@@ -76,16 +120,21 @@ def by_ids(
 
 
 def by_text(
-    project: Project, text: str, formats: Collection[Format] = ()
+    project: Project,
+    text: str,
+    formats: Collection[Format] = (),
+    *,
+    release: str = "",
 ) -> DebugFileQuerySet:
     """Return current ones with `text` in a name or an id, newest first, unsliced.
 
     `text` is matched without regard to case against object name, debug id, code id,
-    architecture and content type; a format's own name finds its files, too.
+    architecture and content type; a format's own name finds its files, too. With
+    `release`, only those of the release of that version.
 
     Source: spec/sentry-server 3.1.
     """
-    rows = _answering(project, formats)
+    rows = _answering(project, formats, release)
     if "\0" in text:  # matches everything on SQLite, and is an error on Postgres
         return rows.none()
     if text:
@@ -117,6 +166,10 @@ def content(debug_file: DebugFile) -> Content:
     )
 
 
-def _answering(project: Project, formats: Collection[Format]) -> DebugFileQuerySet:
+def _answering(
+    project: Project, formats: Collection[Format], release: str
+) -> DebugFileQuerySet:
     rows = DebugFile.objects.within(project).current()
+    if release:
+        rows = rows.of_release(release)
     return rows.filter(file_format__in=[f.value for f in formats]) if formats else rows

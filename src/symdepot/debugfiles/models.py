@@ -19,6 +19,13 @@ class DebugFileQuerySet(models.QuerySet["DebugFile"]):
         """All that `project` keeps, superseded ones too, with their files."""
         return self.filter(project=project).select_related("file")
 
+    def of_release(self, version: str) -> "DebugFileQuerySet":
+        """Those that are of the release of this version."""
+        if "\0" in version:  # Postgres does not even take the question
+            return self.none()
+        own = Association.objects.filter(debug_file=models.OuterRef("pk"))
+        return self.filter(models.Exists(own.filter(release__version=version)))
+
 
 class DebugFile(models.Model):
     """One object inside one file, as one project knows it."""
@@ -104,6 +111,7 @@ class WantedId(models.Model):
                 fields=["project", "debug_id", "code_id"], name="wanted_once"
             )
         ]
+        indexes = [models.Index(fields=["project", "last_at"], name="wanted_by_time")]
 
     def __str__(self) -> str:
         return self.debug_id or self.code_id

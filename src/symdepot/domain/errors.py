@@ -13,10 +13,14 @@
     - FileTooLarge
     - NotADebugFile
     - ParserDied
+    - QuotaExceeded
+    - AlreadyAssociated
   + Missing                 the client asked for something we do not have
     - OrganizationMissing
     - ProjectMissing
     - DebugFileMissing
+    - WantedIdMissing
+    - ReleaseMissing
     - ChunksMissing
     - BlobMissing
   + Unavailable             our move: the same may work in a moment
@@ -32,6 +36,7 @@ protocol's own `errors.py` to say; nothing here knows a status code.
 
 from collections.abc import Sequence
 
+from symdepot.domain import sizes
 from symdepot.domain.ids import Checksum
 
 
@@ -115,6 +120,37 @@ class ParserDied(Refused):
     """Reading the file ended the process that read it; the text says how."""
 
 
+class QuotaExceeded(Refused):
+    """An organization may not keep so much; `needed_bytes` is the least that is new."""
+
+    def __init__(
+        self,
+        organization: str,
+        *,
+        used_bytes: int,
+        quota_bytes: int,
+        needed_bytes: int,
+    ) -> None:
+        super().__init__(
+            f"Organization {organization!r} uses {sizes.spoken(used_bytes)} of its "
+            f"quota of {sizes.spoken(quota_bytes)}, and this needs at least "
+            f"{sizes.spoken(needed_bytes)} more. Delete debug files that are not "
+            "needed, or ask whoever runs this server for more room."
+        )
+        self.used_bytes = used_bytes
+        self.quota_bytes = quota_bytes
+        self.needed_bytes = needed_bytes
+
+
+class AlreadyAssociated(Refused):
+    """A mapping is associated with a release of this name already."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Proguard artifact release with this name in this project already exists."
+        )
+
+
 class Missing(SymdepotError):
     """The client asked for something we do not have."""
 
@@ -145,6 +181,22 @@ class DebugFileMissing(Missing):
     def __init__(self, wanted: str) -> None:
         super().__init__(f"There is no debug file {wanted!r} in this project.")
         self.wanted = wanted
+
+
+class WantedIdMissing(Missing):
+    """Nobody waits for such an id in this project."""
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__(f"There is no wanted id {wanted!r} in this project.")
+        self.wanted = wanted
+
+
+class ReleaseMissing(Missing):
+    """There is no such release, or none of a project that this client may see."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(f"There is no release {version!r} that this token may see.")
+        self.version = version
 
 
 class ChunksMissing(Missing):

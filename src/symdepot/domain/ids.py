@@ -12,6 +12,7 @@ _HYPHENATED = re.compile(
 _COMPACT = re.compile(r"([0-9a-fA-F]{32})([0-9a-fA-F]{1,8})?").fullmatch
 _HEX = re.compile(r"[0-9a-f]+").fullmatch
 _CODE_ID_LENGTH_LIMIT = 128
+_UUID_DIGITS = 32
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -69,6 +70,19 @@ class DebugId:
             return cls.parse(text)
         except ValueError:
             return None
+
+    @classmethod
+    def of_build_id(cls, build_id: "CodeId") -> "DebugId":
+        """Return the debug id of the ELF file that has `build_id`.
+
+        Source: spec/serving 4.1: its first 16 bytes, as Windows writes a GUID.
+
+        >>> build_id = CodeId("dfb85de42daffd09640c8fe377d572de3e168920")
+        >>> str(DebugId.of_build_id(build_id))
+        'e45db8df-af2d-09fd-640c-8fe377d572de'
+        """
+        digits = build_id.hex[:_UUID_DIGITS].ljust(_UUID_DIGITS, "0")
+        return cls(UUID(bytes_le=bytes.fromhex(digits)))
 
     @property
     def is_nil(self) -> bool:

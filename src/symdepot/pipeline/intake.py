@@ -16,10 +16,13 @@ from django.utils import timezone
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import lookup
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain.ids import Checksum
-from symdepot.pipeline import tasks, unpacking
+from symdepot.domain import claims, proguard
+from symdepot.domain.errors import NotADebugFile, QuotaExceeded
+from symdepot.domain.ids import Checksum, DebugId
+from symdepot.pipeline import freeing, steps, tasks, unpacking
 from symdepot.projects.models import Organization, Project
-from symdepot.uploads import assembly, chunks
+from symdepot.symcaches import outcomes
+from symdepot.uploads import assembly, chunks, expiry, quota
 from symdepot.uploads.assembly import Offer
 from symdepot.uploads.models import Assembly, State
 
@@ -27,6 +30,7 @@ _FILES_A_TASK = 8
 _RETRY_AFTER = timedelta(seconds=5)
 """How long an error that might pass is told, before the same offer is tried anew."""
 _SUPERSEDED = "Newer files of the same debug id have all that is in this one."
+_NO_SYMCACHE = "No symcache could be made of it: {}"
 _WAITERS = BoundedSemaphore(24)
 """Fewer than there are threads, so that waiting keeps nobody from being answered."""
 _FIRST_PAUSE_SECONDS = 0.01
@@ -47,10 +51,16 @@ def keep_chunks(organization: Organization, sizes: Mapping[Checksum, int]) -> No
     """Note chunks whose bytes are kept, and queue the files that they complete.
 
     Raises:
+        QuotaExceeded: the organization has no room for them; they are not kept.
         StorageUnavailable: see `chunks.own`.
     """
     if not sizes:
         return
+    try:
+        quota.check(organization, sizes)
+    except QuotaExceeded:
+        freeing.free(sizes)
+        raise
     chunks.own(organization, sizes, blob_store())
     with transaction.atomic():
         complete = chunks.completed_by(organization, sizes)
@@ -73,7 +83,7 @@ def offer(project: Project, offers: Sequence[Offer]) -> dict[Checksum, Standing]
     if not any(answer.missing for answer in answers.values()):
         answers |= _wait_for(
             project,
-            [c for c, answer in answers.items() if answer.state == State.ASSEMBLING],
+            [o for o in offers if answers[o.checksum].state == State.ASSEMBLING],
         )
     return answers
 
@@ -82,18 +92,27 @@ def take_in_zip(project: Project, archive: IO[bytes], *, by: str) -> list[DebugF
     """Take in the files of a zip; return the debug files that are new to `project`.
 
     Files that were known, that are no debug files, or that are not finished within a
-    few seconds are left out.
+    few seconds are left out. A content may be in it several times, under several ids.
 
     Raises:
         InvalidRequest, FileTooLarge, StorageUnavailable: see `unpacking.unpack`.
     """
-    offers: dict[Checksum, Offer] = {}
-    for offered, sizes in unpacking.unpack(archive):
+    said: dict[tuple[Checksum, DebugId | None], Offer] = {}
+    for unpacked, sizes in unpacking.unpack(archive):
         keep_chunks(project.organization, sizes)
-        offers[offered.checksum] = replace(offered, offered_by=by)
-    known = lookup.by_checksums(project, offers)
-    answers = offer(project, [o for c, o in offers.items() if c not in known])
-    return [answer.debug_file for answer in answers.values() if answer.debug_file]
+        words = (unpacked.checksum, claims.said_id(unpacked.name))
+        said.setdefault(words, replace(unpacked, offered_by=by))
+    # A name without an id makes an error of what is a mapping under another name.
+    offers = [o for _, o in sorted(said.items(), key=lambda each: each[0][1] is None)]
+    first = {o.checksum: o for o in reversed(offers)}
+    known = lookup.all_by_checksums(project, first)
+    answers = [*offer(project, list(first.values())).values()]
+    for again in offers:
+        if first[again.checksum] is not again:
+            answers += _offer(project, [again]).values()
+    found = {answer.debug_file for answer in answers if answer.debug_file}
+    new = found.difference(*known.values())
+    return sorted(new, key=lambda row: row.pk)
 
 
 def redrive() -> int:
@@ -107,38 +126,97 @@ def redrive() -> int:
 
 
 def _offer(project: Project, offers: Sequence[Offer]) -> dict[Checksum, Standing]:
-    answers = _known(project, offers)
+    answers = _known(project, offers, may_enter=True)
     unknown = [offer for offer in offers if offer.checksum not in answers]
     answers |= {o.checksum: Standing(State.NOT_FOUND) for o in unknown if not o.chunks}
     described = [offer for offer in unknown if offer.chunks]
     if described:
         with chunks.not_while_freeing():
-            answers |= _take_up(project, described)
+            answers |= _without_room(project, described)
+            fitting = [o for o in described if o.checksum not in answers]
+            answers |= _take_up(project, fitting)
     return answers
 
 
-def _known(project: Project, offers: Sequence[Offer]) -> dict[Checksum, Standing]:
-    """Return the standing of files about which there is nothing to be done."""
+def _known(
+    project: Project, offers: Sequence[Offer], *, may_enter: bool
+) -> dict[Checksum, Standing]:
+    """Return the standing of files about which there is nothing to be done.
+
+    What is known under another id than it is offered under is entered under that, too,
+    if `may_enter`; see `steps.enter_again`.
+    """
     checksums = [offer.checksum for offer in offers]
-    entered = lookup.by_checksums(project, checksums)
+    entered = lookup.all_by_checksums(project, checksums)
     rows = assembly.standing(project, [c for c in checksums if c not in entered])
-    answers = {c: _there(found) for c, found in entered.items()}
+    answers = {}
     for offer in offers:
-        row = rows.get(offer.checksum)
-        if row is not None and (settled := _settled(row, offer)):
-            answers[offer.checksum] = settled
-    return answers
+        standing: Standing | None = None
+        if same := entered.get(offer.checksum):
+            standing = _there(project, offer, same, may_enter=may_enter)
+        elif row := rows.get(offer.checksum):
+            standing = _settled(row, offer)
+        if standing:
+            answers[offer.checksum] = standing
+    return _with_failures(answers)
 
 
-def _there(found: DebugFile) -> Standing:
+def _with_failures(answers: dict[Checksum, Standing]) -> dict[Checksum, Standing]:
+    """Add of which files no symcache could be made, and why; they are `ok` all the same."""
+    found = [a.debug_file for a in answers.values() if a.debug_file and not a.detail]
+    told = outcomes.failures(found)
+    return {
+        checksum: replace(answer, detail=_NO_SYMCACHE.format(told[one.pk]))
+        if (one := answer.debug_file) and one.pk in told
+        else answer
+        for checksum, answer in answers.items()
+    }
+
+
+def _there(
+    project: Project, offer: Offer, same: Sequence[DebugFile], *, may_enter: bool
+) -> Standing | None:
+    """Return the standing of a known content, which answers to the ids of `same`.
+
+    None if it has been deleted in this moment.
+
+    Source: spec/sentry-server 2.4, step 2, and 2.7.
+    """
+    try:
+        found = _claimed(offer, same)
+        if found is None:
+            known = same[0].object_file()
+            again = claims.offered_again(known, name=offer.name, claim=offer.debug_id)
+            found = _with_id(same, again.debug_id)
+            if found is None and not may_enter:
+                return Standing(State.ASSEMBLING)
+            found = found or steps.enter_again(
+                project, same[0], again, by=offer.offered_by
+            )
+    except NotADebugFile as error:
+        return Standing(State.ERROR, detail=str(error))
+    if found is None:
+        return None
     detail = _SUPERSEDED if found.superseded_at else ""
     return Standing(State.OK, detail=detail, debug_file=found)
+
+
+def _claimed(offer: Offer, same: Sequence[DebugFile]) -> DebugFile | None:
+    """Return the one that a client names by its id: the usual case, and a quick one."""
+    if offer.debug_id is None or proguard.mapping_id(offer.name):
+        return None
+    return _with_id(same, offer.debug_id)
+
+
+def _with_id(same: Sequence[DebugFile], debug_id: DebugId) -> DebugFile | None:
+    text = str(debug_id)
+    return next((row for row in same if row.debug_id == text), None)
 
 
 def _settled(row: Assembly, offer: Offer) -> Standing | None:
     """Return the standing that `row` gives to `offer`; None if it should be taken up.
 
-    An error is told again to whoever asks with the same chunks; one that might pass
+    An error is told again to whoever asks with the same words; one that might pass
     only for a while, in which the client that caused it comes to hear of it.
     """
     match row.state:
@@ -146,16 +224,27 @@ def _settled(row: Assembly, offer: Offer) -> Standing | None:
             return Standing(State.ASSEMBLING)
         case State.ERROR:
             is_over = row.retryable and timezone.now() - row.updated_at > _RETRY_AFTER
-            is_other = row.chunks != [c.hex for c in offer.chunks]
+            is_other = not assembly.is_said_by(offer, row)
             if not offer.chunks or not (is_over or is_other):
                 return Standing(State.ERROR, detail=row.detail)
     return None
 
 
+def _without_room(
+    project: Project, offers: Sequence[Offer]
+) -> dict[Checksum, Standing]:
+    """Refuse what cannot fit, and remember nothing: there may be room in a moment."""
+    refusals = quota.refusals(
+        project.organization, offers, chunk_bytes=settings.CHUNK_SIZE
+    )
+    return {c: Standing(State.ERROR, detail=str(no)) for c, no in refusals.items()}
+
+
 def _take_up(project: Project, offers: Sequence[Offer]) -> dict[Checksum, Standing]:
     """Queue the complete ones of `offers`, and let the others wait for chunks."""
     held = assembly.hold(project, offers)
-    answers = _known(project, offers)  # again: somebody may have been faster
+    # Again: somebody may have been faster.
+    answers = _known(project, offers, may_enter=False)
     owned = chunks.sizes(project.organization, {c for o in offers for c in o.chunks})
     waiting, complete = {}, {}
     for offer in offers:
@@ -168,6 +257,7 @@ def _take_up(project: Project, offers: Sequence[Offer]) -> dict[Checksum, Standi
             complete[offer] = held[offer.checksum]
             answers[offer.checksum] = Standing(State.ASSEMBLING)
     assembly.await_chunks(waiting)
+    expiry.keep_waiting(waiting.values())
     _enqueue_on_commit(assembly.queue(complete))
     return answers
 
@@ -183,11 +273,9 @@ def _enqueue(assembly_ids: Iterable[int]) -> None:
             tasks.take_in.enqueue(assembly_ids=list(batch))
 
 
-def _wait_for(
-    project: Project, checksums: Sequence[Checksum]
-) -> dict[Checksum, Standing]:
-    """Return the standing of those of `checksums` that are finished in a few seconds."""
-    pending = set(checksums)
+def _wait_for(project: Project, offers: Sequence[Offer]) -> dict[Checksum, Standing]:
+    """Return the standing of those of `offers` that are finished in a few seconds."""
+    pending = {offer.checksum for offer in offers}
     if not pending or not _WAITERS.acquire(blocking=False):
         return {}
     try:
@@ -200,4 +288,4 @@ def _wait_for(
             pending -= assembly.finished(project, pending)
     finally:
         _WAITERS.release()
-    return _known(project, [Offer(c, "", ()) for c in checksums])
+    return _known(project, [replace(o, chunks=()) for o in offers], may_enter=True)

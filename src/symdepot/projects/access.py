@@ -4,25 +4,59 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from django.db.models import QuerySet
+
 from symdepot.domain.errors import NotAllowed, OrganizationMissing, ProjectMissing
 from symdepot.projects.models import Organization, Project, Token
 from symdepot.projects.tokens import Scope
+
+_ANY = (Scope.READ, Scope.RELEASES, Scope.CI, Scope.WRITE, Scope.ADMIN)
+_SENDING = (Scope.RELEASES, Scope.CI, Scope.WRITE, Scope.ADMIN)
 
 is_row_id = re.compile(r"[0-9]{1,18}").fullmatch
 """Whether a text can be the number of a row, in this or any other table."""
 
 
 class Deed(Enum):
-    """What can be done with debug files; the value is the scopes that each allow it.
+    """What can be done, in words, and the scopes that each allow it.
 
     Source: spec/sentry-server 4.2 and 4.3. There a token of CI may list but not
-    download; deleting needs `project:write` besides the scope of the door.
+    download; deleting debug files needs `project:write` besides the scope of the door.
     """
 
-    LIST = (Scope.READ, Scope.RELEASES, Scope.CI, Scope.WRITE, Scope.ADMIN)
-    UPLOAD = (Scope.RELEASES, Scope.CI, Scope.WRITE, Scope.ADMIN)
-    DOWNLOAD = (Scope.READ, Scope.WRITE, Scope.ADMIN)
-    DELETE = (Scope.WRITE, Scope.ADMIN)
+    LIST = "list debug files", *_ANY
+    UPLOAD = "upload debug files", *_SENDING
+    DOWNLOAD = "download debug files", Scope.READ, Scope.WRITE, Scope.ADMIN
+    DELETE = "delete debug files", Scope.WRITE, Scope.ADMIN
+    AUDIT = "read the audit", Scope.ADMIN
+    LIST_PROJECTS = "list projects", *_ANY
+    LIST_RELEASES = "list releases", *_ANY
+    KEEP_RELEASES = "make or change releases", *_SENDING
+    DELETE_RELEASES = "delete releases", Scope.RELEASES, Scope.ADMIN
+
+    def __init__(self, words: str, *scopes: Scope) -> None:
+        self.words = words
+        self.scopes = scopes
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far somebody may go: into an organization, or one project of it alone.
+
+    Where the token itself is for that project, it `is_confined`: it must not touch
+    what other projects have, too.
+    """
+
+    organization: Organization
+    project: Project | None
+    is_confined: bool
+
+    def projects(self) -> QuerySet[Project]:
+        """Return the projects that the token may see, in the order of their slugs."""
+        rows = Project.objects.filter(organization=self.organization)
+        if self.is_confined and self.project is not None:
+            rows = rows.filter(pk=self.project.pk)
+        return rows.order_by("slug", "pk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +81,27 @@ class Bearer:
                 f"This token belongs to organization {own.slug!r}, "
                 f"not to {slug_or_id!r}."
             )
-        if not {scope.value for scope in deed.value} & set(self.token.scopes):
+        if not {scope.value for scope in deed.scopes} & set(self.token.scopes):
             raise NotAllowed(
-                f"This token may not {deed.name.lower()} debug files: it needs "
-                f"one of the scopes {', '.join(deed.value)}."
+                f"This token may not {deed.words}: it needs "
+                f"one of the scopes {', '.join(deed.scopes)}."
             )
         return own
+
+    def only(self, project: str | None) -> str | None:
+        """Return the slug of the only project of which the token may hear.
+
+        None is any. For whoever asks about all projects, or about one by its slug.
+
+        Raises:
+            ProjectMissing: the token is for another one.
+        """
+        own = self.token.project
+        if own is not None and project not in {None, own.slug}:
+            raise ProjectMissing(
+                organization=self.token.organization.slug, slug=project or ""
+            )
+        return own.slug if own else project
 
     def project(self, organization: str, slug_or_id: str, deed: Deed) -> Project:
         """Return the project, if the token may do `deed` in it.
@@ -67,6 +116,20 @@ class Bearer:
             raise ProjectMissing(organization=owner.slug, slug=slug_or_id)
         return found
 
+    def reach(self, organization: str, project: str | None, deed: Deed) -> Reach:
+        """Return how far the token may do `deed`; None is every project it may see.
+
+        Raises:
+            NotAllowed: see `organization`.
+            ProjectMissing: see `project`.
+        """
+        own = self.token.project
+        if project is not None:
+            named = self.project(organization, project, deed)
+            return Reach(named.organization, named, is_confined=own is not None)
+        owner = self.organization(organization, deed)
+        return Reach(owner, own, is_confined=own is not None)
+
 
 def organization(slug: str) -> Organization:
     """Return the organization called `slug`, asking for no token.
@@ -78,6 +141,16 @@ def organization(slug: str) -> Organization:
     if found is None:
         raise OrganizationMissing(slug)
     return found
+
+
+def organizations() -> list[Organization]:
+    """Return all organizations, by name."""
+    return list(Organization.objects.order_by("slug"))
+
+
+def projects(owner: Organization) -> list[Project]:
+    """Return all projects of `owner`, by name."""
+    return list(Project.objects.filter(organization=owner).order_by("slug"))
 
 
 def project(organization_slug: str, slug: str) -> Project:

@@ -5,19 +5,21 @@ import re
 from django.db import IntegrityError, transaction
 
 from symdepot.domain.errors import InvalidRequest
-from symdepot.projects import tokens
+from symdepot.projects import audit, tokens
+from symdepot.projects.audit import Action
 from symdepot.projects.models import Organization, Project
 from symdepot.projects.tokens import Scope
 
 DEFAULT = "default"
 """What the organization and the project of the first start are called."""
 
+_FIRST = "first start"
 _FIRST_SCOPES = (Scope.READ, Scope.RELEASES, Scope.CI, Scope.WRITE)
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,48}[a-z0-9])?").fullmatch
 
 
-def found_organization(slug: str) -> Organization:
-    """Make an organization and return it.
+def found_organization(slug: str, *, by: str) -> Organization:
+    """Make an organization and return it; `by` founds it.
 
     Raises:
         InvalidRequest: `slug` cannot be one, or there is such an organization.
@@ -25,13 +27,15 @@ def found_organization(slug: str) -> Organization:
     _check(slug)
     try:
         with transaction.atomic():
-            return Organization.objects.create(slug=slug)
+            organization = Organization.objects.create(slug=slug)
+            audit.note(organization, Action.ORGANIZATION_FOUNDED, by=by, subject=slug)
+            return organization
     except IntegrityError as error:
         raise InvalidRequest(f"There is an organization {slug!r} already.") from error
 
 
-def found_project(organization: Organization, slug: str) -> Project:
-    """Make a project of `organization` and return it.
+def found_project(organization: Organization, slug: str, *, by: str) -> Project:
+    """Make a project of `organization` and return it; `by` founds it.
 
     Raises:
         InvalidRequest: `slug` cannot be one, or the organization has such a project.
@@ -39,7 +43,9 @@ def found_project(organization: Organization, slug: str) -> Project:
     _check(slug)
     try:
         with transaction.atomic():
-            return Project.objects.create(organization=organization, slug=slug)
+            project = Project.objects.create(organization=organization, slug=slug)
+            audit.note(project, Action.PROJECT_FOUNDED, by=by, subject=slug)
+            return project
     except IntegrityError as error:
         raise InvalidRequest(
             f"Organization {organization.slug!r} has a project {slug!r} already."
@@ -58,8 +64,11 @@ def first_start() -> str | None:
         organization, is_new = Organization.objects.get_or_create(slug=DEFAULT)
         if not is_new:
             return None
-        Project.objects.create(organization=organization, slug=DEFAULT)
-        return tokens.mint(organization, scopes=_FIRST_SCOPES, label="first start")
+        audit.note(
+            organization, Action.ORGANIZATION_FOUNDED, by=_FIRST, subject=DEFAULT
+        )
+        found_project(organization, DEFAULT, by=_FIRST)
+        return tokens.mint(organization, scopes=_FIRST_SCOPES, by=_FIRST, label=_FIRST)
 
 
 def _check(slug: str) -> None:

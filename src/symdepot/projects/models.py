@@ -27,7 +27,7 @@ class Project(models.Model):
 
     `revision` moves whenever debug files arrive. What `keep_…` is None for is kept for
     ever: unused for so many days, uploaded so many days ago, associated with none but
-    older releases than the newest so many.
+    older releases than the newest so many. Of a public one anybody may read.
     """
 
     organization = models.ForeignKey(
@@ -38,6 +38,7 @@ class Project(models.Model):
     keep_unused_days = models.PositiveIntegerField(null=True)
     keep_days = models.PositiveIntegerField(null=True)
     keep_releases = models.PositiveIntegerField(null=True)
+    is_public = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

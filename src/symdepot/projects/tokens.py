@@ -10,10 +10,16 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from symdepot.domain.errors import InvalidRequest, Unauthenticated
+from symdepot.projects import audit
+from symdepot.projects.audit import Action
 from symdepot.projects.models import Organization, Project, Token
+
+URL_PREFIX = "symd_"
+"""What tokens begin with that may stand in URLs."""
 
 _SECRET_BYTES = 32
 _HINT_LENGTH = 4
@@ -34,39 +40,48 @@ class Scope(StrEnum):
 
 
 def mint(
-    organization: Organization,
+    place: Organization | Project,
     *,
     scopes: Collection[Scope],
-    project: Project | None = None,
+    by: str,
     label: str = "",
     expires_at: datetime | None = None,
 ) -> str:
-    """Make a token and return it; it cannot be shown again.
+    """Make a token for `place` and return it; it cannot be shown again.
 
     The token names this server and the organization, so that sentry-cli needs no
     other configuration than a project.
 
     Source: spec/sentry-cli C2; clients from 2.25 on insist on all four keys.
     """
+    owner = place.organization if isinstance(place, Project) else place
     payload = {
         "iat": time.time(),
         "url": settings.PUBLIC_URL,
         "region_url": settings.PUBLIC_URL,
-        "org": organization.slug,
+        "org": owner.slug,
     }
     said = b64encode(json.dumps(payload, separators=(",", ":")).encode()).decode()
     secret = b64encode(secrets.token_bytes(_SECRET_BYTES)).decode().rstrip("=")
     token = f"sntrys_{said}_{secret}"
-    Token.objects.create(
-        organization=organization,
-        project=project,
-        digest=_digest(token),
-        hint=token[-_HINT_LENGTH:],
-        label=label,
-        scopes=sorted(scopes),
-        expires_at=expires_at,
-    )
-    return token
+    row = Token(label=label, scopes=sorted(scopes), expires_at=expires_at)
+    return _kept(row, token, place, by)
+
+
+def mint_for_url(
+    place: Organization | Project,
+    *,
+    by: str,
+    label: str = "",
+    expires_at: datetime | None = None,
+) -> str:
+    """Make a token that can stand in a URL, and return it; see `mint`.
+
+    It may only read, since URLs get about: proxies log them, and people paste them.
+    """
+    token = URL_PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
+    row = Token(label=label, scopes=[Scope.READ], expires_at=expires_at)
+    return _kept(row, token, place, by)
 
 
 def recognise(token: str) -> Token:
@@ -101,15 +116,43 @@ def numbered(token_id: int) -> Token:
     Raises:
         InvalidRequest: there is none.
     """
-    found = Token.objects.filter(pk=token_id).first()
+    rows = Token.objects.select_related("organization", "project__organization")
+    found = rows.filter(pk=token_id).first()
     if found is None:
         raise InvalidRequest(f"There is no token {token_id}.")
     return found
 
 
-def revoke(token: Token) -> None:
+@transaction.atomic
+def revoke(token: Token, *, by: str) -> None:
     """Let `token` open nothing from now on; revoking twice is no error."""
-    Token.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now())
+    still_valid = Token.objects.filter(pk=token.pk, revoked_at=None)
+    if still_valid.update(revoked_at=timezone.now()):
+        place = token.project or token.organization
+        audit.note(
+            place, Action.TOKEN_REVOKED, by=by, subject=str(token), token=token.pk
+        )
+
+
+def _kept(row: Token, token: str, place: Organization | Project, by: str) -> str:
+    """Keep all of `token` but itself, and return it."""
+    row.organization, row.project = (
+        (place.organization, place) if isinstance(place, Project) else (place, None)
+    )
+    row.digest, row.hint = _digest(token), token[-_HINT_LENGTH:]
+    ends_at = row.expires_at.isoformat() if row.expires_at else None
+    with transaction.atomic():
+        row.save(force_insert=True)
+        audit.note(
+            place,
+            Action.TOKEN_MINTED,
+            by=by,
+            subject=str(row),
+            token=row.pk,
+            scopes=row.scopes,
+            expires_at=ends_at,
+        )
+    return token
 
 
 def _digest(token: str) -> str:

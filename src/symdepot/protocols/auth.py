@@ -1,6 +1,7 @@
 """A header becomes somebody who may do something."""
 
 import base64
+import re
 
 from django.http import HttpRequest
 
@@ -8,9 +9,12 @@ from symdepot.domain.errors import Unauthenticated
 from symdepot.projects import tokens
 from symdepot.projects.access import Bearer
 
+_LONGEST_SHOWN = 500
+_PATH_TOKEN = re.compile(r"^/+s/+[^/]+/")
+
 
 def bearer(request: HttpRequest) -> Bearer:
-    """Return who is asking.
+    """Return who is asking; a second time without asking the database again.
 
     The token comes as `Bearer`, or as user name or password of `Basic`, which old
     clients send.
@@ -20,6 +24,9 @@ def bearer(request: HttpRequest) -> Bearer:
 
     Source: spec/sentry-cli A0, row "Authorization".
     """
+    known = getattr(request, "auth", None)
+    if isinstance(known, Bearer):
+        return known
     kind, _, rest = request.headers.get("Authorization", "").strip().partition(" ")
     match kind.lower():
         case "bearer":
@@ -36,9 +43,38 @@ def bearer(request: HttpRequest) -> Bearer:
     return Bearer(tokens.recognise(token))
 
 
+def reader(request: HttpRequest, path_token: str | None) -> Bearer | None:
+    """Return who reads with a debugger; None is anybody, who shows no token.
+
+    The token stands in the path, where a debugger can carry no header, or it comes
+    as for `bearer`. Of those in paths only the kind is believed that can do no harm.
+
+    Raises:
+        Unauthenticated: the token is not a valid one.
+    """
+    if path_token is None:
+        return bearer(request) if "Authorization" in request.headers else None
+    if not path_token.startswith(tokens.URL_PREFIX):
+        raise Unauthenticated("This is no token for URLs.")
+    return Bearer(tokens.recognise(path_token))
+
+
+def shown_path(request: HttpRequest) -> str:
+    """Return the path as it may be logged: without the token that may stand in it."""
+    return _PATH_TOKEN.sub("/s/…/", request.path)[:_LONGEST_SHOWN]
+
+
+def asker(request: HttpRequest, who: Bearer) -> str:
+    """Return who asks, and with which program, in words."""
+    agent = request.headers.get("User-Agent", "").strip()
+    return f"{who} ({agent})" if agent else str(who)
+
+
 def _basic_token(encoded: str) -> str:
     try:
         user, _, password = base64.b64decode(encoded).decode().partition(":")
     except ValueError:
         return ""
-    return user or password
+    # With some tools, git's way, any name stands before the token.
+    is_behind = password.startswith(tokens.URL_PREFIX)
+    return password if is_behind or not user else user

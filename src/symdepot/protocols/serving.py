@@ -16,6 +16,7 @@ from django.utils.http import content_disposition_header, parse_etags
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.lookup import Content
+from symdepot.domain.elf_sections import Section
 
 _BLOCK_BYTES = 1024 * 1024
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})").fullmatch
@@ -28,9 +29,19 @@ class _Span:
     start: int
     stop: int
 
+    def after(self, offset: int) -> "_Span":
+        """Return the same bytes, counted from `offset` bytes earlier."""
+        return _Span(offset + self.start, offset + self.stop)
 
-def serve(request: HttpRequest, content: Content, *, filename: str) -> HttpResponseBase:
-    """Answer with the bytes of `content`, streamed chunk after chunk.
+
+def serve(
+    request: HttpRequest,
+    content: Content,
+    *,
+    filename: str,
+    section: Section | None = None,
+) -> HttpResponseBase:
+    """Answer with the bytes of `content`, or a section, streamed chunk after chunk.
 
     Answers `HEAD`, a `GET` of a single `Range` (206, or 416 where there are no such
     bytes; any other form of range is ignored, as RFC 9110 14.2 allows),
@@ -41,15 +52,18 @@ def serve(request: HttpRequest, content: Content, *, filename: str) -> HttpRespo
         BlobMissing: the bytes are gone.
         StorageUnavailable: the disk or bucket did not answer.
     """
-    etag = f'"{content.checksum}"'
+    of_all = Section(0, content.size_bytes)
+    origin = of_all if section is None else section
+    part = "" if section is None else f"-{section.start}-{section.size_bytes}"
+    etag = f'"{content.checksum}{part}"'
     if _is_known(request, etag):
         return _described(HttpResponse(status=HTTPStatus.NOT_MODIFIED), etag)
-    span, is_part = _asked_for(request, content.size_bytes, etag)
+    span, is_part = _asked_for(request, origin.size_bytes, etag)
     if span is None:
         refusal = HttpResponse(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
-        refusal["Content-Range"] = f"bytes */{content.size_bytes}"
+        refusal["Content-Range"] = f"bytes */{origin.size_bytes}"
         return _described(refusal, etag)
-    response = _body(request, content, span)
+    response = _body(request, content, span.after(origin.start))
     response["Content-Length"] = str(span.stop - span.start)
     response["Content-Disposition"] = (
         content_disposition_header(as_attachment=True, filename=filename)
@@ -58,9 +72,19 @@ def serve(request: HttpRequest, content: Content, *, filename: str) -> HttpRespo
     if is_part:
         response.status_code = HTTPStatus.PARTIAL_CONTENT
         response["Content-Range"] = (
-            f"bytes {span.start}-{span.stop - 1}/{content.size_bytes}"
+            f"bytes {span.start}-{span.stop - 1}/{origin.size_bytes}"
         )
     return _described(response, etag)
+
+
+def excerpt(content: Content, start: int, size_bytes: int) -> bytes:
+    """Return so many bytes of `content` from `start` on, or fewer where it ends.
+
+    Raises:
+        BlobMissing: the bytes are gone.
+        StorageUnavailable: the disk or bucket did not answer.
+    """
+    return b"".join(_bytes_of(content, _Span(start, start + size_bytes)))
 
 
 def _described(response: HttpResponseBase, etag: str) -> HttpResponseBase:

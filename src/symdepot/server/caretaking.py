@@ -14,9 +14,12 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from symdepot.blobs.configured import blob_store
-from symdepot.pipeline import intake
+from symdepot.pipeline import intake, remaking, sweeping, telling
+from symdepot.symcaches.shelf import shelf
+from symdepot.uploads import sweeps
 
 _REDRIVE_SECONDS = 2.0
+_CATCH_UP_SECONDS = 10.0
 _PRUNE_SECONDS = 600.0
 _SWEEP_SECONDS = 3600.0
 _FINISHED_KEPT = timedelta(hours=1)
@@ -26,6 +29,12 @@ _SCRATCH_KEPT = timedelta(days=1)
 _AT_ONCE = 500
 Round = tuple[Callable[[], int], float]
 """What to do, which says how much was done, and how many seconds to rest from it."""
+
+ERRANDS: tuple[Round, ...] = ((telling.tell, _REDRIVE_SECONDS),)
+"""Rounds that wait for strangers; they go in a thread of their own, to hold up none."""
+
+_GC = "gc"
+_GC_LOOK_SECONDS = 60.0
 
 _log = structlog.get_logger(__name__)
 
@@ -37,6 +46,9 @@ class Caretaker(threading.Thread):
         super().__init__(name="caretaker", daemon=True)
         self._rounds = rounds or (
             (intake.redrive, _REDRIVE_SECONDS),
+            (redrive_symcaches, _REDRIVE_SECONDS),
+            (catch_up_with_symcaches, _CATCH_UP_SECONDS),
+            (clear_shelf, _PRUNE_SECONDS),
             (prune_queue, _PRUNE_SECONDS),
             (sweep_scratch, _SWEEP_SECONDS),
             (sweep_incoming, _SWEEP_SECONDS),
@@ -51,6 +63,21 @@ class Caretaker(threading.Thread):
                     _go(round_)
                     due[round_] = time.monotonic() + pause_seconds
             time.sleep(_REDRIVE_SECONDS)
+
+
+def redrive_symcaches() -> int:
+    """Queue again the symcaches whose worker left them lying; return how many."""
+    return remaking.redrive()
+
+
+def catch_up_with_symcaches() -> int:
+    """Queue symcaches that are missing; return of how many files."""
+    return remaking.catch_up()
+
+
+def clear_shelf() -> int:
+    """Remove symcaches from this machine's disk that nobody uses; return how many."""
+    return shelf().clear()
 
 
 def prune_queue() -> int:
@@ -81,6 +108,26 @@ def sweep_scratch() -> int:
 def sweep_incoming() -> int:
     """Forget what crashed uploads left in the store; return how many blobs."""
     return blob_store().sweep_incoming(_SCRATCH_KEPT)
+
+
+def collect_garbage() -> int:
+    """Clear away what nobody needs, if that is due; return how much that was.
+
+    Of all the processes of an installation one does it.
+    """
+    if not settings.GC_INTERVAL_HOURS:
+        return 0
+    every = timedelta(hours=settings.GC_INTERVAL_HOURS)
+    with sweeps.turn(_GC, every=every) as go_on:
+        if go_on is None:
+            return 0
+        report = sweeping.sweep(lambda *_: go_on())
+    _log.info("swept", count=report.count, freed_bytes=report.size_bytes)
+    return report.count
+
+
+LABOURS: tuple[Round, ...] = ((collect_garbage, _GC_LOOK_SECONDS),)
+"""Rounds that may take hours, in a thread of their own."""
 
 
 def _delete(rows: QuerySet[DBTaskResult[..., object]]) -> int:

@@ -109,6 +109,30 @@ class Config(BaseSettings):
     max_attempts: int = Field(5, ge=1)
     """How often a file is tried that takes its worker down with it."""
 
+    keep_superseded: float = Field(30.0, ge=0)
+    """After how many days a debug file goes that newer ones made redundant."""
+
+    keep_unassembled: float = Field(24.0, gt=0)
+    """After how many hours a chunk goes that is in no file."""
+
+    keep_history: float = Field(30.0, ge=0)
+    """After how many days a failed upload is no longer told of."""
+
+    orphan_grace: float = Field(24.0, gt=0)
+    """For how many hours a blob is left alone that nothing refers to."""
+
+    gc_interval: float = Field(24.0, ge=0)
+    """Every how many hours what nobody needs is cleared away; 0 is never."""
+
+    symcaches: bool = True
+    """Whether debug files are made ready for looking addresses up here."""
+
+    symcache_retry: float = Field(86_400, ge=1)
+    """After how many seconds a symcache that could not be made may be tried again."""
+
+    symcache_disk: int = Field(10 * 1024 * _MIB, ge=_MIB)
+    """How many bytes of symcaches are kept at hand on this machine's disk."""
+
     web_workers: int = Field(2, ge=1)
     """How many processes answer requests."""
 
@@ -120,6 +144,9 @@ class Config(BaseSettings):
 
     worker_poll: float = Field(0.1, gt=0, le=10)
     """How many seconds an idle worker sleeps before it looks for work again."""
+
+    webhook_private_addresses: bool = False
+    """Whether webhooks may be told at addresses that are not public."""
 
     secret_key: str = ""
     """What Django signs with; empty means a random one, kept in the data folder."""

@@ -2,8 +2,9 @@
 
 import logging
 import logging.config
+import re
 import sys
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 from structlog.typing import Processor
@@ -16,14 +17,32 @@ _SHARED: list[Processor] = [
     structlog.processors.StackInfoRenderer(),
 ]
 _QUIET = ("django.tasks", "django_tasks_db")
+_TOKEN = re.compile(r"\b(?:(symd_)[\w-]+|(sntrys_)[\w=+/-]+)", re.ASCII)
 _SAYS_WHAT_OUR_DOORS_SAID = "django.request"
+
+
+def without_tokens(_logger: object, _method: str, line: Any) -> str:
+    """Return a line that is ready to be written, without the tokens in it.
+
+    Whatever library it comes from: those that stand in URLs are logged all too easily.
+
+    >>> without_tokens(None, "", "GET /s/symd_Gx7-_3.")
+    'GET /s/symd_….'
+    """
+    return _TOKEN.sub(r"\1\2…", str(line))
 
 
 def configure(*, level: str, style: Literal["auto", "json", "text"]) -> None:
     """Send our lines and everybody else's to standard error, in one shape."""
     text = style == "text" or (style == "auto" and sys.stderr.isatty())
     last: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                # The usual one shows variables, and a token may be in one.
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ]
         if text
         else [
             structlog.processors.format_exc_info,
@@ -37,6 +56,7 @@ def configure(*, level: str, style: Literal["auto", "json", "text"]) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *last,
+                without_tokens,
             ],
         )
     )

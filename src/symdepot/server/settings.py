@@ -24,10 +24,21 @@ MAX_REQUEST_SIZE = CONFIG.max_request_size
 MAX_FILE_SIZE = CONFIG.max_file_size
 MAX_FILES_PER_ASSEMBLE = CONFIG.max_files_per_assemble
 MAX_CHUNKS_PER_FILE = CONFIG.max_chunks_per_file
+WEBHOOK_PRIVATE_ADDRESSES = CONFIG.webhook_private_addresses
 MAX_NAME_LENGTH = 4096
+WANTED_WRITE_SECONDS = 1.0
 ASSEMBLE_WAIT_SECONDS = CONFIG.assemble_wait
 LEASE_SECONDS = CONFIG.lease
 MAX_ATTEMPTS = CONFIG.max_attempts
+SYMCACHES = CONFIG.symcaches
+SYMCACHE_RETRY_SECONDS = CONFIG.symcache_retry
+SYMCACHE_DISK_BYTES = CONFIG.symcache_disk
+SYMCACHE_DIR = DATA_DIR / "symcaches"
+KEEP_SUPERSEDED_DAYS = CONFIG.keep_superseded
+KEEP_UNASSEMBLED_HOURS = CONFIG.keep_unassembled
+KEEP_HISTORY_DAYS = CONFIG.keep_history
+ORPHAN_GRACE_HOURS = CONFIG.orphan_grace
+GC_INTERVAL_HOURS = CONFIG.gc_interval
 
 DEBUG = False
 SECRET_KEY = CONFIG.secret_key or secret.kept_in(DATA_DIR)
@@ -81,7 +92,14 @@ def _database(url: str) -> dict[str, Any]:
         # Connections are lent by the request; a stalled upload holds none.
         database["OPTIONS"] = {
             **database.get("OPTIONS", {}),
-            "pool": {"min_size": 1, "max_size": 16, "timeout": 30},
+            # Whoever is told 503 asks again soon. A pool that lost its database looks for
+            # it after pauses that double; so it had better begin anew before long.
+            "pool": {
+                "min_size": 1,
+                "max_size": 16,
+                "timeout": 10,
+                "reconnect_timeout": 4,
+            },
         }
     return database
 

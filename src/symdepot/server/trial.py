@@ -68,7 +68,7 @@ def upload(*, patience_seconds: float) -> Outcome:
         came_to = _offered(project, checksum, until=began_at + patience_seconds)
         seconds = time.monotonic() - began_at
         if came_to.debug_file:
-            retention.forget(came_to.debug_file)
+            retention.forget(came_to.debug_file, by="doctor")
     finally:
         _forget(project, checksum)
     return Outcome(came_to.state, came_to.detail, seconds)

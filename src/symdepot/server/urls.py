@@ -1,23 +1,66 @@
 """Which protocol answers where."""
 
-from django.urls import path
+from django.urls import include, path, re_path
 from ninja import NinjaAPI
 
-from symdepot.protocols.sentry import assemble, chunks, debug_files, legacy
+from symdepot.domain.layouts import Layout
+from symdepot.projects.tokens import URL_PREFIX
+from symdepot.protocols import auth
+from symdepot.protocols.breakpad import views as breakpad
+from symdepot.protocols.debuginfod import views as debuginfod
+from symdepot.protocols.sentry import (
+    assemble,
+    auditing,
+    chunks,
+    debug_files,
+    legacy,
+    mapping_releases,
+    overview,
+    releases,
+    source_maps,
+    wanted,
+)
 from symdepot.protocols.sentry.errors import speak_errors
+from symdepot.protocols.symstore import views as symstore
 from symdepot.server import health
 
-sentry_api = NinjaAPI(
-    title="Sentry debug files", urls_namespace="sentry", docs_url=None
+SENTRY_MODULES = (
+    *(overview, chunks, assemble, legacy, debug_files, wanted, auditing),
+    # A version may have slashes in it, so what is below a release is looked at first.
+    *(mapping_releases, source_maps, releases),
 )
-for module in (chunks, assemble, legacy, debug_files):
+
+sentry_api = NinjaAPI(
+    title="Sentry debug files",
+    urls_namespace="sentry",
+    docs_url=None,
+    openapi_url=None,
+    auth=auth.bearer,  # before anything of a request is looked at
+)
+for module in SENTRY_MODULES:
     sentry_api.add_router("", module.router)
 speak_errors(sentry_api)
+
+# Paths are taken as they come, slashes and dots and all: clients mean what they send.
+# The last one takes whatever no other door has, so it stays the last of all.
+reading = [
+    re_path(r"^/*buildid/(?P<rest>(?s:.*))$", debuginfod.by_build_id),
+    re_path(
+        r"^/*unified/(?P<path>(?s:.*))$", symstore.by_path, {"layout": Layout.UNIFIED}
+    ),
+    re_path(
+        r"^/*native/(?P<path>(?s:.*))$", symstore.by_path, {"layout": Layout.NATIVE}
+    ),
+    re_path(r"^/*(?:proxy/)?(?P<path>(?s:.*)(?i:\.sym))$", breakpad.by_path),
+    re_path(r"^/*(?:proxy/)?(?P<path>(?!api/)(?s:.+))$", symstore.by_path),
+]
 
 urlpatterns = [
     path("api/0/", sentry_api.urls),
     path("health/live", health.live),
     path("health/ready", health.ready),
+    re_path(rf"^/*s/(?P<token>{URL_PREFIX}[^/]*)/", include(reading)),
+    *reading,
 ]
 
 handler404 = "symdepot.protocols.sentry.errors.nothing_there"

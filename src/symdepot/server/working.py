@@ -1,12 +1,15 @@
 """Takes tasks from the queue and runs them, for as long as this process lives."""
 
 import logging
+import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import DatabaseError, close_old_connections, connection, connections
+from django.db.models import QuerySet
 from django.tasks import task_backends
 from django.utils.crypto import get_random_string
 from django_tasks_db.backend import DatabaseBackend
@@ -14,10 +17,14 @@ from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
 
 from symdepot.domain.errors import SandboxUnavailable
-from symdepot.sandbox import inspecting
+from symdepot.pipeline import tasks
+from symdepot.sandbox import converting, inspecting
+from symdepot.server import caretaking
 from symdepot.server.caretaking import Caretaker
 
 _RETRY_SECONDS = 1.0
+_SYMCACHES_PAUSE_SECONDS = 1.0
+_LEAVING_SECONDS = 3.0
 _log = structlog.get_logger(__name__)
 
 
@@ -27,6 +34,8 @@ def work() -> None:
     Outlasts a database that is away for a while.
     """
     Caretaker().start()
+    Caretaker(caretaking.ERRANDS).start()
+    Caretaker(caretaking.LABOURS).start()
     if not isinstance(task_backends["default"], DatabaseBackend):
         _log.warning(
             "this queue has workers of its own; here only care is taken of it",
@@ -41,8 +50,35 @@ def work() -> None:
     worker = a_worker()
     worker.configure_signals()
     _log.info("at work", worker=worker.worker_id)
-    while worker.running:
-        look_for_work(worker)
+    with making_symcaches():
+        while worker.running:
+            look_for_work(worker)
+
+
+@contextmanager
+def making_symcaches() -> Iterator[None]:
+    """Make symcaches beside the work of the block, if they are made here.
+
+    In a thread of its own, so that however many there are and however long each
+    takes, no upload waits for one; the conversion itself goes on in a child process
+    that lets all others go first. At the end, what is in hand is left to others.
+    """
+    if not settings.SYMCACHES:
+        yield
+        return
+    worker = a_worker(
+        queues=[tasks.SYMCACHES], excluded=[], pause_seconds=_SYMCACHES_PAUSE_SECONDS
+    )
+    thread = threading.Thread(
+        target=_look_on, args=(worker,), name="symcaches", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        worker.running = False
+        converting.stop()
+        thread.join(_LEAVING_SECONDS)
 
 
 def look_for_work(worker: Worker) -> None:
@@ -52,7 +88,7 @@ def look_for_work(worker: Worker) -> None:
     """
     try:
         close_old_connections()
-        if DBTaskResult.objects.ready().exists():
+        if _ready_for(worker).exists():
             worker.run()
     except DatabaseError as error:
         _log.warning("the database does not answer", error=str(error).strip())
@@ -60,19 +96,40 @@ def look_for_work(worker: Worker) -> None:
         time.sleep(_RETRY_SECONDS)
     else:
         close_old_connections()
-        time.sleep(settings.CONFIG.worker_poll)
+        time.sleep(worker.interval)
 
 
-def a_worker() -> Worker:
-    """Return a worker that runs what is queued, and then returns."""
+def a_worker(
+    queues: Sequence[str] = ("*",),
+    excluded: Sequence[str] = (tasks.SYMCACHES,),
+    pause_seconds: float | None = None,
+) -> Worker:
+    """Return a worker that runs what is in these queues, and then returns."""
     return Worker(
-        queue_names=["*"],
-        excluded_queue_names=[],
+        queue_names=list(queues),
+        excluded_queue_names=list(excluded),
         backend_name="default",
-        interval=settings.CONFIG.worker_poll,
+        interval=pause_seconds or settings.CONFIG.worker_poll,
         # To return when the queue is empty, instead of asking again by itself.
         batch=True,
         startup_delay=False,
         max_tasks=None,
         worker_id=get_random_string(16),
     )
+
+
+def _look_on(worker: Worker) -> None:
+    try:
+        while worker.running:
+            look_for_work(worker)
+    finally:
+        connections.close_all()
+
+
+def _ready_for(worker: Worker) -> QuerySet[DBTaskResult[..., object]]:
+    ready = DBTaskResult.objects.ready().exclude(
+        queue_name__in=worker.excluded_queue_names
+    )
+    if worker.process_all_queues:
+        return ready
+    return ready.filter(queue_name__in=worker.queue_names)

@@ -1,9 +1,7 @@
 """How far each upload has come. The one writer of an assembly's state."""
 
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from itertools import batched
 
 from django.conf import settings
@@ -13,6 +11,7 @@ from django.utils import timezone
 from symdepot.domain.errors import LeaseLost
 from symdepot.domain.ids import Checksum, DebugId
 from symdepot.projects.models import Project
+from symdepot.uploads import leases
 from symdepot.uploads.models import (
     Assembly,
     AwaitedChunk,
@@ -20,7 +19,6 @@ from symdepot.uploads.models import (
 )
 
 _GIVEN_UP = "Gave up after {} attempts: each ended the worker that made it."
-_HOLDER_BYTES = 8
 _LOCKED_IN_ORDER = ("checksum", "pk")
 """All who lock several rows do so in this order, or they could wait for each other."""
 _ROWS_A_STATEMENT = 5000
@@ -97,7 +95,9 @@ def queue(held: Mapping[Offer, Assembly]) -> list[int]:
     now = timezone.now()
     for some in batched(ids, _ROWS_A_STATEMENT):
         Assembly.objects.filter(pk__in=some).update(
-            state=State.CREATED, lease_expires_at=_queued_until(now), updated_at=now
+            state=State.CREATED,
+            lease_expires_at=leases.queued_until(now),
+            updated_at=now,
         )
     return ids
 
@@ -112,21 +112,26 @@ def queue_completed(assemblies: Iterable[int]) -> list[int]:
     locked = waiting.select_for_update().order_by(*_LOCKED_IN_ORDER)
     ids = list(locked.values_list("pk", flat=True))
     Assembly.objects.filter(pk__in=ids).update(
-        state=State.CREATED, lease_expires_at=_queued_until(now), updated_at=now
+        state=State.CREATED, lease_expires_at=leases.queued_until(now), updated_at=now
     )
     return ids
+
+
+def is_said_by(offer: Offer, row: Assembly) -> bool:
+    """Whether `row` stands for just what `offer` says, not only for the same file."""
+    said = (offer.name, str(offer.debug_id or ""), [c.hex for c in offer.chunks])
+    return said == (row.name, row.debug_id, row.chunks)
 
 
 def begin(assembly_id: int) -> Assembly | None:
     """Take up a queued assembly under a lease; None if there is nothing to do."""
     now = timezone.now()
-    holder = secrets.token_hex(_HOLDER_BYTES)
     taken = Assembly.objects.claimable(now).filter(pk=assembly_id)
     if not taken.update(
         state=State.ASSEMBLING,
         attempts=F("attempts") + 1,
-        lease_holder=holder,
-        lease_expires_at=_leased_until(now),
+        lease_holder=leases.new_holder(),
+        lease_expires_at=leases.leased_until(now),
     ):
         return None
     return Assembly.objects.select_related("project__organization").get(pk=assembly_id)
@@ -138,7 +143,7 @@ def renew(held: Assembly) -> None:
     Raises:
         LeaseLost: somebody else does it by now.
     """
-    _change(held, lease_expires_at=_leased_until(timezone.now()))
+    _change(held, lease_expires_at=leases.leased_until(timezone.now()))
 
 
 def finish(held: Assembly) -> None:
@@ -147,7 +152,7 @@ def finish(held: Assembly) -> None:
     Raises:
         LeaseLost: see `renew`; the transaction should not be committed.
     """
-    _change(held, state=State.OK, detail="", updated_at=timezone.now())
+    _rest(held, state=State.OK, detail="")
     AwaitedChunk.objects.filter(assembly=held).delete()
 
 
@@ -157,13 +162,7 @@ def fail(held: Assembly, detail: str, *, retryable: bool) -> None:
     Raises:
         LeaseLost: see `renew`.
     """
-    _change(
-        held,
-        state=State.ERROR,
-        detail=detail,
-        retryable=retryable,
-        updated_at=timezone.now(),
-    )
+    _rest(held, state=State.ERROR, detail=detail, retryable=retryable)
     AwaitedChunk.objects.filter(assembly=held).delete()
 
 
@@ -176,12 +175,11 @@ def put_back(held: Assembly, detail: str) -> None:
     if held.attempts >= settings.MAX_ATTEMPTS:
         fail(held, detail, retryable=True)
         return
-    pause = timedelta(seconds=2**held.attempts)
     _change(
         held,
         state=State.CREATED,
         lease_holder="",
-        lease_expires_at=timezone.now() + pause,
+        lease_expires_at=leases.resting_until(timezone.now(), attempts=held.attempts),
     )
 
 
@@ -205,12 +203,13 @@ def take_back_abandoned() -> list[int]:
                 state=State.ERROR,
                 detail=_GIVEN_UP.format(row.attempts),
                 retryable=True,
+                lease_expires_at=None,
                 updated_at=now,
             )
         elif same.update(
             state=State.CREATED,
             lease_holder="",
-            lease_expires_at=max(_queued_until(now), now + (now - row.updated_at)),
+            lease_expires_at=leases.requeued_until(now, since=row.updated_at),
         ):
             ids.append(row.pk)
     return ids
@@ -237,12 +236,7 @@ def _described(project_id: int, offer: Offer) -> Assembly:
 
 
 def _is_described(row: Assembly, offer: Offer) -> bool:
-    said = (offer.name, str(offer.debug_id or ""), [c.hex for c in offer.chunks])
-    return row.state == State.NOT_FOUND and said == (
-        row.name,
-        row.debug_id,
-        row.chunks,
-    )
+    return row.state == State.NOT_FOUND and is_said_by(offer, row)
 
 
 def _await(held: Mapping[Offer, Assembly]) -> None:
@@ -260,21 +254,16 @@ def _checksum(offer: Offer) -> Checksum:
     return offer.checksum
 
 
+def _rest(held: Assembly, **fields: object) -> None:
+    _change(held, lease_expires_at=None, updated_at=timezone.now(), **fields)
+
+
 def _change(held: Assembly, **fields: object) -> None:
     same = Assembly.objects.filter(
         pk=held.pk, state=State.ASSEMBLING, lease_holder=held.lease_holder
     )
     if not same.update(**fields):
         raise LeaseLost
-
-
-def _leased_until(now: datetime) -> datetime:
-    return now + timedelta(seconds=settings.LEASE_SECONDS)
-
-
-def _queued_until(now: datetime) -> datetime:
-    # A queue may be long, so a file in it is thought lost later than one in work.
-    return now + 2 * timedelta(seconds=settings.LEASE_SECONDS)
 
 
 _DESCRIPTION = [

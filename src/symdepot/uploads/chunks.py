@@ -17,6 +17,8 @@ from symdepot.uploads.models import (
     AwaitedChunk,
     Chunk,
     ChunkOwner,
+    File,
+    FileChunk,
     State,
 )
 
@@ -75,7 +77,7 @@ def sizes(
     """
     by_hex = {c.hex: c for c in checksums}
     with connection.cursor() as cursor:
-        question = [json.dumps(sorted(by_hex)), organization.pk]
+        question = (json.dumps(sorted(by_hex)), organization.pk)
         cursor.execute(_OWNED[connection.vendor], question)
         return {by_hex[checksum]: size for checksum, size in cursor.fetchall()}
 
@@ -106,9 +108,15 @@ def completed_by(
 def disown(checksum: Checksum) -> None:
     """Forget that anybody sent a chunk whose bytes turned out damaged or gone.
 
-    It is missing from now on, so the next upload sends it again and heals it.
+    It is missing from now on, and the files that have it are damaged, so the next
+    upload of any of them sends it again and heals it.
     """
-    ChunkOwner.objects.filter(checksum=checksum.hex).delete()
+    having = FileChunk.objects.filter(chunk__checksum=checksum.hex)
+    with transaction.atomic():
+        ChunkOwner.objects.filter(chunk__checksum=checksum.hex).delete()
+        File.objects.filter(pk__in=having.values("file"), damaged_at=None).update(
+            damaged_at=timezone.now()
+        )
 
 
 @contextmanager

@@ -50,11 +50,16 @@ class ChunkOwner(models.Model):
 
 
 class File(models.Model):
-    """A whole file, assembled and checked; the same for all projects that have it."""
+    """A whole file, assembled and checked; the same for all projects that have it.
+
+    Since `damaged_at`, its bytes are known to be damaged or gone: uploads do not find
+    it, and whoever uploads it again heals it.
+    """
 
     checksum = models.CharField(max_length=40, unique=True)
     size_bytes = models.PositiveBigIntegerField()
     created_at = models.DateTimeField(auto_now_add=True)
+    damaged_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return self.checksum
@@ -141,7 +146,8 @@ class Assembly(models.Model):
         indexes = [
             models.Index(
                 fields=["lease_expires_at"],
-                condition=Q(state__in=["created", "assembling"]),
+                # Not by state: SQLite takes no index whose condition has parameters.
+                condition=Q(lease_expires_at__isnull=False),
                 name="assembly_leases",
             )
         ]
@@ -169,3 +175,15 @@ class AwaitedChunk(models.Model):
 
     def __str__(self) -> str:
         return f"{self.checksum} for {self.assembly_id}"
+
+
+class Sweep(models.Model):
+    """Work that one process of an installation does at a time: who, and when it ended."""
+
+    name = models.CharField(max_length=50, unique=True)
+    holder = models.CharField(max_length=32, blank=True)
+    lease_expires_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.name

@@ -195,6 +195,7 @@ def test_a_breakpad_file_offered_again_under_another_name_is_ok_as_it_was() -> N
             "size": len(content),
             "sha1": Checksum.of(content).hex,
             "dateCreated": created,
+            "symcache": None,
             "data": {"type": "dbg", "features": ["debug", "symtab"]},
         },
     }

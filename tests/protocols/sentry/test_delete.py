@@ -101,6 +101,7 @@ def test_no_id_at_all_deletes_nothing() -> None:
     assert DebugFile.objects.count() == 1
 
 
+@pytest.mark.upstream(70)
 def test_row_state_and_bytes_go_together() -> None:
     a_project()
     found = upload(a_client(), a_breakpad_file(), piece=40)

@@ -80,6 +80,7 @@ def test_an_uploaded_file_is_listed_with_all_that_is_known_of_it() -> None:
         "size": 23,
         "sha1": "c3a2fa792e338f96e19b8e1c98295bd6b0ce1a0f",
         "data": {"type": None, "features": ["mapping"]},
+        "symcache": None,
     }
     assert found["dif"] == {**row, "dateCreated": created}
     assert row["id"].isdecimal()

@@ -99,4 +99,5 @@ def test_no_path_is_a_fault(name: str) -> None:
     client = a_client()
 
     for url in (chunk_url(name), files_url(organization=name), files_url(project=name)):
-        assert client.get(url).status_code in {403, 404}
+        # What a "?" cuts off may leave the list of organizations.
+        assert client.get(url).status_code in {200, 403, 404}

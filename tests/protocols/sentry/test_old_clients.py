@@ -21,7 +21,7 @@ REPROCESSING = "/api/0/projects/acme/game/reprocessing/"
 
 @pytest.mark.upstream(55, 56)
 @pytest.mark.parametrize("build", [{"build": "1"}, {}])
-def test_files_are_associated_with_nothing(build: dict[str, str]) -> None:
+def test_of_files_that_are_not_here_none_is_associated(build: dict[str, str]) -> None:
     a_project()
     body = {
         "platform": "android",
@@ -39,7 +39,7 @@ def test_files_are_associated_with_nothing(build: dict[str, str]) -> None:
     assert (answer.status_code, answer.json()) == (200, {"associatedDsymFiles": []})
 
 
-def test_there_is_nothing_to_process_again() -> None:
+def test_who_asks_to_process_again_is_agreed_with() -> None:
     a_project()
 
     answer = a_client().post(REPROCESSING)
@@ -47,6 +47,7 @@ def test_there_is_nothing_to_process_again() -> None:
     assert (answer.status_code, answer.content) == (200, b"")
 
 
+@pytest.mark.upstream(76)
 def test_unknown_checksums_are_told_sorted_and_in_small_letters() -> None:
     a_project()
     client, content = a_client(), a_breakpad_file()

@@ -60,7 +60,10 @@ def reprocess(client: Client, row: DebugFile) -> Answer:
 
 
 def associate(client: Client, row: DebugFile) -> Answer:
-    return client.post(files_url("dsyms/associate/"))
+    body = {"checksums": [], "appId": "com.example", "version": "1.0"}
+    return client.post(
+        files_url("dsyms/associate/"), body, content_type="application/json"
+    )
 
 
 def download(client: Client, row: DebugFile) -> Answer:

@@ -161,11 +161,11 @@ def test_what_the_deleted_file_made_redundant_answers_again() -> None:
     assert current(project) == [other, third]
 
     with transaction.atomic():
-        catalogue.leave(third)
+        catalogue.leave(third.project, [third])
     assert current(project) == [other, second]
 
     with transaction.atomic():
-        catalogue.leave(second)
+        catalogue.leave(second.project, [second])
     assert current(project) == [other, first]
 
 

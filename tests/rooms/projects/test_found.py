@@ -22,16 +22,16 @@ BAD = ["", "4711", "A", "ü", "a b", "a/b", "-a", "a-", "_a", "x" * 51, "a\n", "
 @pytest.mark.django_db
 @pytest.mark.parametrize("slug", GOOD)
 def test_a_good_name_is_taken_once_in_each_place(slug: str) -> None:
-    organization = founding.found_organization(slug)
-    project = founding.found_project(organization, slug)
-    other = founding.found_project(an_organization("other-one"), slug)
+    organization = founding.found_organization(slug, by="me")
+    project = founding.found_project(organization, slug, by="me")
+    other = founding.found_project(an_organization("other-one"), slug, by="me")
 
     assert access.organization(slug) == organization
     assert access.project(slug, slug) == project != other
     with pytest.raises(InvalidRequest, match="There is an organization"):
-        founding.found_organization(slug)
+        founding.found_organization(slug, by="me")
     with pytest.raises(InvalidRequest, match="already"):
-        founding.found_project(organization, slug)
+        founding.found_project(organization, slug, by="me")
     assert Organization.objects.filter(slug=slug).count() == 1
 
 
@@ -41,9 +41,9 @@ def test_a_bad_name_is_refused_with_what_a_good_one_is(slug: str) -> None:
     text = re.escape(f"{slug!r} cannot be a name in URLs")
 
     with pytest.raises(InvalidRequest, match=text):
-        founding.found_organization(slug)
+        founding.found_organization(slug, by="me")
     with pytest.raises(InvalidRequest, match=text):
-        founding.found_project(an_organization(), slug)
+        founding.found_project(an_organization(), slug, by="me")
 
 
 @pytest.mark.django_db

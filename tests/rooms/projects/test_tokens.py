@@ -29,7 +29,7 @@ def status(authorization: str) -> int:
 
 
 def mint(slug: str = "acme") -> str:
-    return tokens.mint(an_organization(slug), scopes=[Scope.CI])
+    return tokens.mint(an_organization(slug), scopes=[Scope.CI], by="me")
 
 
 @pytest.mark.parametrize("slug", ["a", "ab", "abc", "abcd", "a-rather-long_name-9"])
@@ -89,9 +89,9 @@ def test_a_token_is_recognised_with_all_that_it_may() -> None:
     later = timezone.now() + timedelta(days=1)
 
     token = tokens.mint(
-        project.organization,
+        project,
         scopes=[Scope.WRITE, Scope.READ],
-        project=project,
+        by="me",
         label="of the build",
         expires_at=later,
     )
@@ -120,9 +120,9 @@ def test_a_revoked_token_opens_nothing() -> None:
     token = mint()
     row = tokens.recognise(token)
 
-    tokens.revoke(row)
+    tokens.revoke(row, by="me")
     revoked_at = Token.objects.get().revoked_at
-    tokens.revoke(row)
+    tokens.revoke(row, by="me")
 
     with pytest.raises(Unauthenticated):
         tokens.recognise(token)
@@ -134,7 +134,9 @@ def test_a_revoked_token_opens_nothing() -> None:
 def test_a_token_opens_doors_until_it_expires(*, seconds: int, opens: bool) -> None:
     expires_at = timezone.now() + timedelta(seconds=seconds)
 
-    token = tokens.mint(an_organization(), scopes=[Scope.CI], expires_at=expires_at)
+    token = tokens.mint(
+        an_organization(), scopes=[Scope.CI], by="me", expires_at=expires_at
+    )
 
     assert status(f"Bearer {token}") == (200 if opens else 401)
 
@@ -158,7 +160,7 @@ def test_the_last_use_of_a_token_is_noted_to_the_minute() -> None:
 
 def test_a_token_that_opens_nothing_is_not_noted_as_used() -> None:
     token = mint()
-    tokens.revoke(Token.objects.get())
+    tokens.revoke(Token.objects.get(), by="me")
 
     with pytest.raises(Unauthenticated):
         tokens.recognise(token)
@@ -168,8 +170,8 @@ def test_a_token_that_opens_nothing_is_not_noted_as_used() -> None:
 
 def test_a_token_ends_with_its_organization_and_its_project() -> None:
     project = a_project()
-    tokens.mint(project.organization, scopes=[Scope.CI], project=project)
-    tokens.mint(project.organization, scopes=[Scope.CI])
+    tokens.mint(project, scopes=[Scope.CI], by="me")
+    tokens.mint(project.organization, scopes=[Scope.CI], by="me")
 
     Project.objects.all().delete()
     assert Token.objects.count() == 1
@@ -226,7 +228,7 @@ def test_tokens_are_listed_oldest_first_revoked_ones_too() -> None:
     a_client("acme")
     a_client("other")
     first = Token.objects.order_by("pk")[0]
-    tokens.revoke(first)
+    tokens.revoke(first, by="me")
 
     everyone = tokens.issued()
 

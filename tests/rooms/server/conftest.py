@@ -4,7 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.rooms.server.saying import Said, Say
 from tests.running import Installation, RunningServer, an_installation
+
+from symdepot.server import cli, house
+from symdepot.server.config import Config
 
 
 @pytest.fixture
@@ -26,3 +30,19 @@ def server(server_installation: Installation) -> Iterator[RunningServer]:
     """Run a server that tests may wound, as long as it heals."""
     with server_installation.serving() as running:
         yield running
+
+
+@pytest.fixture
+def symdepot(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Say:
+    """Run a command in this very process, on the database of the tests."""
+    monkeypatch.setattr(house, "enter", lambda **_: Config())
+
+    def say(*arguments: str) -> Said:
+        monkeypatch.setattr("sys.argv", ["symdepot", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return Said(int(ended.value.code or 0), *capsys.readouterr())
+
+    return say

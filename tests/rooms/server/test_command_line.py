@@ -2,11 +2,10 @@
 
 import base64
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
 from tests.factories import a_project, an_organization
+from tests.rooms.server.saying import Said, Say
 from tests.running import Installation
 from typer.testing import CliRunner
 
@@ -14,46 +13,31 @@ from symdepot.domain.errors import Unauthenticated
 from symdepot.projects import access, tokens
 from symdepot.projects.models import Organization, Project, Token
 from symdepot.projects.tokens import Scope
-from symdepot.server import cli, house
+from symdepot.server import cli
 from symdepot.server.cli.token import SCOPES
-from symdepot.server.config import Config
 
 COMMANDS = (
     "serve",
     "worker",
     "doctor",
     "org create",
+    "org set",
+    "org list",
+    "org show",
     "project create",
+    "project set",
+    "project retention",
+    "gc",
+    "fsck",
     "token create",
     "token list",
     "token revoke",
+    "audit",
+    "wanted",
+    "webhook add",
+    "webhook list",
+    "webhook remove",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    status: int
-    out: str
-    err: str
-
-
-Say = Callable[..., Said]
-
-
-@pytest.fixture
-def symdepot(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Say:
-    """Run a command in this very process, on the database of the tests."""
-    monkeypatch.setattr(house, "enter", lambda **_: Config())
-
-    def say(*arguments: str) -> Said:
-        monkeypatch.setattr("sys.argv", ["symdepot", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return Said(int(ended.value.code or 0), *capsys.readouterr())
-
-    return say
 
 
 @pytest.mark.django_db
@@ -62,6 +46,30 @@ def test_an_organization_and_a_project_can_be_made(symdepot: Say) -> None:
     assert symdepot("project", "create", "acme/rocket").status == 0
 
     assert access.project("acme", "rocket").slug == "rocket"
+
+
+@pytest.mark.django_db
+def test_clients_of_an_organization_can_be_told_to_send_zips(symdepot: Say) -> None:
+    an_organization("acme")
+
+    off = symdepot("org", "set", "acme", "--no-chunk-upload")
+    assert not Organization.objects.get().takes_chunks
+    on = symdepot("org", "set", "acme", "--chunk-upload")
+    assert Organization.objects.get().takes_chunks
+
+    assert [off, on] == [
+        Said(0, "Clients of 'acme' are told to send zips, if they know how.\n", ""),
+        Said(0, "Clients of 'acme' are told to send chunks.\n", ""),
+    ]
+
+
+@pytest.mark.django_db
+def test_nothing_is_set_where_nothing_is_said(symdepot: Say) -> None:
+    an_organization("acme")
+
+    assert symdepot("org", "set", "acme") == Said(0, "", "")
+    assert symdepot("org", "set", "nobody").status == 1
+    assert Organization.objects.get().takes_chunks
 
 
 @pytest.mark.django_db

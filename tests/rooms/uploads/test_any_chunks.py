@@ -28,7 +28,11 @@ from symdepot.blobs.configured import blob_store
 from symdepot.domain.ids import Checksum
 from symdepot.uploads.models import Chunk, File, FileChunk
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.slow,
+    pytest.mark.timeout(240),
+]
 
 LINES = [b"FUNC 1000 10 0 main\n", b"INFO x\n", b"\n", b"STACK CFI 10 .cfa: $rsp\n"]
 

@@ -38,6 +38,7 @@ class Migration(migrations.Migration):
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='projects.project')),
             ],
             options={
+                'indexes': [models.Index(fields=['project', 'last_at'], name='wanted_by_time')],
                 'constraints': [models.UniqueConstraint(fields=('project', 'debug_id', 'code_id'), name='wanted_once')],
             },
         ),

@@ -20,6 +20,7 @@ from symdepot.protocols import auth
 from symdepot.protocols.sentry.encodings import Encoding
 from symdepot.protocols.sentry.parts import ChunkParts, Limits
 from symdepot.protocols.sentry.schemas import ChunkUploadOptions
+from symdepot.uploads import quota
 
 router = Router()
 
@@ -31,8 +32,11 @@ _ACCEPTED = [
     "debug_files",
     "pdbs",
     "sources",
+    "bcsymbolmaps",
+    "il2cpp",
     "portablepdbs",
     "proguard",
+    "dartsymbolmap",
 ]
 _MULTIPART_OVERHEAD_BYTES = 1024 * 1024
 _READ_BYTES = 256 * 1024
@@ -40,7 +44,13 @@ _READ_BYTES = 256 * 1024
 
 @router.get("/organizations/{org}/chunk-upload/", response=ChunkUploadOptions)
 def options(request: HttpRequest, org: str) -> ChunkUploadOptions:
-    """Tell a client where and how to send chunks."""
+    """Tell a client where and how to send chunks.
+
+    Where an organization takes none, sentry-cli before 3.0 reads from the empty list
+    of what is accepted that it has to send zips.
+
+    Source: spec/sentry-cli A8.
+    """
     organization = auth.bearer(request).organization(org, Deed.LIST)
     return ChunkUploadOptions(
         url=_url(organization.slug, request.headers.get("User-Agent", "")),
@@ -51,7 +61,7 @@ def options(request: HttpRequest, org: str) -> ChunkUploadOptions:
         concurrency=settings.UPLOAD_CONCURRENCY,
         hashAlgorithm="sha1",
         compression=_compression(request),
-        accept=_ACCEPTED,
+        accept=_ACCEPTED if organization.takes_chunks else [],
     )
 
 
@@ -67,8 +77,10 @@ def upload(request: HttpRequest, org: str) -> HttpResponse:
         chunks=settings.CHUNKS_PER_REQUEST,
     )
     _check_announced_length(request, limits)
+    full = quota.full(organization)
     close_old_connections()  # a slow client must not keep one while it sends
     parts = ChunkParts(request, blob_store(), limits, encoding)
+    parts.refusal = full
     request.upload_handlers = [parts]
     try:
         _read(request)

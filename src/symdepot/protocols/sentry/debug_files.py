@@ -2,16 +2,15 @@
 
 from http import HTTPStatus
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from ninja import Path, Query, Router, Schema
 
-from symdepot.debugfiles import lookup
+from symdepot.debugfiles import lookup, usage, wanted
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format
 from symdepot.pipeline import retention
-from symdepot.projects.access import Deed
+from symdepot.projects.access import Bearer, Deed
 from symdepot.projects.models import Project
 from symdepot.protocols import auth, serving
 from symdepot.protocols.sentry import paging, rendering
@@ -31,13 +30,17 @@ class Where(Schema):
 
 
 class Filters(Schema):
-    """What may be asked of the list. Source: spec/sentry-server 3.1."""
+    """What may be asked of the list. Source: spec/sentry-server 3.1.
+
+    `release`, the version of one, is ours.
+    """
 
     id: str = ""
     query: str = ""
     debug_id: str = ""
     code_id: str = ""
     file_formats: list[str] = []
+    release: str = ""
     per_page: int = paging.USUAL_SIZE
     cursor: str = ""
 
@@ -57,23 +60,31 @@ def list_or_download(
     bearer = auth.bearer(request)
     if filters.id:
         owner = bearer.project(where.org, where.project, Deed.DOWNLOAD)
-        return _download(request, lookup.by_row(owner, filters.id))
+        row = lookup.by_row(owner, filters.id)
+        usage.renew(owner, [row])
+        return _download(request, row)
     owner = bearer.project(where.org, where.project, Deed.LIST)
     exact = _by_exact_id(owner, filters)
     if exact is not None:
-        return [rendering.debug_file(row) for row in exact]
+        usage.renew(owner, exact)
+        if not exact:
+            _note_miss(request, bearer, owner, filters)
+        return rendering.debug_files(exact)
     page = paging.page(filters.cursor, filters.per_page)
-    rows = lookup.by_text(owner, filters.query.strip(), _formats(filters))
+    rows = lookup.by_text(
+        owner, filters.query.strip(), _formats(filters), release=filters.release
+    )
     shown, has_more = page.cut(rows)
-    response["Link"] = page.link(_url(request), has_more=has_more)
-    return [rendering.debug_file(row) for row in shown]
+    response["Link"] = page.link(paging.url(request), has_more=has_more)
+    return rendering.debug_files(shown)
 
 
 @router.delete(PATH)
 def delete(request: HttpRequest, org: str, project: str, id: str = "") -> HttpResponse:  # noqa: A002 -- the client's word
     """Delete one debug file, and what only it needed."""
-    owner = auth.bearer(request).project(org, project, Deed.DELETE)
-    retention.forget(lookup.by_row(owner, id))
+    bearer = auth.bearer(request)
+    owner = bearer.project(org, project, Deed.DELETE)
+    retention.forget(lookup.by_row(owner, id), by=str(bearer))
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
@@ -88,12 +99,27 @@ def _by_exact_id(owner: Project, filters: Filters) -> list[DebugFile] | None:
         found = DebugId.parse_or_none(text) if len(text) <= _LONGEST_ID else None
         if found is None:
             return None
-        return lookup.by_ids(owner, found, None, _formats(filters)) or None
+        rows = lookup.by_ids(
+            owner, found, None, _formats(filters), release=filters.release
+        )
+        return rows or None
     return lookup.by_ids(
         owner,
         DebugId.parse_or_none(filters.debug_id),
         _code_id(filters.code_id),
         _formats(filters),
+        release=filters.release,
+    )
+
+
+def _note_miss(
+    request: HttpRequest, bearer: Bearer, owner: Project, filters: Filters
+) -> None:
+    wanted.note(
+        owner,
+        debug_id=DebugId.parse_or_none(filters.debug_id),
+        code_id=_code_id(filters.code_id),
+        by=auth.asker(request, bearer),
     )
 
 
@@ -108,12 +134,6 @@ def _formats(filters: Filters) -> list[Format]:
     """Return the known ones of the formats asked for; unknown ones do not filter."""
     known = set(Format)
     return [Format(name) for name in filters.file_formats if name in known]
-
-
-def _url(request: HttpRequest) -> str:
-    query = request.GET.copy()
-    query.pop("cursor", None)
-    return f"{settings.PUBLIC_URL}{request.path}?{query.urlencode()}"
 
 
 def _download(request: HttpRequest, row: DebugFile) -> HttpResponseBase:

@@ -20,6 +20,7 @@ from symdepot.domain import errors
 STATUS: dict[type[errors.SymdepotError], HTTPStatus] = {
     errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
     errors.NotAllowed: HTTPStatus.FORBIDDEN,
+    errors.AlreadyAssociated: HTTPStatus.CONFLICT,
     errors.Refused: HTTPStatus.BAD_REQUEST,
     errors.Missing: HTTPStatus.NOT_FOUND,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -32,6 +33,8 @@ TEXT: dict[type[errors.SymdepotError], str] = {
     errors.RequestTooLarge: "Request too large",
 }
 """Where clients and their tests know a text, that one is said."""
+
+_SAID_AS_ERROR = (HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT)
 
 _log = structlog.get_logger(__name__)
 
@@ -57,7 +60,7 @@ def _answer(
     api: NinjaAPI, status: HTTPStatus, request: HttpRequest, error: Exception
 ) -> HttpResponse:
     text = next((t for kind, t in TEXT.items() if isinstance(error, kind)), str(error))
-    key = "error" if status == HTTPStatus.BAD_REQUEST else "detail"
+    key = "error" if status in _SAID_AS_ERROR else "detail"
     log = _log.warning if status == HTTPStatus.SERVICE_UNAVAILABLE else _log.info
     log(
         "refused",

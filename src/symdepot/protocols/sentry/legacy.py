@@ -15,6 +15,7 @@ from symdepot.debugfiles import lookup
 from symdepot.domain.errors import InvalidRequest
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline import intake
+from symdepot.projects import revisions
 from symdepot.projects.access import Deed
 from symdepot.protocols import auth
 from symdepot.protocols.sentry import debug_files, rendering
@@ -68,24 +69,14 @@ def unknown(
 
 @router.post("/projects/{org}/{project}/reprocessing/")
 def reprocessing(request: HttpRequest, org: str, project: str) -> HttpResponse:
-    """Agree: there are no events here that would have to be processed again.
+    """Move the project's revision, so that who processes events looks at them again.
 
-    Source: spec/sentry-cli A1, step 6.
+    There are no events here; those who have them poll the revision, or have a webhook.
+
+    Source: spec/sentry-cli A1, step 6; spec/sentry-server 3.
     """
-    auth.bearer(request).project(org, project, Deed.UPLOAD)
+    revisions.move(auth.bearer(request).project(org, project, Deed.UPLOAD))
     return HttpResponse(status=HTTPStatus.OK)
-
-
-@router.post("/projects/{org}/{project}/files/dsyms/associate/")
-def associate(
-    request: HttpRequest, org: str, project: str
-) -> dict[str, list[dict[str, str]]]:
-    """Agree, and associate nothing, as Sentry has done since 2019.
-
-    Source: spec/sentry-server 3.
-    """
-    auth.bearer(request).project(org, project, Deed.UPLOAD)
-    return {"associatedDsymFiles": []}
 
 
 def _readable(checksums: Iterable[str]) -> list[Checksum]:

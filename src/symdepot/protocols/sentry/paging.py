@@ -3,10 +3,12 @@
 import re
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db.models import Model, QuerySet
+from django.http import HttpRequest
 
 USUAL_SIZE = 20
-_LARGEST_SIZE = 100
+LARGEST_SIZE = 100
 _LARGEST_OFFSET = 2**31
 _CURSOR = re.compile(r"0:(\d{1,10}):[01]").fullmatch
 
@@ -45,5 +47,12 @@ def page(cursor: str, size: int) -> Page:
     match = _CURSOR(cursor)
     offset = int(match[1]) if match else 0
     return Page(
-        offset=min(offset, _LARGEST_OFFSET), size=min(max(size, 1), _LARGEST_SIZE)
+        offset=min(offset, _LARGEST_OFFSET), size=min(max(size, 1), LARGEST_SIZE)
     )
+
+
+def url(request: HttpRequest) -> str:
+    """Return what was asked for, less its cursor, as `Page.link` takes it."""
+    query = request.GET.copy()
+    query.pop("cursor", None)
+    return f"{settings.PUBLIC_URL}{request.path}?{query.urlencode()}"

@@ -54,6 +54,19 @@ class DebugFileData(Schema):
     features: list[str]
 
 
+class SymCacheOut(Schema):
+    """What came of making a file ready for lookups; clients pass over it.
+
+    `outcome` is `queued`, `making`, `made` or `failed`; `detail` says why it failed,
+    and `retryAt` when it may be tried again.
+    """
+
+    outcome: str
+    detail: str | None
+    symbolsOnly: bool  # noqa: N815
+    retryAt: str | None  # noqa: N815
+
+
 class DebugFileOut(Schema):
     """One debug file. Source: spec/sentry-server 3.3; ids are strings there."""
 
@@ -69,6 +82,7 @@ class DebugFileOut(Schema):
     sha1: str
     dateCreated: str  # noqa: N815
     data: DebugFileData
+    symcache: SymCacheOut | None
 
 
 class AssembleState(Schema):

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from symdepot.server import house
+from symdepot.server.cli import acting
 from symdepot.server.cli.options import DataDir, PublicUrl
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ app = typer.Typer(
 
 @app.command(
     epilog="For CI: symdepot token create acme --label ci\n\n"
-    "To delete, too: symdepot token create acme --scope project:write"
+    "To delete, too: symdepot token create acme --scope project:write\n\n"
+    "For gdb: symdepot token create acme --url"
 )
 def create(  # noqa: PLR0913 -- each is an option
     org: Annotated[str, typer.Argument(help="The organization it is for.")],
@@ -60,6 +62,14 @@ def create(  # noqa: PLR0913 -- each is an option
             metavar="SCOPE",
         ),
     ] = _DEFAULT_SCOPES,
+    url: Annotated[
+        bool,
+        typer.Option(
+            "--url",
+            help="Make one that can stand in a URL, as in http://HOST/s/TOKEN/, for "
+            "debuggers. It may read and nothing else.",
+        ),
+    ] = False,
     label: Annotated[str, typer.Option(help="What it is for, to tell it by.")] = "",
     expires_in_days: Annotated[
         int | None,
@@ -73,22 +83,28 @@ def create(  # noqa: PLR0913 -- each is an option
     The token tells sentry-cli where the server is and which organization is meant: if
     the server was started with a public URL or port of its own, name that here too.
     """
+    if url and scope != _DEFAULT_SCOPES:
+        raise typer.BadParameter("a token for URLs may read only; leave out --scope")
     house.enter(data_dir=data_dir, public_url=public_url)
     from symdepot.projects import access, tokens
 
-    organization = access.organization(org)
+    place = access.project(org, project) if project else access.organization(org)
     ends_at = (
         timezone.now() + timedelta(days=expires_in_days) if expires_in_days else None
     )
-    typer.echo(
-        tokens.mint(
-            organization,
+    if url:
+        token = tokens.mint_for_url(
+            place, by=acting.actor(), label=label, expires_at=ends_at
+        )
+    else:
+        token = tokens.mint(
+            place,
             scopes=[tokens.Scope(name) for name in scope],
-            project=access.project(org, project) if project else None,
+            by=acting.actor(),
             label=label,
             expires_at=ends_at,
         )
-    )
+    typer.echo(token)
 
 
 @app.command(name="list", epilog="Example: symdepot token list acme")
@@ -131,7 +147,7 @@ def revoke(
     from symdepot.projects import tokens
 
     row = tokens.numbered(token_id)
-    tokens.revoke(row)
+    tokens.revoke(row, by=acting.actor())
     typer.echo(f"Token {token_id} ({row}) is revoked.")
 
 

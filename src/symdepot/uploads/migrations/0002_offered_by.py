@@ -15,4 +15,19 @@ class Migration(migrations.Migration):
             name='offered_by',
             field=models.CharField(blank=True, max_length=250),
         ),
+        migrations.AddField(
+            model_name='file',
+            name='damaged_at',
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.CreateModel(
+            name='Sweep',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=50, unique=True)),
+                ('holder', models.CharField(blank=True, max_length=32)),
+                ('lease_expires_at', models.DateTimeField(null=True)),
+                ('finished_at', models.DateTimeField(null=True)),
+            ],
+        ),
     ]
