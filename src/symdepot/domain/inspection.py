@@ -1,7 +1,7 @@
 """Reads debug files: which objects a file holds, and by which ids they are found.
 
-The only module that knows symbolic. What it is handed comes from strangers and may
-end the process that reads it: the server calls it through `sandbox` alone.
+What it is handed comes from strangers and may end the process that reads it: the
+server calls it through `sandbox` alone.
 """
 
 import os

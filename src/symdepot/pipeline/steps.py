@@ -20,6 +20,7 @@ from symdepot.symcaches import keeping, making
 from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.uploads import assembly, chunks, files, joining, leases
 from symdepot.uploads.models import Assembly, File
+from symdepot.uploads.scratch import lent
 
 
 def take_in(held: Assembly) -> DebugFile:
@@ -66,7 +67,7 @@ def make_symcache(held: SymCache) -> Outcome:
     checksum, parts = making.source(held)
     store, scratch = blob_store(), settings.SCRATCH_DIR
 
-    with keeping.draft(scratch) as draft:
+    with lent(scratch, prefix="symcache-") as draft:
         with joining.joined(checksum, parts, store, scratch) as path:
             conversion = converting.convert(path, held.wanted(), draft)
         kept = keeping.keep(draft, store) if isinstance(conversion, Made) else None

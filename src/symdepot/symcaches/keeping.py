@@ -1,10 +1,6 @@
 """Takes a symcache from where it was written into the store."""
 
 import hashlib
-import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from io import FileIO
 from pathlib import Path
@@ -12,26 +8,6 @@ from pathlib import Path
 from symdepot.blobs.store import BlobStore
 from symdepot.domain.errors import StorageUnavailable
 from symdepot.domain.ids import Checksum
-
-
-@contextmanager
-def draft(scratch: Path) -> Iterator[Path]:
-    """Lend an empty file in `scratch` to write a symcache to; it is gone at the end.
-
-    Raises:
-        StorageUnavailable: the scratch disk did not answer.
-    """
-    try:
-        scratch.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix="symcache-", dir=scratch)
-        os.close(handle)
-    except OSError as error:
-        raise StorageUnavailable from error
-    path = Path(name)
-    try:
-        yield path
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def keep(written: Path, store: BlobStore) -> tuple[Checksum, int]:

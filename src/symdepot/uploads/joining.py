@@ -1,8 +1,6 @@
 """Joins chunks to the file they make, and believes none of them."""
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +15,7 @@ from symdepot.domain.errors import (
     StorageUnavailable,
 )
 from symdepot.domain.ids import Checksum
+from symdepot.uploads.scratch import lent
 
 _BLOCK_BYTES = 1024 * 1024
 
@@ -60,7 +59,7 @@ def joined(
             _check_alone(checksum, chunks[0], path)
             yield path
         return
-    with _scratch_file(scratch) as path:
+    with lent(scratch, prefix="joined-") as path:
         _copy(checksum, chunks, store, path)
         yield path
 
@@ -73,21 +72,6 @@ def _check_alone(checksum: Checksum, chunk: Checksum, path: Path) -> None:
             _check(chunk, content)
     except OSError as error:
         raise StorageUnavailable from error
-
-
-@contextmanager
-def _scratch_file(scratch: Path) -> Iterator[Path]:
-    try:
-        scratch.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix="joined-", dir=scratch)
-        os.close(handle)
-    except OSError as error:
-        raise StorageUnavailable from error
-    path = Path(name)
-    try:
-        yield path
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def _copy(
