@@ -106,13 +106,15 @@ def take_in_zip(project: Project, archive: IO[bytes], *, by: str) -> list[DebugF
     offers = [o for _, o in sorted(said.items(), key=lambda each: each[0][1] is None)]
     first = {o.checksum: o for o in reversed(offers)}
     known = lookup.all_by_checksums(project, first)
-    answers = [*offer(project, list(first.values())).values()]
-    for again in offers:
-        if first[again.checksum] is not again:
-            answers += _offer(project, [again]).values()
-    found = {answer.debug_file for answer in answers if answer.debug_file}
-    new = found.difference(*known.values())
-    return sorted(new, key=lambda row: row.pk)
+    answers = offer(project, list(first.values()))
+    found: dict[DebugFile, None] = {}  # a set that keeps the order of the zip
+    for one in said.values():
+        is_again = first[one.checksum] is not one
+        standings = _offer(project, [one]) if is_again else answers
+        if row := standings[one.checksum].debug_file:
+            found[row] = None
+    old = {row for rows in known.values() for row in rows}
+    return [row for row in found if row not in old]
 
 
 def redrive() -> int:
