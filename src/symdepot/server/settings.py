@@ -92,11 +92,13 @@ def _database(url: str) -> dict[str, Any]:
         # Connections are lent by the request; a stalled upload holds none.
         database["OPTIONS"] = {
             **database.get("OPTIONS", {}),
-            # Whoever is told 503 asks again soon. A pool that lost its database looks for
+            # What is not used is let go: a database has few of them for all who ask. And
+            # whoever is told 503 asks again soon. A pool that lost its database looks for
             # it after pauses that double; so it had better begin anew before long.
             "pool": {
-                "min_size": 1,
+                "min_size": 0,
                 "max_size": 16,
+                "max_idle": 5,
                 "timeout": 10,
                 "reconnect_timeout": 4,
             },
