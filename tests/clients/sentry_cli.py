@@ -15,6 +15,8 @@ from tests.clients import surroundings
 
 VERSIONS = ("3.8.2", "2.58.6", "2.21.2", "2.14.2")
 NEWEST = VERSIONS[0]
+ENDS = (NEWEST, VERSIONS[-1])
+"""One that sends chunks only, and one that knows all the older ways."""
 
 _LOCKS = Path(__file__).parent / "locks"
 _CACHE = surroundings.PROJECT / ".cache" / "sentry-cli"

@@ -42,8 +42,10 @@ def kept(folder: Path, files: Mapping[str, bytes]) -> Path:
 
 
 def about_files(ended: Ended) -> list[str]:
+    """Return the files' own lines, less those about symcaches that came to nothing."""
     assert ended.exit_code == 0, ended
-    return ended.lines[ended.lines.index(DONE) + 1 :]
+    told = ended.lines[ended.lines.index(DONE) + 1 :]
+    return [line for line in told if not line.startswith("No symcache")]
 
 
 def all_known(ended: Ended) -> bool:

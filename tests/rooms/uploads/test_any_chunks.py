@@ -62,14 +62,15 @@ def uploads(draw: st.DrawFn) -> Upload:
     """Draw files whose chunks are drawn from one pool, so that they share some.
 
     The first chunk of each file says that it is a symbol file. The others are lines or
-    any bytes: no reader minds them. Some files are that first chunk alone.
+    any digits: readers insist on text. Some files are that first chunk alone.
     """
-    anything = st.binary(min_size=1, max_size=64) | st.sampled_from(LINES)
+    digits = st.binary(min_size=1, max_size=32).map(lambda some: some.hex().encode())
+    anything = digits | st.sampled_from(LINES)
     pool = draw(st.lists(anything, min_size=1, max_size=6))
     tails = draw(
         st.lists(st.lists(st.sampled_from(pool), max_size=10), min_size=1, max_size=3)
     )
-    files = tuple((a_breakpad_file(), *tail) for tail in tails)
+    files = tuple((a_breakpad_file() + b"INFO ", *tail) for tail in tails)
     return Upload(files, draw(st.integers(1, 8)), draw(st.booleans()))
 
 
