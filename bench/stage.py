@@ -42,9 +42,10 @@ class Stage:
     settings: Mapping[str, object]
 
     @contextmanager
-    def depot(self) -> Iterator[Depot]:
+    def depot(self, *, symcaches: bool = True) -> Iterator[Depot]:
         """Run a server on empty data, warm: each of its processes has worked once."""
-        with depot.running({**_SETTINGS, **self.settings}) as running:
+        settings = {**_SETTINGS, "symcaches": symcaches, **self.settings}
+        with depot.running(settings) as running:
             folder = self.folder / "warm-up"
             if not folder.exists():
                 folder.mkdir()

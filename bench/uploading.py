@@ -15,28 +15,36 @@ _MB = 1e6
 
 
 def measure(setting: Stage, samples: Samples, times: int) -> Iterator[Figure]:
-    """Upload all samples, so many times to either server, in turns."""
+    """Upload all samples, so many times to each server, in turns.
+
+    Once while symcaches are made of what has come, as it is in life, and once without:
+    what the making of them costs is not the upload's.
+    """
     kept: list[Run] = []
+    beside: list[Run] = []
     dropped: list[Run] = []
     for _ in rounds.of("upload", range(times)):
-        with setting.depot() as depot:
-            options = depot.wire.options()
-            client = depot.client(setting.cli)
-            os.sync()  # so that no run pays for what another wrote
-            kept.append(stage.upload(client, samples.folder, depot.process))
+        for runs, symcaches in ((kept, False), (beside, True)):
+            with setting.depot(symcaches=symcaches) as depot:
+                options = depot.wire.options()
+                client = depot.client(setting.cli)
+                os.sync()  # so that no run pays for what another wrote
+                runs.append(stage.upload(client, samples.folder, depot.process))
         with stage.discarding(options) as server:
             client = server.client(setting.cli, "fresh")
             os.sync()
             dropped.append(stage.upload(client, samples.folder, server.process))
-    yield _wall(kept, dropped, samples)
+    what = f"{samples.files} files, {samples.size_bytes / _MB:.0f} MB"
+    yield _wall(f"(a) upload of {what}", kept, dropped)
+    yield _wall("    while symcaches are made", beside, dropped)
     yield _cpu(kept, dropped, samples)
 
 
-def _wall(kept: list[Run], dropped: list[Run], samples: Samples) -> Figure:
+def _wall(what: str, kept: list[Run], dropped: list[Run]) -> Figure:
     wall = Series.of(run.wall_seconds for run in kept)
     alone = Series.of(run.wall_seconds for run in dropped)
     return Figure(
-        f"(a) upload of {samples.files} files, {samples.size_bytes / _MB:.0f} MB",
+        what,
         wall.median / alone.median,
         "x the client alone",
         RATIO_GOAL,
