@@ -27,6 +27,14 @@ def readable(bearer: Bearer | None) -> QuerySet[Project]:
     return own.filter(pk=token.project_id) if token.project_id else own
 
 
+def sole(bearer: Bearer) -> Project | None:
+    """Return the one project that the token is for, or that there is; else None."""
+    if bearer.token.project is not None:
+        return bearer.token.project
+    own = Project.objects.filter(organization=bearer.token.organization)[:2]
+    return own[0] if len(own) == 1 else None
+
+
 @transaction.atomic
 def publish(project: Project, *, is_public: bool, by: str) -> None:
     """Let anybody read the debug files of `project`, or its own tokens only."""

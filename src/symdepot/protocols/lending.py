@@ -43,7 +43,7 @@ def found(request: HttpRequest, token: str | None, asked: Asked) -> DebugFile | 
 
 def _note_miss(request: HttpRequest, who: Bearer, asked: Asked) -> None:
     """Note what is wanted of a project; with a token for several nobody knows which."""
-    project = who.token.project
+    project = reading.sole(who)
     if project is None:
         return
     wanted.note(

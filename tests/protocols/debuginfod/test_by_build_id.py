@@ -382,7 +382,7 @@ def test_whatever_is_handed_out_is_noted_as_used() -> None:
 
 
 def test_what_a_project_lacks_is_noted_if_it_is_clear_which_project() -> None:
-    project = a_project()
+    project, _ = a_project(), a_project("other")
     assert debuginfo().status_code == 404
     assert debuginfo(a_client()).status_code == 404
     token = tokens.mint_for_url(project, by="me", label="gdb")
@@ -396,6 +396,15 @@ def test_what_a_project_lacks_is_noted_if_it_is_clear_which_project() -> None:
     assert "gdb" in wanted.asked_by
     assert "elfutils" in wanted.asked_by
     assert token not in wanted.asked_by
+
+
+def test_what_the_only_project_lacks_is_noted_for_any_token() -> None:
+    project = a_project()
+
+    debuginfo(a_client())
+    TALLY.flush()
+
+    assert WantedId.objects.get().project == project
 
 
 def test_bytes_that_are_gone_are_not_announced() -> None:
