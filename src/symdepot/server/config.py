@@ -12,7 +12,7 @@ from typing import Literal, Self, override
 from urllib.parse import urlsplit
 
 import dj_database_url
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -20,12 +20,11 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-_PREFIX = "SYMDEPOT_"
-_FILE = f"{_PREFIX}CONFIG"
+PREFIX = "SYMDEPOT_"
+_FILE = f"{PREFIX}CONFIG"
 _MIB = 1024 * 1024
 _MOST_IN_A_LIST = 32_000
 """SQLite takes 32,766 parameters in a question."""
-_MAY_HOLD_SECRETS = {"database_url", "blob_url", "secret_key"}
 _DATABASES = ("sqlite", "postgres", "postgresql")
 
 
@@ -190,8 +189,8 @@ class Config(BaseSettings):
     def _takes_a_whole_chunk(self) -> Self:
         if self.max_request_size < self.chunk_size:
             raise ValueError(
-                f"{_PREFIX}MAX_REQUEST_SIZE ({self.max_request_size}) is less than "
-                f"{_PREFIX}CHUNK_SIZE ({self.chunk_size}), so no whole chunk would pass"
+                f"{PREFIX}MAX_REQUEST_SIZE ({self.max_request_size}) is less than "
+                f"{PREFIX}CHUNK_SIZE ({self.chunk_size}), so no whole chunk would pass"
             )
         return self
 
@@ -216,7 +215,7 @@ def override_with(**values: object) -> None:
     """
     for name, value in values.items():
         if value is not None:
-            os.environ[_PREFIX + name.upper()] = str(value)
+            os.environ[PREFIX + name.upper()] = str(value)
 
 
 def name_django_settings() -> None:
@@ -226,38 +225,21 @@ def name_django_settings() -> None:
 
 def misspelt() -> list[str]:
     """Return the variables that look like settings of ours and are none."""
-    known = {_PREFIX + name.upper() for name in Config.model_fields} | {_FILE}
+    known = {PREFIX + name.upper() for name in Config.model_fields} | {_FILE}
     return sorted(
         name
         for name in os.environ
-        if name.startswith(_PREFIX) and name.upper() not in known
+        if name.startswith(PREFIX) and name.upper() not in known
     )
 
 
-def explained(error: ValidationError) -> str:
-    """Say which settings are wrong, and what is wrong with each."""
-    return "\n".join(
-        _explained(
-            ".".join(str(part) for part in fault["loc"]), fault["msg"], fault["input"]
-        )
-        for fault in error.errors(include_url=False, include_context=False)
-    )
-
-
-def _explained(setting: str, fault: str, value: object) -> str:
-    text = fault.removeprefix("Value error, ").rstrip(".") + "."
-    variable = _PREFIX + setting.upper()
-    if not setting:
-        return text
-    if setting not in Config.model_fields:
-        return f"{setting!r} in {os.environ.get(_FILE)} is not a setting."
-    if setting in _MAY_HOLD_SECRETS:
-        return f"{variable}: {text}"
-    return f"{variable} is {value!r}: {text}"
+def chosen_file() -> str | None:
+    """Return the file that settings are read from, if one is named."""
+    return os.environ.get(_FILE)
 
 
 def _from_file(settings_cls: type[BaseSettings]) -> list[PydanticBaseSettingsSource]:
-    file = os.environ.get(_FILE)
+    file = chosen_file()
     if not file:
         return []
     try:
