@@ -12,6 +12,7 @@ from tests.fixtures import compiled
 from symdepot.domain import inspection, stacktrace, symcache
 from symdepot.domain.conversion import Wanted
 from symdepot.domain.images import Image
+from symdepot.domain.lookups import Frame as Place
 from symdepot.domain.stacktrace import (
     AskedFrame,
     AskedStack,
@@ -20,9 +21,9 @@ from symdepot.domain.stacktrace import (
     FrameStatus,
     ModuleStatus,
     Resolved,
+    Symbols,
     SymbolsOf,
 )
-from symdepot.domain.symcache import Frame as Place
 from symdepot.domain.symcache import OpenSymCache
 
 BASE = 0x7F00_0000
@@ -45,9 +46,14 @@ class Book:
     arch: str = "x86_64"
     asked: list[int] = field(default_factory=list)
 
-    def frames(self, address: int) -> Sequence[Place]:
-        self.asked.append(address)
-        return self.places.get(address, ())
+    def frames_at(self, addresses: Sequence[int]) -> list[Sequence[Place]]:
+        self.asked.extend(addresses)
+        return [self.places.get(address, ()) for address in addresses]
+
+
+def always(symbols: Symbols | ModuleStatus) -> SymbolsOf:
+    """Answer for every module alike."""
+    return lambda modules: dict.fromkeys(modules, symbols)
 
 
 def resolved(
@@ -65,7 +71,7 @@ def resolved(
 def test_an_address_becomes_a_function_a_file_and_a_line() -> None:
     main = place("main", line=7, address=0x100)
 
-    answer = resolved([AskedFrame(BASE + 0x123)], lambda _: Book({0x123: [main]}))
+    answer = resolved([AskedFrame(BASE + 0x123)], always(Book({0x123: [main]})))
 
     assert answer.stacks == [
         [
@@ -86,7 +92,7 @@ def test_an_address_becomes_a_function_a_file_and_a_line() -> None:
 def test_inlined_functions_are_frames_of_their_own_innermost_first() -> None:
     book = Book({0x123: [place("leaf"), place("middle"), place("main")]})
 
-    answer = resolved([AskedFrame(BASE + 0x123)], lambda _: book)
+    answer = resolved([AskedFrame(BASE + 0x123)], always(book))
 
     (frames,) = answer.stacks
     assert [(f.place and f.place.function, f.original_index) for f in frames] == [
@@ -102,7 +108,7 @@ def test_the_order_may_be_turned_round_inlined_functions_included() -> None:
     stack = AskedStack([AskedFrame(BASE + 0x10), AskedFrame(BASE + 0x20)])
 
     answer = stacktrace.resolve(
-        [stack], [Image(BASE)], lambda _: book, order=FrameOrder.CALLER_FIRST
+        [stack], [Image(BASE)], always(book), order=FrameOrder.CALLER_FIRST
     )
 
     (frames,) = answer.stacks
@@ -116,9 +122,7 @@ def test_the_order_may_be_turned_round_inlined_functions_included() -> None:
 def test_all_frames_but_the_first_are_looked_up_where_they_called() -> None:
     book = Book({0x10: [place("leaf")], 0x1F: [place("main")]})
 
-    answer = resolved(
-        [AskedFrame(BASE + 0x10), AskedFrame(BASE + 0x20)], lambda _: book
-    )
+    answer = resolved([AskedFrame(BASE + 0x10), AskedFrame(BASE + 0x20)], always(book))
 
     assert book.asked == [0x10, 0x1F]
     assert [f.address for f in answer.stacks[0]] == [BASE + 0x10, BASE + 0x1F]
@@ -128,7 +132,7 @@ def test_an_address_may_be_relative_to_a_module() -> None:
     book = Book({0x10: [place("leaf")]})
     frames = [AskedFrame(0x10, module=1), AskedFrame(0x11, module=1)]
 
-    answer = resolved(frames, lambda _: book, [Image(BASE), Image(BASE + 0x1000)])
+    answer = resolved(frames, always(book), [Image(BASE), Image(BASE + 0x1000)])
 
     assert book.asked == [0x10]
     assert [(f.module, f.address, f.is_relative) for f in answer.stacks[0]] == [
@@ -142,7 +146,7 @@ def test_in_a_module_without_absolute_addresses_nothing_is_adjusted() -> None:
     book = Book({0x10: [place("leaf")]}, arch="wasm32")
     frames = [AskedFrame(0x10, module=0), AskedFrame(0x10, module=0)]
 
-    answer = resolved(frames, lambda _: book, [Image(0)])
+    answer = resolved(frames, always(book), [Image(0)])
 
     assert book.asked == [0x10]
     assert {
@@ -164,7 +168,7 @@ def test_in_a_module_without_absolute_addresses_nothing_is_adjusted() -> None:
 def test_a_frame_of_a_module_without_symbols_says_what_is_the_matter(
     status: ModuleStatus, of_frame: FrameStatus
 ) -> None:
-    answer = resolved([AskedFrame(BASE + 0x10)], lambda _: status)
+    answer = resolved([AskedFrame(BASE + 0x10)], always(status))
 
     assert answer.stacks == [[Frame(of_frame, 0, BASE + 0x10, 0, is_relative=False)]]
     assert answer.modules == [status]
@@ -178,7 +182,7 @@ def test_an_address_in_no_module_and_one_in_no_function_stay_as_they_are() -> No
         AskedFrame(BASE),
     ]
 
-    answer = resolved(frames, lambda _: Book({}))
+    answer = resolved(frames, always(Book({})))
 
     assert answer.stacks == [
         [
@@ -199,7 +203,7 @@ def test_guesses_that_turn_out_to_be_nothing_are_left_out() -> None:
         AskedFrame(0x20, is_guess=True),
     ]
 
-    answer = resolved(frames, lambda _: book)
+    answer = resolved(frames, always(book))
 
     assert [f.original_index for f in answer.stacks[0]] == [1]
 
@@ -208,8 +212,8 @@ def test_below_the_start_of_a_program_there_is_nothing() -> None:
     book = Book({0x10: [place("_start")]})
     start, rubbish = AskedFrame(BASE + 0x10), AskedFrame(0x20)
 
-    assert len(resolved([start, rubbish], lambda _: book).stacks[0]) == 1
-    assert len(resolved([start, rubbish, rubbish], lambda _: book).stacks[0]) == 3
+    assert len(resolved([start, rubbish], always(book)).stacks[0]) == 1
+    assert len(resolved([start, rubbish, rubbish], always(book)).stacks[0]) == 3
 
 
 def test_repeated_addresses_are_looked_up_once_and_in_order() -> None:
@@ -217,22 +221,22 @@ def test_repeated_addresses_are_looked_up_once_and_in_order() -> None:
     images = [Image(BASE + 0x1000), Image(BASE)]
     addresses = (BASE + 0x1030, BASE + 0x20, BASE + 0x1010, BASE + 0x20)
     stack = AskedStack([AskedFrame(a, adjusted=False) for a in addresses])
-    opened: list[int] = []
+    opened: list[Sequence[int]] = []
 
-    def symbols_of(module: int) -> Book:
-        opened.append(module)
-        return books[module]
+    def symbols_of(modules: Sequence[int]) -> dict[int, Book]:
+        opened.append(modules)
+        return books
 
     stacktrace.resolve([stack, stack], images, symbols_of)
 
-    assert sorted(opened) == [0, 1]
+    assert opened == [[0, 1]]
     assert (books[0].asked, books[1].asked) == ([0x10, 0x30], [0x20])
 
 
 def test_the_first_frame_of_a_crash_may_be_a_return_address_after_all() -> None:
     book = Book({})
 
-    resolved([AskedFrame(BASE + 8)], lambda _: book, registers={"rip": 1}, signal=11)
+    resolved([AskedFrame(BASE + 8)], always(book), registers={"rip": 1}, signal=11)
 
     assert book.asked == [7]
 
@@ -243,7 +247,7 @@ def test_of_a_real_program_it_says_what_binutils_say(tmp_path: Path) -> None:
     addresses = _addresses_of("main", program)
 
     answers = [
-        resolved([AskedFrame(BASE + address)], lambda _: opened, [Image(BASE)])
+        resolved([AskedFrame(BASE + address)], always(opened), [Image(BASE)])
         for address in addresses
     ]
 
@@ -260,7 +264,7 @@ def test_ten_thousand_frames_cost_little_besides_the_lookups() -> None:
     stack = AskedStack([AskedFrame(BASE + 7919 * i % 0x1000) for i in range(100)])
     began = time.process_time()
 
-    answer = stacktrace.resolve([stack] * 100, [Image(BASE)], lambda _: book)
+    answer = stacktrace.resolve([stack] * 100, [Image(BASE)], always(book))
 
     spent = time.process_time() - began
     assert sum(len(frames) for frames in answer.stacks) > 19_000

@@ -1,9 +1,13 @@
 """A file is made ready for looking addresses up, and what is looked up is true."""
 
+import os
+import struct
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from symbolic._lowlevel import ffi
+from symbolic.symcache import SymCache
 from tests.factories import an_object
 from tests.fixtures import builders, compiled
 
@@ -164,3 +168,37 @@ def test_a_symcache_is_of_use_where_functions_have_names_and_addresses(
     o = an_object(format=file_format, features=frozenset(features))
 
     assert conversion.is_of_use(o) is expected
+
+
+def test_what_is_read_past_symbolic_is_what_symbolic_tells(tmp_path: Path) -> None:
+    path = tmp_path / "made"
+    path.touch()
+    program = compiled.elf_program(tmp_path, source="int main(void) { return 7; }")
+    converted(program, wanted_of(program), path)
+    addresses = range(0x900, 0x2000, 3)
+
+    found = OpenSymCache.open(path).frames_at(addresses)
+
+    told = SymCache.open(os.fsencode(path))  # type: ignore[no-untyped-call]  # symbolic's
+    assert any(found)
+    for address, frames in zip(addresses, found, strict=True):
+        assert [(f.function, f.path or None, f.line, f.language) for f in frames] == [
+            (one.symbol, one.full_path, one.line, one.lang)
+            for one in told.lookup(address)
+        ]
+
+
+def test_a_location_lies_in_memory_as_it_is_read() -> None:
+    layout = "QQI4xQQ?7xQQ?7xQQ?7x"
+
+    places = [
+        ("sym_addr", 0),
+        ("instr_addr", 8),
+        ("line", 16),
+        *(("lang", 24), ("symbol", 48), ("full_path", 72)),
+    ]
+    strings = [("data", 0), ("len", 8), ("owned", 16)]
+    location, string = "SymbolicSourceLocation", "SymbolicStr"
+    assert [(name, ffi.offsetof(location, name)) for name, _ in places] == places
+    assert [(name, ffi.offsetof(string, name)) for name, _ in strings] == strings
+    assert ffi.sizeof(location) == struct.calcsize(f"@{layout}") == 96

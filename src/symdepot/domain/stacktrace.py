@@ -1,18 +1,21 @@
 """Stack traces of addresses in; functions, files and lines out.
 
-What is known of a module comes from whoever calls: `resolve` asks once for each module
-that a frame lies in, and once for each address in it, in the order of addresses.
+What is known of modules comes from whoever calls: `resolve` asks once for all modules
+that frames lie in, and then each of them once for its addresses, in their order.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple, Protocol
 
 from symdepot.domain import callsites
 from symdepot.domain.callsites import Adjustment
 from symdepot.domain.images import Image, Images
-from symdepot.domain.symcache import Frame as Place
+from symdepot.domain.lookups import Frame as Place
 
 
 class FrameStatus(StrEnum):
@@ -48,8 +51,9 @@ class FrameOrder(StrEnum):
     CALLER_FIRST = "caller_first"
 
 
-@dataclass(frozen=True, slots=True)
-class AskedFrame:
+# Requests and answers have ten thousands of these; frozen dataclasses take four times
+# as long to make.
+class AskedFrame(NamedTuple):
     """An address on a stack.
 
     With `module`, the address is relative to the module of that index; else absolute.
@@ -71,7 +75,6 @@ class AskedStack:
     registers: Mapping[str, int] = field(default_factory=dict)
 
 
-# Answers have ten thousands of these; frozen dataclasses take four times as long to make.
 class Frame(NamedTuple):
     """What was asked for in frame `original_index`, or a function inlined into it.
 
@@ -106,15 +109,19 @@ class Symbols(Protocol):
         """The architecture, in symbolic's words."""
         ...
 
-    def frames(self, address: int) -> Sequence[Place]:
-        """Return the functions at an address in the module, innermost first."""
+    def frames_at(self, addresses: Sequence[int]) -> Sequence[Sequence[Place]]:
+        """Return the functions at each address in the module, innermost first."""
         ...
 
 
-type SymbolsOf = Callable[[int], Symbols | ModuleStatus]
-"""Returns the symbols of the module of an index, or what is the matter with them."""
+type SymbolsOf = Callable[
+    [Sequence[int]], Mapping[int, Symbols] | Mapping[int, Symbols | ModuleStatus]
+]
+"""Returns the symbols of modules, by their indexes, or what is the matter with them."""
 
 
+type _Hit = tuple[int, Image, int]
+"""A module, its image, and the address that a frame has in it."""
 type _Located = tuple[int, int] | FrameStatus
 """The module that a frame lies in and the address there, or why there is none."""
 
@@ -134,12 +141,16 @@ def resolve(
     last frame below `_start`, which has no caller.
     """
     laid_out = Images(images)
-    lookup = _Lookup(laid_out, symbols_of, signal)
-    located = [lookup.located(stack) for stack in stacks]
-    lookup.look_up(where for row in located for where in row)
+    hits = [[laid_out.find(f.address, f.module) for f in s.frames] for s in stacks]
+    modules = sorted({hit[0] for row in hits for hit in row if hit is not None})
+    lookup = _Lookup(laid_out, symbols_of(modules), signal)
+    located = [
+        lookup.located(stack, row) for stack, row in zip(stacks, hits, strict=True)
+    ]
+    lookup.look_up({w for row in located for w in row if isinstance(w, tuple)})
     resolved = [
-        _ordered(_frames(stack, row, lookup), order)
-        for stack, row in zip(stacks, located, strict=True)
+        _ordered(_frames(stack, found, row, lookup), order)
+        for stack, found, row in zip(stacks, hits, located, strict=True)
     ]
     return Resolved(resolved, lookup.statuses(len(images)), laid_out)
 
@@ -148,53 +159,52 @@ class _Lookup:
     """What one request has asked for so far, and been told."""
 
     def __init__(
-        self, images: Images, symbols_of: SymbolsOf, signal: int | None
+        self,
+        images: Images,
+        symbols: Mapping[int, Symbols | ModuleStatus],
+        signal: int | None,
     ) -> None:
         self.images = images
-        self._symbols_of = symbols_of
+        self._symbols = symbols
         self._signal = signal
-        self._symbols: dict[int, Symbols | ModuleStatus] = {}
         self._places: dict[_Located, Sequence[Place]] = {}
 
-    def located(self, stack: AskedStack) -> list[_Located]:
+    def located(self, stack: AskedStack, hits: Sequence[_Hit | None]) -> list[_Located]:
         default = callsites.default_for(frame.adjusted for frame in stack.frames)
-        return [
-            self._located(frame, default, stack.registers if index == 0 else None)
-            for index, frame in enumerate(stack.frames)
-        ]
+        registers: Mapping[str, int] | None = stack.registers
+        located = []
+        for frame, hit in zip(stack.frames, hits, strict=True):
+            how = callsites.adjustment(frame.adjusted, default)
+            located.append(self._located(hit, how, registers))
+            registers = None
+        return located
 
     def _located(
         self,
-        frame: AskedFrame,
-        default: Adjustment,
+        hit: _Hit | None,
+        how: Adjustment,
         registers: Mapping[str, int] | None,
     ) -> _Located:
-        found = self.images.find(frame.address, frame.module)
-        if found is None:
+        if hit is None:
             return FrameStatus.UNKNOWN_IMAGE
-        module, image, relative = found
-        symbols = self._symbols_in(module)
+        module, image, relative = hit
+        symbols = self._symbols[module]
         if isinstance(symbols, ModuleStatus):
             return _failed(symbols)
-        if image.has_absolute_addresses:
-            how = callsites.adjustment(frame.adjusted, default)
+        if image.address:  # or nothing is adjusted: see `has_absolute_addresses`
             address, arch = image.address + relative, symbols.arch
             if how is Adjustment.GUESS:
                 how = callsites.guess(address, arch, self._signal, registers)
             relative = callsites.looked_up(address, arch, how) - image.address
         return (module, relative) if relative >= 0 else FrameStatus.MISSING_SYMBOL
 
-    def _symbols_in(self, module: int) -> Symbols | ModuleStatus:
-        known = self._symbols.get(module)
-        if known is None:
-            known = self._symbols[module] = self._symbols_of(module)
-        return known
-
-    def look_up(self, wanted: Iterable[_Located]) -> None:
-        for module, address in sorted({w for w in wanted if isinstance(w, tuple)}):
+    def look_up(self, wanted: AbstractSet[tuple[int, int]]) -> None:
+        for module, same in groupby(sorted(wanted), key=itemgetter(0)):
             symbols = self._symbols[module]
+            located = list(same)
             if not isinstance(symbols, ModuleStatus):
-                self._places[module, address] = symbols.frames(address)
+                found = symbols.frames_at([address for _, address in located])
+                self._places.update(zip(located, found, strict=True))
 
     def places(self, located: _Located) -> Sequence[Place]:
         return self._places.get(located, ())
@@ -204,7 +214,10 @@ class _Lookup:
 
 
 def _frames(
-    stack: AskedStack, located: Sequence[_Located], lookup: _Lookup
+    stack: AskedStack,
+    hits: Sequence[_Hit | None],
+    located: Sequence[_Located],
+    lookup: _Lookup,
 ) -> list[Frame]:
     frames: list[Frame] = []
     for index, where in enumerate(located):
@@ -213,15 +226,14 @@ def _frames(
             image = lookup.images[where[0]]
             frames.extend(_expanded(index, where, image, places))
             continue
-        asked = stack.frames[index]
         status = FrameStatus.MISSING_SYMBOL if isinstance(where, tuple) else where
+        asked, hit = stack.frames[index], hits[index]
         if asked.is_guess and status in _NO_FRAME_AFTER_ALL:
             continue
         is_last = index == len(located) - 1
         if is_last and status is FrameStatus.UNKNOWN_IMAGE and _is_start(frames):
             continue
-        found = lookup.images.find(asked.address, asked.module)
-        module = found[0] if found else None
+        module = hit[0] if hit else None
         is_relative = asked.module is not None
         frames.append(Frame(status, index, asked.address, module, is_relative))
     return frames
@@ -229,20 +241,15 @@ def _frames(
 
 def _expanded(
     index: int, where: tuple[int, int], image: Image, places: Sequence[Place]
-) -> list[Frame]:
+) -> Iterator[Frame]:
     module, relative = where
-    address = image.address + relative
-    is_relative = not image.has_absolute_addresses
-    found = FrameStatus.SYMBOLICATED
-    outermost = places[-1]
-    begins = outermost.function_address
-    shown = None if begins is None else image.address + begins
-    frames = [
-        Frame(found, index, address, module, is_relative, place)
-        for place in places[:-1]
-    ]
-    frames.append(Frame(found, index, address, module, is_relative, outermost, shown))
-    return frames
+    base = image.address
+    address, is_relative, found = base + relative, not base, FrameStatus.SYMBOLICATED
+    last = len(places) - 1
+    for depth, place in enumerate(places):
+        begins = place.function_address if depth == last else None
+        shown = None if begins is None else base + begins
+        yield Frame(found, index, address, module, is_relative, place, shown)
 
 
 def _ordered(frames: list[Frame], order: FrameOrder) -> list[Frame]:
