@@ -11,6 +11,7 @@ from tests.contracts.seaweed import S3Server, running_s3
 from tests.queueing import HELD, IMMEDIATE, HeldQueue
 
 from symdepot.blobs.configured import blob_store
+from symdepot.symcaches.pool import pool
 from symdepot.symcaches.shelf import shelf
 
 # How long an example takes depends on the machine; where it was found, on nobody.
@@ -43,9 +44,11 @@ def house(settings: Settings, tmp_path: Path) -> Iterator[None]:
     settings.MAX_REQUEST_SIZE = 4 << 20
     blob_store.cache_clear()
     shelf.cache_clear()
+    pool.cache_clear()
     yield
     blob_store.cache_clear()
     shelf.cache_clear()
+    pool.cache_clear()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from symdepot.blobs.store import BlobStore
 from symdepot.debugfiles.lookup import Content
 from symdepot.domain import source_bundles
 from symdepot.domain.errors import NotADebugFile
+from symdepot.domain.source_bundles import SourceBundle
 from symdepot.uploads import joining
 
 
@@ -25,15 +26,27 @@ def source(
         StorageUnavailable: the store or the scratch disk did not answer.
     """
     try:
-        with (
-            _on_disk(bundle, store, scratch) as path,
-            source_bundles.opened(path) as opened,
-        ):
-            texts = (opened.source(one) for one in paths)
+        with opened(bundle, store, scratch) as sources:
+            texts = (sources.source(one) for one in paths)
             found = next((text for text in texts if text is not None), None)
             return None if found is None else found.encode()
     except NotADebugFile:
         return None
+
+
+@contextmanager
+def opened(bundle: Content, store: BlobStore, scratch: Path) -> Iterator[SourceBundle]:
+    """Open a source bundle for as long as the context lasts.
+
+    Raises:
+        NotADebugFile: it cannot be read as one.
+        BlobMissing, BlobDamaged, StorageUnavailable: as of `source`.
+    """
+    with (
+        _on_disk(bundle, store, scratch) as path,
+        source_bundles.opened(path) as sources,
+    ):
+        yield sources
 
 
 @contextmanager

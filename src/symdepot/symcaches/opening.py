@@ -1,16 +1,20 @@
 """Opens symcaches, or says why there are none."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.utils import timezone
 
 from symdepot.blobs.store import BlobStore
 from symdepot.debugfiles.models import DebugFile
+from symdepot.domain import conversion
 from symdepot.domain.errors import BlobDamaged, BlobMissing
 from symdepot.domain.ids import Checksum
 from symdepot.domain.symcache import OpenSymCache
 from symdepot.symcaches import making, outcomes
 from symdepot.symcaches.models import Outcome, SymCache
+from symdepot.symcaches.pool import pool
 from symdepot.symcaches.shelf import Shelf
 from symdepot.uploads import chunks
 from symdepot.uploads.models import File
@@ -38,17 +42,44 @@ def opened(
     Raises:
         StorageUnavailable: the store or the disk did not answer.
     """
-    row = outcomes.of([debug_file]).get(debug_file.pk)
-    if row is None or _is_due(row):
-        ask_for(debug_file)
-        row = outcomes.of([debug_file]).get(debug_file.pk)
+    return of_row(standing([debug_file]).get(debug_file.pk), store, shelf)
+
+
+def standing(debug_files: Sequence[DebugFile]) -> dict[int, SymCache]:
+    """Return the symcaches of these, by the ids of their rows, and ask for the others.
+
+    Those of which none would be of use have none.
+    """
+    rows = outcomes.of(debug_files)
+    lacking = [
+        one
+        for one in debug_files
+        if (one.pk not in rows and conversion.is_of_use(one.object_file()))
+        or (one.pk in rows and _is_due(rows[one.pk]))
+    ]
+    if not lacking or not settings.SYMCACHES:
+        return rows
+    for one in lacking:
+        ask_for(one)
+    return outcomes.of(debug_files)
+
+
+def of_row(
+    row: SymCache | None, store: BlobStore, shelf: Shelf
+) -> OpenSymCache | Absent:
+    """Open what stands in `row`; see `opened`. One that is open already is shared."""
     if row is None:
         return Absent(None)
     if row.outcome != Outcome.MADE:
         return Absent(Outcome(row.outcome), row.detail)
+    return pool().get(Checksum(row.checksum)) or _mapped(row, store, shelf)
+
+
+def _mapped(row: SymCache, store: BlobStore, shelf: Shelf) -> OpenSymCache | Absent:
+    checksum = Checksum(row.checksum)
     try:
-        with shelf.lent(Checksum(row.checksum), row.size_bytes, store) as path:
-            return OpenSymCache.open(path)
+        with shelf.lent(checksum, row.size_bytes, store) as path:
+            return pool().add(checksum, OpenSymCache.open(path))
     except (BlobMissing, BlobDamaged, ValueError):
         making.remake(row)
         return Absent(Outcome.QUEUED)

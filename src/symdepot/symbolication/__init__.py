@@ -1,0 +1,1 @@
+"""Addresses in, functions, files and lines out."""

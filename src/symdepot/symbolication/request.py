@@ -1,0 +1,106 @@
+"""What is asked, and what is answered, in whatever protocol."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.db.models import QuerySet
+
+from symdepot.debugfiles.models import DebugFile
+from symdepot.domain.images import Image
+from symdepot.domain.modules import ModuleIds
+from symdepot.domain.source_context import SourceContext
+from symdepot.domain.stacktrace import AskedStack, Frame, FrameOrder, ModuleStatus
+from symdepot.projects.models import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where files may be looked for, and who asks.
+
+    `project` is the one in which misses are noted; None if nobody knows which.
+    """
+
+    projects: QuerySet[Project]
+    project: Project | None
+    by: str
+
+    @classmethod
+    def of(cls, project: Project, by: str) -> "Scope":
+        """Return the scope of one project."""
+        return cls(Project.objects.filter(pk=project.pk), project, by)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedModule:
+    """A module of a process: where it was loaded, its ids, and what it is called."""
+
+    image: Image
+    ids: ModuleIds
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Stack traces, and the modules of the process that they are of."""
+
+    stacks: Sequence[AskedStack]
+    modules: Sequence[AskedModule]
+    signal: int | None = None
+    order: FrameOrder = FrameOrder.CALLEE_FIRST
+    with_sources: bool = False
+
+
+class Fate(StrEnum):
+    """What became of a file that was tried.
+
+    Source: spec/serving 4.5, status of a download and of debug information.
+    """
+
+    OK = "ok"
+    MALFORMED = "malformed"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A debug file that was tried, and what became of it.
+
+    `debug` is None if it was not needed, or is no file that symbols come from; then
+    nothing is known to be wrong with it.
+    """
+
+    debug_file: DebugFile
+    debug: Fate | None
+    details: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundModule:
+    """What became of a module; its image with its size filled in.
+
+    `symbols` and `sources` are the files that names, and lines of source, come from.
+    `misses` says, of one that was not found, what is there instead.
+    """
+
+    asked: AskedModule
+    image: Image
+    status: ModuleStatus
+    arch: str = ""
+    symbols: DebugFile | None = None
+    sources: DebugFile | None = None
+    candidates: Sequence[Candidate] = ()
+    misses: Sequence[str] = ()
+
+
+type Line = tuple[int, str, int]
+"""A line of a source: of which module, the path that its compiler wrote, the number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The frames of each stack, what became of each module, and lines of source."""
+
+    stacks: Sequence[Sequence[Frame]]
+    modules: Sequence[FoundModule]
+    contexts: Mapping[Line, SourceContext]

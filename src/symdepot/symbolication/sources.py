@@ -1,0 +1,109 @@
+"""The lines around each frame, from the source bundles of the modules."""
+
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from django.conf import settings
+
+from symdepot.blobs.configured import blob_store
+from symdepot.debugfiles import lookup
+from symdepot.debugfiles import sources as kept
+from symdepot.debugfiles.models import DebugFile
+from symdepot.domain import source_context
+from symdepot.domain.errors import BlobMissing, NotADebugFile, Unavailable
+from symdepot.domain.source_bundles import SourceBundle
+from symdepot.domain.source_context import SourceContext
+from symdepot.domain.stacktrace import Frame
+from symdepot.symbolication.request import Line
+from symdepot.symbolication.symbols import Found
+
+_MOST_CHARACTERS = 256_000_000
+"""How much source is read for one request; what comes after has no context."""
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Contexts:
+    """Lines with those around them, and which bundle they are from, by module."""
+
+    lines: Mapping[Line, SourceContext]
+    bundles: Mapping[int, DebugFile]
+
+
+NONE = Contexts({}, {})
+
+
+def contexts(frames: Iterable[Frame], found: Mapping[int, Found]) -> Contexts:
+    """Return the context of each line that frames are at, where there is a source.
+
+    A bundle that is damaged or gone has none, and the next of its id is asked.
+    """
+    wanted = _wanted(frames, found)
+    lines: dict[Line, SourceContext] = {}
+    bundles: dict[int, DebugFile] = {}
+    budget = _Budget(_MOST_CHARACTERS)
+    for module, paths in wanted.items():
+        for row in found[module].bundles:
+            told = _told_by(row, module, paths, budget)
+            if told:
+                bundles.setdefault(module, row)
+            for line, context in told.items():
+                lines.setdefault(line, context)
+    return Contexts(lines, bundles)
+
+
+@dataclass(slots=True)
+class _Budget:
+    characters_left: int
+
+
+type _Paths = dict[str, set[int]]
+
+
+def _wanted(frames: Iterable[Frame], found: Mapping[int, Found]) -> dict[int, _Paths]:
+    """Return the lines that are wanted of each path, in modules that have bundles."""
+    wanted: dict[int, _Paths] = {
+        module: {} for module, one in found.items() if one.bundles
+    }
+    if not wanted:
+        return {}
+    for frame in frames:
+        place = frame.place
+        if place is None or frame.module not in wanted or not place.line:
+            continue
+        wanted[frame.module].setdefault(place.path, set()).add(place.line)
+    return wanted
+
+
+def _told_by(
+    row: DebugFile, module: int, paths: _Paths, budget: _Budget
+) -> dict[Line, SourceContext]:
+    content, scratch = lookup.content(row), Path(settings.SCRATCH_DIR)
+    told: dict[Line, SourceContext] = {}
+    with ExitStack() as stack:
+        try:
+            bundle = stack.enter_context(kept.opened(content, blob_store(), scratch))
+        except (NotADebugFile, BlobMissing, Unavailable) as error:
+            _log.warning("source bundle not read", row=row.pk, why=str(error))
+            return told
+        for path, numbers in paths.items():
+            for number, context in _in_source(bundle, path, numbers, budget):
+                told[module, path, number] = context
+    return told
+
+
+def _in_source(
+    bundle: SourceBundle, path: str, numbers: Iterable[int], budget: _Budget
+) -> Iterable[tuple[int, SourceContext]]:
+    text = bundle.source(path) if budget.characters_left > 0 else None
+    if text is None:
+        return
+    budget.characters_left -= len(text)
+    lines = source_context.lines(text)
+    for number in numbers:
+        context = source_context.context(lines, number)
+        if context is not None:
+            yield number, context

@@ -1,0 +1,86 @@
+"""Answers a question: finds the symbols, has stack traces resolved, adds the sources."""
+
+import time
+from collections.abc import Mapping, Sequence
+from itertools import chain
+
+from symdepot.debugfiles.models import DebugFile
+from symdepot.domain import stacktrace
+from symdepot.domain.images import Images
+from symdepot.domain.stacktrace import ModuleStatus, Symbols
+from symdepot.symbolication import sources, symbols
+from symdepot.symbolication.request import Answer, FoundModule, Question, Scope
+from symdepot.symbolication.symbols import Found
+
+
+def symbolicated(
+    scope: Scope,
+    question: Question,
+    *,
+    wait_seconds: float = 0.0,
+    may_wait: bool = False,
+) -> Answer:
+    """Answer `question` from what may be looked up in `scope`.
+
+    Waits for so long for symcaches that are being made. If it `may_wait` longer than
+    that, it raises rather than to answer with less than there will be.
+
+    Raises:
+        NotReady: see `symbols.find`.
+    """
+    found: dict[int, Found] = {}
+    until = time.monotonic() + wait_seconds
+
+    def symbols_of(indexes: Sequence[int]) -> dict[int, Symbols | ModuleStatus]:
+        asked = {index: question.modules[index] for index in indexes}
+        found.update(symbols.find(scope, asked, until=until, may_wait=may_wait))
+        return {index: one.symbols for index, one in found.items()}
+
+    resolved = stacktrace.resolve(
+        question.stacks,
+        [module.image for module in question.modules],
+        symbols_of,
+        signal=question.signal,
+        order=question.order,
+    )
+    contexts = (
+        sources.contexts(chain.from_iterable(resolved.stacks), found)
+        if question.with_sources
+        else sources.NONE
+    )
+    modules = _modules(question, resolved.images, found, contexts.bundles)
+    return Answer(resolved.stacks, modules, contexts.lines)
+
+
+def _modules(
+    question: Question,
+    images: Images,
+    found: Mapping[int, Found],
+    bundles: Mapping[int, DebugFile],
+) -> list[FoundModule]:
+    return [
+        FoundModule(asked, images[index], ModuleStatus.UNUSED)
+        if index not in found
+        else _module(images, index, found[index], bundles.get(index))
+        for index, asked in enumerate(question.modules)
+    ]
+
+
+def _module(
+    images: Images, index: int, one: Found, bundle: DebugFile | None
+) -> FoundModule:
+    symbols_or_why_not = one.symbols
+    status, arch = ModuleStatus.FOUND, ""
+    if isinstance(symbols_or_why_not, ModuleStatus):
+        status = symbols_or_why_not
+    else:
+        arch = symbols_or_why_not.arch
+    return FoundModule(
+        one.asked,
+        images[index],
+        status,
+        arch=arch,
+        symbols=one.chosen,
+        sources=bundle,
+        candidates=tuple(one.candidates),
+    )

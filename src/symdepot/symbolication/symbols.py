@@ -1,0 +1,177 @@
+"""Finds the symbols of modules: which file serves, and what became of each tried."""
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from django.db import close_old_connections
+
+from symdepot.blobs.configured import blob_store
+from symdepot.debugfiles import modules, usage, wanted
+from symdepot.debugfiles.models import DebugFile
+from symdepot.domain import conversion
+from symdepot.domain.errors import StorageUnavailable
+from symdepot.domain.objects import Format
+from symdepot.domain.stacktrace import ModuleStatus
+from symdepot.domain.symcache import OpenSymCache
+from symdepot.projects.models import Project
+from symdepot.symbolication.request import AskedModule, Candidate, Fate, Scope
+from symdepot.symcaches import opening
+from symdepot.symcaches.models import Outcome, SymCache
+from symdepot.symcaches.opening import Absent
+from symdepot.symcaches.shelf import shelf
+
+_FIRST_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 1.0
+_ON_ITS_WAY = frozenset({Outcome.QUEUED, Outcome.MAKING})
+_NOT_IN_TIME = "Its symcache is not made yet; ask again in a moment."
+_NOT_MADE_HERE = "No symcaches are made on this server."
+_NOT_BY_ADDRESS = frozenset({Format.IL2CPP, Format.PORTABLE_PDB})
+"""Their methods have no addresses: see `conversion.FORMATS`."""
+_OBJECTS = conversion.FORMATS | _NOT_BY_ADDRESS | {Format.SOURCE_BUNDLE}
+_log = structlog.get_logger(__name__)
+
+
+class NotReady(Exception):
+    """Symcaches of the files that serve best are still being made.
+
+    Of no client's concern by itself: see `pending`.
+    """
+
+
+@dataclass(slots=True)
+class Found:
+    """What was found of one module, and what its symbols are, or why there are none."""
+
+    asked: AskedModule
+    rows: Sequence[DebugFile]
+    symbols: OpenSymCache | ModuleStatus = ModuleStatus.MISSING
+    chosen: DebugFile | None = None
+    candidates: list[Candidate] = field(default_factory=list)
+
+    @property
+    def bundles(self) -> list[DebugFile]:
+        """The source bundles of the module, the best first."""
+        return [row for row in self.rows if row.file_format == Format.SOURCE_BUNDLE]
+
+    def naming(self) -> list[DebugFile]:
+        """Return the files that name functions by address, the best first."""
+        return [row for row in self.rows if conversion.is_of_use(row.object_file())]
+
+
+def find(
+    scope: Scope, asked: Mapping[int, AskedModule], *, until: float, may_wait: bool
+) -> dict[int, Found]:
+    """Return what there is of these modules, with the symbols of each open.
+
+    Until `until`, on the clock of `time.monotonic`, waits for symcaches that are being
+    made. Then those that are there have to do, unless it `may_wait` longer: a worse file
+    is no answer while a better one is to be had. What is not there is noted as wanted.
+
+    Raises:
+        NotReady: it may wait longer, and should.
+        StorageUnavailable: the store or the disk did not answer.
+    """
+    rows = modules.of_ids(scope.projects, [module.ids for module in asked.values()])
+    found = {i: _found(module, rows[module.ids]) for i, module in asked.items()}
+    naming = {row.pk: row for one in found.values() for row in one.naming()}
+    standing = _made(list(naming.values()), found, until)
+    if may_wait and any(_awaits(one, standing) for one in found.values()):
+        raise NotReady
+    for one in found.values():
+        _open(one, standing)
+    _note(scope, found.values())
+    return found
+
+
+def _found(module: AskedModule, rows: Sequence[DebugFile]) -> Found:
+    return Found(module, [row for row in rows if row.file_format in _OBJECTS])
+
+
+def _made(
+    naming: Sequence[DebugFile], found: Mapping[int, Found], until: float
+) -> dict[int, SymCache]:
+    """Return how far the symcaches of these files are, after having waited for them."""
+    pause_seconds = _FIRST_PAUSE_SECONDS
+    standing = opening.standing(naming)
+    while any(_awaits(one, standing) for one in found.values()):
+        left_seconds = until - time.monotonic()
+        if left_seconds <= 0:
+            break
+        close_old_connections()
+        time.sleep(min(pause_seconds, left_seconds))
+        pause_seconds = min(pause_seconds * 1.5, _LONGEST_PAUSE_SECONDS)
+        standing = opening.standing(naming)
+    return standing
+
+
+def _awaits(one: Found, standing: Mapping[int, SymCache]) -> bool:
+    """Whether the best file that may come to something is not ready yet."""
+    for row in one.naming():
+        outcome = standing[row.pk].outcome if row.pk in standing else Outcome.FAILED
+        if outcome != Outcome.FAILED:
+            return outcome in _ON_ITS_WAY
+    return False
+
+
+def _open(one: Found, standing: Mapping[int, SymCache]) -> None:
+    """Open the best symcache that can be opened; say what became of each file."""
+    if any(row.file_format in _NOT_BY_ADDRESS for row in one.rows):
+        one.symbols = ModuleStatus.UNSUPPORTED
+    failed: list[ModuleStatus] = []
+    for row in one.rows:
+        if one.chosen is not None or not conversion.is_of_use(row.object_file()):
+            one.candidates.append(Candidate(row, None))
+            continue
+        opened = _opened(standing.get(row.pk))
+        if isinstance(opened, OpenSymCache):
+            one.symbols, one.chosen = opened, row
+            one.candidates.append(Candidate(row, Fate.OK))
+            continue
+        status, fate, details = opened
+        failed.append(status)
+        one.candidates.append(Candidate(row, fate, details))
+    if failed and one.chosen is None:
+        one.symbols = failed[0]
+
+
+type _Failure = tuple[ModuleStatus, Fate, str]
+
+
+def _opened(row: SymCache | None) -> OpenSymCache | _Failure:
+    try:
+        opened = opening.of_row(row, blob_store(), shelf())
+    except StorageUnavailable as error:
+        _log.warning("symcache not opened", why=str(error), cause=repr(error.__cause__))
+        return ModuleStatus.FETCHING_FAILED, Fate.ERROR, str(error)
+    return opened if isinstance(opened, OpenSymCache) else _why_absent(opened)
+
+
+def _why_absent(absent: Absent) -> _Failure:
+    match absent.outcome:
+        case Outcome.FAILED:
+            return ModuleStatus.MALFORMED, Fate.MALFORMED, absent.detail
+        case None:
+            return ModuleStatus.OTHER, Fate.ERROR, _NOT_MADE_HERE
+        case _:
+            return ModuleStatus.TIMEOUT, Fate.ERROR, _NOT_IN_TIME
+
+
+def _note(scope: Scope, found: Collection[Found]) -> None:
+    """Note which files were used, and which modules nothing is known of."""
+    used: dict[Project, list[DebugFile]] = {}
+    for one in found:
+        if one.chosen is not None:
+            used.setdefault(one.chosen.project, []).append(one.chosen)
+        elif one.symbols is ModuleStatus.MISSING and scope.project is not None:
+            ids = one.asked.ids
+            wanted.note(
+                scope.project,
+                debug_id=ids.debug_id,
+                code_id=ids.code_id,
+                by=scope.by,
+                name=one.asked.name,
+            )
+    for project, rows in used.items():
+        usage.renew(project, rows)

@@ -1,0 +1,178 @@
+"""Modules and stack traces in; frames out, and what became of each file."""
+
+import time
+from uuid import UUID
+
+import pytest
+from pytest_django import Settings
+from tests.factories import (
+    a_breakpad_file,
+    a_client,
+    a_debug_file,
+    a_project,
+    upload,
+)
+from tests.making import WHY_NOT, a_hopeless_file, row
+from tests.queueing import HeldQueue
+
+from symdepot.debugfiles.models import DebugFile, WantedId
+from symdepot.domain.ids import CodeId, DebugId
+from symdepot.domain.images import Image
+from symdepot.domain.modules import ModuleIds
+from symdepot.domain.objects import Format
+from symdepot.domain.stacktrace import AskedFrame, AskedStack, ModuleStatus
+from symdepot.projects.models import Project
+from symdepot.symbolication.request import (
+    Answer,
+    AskedModule,
+    Candidate,
+    Fate,
+    Question,
+    Scope,
+)
+from symdepot.symbolication.symbolicate import symbolicated
+from symdepot.symbolication.symbols import NotReady
+from symdepot.symcaches.models import Outcome, SymCache
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BREAKPAD_ID = "DFB8E43AF2423D73A453AEB6A777EF750"
+ID = DebugId.parse(BREAKPAD_ID)
+OTHER = DebugId(UUID(int=7))
+BASE = 0x4000_0000
+
+
+@pytest.fixture(autouse=True)
+def project(settings: Settings) -> Project:
+    settings.SYMCACHES = True
+    return a_project()
+
+
+def sent(content: bytes) -> DebugFile:
+    standing = upload(a_client(), content)
+    return DebugFile.objects.get(pk=standing["dif"]["id"])
+
+
+def asked(
+    debug_id: DebugId | None = ID,
+    *addresses: int,
+    code_id: CodeId | None = None,
+    wait_seconds: float = 0,
+    may_wait: bool = False,
+) -> Answer:
+    """Ask for addresses in the one module that there is."""
+    stack = AskedStack([AskedFrame(BASE + address) for address in addresses])
+    module = AskedModule(Image(BASE, 0x10000), ModuleIds(debug_id, code_id), "hello")
+    return symbolicated(
+        Scope.of(a_project(), "a test"),
+        Question([stack], [module]),
+        wait_seconds=wait_seconds,
+        may_wait=may_wait,
+    )
+
+
+def functions(answer: Answer) -> list[str | None]:
+    return [frame.place and frame.place.function for frame in answer.stacks[0]]
+
+
+def test_an_address_becomes_a_function() -> None:
+    known = sent(a_breakpad_file(BREAKPAD_ID))
+
+    answer = asked(ID, 0x1004)
+
+    assert functions(answer) == ["main"]
+    (module,) = answer.modules
+    assert (module.status, module.arch, module.symbols) == (
+        ModuleStatus.FOUND,
+        "x86_64",
+        known,
+    )
+    assert module.candidates == (Candidate(known, Fate.OK),)
+
+
+def test_a_module_that_no_frame_lies_in_is_not_looked_for() -> None:
+    answer = asked(ID)
+
+    assert answer.modules[0].status is ModuleStatus.UNUSED
+    assert not WantedId.objects.exists()
+
+
+def test_what_is_not_there_is_wanted() -> None:
+    answer = asked(OTHER, 0x1004)
+
+    assert functions(answer) == [None]
+    assert answer.modules[0].status is ModuleStatus.MISSING
+    (wanted,) = WantedId.objects.all()
+    assert (wanted.debug_id, wanted.name, wanted.asked_by) == (
+        str(OTHER),
+        "hello",
+        "a test",
+    )
+
+
+def test_a_file_of_another_project_is_not_there() -> None:
+    a_project("other")
+    upload(a_client(), a_breakpad_file(BREAKPAD_ID), project="other")
+
+    assert asked(ID, 0x1004).modules[0].status is ModuleStatus.MISSING
+
+
+def test_why_a_file_cannot_be_used_is_said() -> None:
+    hopeless = sent(a_hopeless_file(ID.uuid))
+
+    answer = asked(DebugId(ID.uuid, hopeless.object_file().debug_id.age), 0x1004)
+
+    (module,) = answer.modules
+    assert module.status is ModuleStatus.MALFORMED
+    assert module.candidates == (Candidate(hopeless, Fate.MALFORMED, WHY_NOT),)
+
+
+def test_a_worse_file_serves_where_the_best_cannot_be_used() -> None:
+    hopeless = sent(a_hopeless_file(ID.uuid))
+    age = hopeless.object_file().debug_id.age
+    textual = sent(a_breakpad_file(f"{ID.uuid.hex.upper()}{age:x}"))
+
+    answer = asked(DebugId(ID.uuid, age), 0x1004)
+
+    (module,) = answer.modules
+    assert functions(answer) == ["main"]
+    assert (module.status, module.symbols) == (ModuleStatus.FOUND, textual)
+    assert [c.debug for c in module.candidates] == [Fate.MALFORMED, Fate.OK]
+
+
+def test_methods_without_addresses_are_unsupported() -> None:
+    a_debug_file(a_project(), debug_id=ID, format=Format.PORTABLE_PDB, kind=None)
+
+    assert asked(ID, 0x1004).modules[0].status is ModuleStatus.UNSUPPORTED
+
+
+def test_a_build_id_finds_its_file_whatever_the_debug_id() -> None:
+    sent(a_breakpad_file(BREAKPAD_ID))
+    DebugFile.objects.update(code_id="abcd" * 10, file_format=Format.ELF)
+
+    assert functions(asked(OTHER, 0x1004, code_id=CodeId("abcd" * 10))) == ["main"]
+
+
+def test_a_later_age_of_a_pdb_serves_and_an_earlier_one_does_not() -> None:
+    a_debug_file(a_project(), debug_id=DebugId(ID.uuid, 3), format=Format.PDB)
+
+    earlier, same, later = (asked(DebugId(ID.uuid, n), 1) for n in (2, 3, 4))
+
+    assert [len(a.modules[0].candidates) for a in (earlier, same, later)] == [1, 1, 0]
+
+
+def test_what_is_being_made_is_waited_for_or_said_to_come(
+    held_queue: HeldQueue,
+) -> None:
+    upload(a_client(), a_breakpad_file(BREAKPAD_ID))
+    held_queue.work()
+    SymCache.objects.update(outcome=Outcome.MAKING)
+
+    with pytest.raises(NotReady):
+        asked(ID, 0x1004, may_wait=True)
+    began = time.monotonic()
+    answer = asked(ID, 0x1004, wait_seconds=0.3)
+
+    assert time.monotonic() - began >= 0.3
+    assert answer.modules[0].status is ModuleStatus.TIMEOUT
+    assert row().outcome == Outcome.MAKING
