@@ -11,6 +11,7 @@ from tests.contracts.seaweed import S3Server, running_s3
 from tests.queueing import HELD, IMMEDIATE, HeldQueue
 
 from symdepot.blobs.configured import blob_store
+from symdepot.projects.rates import rates
 from symdepot.symcaches.pool import pool
 from symdepot.symcaches.shelf import shelf
 
@@ -38,6 +39,7 @@ def house(settings: Settings, tmp_path: Path) -> Iterator[None]:
     settings.TASKS = IMMEDIATE
     settings.ASSEMBLE_WAIT_SECONDS = 0.2
     settings.SYMCACHES = False
+    settings.RATES_FILE = tmp_path / "rates"
     settings.SYMCACHE_DIR = tmp_path / "symcaches"
     settings.WANTED_WRITE_SECONDS = 0
     settings.CHUNK_SIZE = 1 << 20
@@ -45,10 +47,12 @@ def house(settings: Settings, tmp_path: Path) -> Iterator[None]:
     blob_store.cache_clear()
     shelf.cache_clear()
     pool.cache_clear()
+    rates.cache_clear()
     yield
     blob_store.cache_clear()
     shelf.cache_clear()
     pool.cache_clear()
+    rates.cache_clear()
 
 
 @pytest.fixture

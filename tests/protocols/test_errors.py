@@ -20,6 +20,10 @@ ANSWERS: dict[Callable[[], SymdepotError], tuple[int, dict[str, str]]] = {
     lambda: errors.Unauthenticated("Who?"): (401, {"detail": "Who?"}),
     lambda: errors.NotAllowed("No."): (403, {"detail": "No."}),
     lambda: errors.InvalidRequest("What?"): (400, {"error": "What?"}),
+    lambda: errors.BodyTooLarge(7 * 10**6): (
+        413,
+        {"detail": "The body of this request may have 7 MB."},
+    ),
     lambda: errors.ChecksumMismatch(claimed=A, actual=B): (
         400,
         {"error": f"content hashes to {B}, not to {A}"},
@@ -78,6 +82,10 @@ ANSWERS: dict[Callable[[], SymdepotError], tuple[int, dict[str, str]]] = {
         404,
         {"detail": "Not all chunks available for assembling"},
     ),
+    lambda: errors.RequestMissing("7"): (
+        404,
+        {"detail": "There is no request '7' that is being worked on."},
+    ),
     lambda: errors.BlobMissing(A): (404, {"detail": f"no bytes are kept under {A}"}),
     errors.StorageUnavailable: (
         503,
@@ -95,6 +103,14 @@ ANSWERS: dict[Callable[[], SymdepotError], tuple[int, dict[str, str]]] = {
         {"detail": "The file could not be inspected: no process"},
     ),
     errors.Faulty: (503, {"detail": "internal server error"}),
+    lambda: errors.RateExceeded(600, retry_after_seconds=2.1): (
+        429,
+        {"detail": "That is more than 600 requests in a minute. Try again in 3 s."},
+    ),
+    errors.Busy: (
+        503,
+        {"detail": "maximum number of concurrent requests reached"},
+    ),
     errors.LeaseLost: (
         503,
         {"detail": "the work was taken over by another worker"},

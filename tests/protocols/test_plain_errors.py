@@ -64,6 +64,7 @@ def test_a_debugger_is_told_each_error_in_plain_text(
         errors.NotAllowed: 403,
         errors.Refused: refused,
         errors.Missing: 404,
+        errors.RateExceeded: 429,
         errors.Unavailable: 503,
     }
     status = next(expected[kind] for kind in error.__mro__ if kind in expected)
@@ -71,7 +72,7 @@ def test_a_debugger_is_told_each_error_in_plain_text(
     assert answer.status_code == status
     assert answer.content.decode() == (miss if is_miss else str(made))
     assert ("WWW-Authenticate" in answer) == (status == 401)
-    assert ("Retry-After" in answer) == (status == 503)
+    assert ("Retry-After" in answer) == (status in {429, 503})
 
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])

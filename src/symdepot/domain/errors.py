@@ -5,6 +5,7 @@
     - Unauthenticated
     - NotAllowed
     - InvalidRequest
+    - BodyTooLarge
     - ChecksumMismatch
     - ChunkTooLarge
     - TooManyChunks
@@ -21,6 +22,7 @@
     - DebugFileMissing
     - WantedIdMissing
     - ReleaseMissing
+    - RequestMissing
     - ChunksMissing
     - BlobMissing
   + Unavailable             our move: the same may work in a moment
@@ -28,12 +30,15 @@
     - BlobDamaged
     - SandboxUnavailable
     - LeaseLost
+    - RateExceeded
+    - Busy
     - Faulty
 
 A new error is a leaf of this tree. What it looks like on the wire is for each
 protocol's own `errors.py` to say; nothing here knows a status code.
 """
 
+import math
 from collections.abc import Sequence
 
 from symdepot.domain import sizes
@@ -58,6 +63,15 @@ class NotAllowed(Refused):
 
 class InvalidRequest(Refused):
     """The request is not of the form that this door takes; the text says where."""
+
+
+class BodyTooLarge(Refused):
+    """The body of a request is larger than this door takes."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(
+            f"The body of this request may have {sizes.spoken(limit_bytes)}."
+        )
 
 
 class ChecksumMismatch(Refused):
@@ -199,6 +213,14 @@ class ReleaseMissing(Missing):
         self.version = version
 
 
+class RequestMissing(Missing):
+    """There is no such request, or it has been answered for long, or is another's."""
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__(f"There is no request {wanted!r} that is being worked on.")
+        self.wanted = wanted
+
+
 class ChunksMissing(Missing):
     """A file cannot be assembled yet: some of its chunks never arrived."""
 
@@ -216,7 +238,9 @@ class BlobMissing(Missing):
 
 
 class Unavailable(SymdepotError):
-    """We could not, this time; the same may work in a moment."""
+    """We could not, this time; the same may work in `retry_after_seconds`."""
+
+    retry_after_seconds: float = 1.0
 
 
 class StorageUnavailable(Unavailable):
@@ -249,6 +273,24 @@ class LeaseLost(Unavailable):
 
     def __init__(self) -> None:
         super().__init__("the work was taken over by another worker")
+
+
+class RateExceeded(Unavailable):
+    """Somebody asks more often than he may; `retry_after_seconds` says when he may."""
+
+    def __init__(self, a_minute: int, *, retry_after_seconds: float) -> None:
+        super().__init__(
+            f"That is more than {a_minute} requests in a minute. "
+            f"Try again in {math.ceil(retry_after_seconds)} s."
+        )
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Busy(Unavailable):
+    """As many are waiting for an answer as can wait."""
+
+    def __init__(self) -> None:
+        super().__init__("maximum number of concurrent requests reached")
 
 
 class Faulty(Unavailable):

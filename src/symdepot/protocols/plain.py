@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
 from http import HTTPStatus
+from math import ceil
 from typing import Concatenate
 
 import structlog
@@ -37,8 +38,8 @@ class Speech:
         answer = text(said or str(error), status)
         if status == HTTPStatus.UNAUTHORIZED:
             answer["WWW-Authenticate"] = 'Basic realm="symdepot", Bearer'
-        if status == HTTPStatus.SERVICE_UNAVAILABLE:
-            answer["Retry-After"] = "1"
+        if isinstance(error, errors.Unavailable):
+            answer["Retry-After"] = str(ceil(error.retry_after_seconds))
         return answer
 
 

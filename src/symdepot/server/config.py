@@ -132,6 +132,9 @@ class Config(BaseSettings):
     symcache_disk: int = Field(10 * 1024 * _MIB, ge=_MIB)
     """How many bytes of symcaches are kept at hand on this machine's disk."""
 
+    symbolications_per_minute: int = Field(600, ge=0)
+    """How often a minute each token may have addresses looked up; 0 is no limit."""
+
     web_workers: int = Field(2, ge=1)
     """How many processes answer requests."""
 

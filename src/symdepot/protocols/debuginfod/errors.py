@@ -18,6 +18,7 @@ SPEECH = Speech(
         errors.NotAllowed: HTTPStatus.FORBIDDEN,
         errors.Refused: HTTPStatus.BAD_REQUEST,
         errors.Missing: HTTPStatus.NOT_FOUND,
+        errors.RateExceeded: HTTPStatus.TOO_MANY_REQUESTS,
         errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     },
     text={errors.Missing: "not found"},

@@ -8,6 +8,7 @@ Source: spec/sentry-cli A6; spec/sentry-server 1.3 for the texts.
 
 from functools import partial
 from http import HTTPStatus
+from math import ceil
 
 import structlog
 from django.db import InterfaceError, OperationalError
@@ -21,6 +22,8 @@ STATUS: dict[type[errors.SymdepotError], HTTPStatus] = {
     errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
     errors.NotAllowed: HTTPStatus.FORBIDDEN,
     errors.AlreadyAssociated: HTTPStatus.CONFLICT,
+    errors.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.RateExceeded: HTTPStatus.TOO_MANY_REQUESTS,
     errors.Refused: HTTPStatus.BAD_REQUEST,
     errors.Missing: HTTPStatus.NOT_FOUND,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -73,8 +76,8 @@ def _answer(
     response = api.create_response(request, {key: text}, status=status)
     if status == HTTPStatus.UNAUTHORIZED:
         response["WWW-Authenticate"] = "Bearer"
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        response["Retry-After"] = "1"
+    if isinstance(error, errors.Unavailable):
+        response["Retry-After"] = str(ceil(error.retry_after_seconds))
     return response
 
 

@@ -17,6 +17,7 @@ SPEECH = Speech(
         errors.NotAllowed: HTTPStatus.FORBIDDEN,
         errors.Refused: HTTPStatus.NOT_FOUND,
         errors.Missing: HTTPStatus.NOT_FOUND,
+        errors.RateExceeded: HTTPStatus.TOO_MANY_REQUESTS,
         errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     },
     text={errors.Missing: "Symbol Not Found"},
