@@ -15,14 +15,23 @@ _BY_CODE_ID = 1 << 40
 
 @dataclass(frozen=True, slots=True)
 class ModuleIds:
-    """The ids of a module, as far as they are known; a nil id is as good as none."""
+    """The ids of a module, as far as they are known; a nil id is as good as none.
+
+    `is_windows`: its debug information is a PDB, be there an age in the id or not.
+    """
 
     debug_id: DebugId | None
     code_id: CodeId | None
+    is_windows: bool = False
 
     @classmethod
     def known(
-        cls, debug_id: DebugId | None, code_id: CodeId | None, *, is_elf: bool = False
+        cls,
+        debug_id: DebugId | None,
+        code_id: CodeId | None,
+        *,
+        is_elf: bool = False,
+        is_windows: bool = False,
     ) -> "ModuleIds":
         """Return the ids without a nil one; that of an ELF file follows from its build id.
 
@@ -33,7 +42,7 @@ class ModuleIds:
             debug_id = None
         if debug_id is None and code_id is not None and is_elf:
             debug_id = DebugId.of_build_id(code_id)
-        return cls(debug_id, code_id)
+        return cls(debug_id, code_id, is_windows)
 
     def __bool__(self) -> bool:
         return self.debug_id is not None or self.code_id is not None
@@ -85,7 +94,7 @@ def ranked(ids: ModuleIds, newest_first: Sequence[ObjectFile]) -> list[int]:
 
 def may_have_aged(ids: ModuleIds) -> bool:
     """Say whether files of another age may serve: only PDBs have one."""
-    return ids.debug_id is not None and ids.debug_id.age > 0
+    return ids.debug_id is not None and (ids.is_windows or ids.debug_id.age > 0)
 
 
 def _faults(o: ObjectFile, distance: int) -> tuple[bool, bool, int, bool]:

@@ -15,6 +15,7 @@ from django_tasks_db.models import DBTaskResult
 
 from symdepot.blobs.configured import blob_store
 from symdepot.pipeline import intake, remaking, sweeping, telling
+from symdepot.symbolication import pending
 from symdepot.symcaches.shelf import shelf
 from symdepot.uploads import sweeps
 
@@ -49,6 +50,7 @@ class Caretaker(threading.Thread):
             (redrive_symcaches, _REDRIVE_SECONDS),
             (catch_up_with_symcaches, _CATCH_UP_SECONDS),
             (clear_shelf, _PRUNE_SECONDS),
+            (forget_questions, _PRUNE_SECONDS),
             (prune_queue, _PRUNE_SECONDS),
             (sweep_scratch, _SWEEP_SECONDS),
             (sweep_incoming, _SWEEP_SECONDS),
@@ -78,6 +80,11 @@ def catch_up_with_symcaches() -> int:
 def clear_shelf() -> int:
     """Remove symcaches from this machine's disk that nobody uses; return how many."""
     return shelf().clear()
+
+
+def forget_questions() -> int:
+    """Forget requests whose answer nobody came for; return how many."""
+    return pending.forget_expired()
 
 
 def prune_queue() -> int:

@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "symdepot.uploads",
     "symdepot.debugfiles",
     "symdepot.symcaches",
+    "symdepot.symbolication",
 ]
 MIDDLEWARE: list[str] = []
 ROOT_URLCONF = "symdepot.server.urls"

@@ -1,6 +1,6 @@
 """Which protocol answers where."""
 
-from django.urls import include, path, re_path
+from django.urls import URLPattern, include, path, re_path
 from ninja import NinjaAPI
 
 from symdepot.domain.layouts import Layout
@@ -21,8 +21,10 @@ from symdepot.protocols.sentry import (
     wanted,
 )
 from symdepot.protocols.sentry.errors import speak_errors
+from symdepot.protocols.symbolicator import described, symbolicate
+from symdepot.protocols.symbolicator import errors as symbolicator
 from symdepot.protocols.symstore import views as symstore
-from symdepot.server import health
+from symdepot.server import health, openapi
 
 SENTRY_MODULES = (
     *(overview, chunks, assemble, legacy, debug_files, wanted, auditing),
@@ -41,9 +43,26 @@ for module in SENTRY_MODULES:
     sentry_api.add_router("", module.router)
 speak_errors(sentry_api)
 
+symbolicator_api = NinjaAPI(
+    title="Symbolication",
+    urls_namespace="symbolicator",
+    docs_url=None,
+    openapi_url=None,
+)
+symbolicator_api.add_router("", symbolicate.router)
+symbolicator.speak_errors(symbolicator_api)
+
+
+def doors(api: NinjaAPI) -> list[URLPattern]:
+    """Return what `api` answers, without the page that ninja would put at its root."""
+    found = [one for one in api.urls[0] if isinstance(one, URLPattern)]
+    return [one for one in found if one.name != "api-root"]
+
+
 # Paths are taken as they come, slashes and dots and all: clients mean what they send.
 # The last one takes whatever no other door has, so it stays the last of all.
 reading = [
+    *doors(symbolicator_api),
     re_path(r"^/*buildid/(?P<rest>(?s:.*))$", debuginfod.by_build_id),
     re_path(
         r"^/*unified/(?P<path>(?s:.*))$", symstore.by_path, {"layout": Layout.UNIFIED}
@@ -57,6 +76,13 @@ reading = [
 
 urlpatterns = [
     path("api/0/", sentry_api.urls),
+    path(
+        "openapi.json",
+        openapi.described(
+            [("/api/0/", sentry_api), ("/", symbolicator_api)],
+            [described.COMPONENTS],
+        ),
+    ),
     path("health/live", health.live),
     path("health/ready", health.ready),
     re_path(rf"^/*s/(?P<token>{URL_PREFIX}[^/]*)/", include(reading)),

@@ -1,0 +1,1 @@
+"""What crash tools speak: POST /symbolicate, with modules and stack traces."""

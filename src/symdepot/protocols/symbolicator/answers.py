@@ -1,0 +1,135 @@
+"""What clients are answered, in a form that can be described and checked.
+
+Source: spec/serving 4.5, "Response 200".
+"""
+
+from typing import Literal, NotRequired, TypedDict
+
+from pydantic import ConfigDict, TypeAdapter, with_config
+
+from symdepot.domain.stacktrace import FrameStatus, ModuleStatus
+
+_STRICT = ConfigDict(extra="forbid")
+
+
+@with_config(_STRICT)
+class Features(TypedDict):
+    """What the files of a module hold."""
+
+    has_debug_info: bool
+    has_unwind_info: bool
+    has_symbols: bool
+    has_sources: bool
+
+
+@with_config(_STRICT)
+class Download(TypedDict):
+    """Whether there was such a file, and what it holds."""
+
+    status: Literal["ok", "malformed", "noperm", "notfound", "error"]
+    details: NotRequired[str]
+    features: NotRequired[Features]
+
+
+@with_config(_STRICT)
+class Use(TypedDict):
+    """What came of the file when symbols were looked up in it."""
+
+    status: Literal["ok", "malformed", "error"]
+    details: NotRequired[str]
+
+
+@with_config(_STRICT)
+class TriedFile(TypedDict):
+    """A file that was tried, and its fate."""
+
+    source: str
+    location: str
+    download: Download
+    debug: NotRequired[Use]
+
+
+@with_config(_STRICT)
+class AnsweredModule(TypedDict):
+    """What became of a module."""
+
+    debug_status: ModuleStatus
+    features: Features
+    arch: str
+    type: NotRequired[str]
+    code_id: NotRequired[str]
+    code_file: NotRequired[str]
+    debug_id: NotRequired[str]
+    debug_file: NotRequired[str]
+    debug_checksum: NotRequired[str]
+    image_addr: str
+    image_size: NotRequired[int]
+    candidates: NotRequired[list[TriedFile]]
+
+
+@with_config(_STRICT)
+class AnsweredFrame(TypedDict):
+    """A frame with what is known of it, or as it came."""
+
+    status: FrameStatus
+    original_index: int
+    instruction_addr: str
+    addr_mode: NotRequired[str]
+    adjust_instruction_addr: NotRequired[bool]
+    function_id: NotRequired[str | int]
+    package: NotRequired[str]
+    lang: NotRequired[str]
+    symbol: NotRequired[str]
+    sym_addr: NotRequired[str | int]
+    function: NotRequired[str]
+    filename: NotRequired[str]
+    abs_path: NotRequired[str]
+    lineno: NotRequired[int]
+    pre_context: NotRequired[list[str]]
+    context_line: NotRequired[str]
+    post_context: NotRequired[list[str]]
+    source_link: NotRequired[str]
+    in_app: NotRequired[bool]
+    trust: NotRequired[str]
+    vars: NotRequired[dict[str, object]]
+
+
+@with_config(_STRICT)
+class AnsweredStack(TypedDict):
+    """The frames of a thread; those inlined into one have its `original_index`."""
+
+    thread_id: NotRequired[int]
+    thread_name: NotRequired[str]
+    is_requesting: NotRequired[bool]
+    registers: NotRequired[dict[str, str | int]]
+    frames: list[AnsweredFrame]
+
+
+@with_config(_STRICT)
+class Completed(TypedDict):
+    """The whole answer."""
+
+    status: Literal["completed"]
+    signal: NotRequired[int]
+    stacktraces: list[AnsweredStack]
+    modules: list[AnsweredModule]
+
+
+@with_config(_STRICT)
+class Pending(TypedDict):
+    """Symcaches are being made: come again, in so many seconds, with this id."""
+
+    status: Literal["pending"]
+    request_id: str
+    retry_after: int
+
+
+class Refusal(TypedDict):
+    """Why there is no answer."""
+
+    detail: str
+    causes: list[str]
+
+
+ANSWER: TypeAdapter[Completed | Pending] = TypeAdapter(Completed | Pending)
+REFUSAL: TypeAdapter[Refusal] = TypeAdapter(Refusal)

@@ -1,0 +1,60 @@
+"""What OpenAPI says of these doors, out of what they really read and write."""
+
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from symdepot.protocols.symbolicator.answers import ANSWER, REFUSAL
+from symdepot.protocols.symbolicator.schemas import BODY
+
+type Schema = dict[Any, Any]
+
+_IN_COMPONENTS = "#/components/schemas/{model}"
+
+COMPONENTS: dict[str, Schema] = {}
+"""The schemas that those below refer to."""
+
+
+def _schema(adapter: TypeAdapter[Any]) -> Schema:
+    schema = adapter.json_schema(ref_template=_IN_COMPONENTS)
+    COMPONENTS.update(schema.pop("$defs", {}))
+    return schema
+
+
+def _json(schema: Schema) -> Schema:
+    return {"content": {"application/json": {"schema": schema}}}
+
+
+def _refusals(*statuses: tuple[int, str]) -> Schema:
+    refusal = _schema(REFUSAL)
+    return {
+        status: {"description": text, **_json(refusal)} for status, text in statuses
+    }
+
+
+_ANSWERED = {
+    200: {
+        "description": "The answer, or that it is not ready yet.",
+        **_json(_schema(ANSWER)),
+    }
+}
+
+SYMBOLICATE: Schema = {
+    "requestBody": {"required": True, **_json(_schema(BODY))},
+    "responses": {
+        **_ANSWERED,
+        **_refusals(
+            (400, "The body is not JSON."),
+            (401, "The token is unknown, revoked or expired."),
+            (403, "The token may not read."),
+            (413, "The body is too large."),
+            (422, "The body is JSON of another form."),
+            (429, "Too many requests; `Retry-After` says when to come again."),
+            (503, "Too many wait already, or the database or storage is away."),
+        ),
+    },
+}
+
+REQUESTS: Schema = {
+    "responses": {**_ANSWERED, **_refusals((404, "There is no such request."))}
+}

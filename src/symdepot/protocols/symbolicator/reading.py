@@ -1,0 +1,84 @@
+"""From what a client sends to what is asked."""
+
+from symdepot.domain.ids import CodeId, DebugId
+from symdepot.domain.images import Image
+from symdepot.domain.modules import ModuleIds
+from symdepot.domain.stacktrace import AskedFrame, AskedStack, FrameOrder
+from symdepot.protocols.symbolicator.schemas import (
+    Address,
+    Body,
+    RawFrame,
+    RawModule,
+    RawStack,
+)
+from symdepot.symbolication.request import AskedModule, Question
+
+_KNOWN_TYPES = frozenset({"elf", "macho", "pe", "pe_dotnet", "wasm"})
+_WINDOWS = frozenset({"pe", "pe_dotnet"})
+_NOBODY = ModuleIds(None, None)
+
+
+def question(body: Body) -> Question:
+    """Return what `body` asks."""
+    options = body.get("options") or {}
+    wants_sources = options.get("apply_source_context")
+    return Question(
+        [_stack(stack) for stack in body.get("stacktraces", ())],
+        [_module(module) for module in body.get("modules", ())],
+        signal=body.get("signal"),
+        order=FrameOrder(options.get("frame_order") or FrameOrder.CALLEE_FIRST),
+        with_sources=True if wants_sources is None else wants_sources,
+    )
+
+
+def number(address: Address) -> int:
+    """Return an address as a number.
+
+    >>> number("0x10"), number("10"), number(10)
+    (16, 10, 10)
+    """
+    return address if isinstance(address, int) else int(address, _base(address))
+
+
+def _base(address: str) -> int:
+    return 16 if address[1:2] in {"x", "X"} else 10
+
+
+def _stack(stack: RawStack) -> AskedStack:
+    registers = stack.get("registers") or {}
+    return AskedStack(
+        [_frame(frame) for frame in stack.get("frames", ())],
+        {name: number(value) for name, value in registers.items()},
+    )
+
+
+def _frame(frame: RawFrame) -> AskedFrame:
+    mode = frame.get("addr_mode")
+    return AskedFrame(
+        number(frame.get("instruction_addr", 0)),
+        int(mode[4:]) if mode and mode != "abs" else None,
+        frame.get("adjust_instruction_addr"),
+        frame.get("trust") == "scan",
+    )
+
+
+def _module(module: RawModule) -> AskedModule:
+    kind = (module.get("type") or "").lower()
+    image = Image(number(module.get("image_addr") or 0), module.get("image_size") or 0)
+    name = module.get("debug_file") or module.get("code_file") or ""
+    ids = _NOBODY
+    if kind in _KNOWN_TYPES:
+        ids = ModuleIds.known(
+            DebugId.parse_or_none(module.get("debug_id") or ""),
+            _code_id(module.get("code_id") or ""),
+            is_elf=kind == "elf",
+            is_windows=kind in _WINDOWS,
+        )
+    return AskedModule(image, ids, name.replace("\\", "/").rpartition("/")[2])
+
+
+def _code_id(text: str) -> CodeId | None:
+    try:
+        return CodeId.parse(text.replace("-", "")) if text else None
+    except ValueError:
+        return None

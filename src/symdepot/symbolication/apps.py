@@ -1,0 +1,10 @@
+"""Tells Django that this room keeps tables."""
+
+from django.apps import AppConfig
+
+
+class SymbolicationConfig(AppConfig):
+    """The symbolication room."""
+
+    name = "symdepot.symbolication"
+    label = "symbolication"

@@ -1,0 +1,294 @@
+"""POST /symbolicate on the wire, question and answer in full."""
+
+import base64
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+from tests.factories import a_breakpad_file, a_client, a_debug_file, a_project, upload
+from tests.making import WHY_NOT, a_hopeless_file
+from tests.protocols.symbolicator.asking import (
+    BASE,
+    DEBUG_ID,
+    INLINED,
+    a_module,
+    a_question,
+    at,
+    post,
+)
+
+from symdepot.debugfiles.models import WantedId
+from symdepot.domain.objects import Format
+from symdepot.projects import reading, tokens
+from symdepot.projects.models import Project
+from symdepot.projects.tokens import Scope
+from symdepot.protocols.symbolicator.answers import ANSWER
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NOTHING = {
+    "has_debug_info": False,
+    "has_unwind_info": False,
+    "has_symbols": False,
+    "has_sources": False,
+}
+
+
+@pytest.fixture(autouse=True)
+def project(settings: Settings) -> Project:
+    settings.SYMCACHES = True
+    return a_project()
+
+
+@pytest.fixture
+def hello() -> str:
+    """Upload a program's symbols; return the id of their row."""
+    return str(upload(a_client(), INLINED.encode())["dif"]["id"])
+
+
+def test_answers_with_functions_files_and_lines(hello: str) -> None:
+    answer = post(a_client(), a_question(at(0x1012), at(0x1006)))
+
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "status": "completed",
+        "stacktraces": [
+            {
+                "frames": [
+                    {
+                        "status": "symbolicated",
+                        "original_index": 0,
+                        "instruction_addr": "0x40001012",
+                        "package": "/opt/hello",
+                        "symbol": "twice(int)",
+                        "function": "twice(int)",
+                        "filename": "twice.h",
+                        "abs_path": "/src/twice.h",
+                        "lineno": 3,
+                    },
+                    {
+                        "status": "symbolicated",
+                        "original_index": 0,
+                        "instruction_addr": "0x40001012",
+                        "package": "/opt/hello",
+                        "symbol": "main",
+                        "sym_addr": "0x40001000",
+                        "function": "main",
+                        "filename": "hello.c",
+                        "abs_path": "/src/hello.c",
+                        "lineno": 8,
+                    },
+                    {
+                        "status": "symbolicated",
+                        "original_index": 1,
+                        "instruction_addr": "0x40001005",
+                        "package": "/opt/hello",
+                        "symbol": "main",
+                        "sym_addr": "0x40001000",
+                        "function": "main",
+                        "filename": "hello.c",
+                        "abs_path": "/src/hello.c",
+                        "lineno": 7,
+                    },
+                ]
+            }
+        ],
+        "modules": [
+            {
+                "debug_status": "found",
+                "features": NOTHING | {"has_debug_info": True},
+                "arch": "x86_64",
+                "type": "elf",
+                "code_file": "/opt/hello",
+                "debug_id": DEBUG_ID,
+                "debug_file": "hello",
+                "image_addr": "0x40000000",
+                "image_size": 65536,
+            }
+        ],
+    }
+
+
+def test_what_it_answers_is_as_it_is_described(hello: str) -> None:
+    body = a_question(
+        at(0x1012, trust="cfi"),
+        at(0x9000, vars={"a": 1}, in_app=True, lineno=7, trust="none"),
+        {"instruction_addr": 1},
+        options={"dif_candidates": True},
+        signal=11,
+    )
+
+    ANSWER.validate_json(post(a_client(), body).content)
+
+
+def test_a_frame_that_is_not_resolved_comes_back_as_it_came() -> None:
+    frame = at(0x9000, function="f", in_app=True, trust="cfi", lineno=None)
+
+    answer = post(a_client(), a_question(frame, {"instruction_addr": "0x10"}))
+
+    assert answer.json()["stacktraces"][0]["frames"] == [
+        {
+            "status": "missing",
+            "original_index": 0,
+            "instruction_addr": "0x40009000",
+            "function": "f",
+            "in_app": True,
+            "trust": "cfi",
+        },
+        {
+            "status": "unknown_image",
+            "original_index": 1,
+            "instruction_addr": "0x10",
+        },
+    ]
+
+
+def test_every_file_that_was_tried_is_told_with_its_fate(hello: str) -> None:
+    broken = upload(a_client(), a_hopeless_file())["dif"]
+    modules = [
+        a_module(),
+        a_module(
+            type="pe", debug_id=broken["uuid"], code_file=None, image_addr=hex(2 * BASE)
+        ),
+        a_module(debug_id="0" * 8 + DEBUG_ID[8:], image_addr=hex(3 * BASE)),
+    ]
+    frames = [at(0x1000), at(BASE + 1), at(2 * BASE + 1)]
+
+    answer = post(
+        a_client(),
+        a_question(*frames, modules=modules, options={"dif_candidates": True}),
+    )
+
+    found, malformed, missing = answer.json()["modules"]
+    assert found["candidates"] == [
+        {
+            "source": "symdepot:acme/game",
+            "location": f"sentry://project_debug_file/{hello}",
+            "download": {"status": "ok", "features": found["features"]},
+            "debug": {"status": "ok"},
+        }
+    ]
+    assert malformed["debug_status"] == "malformed"
+    assert malformed["candidates"][0]["debug"] == {
+        "status": "malformed",
+        "details": WHY_NOT,
+    }
+    assert missing["debug_status"] == "missing"
+    (nothing,) = missing["candidates"]
+    assert nothing["location"] == "No object files listed on this source"
+    assert nothing["download"]["status"] == "notfound"
+
+
+def test_addresses_may_be_relative_to_a_module_and_numbers(hello: str) -> None:
+    frames: list[dict[str, object]] = [
+        {"instruction_addr": 0x1004, "addr_mode": "rel:0"},
+        {"instruction_addr": str(BASE + 0x1005)},
+        {"instruction_addr": 0x1004, "addr_mode": "rel:7"},
+    ]
+
+    told = post(a_client(), a_question(*frames)).json()["stacktraces"][0]["frames"]
+
+    assert [frame["status"] for frame in told] == [
+        "symbolicated",
+        "symbolicated",
+        "unknown_image",
+    ]
+    assert [frame.get("addr_mode") for frame in told] == [None, None, "rel:7"]
+
+
+def test_the_order_of_frames_can_be_turned_round(hello: str) -> None:
+    body = a_question(at(0x1012), at(0x1006), options={"frame_order": "caller_first"})
+
+    told = post(a_client(), body).json()["stacktraces"][0]["frames"]
+
+    assert [(f["function"], f["original_index"]) for f in told] == [
+        ("main", 1),
+        ("main", 0),
+        ("twice(int)", 0),
+    ]
+
+
+def test_threads_come_back_with_what_was_said_of_them(hello: str) -> None:
+    said = {
+        "thread_id": 7,
+        "thread_name": "io",
+        "is_requesting": True,
+        "registers": {"rip": hex(BASE + 0x1004)},
+    }
+
+    answer = post(a_client(), a_question(stacktraces=[{**said, "frames": []}, {}]))
+
+    assert answer.json()["stacktraces"] == [{**said, "frames": []}, {"frames": []}]
+
+
+def test_a_module_of_an_unknown_type_is_not_looked_for(hello: str) -> None:
+    body = a_question(at(0x1012), modules=[a_module(type="coff")])
+
+    answer = post(a_client(), body).json()
+
+    assert answer["modules"][0]["debug_status"] == "missing"
+    assert not WantedId.objects.exists()
+
+
+def test_names_are_demangled_and_shown_as_they_were_too() -> None:
+    a_file = a_breakpad_file(
+        DEBUG_ID.replace("-", "").upper() + "0",
+        records=[
+            "FUNC 1000 10 0 _ZN3foo3barEv",
+        ],
+    )
+    upload(a_client(), a_file)
+
+    (frame,) = post(a_client(), a_question(at(0x1000))).json()["stacktraces"][0][
+        "frames"
+    ]
+
+    assert (frame["symbol"], frame["function"]) == ("_ZN3foo3barEv", "foo::bar()")
+
+
+@pytest.mark.parametrize("how", ["bearer", "password", "path"])
+def test_the_token_comes_in_the_header_or_in_the_path(hello: str, how: str) -> None:
+    token = tokens.mint_for_url(a_project(), by="a test")
+    headers, path = {}, "/symbolicate"
+    if how == "bearer":
+        headers = {"Authorization": f"Bearer {token}"}
+    elif how == "password":
+        basic = base64.b64encode(f"anybody:{token}".encode()).decode()
+        headers = {"Authorization": f"Basic {basic}"}
+    else:
+        path = f"/s/{token}/symbolicate"
+
+    answer = post(Client(headers=headers), a_question(at(0x1012)), path)
+
+    assert answer.json()["modules"][0]["debug_status"] == "found"
+
+
+def test_a_project_shows_its_files_to_its_own_tokens_only(hello: str) -> None:
+    body = a_question(at(0x1012))
+    other = a_client(project=a_project("other"), scopes=[Scope.READ])
+
+    statuses = [
+        post(client, body).json()["modules"][0]["debug_status"]
+        for client in (other, Client())
+    ]
+
+    assert statuses == ["missing", "missing"]
+
+
+def test_a_public_project_needs_no_token(hello: str, project: Project) -> None:
+    reading.publish(project, is_public=True, by="a test")
+
+    answer = post(Client(), a_question(at(0x1012)))
+
+    assert answer.json()["modules"][0]["debug_status"] == "found"
+
+
+def test_an_id_that_nothing_answers_to_is_noted_with_who_asked() -> None:
+    client = a_client(project=a_project(), user_agent="crash-tool/1")
+    a_debug_file(a_project(), format=Format.SOURCE_BUNDLE)
+
+    post(client, a_question(at(0x1012)))
+
+    (wanted,) = WantedId.objects.all()
+    assert (wanted.debug_id, wanted.name) == (DEBUG_ID, "hello")
+    assert wanted.asked_by.endswith("(crash-tool/1)")
