@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from django.utils import timezone
 
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain import ranking
+from symdepot.domain import bare_names, ranking
 from symdepot.domain.ids import DebugId
 from symdepot.domain.objects import ObjectFile
 from symdepot.projects.models import Project
@@ -32,6 +32,7 @@ def enter(project: Project, file: File, found: ObjectFile) -> DebugFile:
             "kind": found.kind or "",
             "features": sorted(found.features),
             "object_name": found.name,
+            "bare_name": bare_names.bare(found.name),
         },
     )
     if is_new:

@@ -1,6 +1,7 @@
 """Finds the one file that serves what a debugger asks for, wherever it may read."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 
@@ -14,24 +15,40 @@ from symdepot.projects.models import Project
 _MOST_CANDIDATES = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The debug file that serves best, if any does.
+
+    `newest` is the row id of the newest of these ids that is here, whether it serves or
+    not; 0 if there is none.
+    """
+
+    fittest: DebugFile | None
+    newest: int
+
+
 def fittest(projects: QuerySet[Project], asked: Asked) -> DebugFile | None:
     """Return the current debug file of any of `projects` that serves `asked` best.
 
     One question to the database, whatever the number of projects; none of a debug
     file is answered from what is damaged.
     """
-    rows = _candidates(projects, asked)
-    place = fitness.best([row.object_file() for row in rows], asked)
-    return None if place is None else rows[place]
+    return found(projects, asked).fittest
+
+
+def found(projects: QuerySet[Project], asked: Asked) -> Found:
+    """Return the same, and what is here under these ids although it may not serve."""
+    here = _candidates(projects, asked)
+    sound = [row for row in here if row.file.damaged_at is None]
+    place = fitness.best([row.object_file() for row in sound], asked)
+    newest = here[0].pk if here else 0
+    return Found(None if place is None else sound[place], newest)
 
 
 def _candidates(projects: QuerySet[Project], asked: Asked) -> Sequence[DebugFile]:
-    """Return all with such an id and format, newest first."""
-    rows = DebugFile.objects.current().filter(
-        _of_ids(asked, Q(project__in=projects.order_by().values("pk"))),
-        file_format__in=[one.value for one in asked.formats],
-        file__damaged_at=None,
-    )
+    """Return all current ones of such an id, newest first."""
+    readable = Q(project__in=projects.order_by().values("pk"))
+    rows = DebugFile.objects.current().filter(_of_ids(asked, readable))
     newest_first = rows.select_related("file", "project").order_by("-pk")
     return list(newest_first[:_MOST_CANDIDATES])
 

@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from symdepot.domain import bare_names
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
 from symdepot.projects.models import Project, Release
@@ -28,7 +29,10 @@ class DebugFileQuerySet(models.QuerySet["DebugFile"]):
 
 
 class DebugFile(models.Model):
-    """One object inside one file, as one project knows it."""
+    """One object inside one file, as one project knows it.
+
+    `bare_name` is what its name has in common with those of its companions.
+    """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
     file = models.ForeignKey(File, on_delete=models.PROTECT, related_name="+")
@@ -39,6 +43,7 @@ class DebugFile(models.Model):
     kind = models.CharField(max_length=16, blank=True)
     features = models.JSONField(default=list)
     object_name = models.TextField()
+    bare_name = models.CharField(max_length=bare_names.LENGTH_LIMIT, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     superseded_at = models.DateTimeField(null=True)
     last_used_at = models.DateTimeField(null=True)
@@ -55,6 +60,8 @@ class DebugFile(models.Model):
         indexes = [
             models.Index(fields=["project", "debug_id"], name="by_debug_id"),
             models.Index(fields=["project", "code_id"], name="by_code_id"),
+            # With the row: the newest of thousands of one name are a glance away.
+            models.Index(fields=["project", "bare_name", "id"], name="by_bare_name"),
         ]
 
     def __str__(self) -> str:

@@ -29,13 +29,17 @@ class Miss:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """How often it was asked, when first and last, and by whom and how at last."""
+    """How often it was asked, when first and last, and by whom and how at last.
+
+    Debug files up to the row id `useless` were here then, and of no use.
+    """
 
     count: int
     first_at: datetime
     last_at: datetime
     by: str
     name: str
+    useless: int = 0
 
     def followed_by(self, later: "Asking") -> "Asking":
         """Return both together."""
@@ -45,6 +49,7 @@ class Asking:
             max(self.last_at, later.last_at),
             later.by,
             later.name or self.name,
+            max(self.useless, later.useless),
         )
 
 

@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from symdepot.debugfiles.models import DebugFile, WantedId
+from symdepot.debugfiles.near import Sought
 from symdepot.debugfiles.tally import Asking, Miss, Tally
 from symdepot.domain.errors import WantedIdMissing
 from symdepot.domain.ids import CodeId, DebugId
@@ -44,14 +45,21 @@ def note(
     Cheap and sure: it is written down a moment later, by somebody else. Nil ids, which
     nothing could ever answer to, are passed over.
     """
+    note_useless(project, Sought(debug_id, code_id, name), by=by, useless=0)
+
+
+def note_useless(project: Project, sought: Sought, *, by: str, useless: int) -> None:
+    """Count the same, although files of these ids are here: they do not serve.
+
+    `useless` is the row id of the newest of them; what has come since may serve.
+    """
+    debug_id = sought.debug_id
     has_id = debug_id is not None and debug_id.uuid.int != 0
-    miss = Miss(project.pk, str(debug_id) if has_id else "", str(code_id or ""))
+    miss = Miss(project.pk, str(debug_id) if has_id else "", str(sought.code_id or ""))
     if miss.debug_id or miss.code_id:
-        now = timezone.now()
-        asking = Asking(
-            1, now, now, _kept(by)[:_LONGEST_ASKER], _kept(name)[:_LONGEST_NAME]
-        )
-        TALLY.add(miss, asking)
+        now, asker = timezone.now(), _kept(by)[:_LONGEST_ASKER]
+        name = _kept(sought.name)[:_LONGEST_NAME]
+        TALLY.add(miss, Asking(1, now, now, asker, name, useless))
 
 
 def clear(arrived: DebugFile) -> None:
@@ -139,6 +147,7 @@ def _columns(miss: Miss, asking: Asking) -> tuple[int | str | datetime | None, .
         asking.count,
         written(asking.first_at),
         written(asking.last_at),
+        asking.useless,
     )
 
 
@@ -165,7 +174,8 @@ TALLY = Tally(_write)
 # Source: SQLite and Postgres agree on this; a WHERE keeps SQLite from taking ON for
 # that of a join (sqlite.org/lang_upsert.html, "Parsing Ambiguity").
 _UPSERT = """
-    WITH asked (project_id, debug_id, code_id, name, asked_by, count, first_at, last_at)
+    WITH asked (project_id, debug_id, code_id, name, asked_by, count, first_at, last_at,
+        useless)
     AS (VALUES {rows})
     INSERT INTO debugfiles_wantedid AS kept
         (project_id, debug_id, code_id, name, asked_by, count, first_at, last_at)
@@ -176,11 +186,13 @@ _UPSERT = """
     AND NOT EXISTS (
         SELECT 1 FROM debugfiles_debugfile AS debug_file
         WHERE debug_file.project_id = asked.project_id
+        AND debug_file.id > asked.useless
         AND asked.debug_id <> '' AND debug_file.debug_id = asked.debug_id
     )
     AND NOT EXISTS (
         SELECT 1 FROM debugfiles_debugfile AS debug_file
         WHERE debug_file.project_id = asked.project_id
+        AND debug_file.id > asked.useless
         AND asked.code_id <> '' AND debug_file.code_id = asked.code_id
     )
     ON CONFLICT (project_id, debug_id, code_id) DO UPDATE SET

@@ -4,7 +4,8 @@ from django.http import HttpRequest
 
 from symdepot.debugfiles import finding, usage, wanted
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain.asked import Asked
+from symdepot.debugfiles.near import Sought
+from symdepot.domain.asked import Asked, Role
 from symdepot.domain.errors import DebugFileMissing
 from symdepot.projects import reading
 from symdepot.projects.access import Bearer
@@ -19,37 +20,49 @@ def lent(request: HttpRequest, token: str | None, asked: Asked) -> DebugFile:
         Unauthenticated: see `auth.reader`.
         NotAllowed: see `reading.readable`.
     """
-    row = found(request, token, asked)
+    row = _found(request, token, asked, is_whole=True)
     if row is None:
         raise DebugFileMissing(asked.name or asked.role)
     return row
 
 
 def found(request: HttpRequest, token: str | None, asked: Asked) -> DebugFile | None:
-    """Return the same; None if there is none.
+    """Return the same, of which only a part is wanted; None if there is none.
 
     Raises:
         Unauthenticated: see `auth.reader`.
         NotAllowed: see `reading.readable`.
     """
+    return _found(request, token, asked, is_whole=False)
+
+
+def _found(
+    request: HttpRequest, token: str | None, asked: Asked, *, is_whole: bool
+) -> DebugFile | None:
     who = auth.reader(request, token)
-    row = finding.fittest(reading.readable(who), asked)
+    answer = finding.found(reading.readable(who), asked)
+    row = answer.fittest
     if row is not None:
         usage.renew(row.project, [row])
     elif who is not None:
-        _note_miss(request, who, asked)
+        is_debuginfo = is_whole and asked.role is Role.DEBUGINFO
+        _note_miss(request, who, asked, answer.newest if is_debuginfo else 0)
     return row
 
 
-def _note_miss(request: HttpRequest, who: Bearer, asked: Asked) -> None:
-    """Note what is wanted of a project; with a token for several nobody knows which."""
+def _note_miss(request: HttpRequest, who: Bearer, asked: Asked, useless: int) -> None:
+    """Note what is wanted of a project; with a token for several nobody knows which.
+
+    That a program is here does not help who wants debug information. Of parts, of
+    programs and of sources it is not told so: clients ask for those on the off chance.
+    """
     project = reading.sole(who)
     if project is None:
         return
-    wanted.note(
-        project,
-        debug_id=asked.debug_ids[0] if asked.debug_ids else None,
-        code_id=asked.code_ids[0] if asked.code_ids else None,
-        by=auth.asker(request, who),
-        name=asked.name,
+    sought = Sought(
+        asked.debug_ids[0] if asked.debug_ids else None,
+        asked.code_ids[0] if asked.code_ids else None,
+        asked.name,
     )
+    by = auth.asker(request, who)
+    wanted.note_useless(project, sought, by=by, useless=useless)

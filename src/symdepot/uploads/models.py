@@ -144,12 +144,13 @@ class Assembly(models.Model):
             )
         ]
         indexes = [
+            models.Index(fields=["project", "debug_id"], name="assembly_by_debug_id"),
             models.Index(
                 fields=["lease_expires_at"],
                 # Not by state: SQLite takes no index whose condition has parameters.
                 condition=Q(lease_expires_at__isnull=False),
                 name="assembly_leases",
-            )
+            ),
         ]
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 from tests.factories import Answer, a_client, a_debug_file, a_file, a_project, upload
 from tests.fixtures import builders, compiled
 
@@ -405,6 +405,31 @@ def test_what_the_only_project_lacks_is_noted_for_any_token() -> None:
     TALLY.flush()
 
     assert WantedId.objects.get().project == project
+
+
+def test_debug_information_is_wanted_although_the_stripped_program_is_here() -> None:
+    project, client = a_project(), a_client()
+    features = frozenset({"unwind"})
+    a_debug_file(project, code_id=BUILD_ID, kind="exe", features=features)
+
+    for rest in ("debuginfo", "section/.debug_info", "source/a.c"):
+        assert ask(f"{BUILD_ID}/{rest}", client).status_code == 404
+    TALLY.flush()
+
+    assert WantedId.objects.get().count == 1
+
+
+def test_what_came_after_somebody_asked_is_not_wanted(settings: Settings) -> None:
+    settings.WANTED_WRITE_SECONDS = 3600
+    project, client = a_project(), a_client()
+    features = frozenset({"unwind"})
+    a_debug_file(project, code_id=BUILD_ID, kind="exe", features=features)
+
+    debuginfo(client)
+    a_companion(project)
+    TALLY.flush()
+
+    assert not WantedId.objects.exists()
 
 
 def test_bytes_that_are_gone_are_not_announced() -> None:

@@ -67,7 +67,29 @@ def test_who_asks_in_vain_is_remembered_with_the_program_that_asked() -> None:
         "name": None,
         "count": 2,
         "askedBy": f"{token} (symbolicator/26.1)",
+        "nearMisses": [],
     }
+
+
+def test_what_is_almost_it_is_told() -> None:
+    project = a_project()
+    client = a_client()
+    client.get(files_url(), {"debug_id": ID})
+    newer = DebugId(DebugId.parse(ID).uuid, 11)
+    row = a_debug_file(project, debug_id=newer, format=Format.PDB, name="a.pdb")
+
+    (wanted_id,) = listed(client)
+
+    assert wanted_id["nearMisses"] == [
+        {
+            "kind": "other_age",
+            "text": "a.pdb (pdb, x86_64) has the same UUID, but age b, not a.",
+            "id": str(row.pk),
+            "debugId": str(newer),
+            "codeId": None,
+            "name": "a.pdb",
+        }
+    ]
 
 
 @pytest.mark.parametrize(

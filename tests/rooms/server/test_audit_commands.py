@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
-from tests.factories import a_project, an_organization
+from tests.factories import a_debug_file, a_project, an_organization
 from tests.rooms.server.saying import Said, Say
 
 from symdepot.debugfiles import wanted
@@ -234,4 +234,26 @@ def test_wanted_ids_are_listed_for_people_and_for_programs(symdepot: Say) -> Non
         f"2 times, last {asked} by me: {UUID(int=1)}, ab, lib.so"
     )
     assert len(people.out.splitlines()) == 2
-    assert json.loads(programs.out) == wanted.plain(latest)
+    assert json.loads(programs.out) == wanted.plain(latest) | {"nearMisses": []}
+
+
+def test_a_wanted_id_is_listed_with_what_is_almost_it(symdepot: Say) -> None:
+    project = a_project("rocket")
+    other = a_debug_file(project, name="lib\x1b.so.debug")
+    for n in (1, 2):
+        debug_id = DebugId(UUID(int=n))
+        name = "" if n == 1 else "lib\x1b.so"
+        wanted.note(project, debug_id=debug_id, code_id=None, by="me", name=name)
+
+    people = symdepot("wanted", "acme/rocket").out.splitlines()
+    programs = symdepot("wanted", "acme/rocket", "--json").out.splitlines()
+
+    day = f"{other.created_at:%Y-%m-%d}"
+    text = f"of {day} has another id: debug id {other.debug_id}."
+    assert people[1] == f"    lib\ufffd.so.debug (elf, x86_64) {text}"
+    assert [line.endswith(str(UUID(int=1))) for line in people] == [0, 0, 1]
+    near = [json.loads(line)["nearMisses"] for line in programs]
+    assert near[1] == []
+    assert [(miss["kind"], miss["id"]) for miss in near[0]] == [
+        ("same_name", str(other.pk))
+    ]

@@ -11,6 +11,7 @@ from symdepot.projects.access import Deed
 from symdepot.protocols import auth
 from symdepot.protocols.sentry import paging
 from symdepot.protocols.sentry.debug_files import Where
+from symdepot.symcaches import explaining
 
 router = Router()
 
@@ -32,12 +33,15 @@ def listed(
     where: Path[Where],
     asked: Query[Asked],
 ) -> list[dict[str, object]]:
-    """List what was asked for in vain, the latest or the most wanted first."""
+    """List what was asked for in vain, the latest or the most wanted first.
+
+    Each with what is here that is almost it.
+    """
     owner = auth.bearer(request).project(where.org, where.project, Deed.LIST)
     page = paging.page(asked.cursor, asked.per_page)
     shown, has_more = page.cut(wanted.listed(owner, asked.order))
     response["Link"] = page.link(paging.url(request), has_more=has_more)
-    return [wanted.plain(row) for row in shown]
+    return explaining.told(owner, shown)
 
 
 @router.delete(PATH)

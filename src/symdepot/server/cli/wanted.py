@@ -1,7 +1,8 @@
 """`symdepot wanted`."""
 
 import json
-from typing import Annotated
+from itertools import batched
+from typing import Annotated, Any
 
 import typer
 
@@ -10,6 +11,7 @@ from symdepot.server.cli.options import DataDir
 from symdepot.server.cli.place import Place
 
 EXAMPLES = "What to upload next: symdepot wanted acme/rocket --most --limit 10"
+_AT_ONCE = 100
 
 
 def wanted(
@@ -26,17 +28,26 @@ def wanted(
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """List the ids that were asked for and are not here, the latest first."""
+    """List the ids that were asked for and are not here, the latest first.
+
+    Below each: what is here that is almost it, and why it is not.
+    """
     project = place.project(where, data_dir)
     from symdepot.debugfiles import wanted as ids
+    from symdepot.symcaches import explaining
 
     order = ids.Order.MOST if most else ids.Order.LATEST
-    for row in ids.listed(project, order)[:limit].iterator():
-        told = ids.plain(row)
-        typer.echo(json.dumps(told) if as_json else _line(told))
+    for rows in batched(ids.listed(project, order)[:limit].iterator(), _AT_ONCE):
+        for told in explaining.told(project, rows):
+            typer.echo(json.dumps(told) if as_json else _lines(told))
 
 
-def _line(told: dict[str, object]) -> str:
+def _lines(told: dict[str, Any]) -> str:
+    near = [f"    {printing.safe(miss['text'])}" for miss in told["nearMisses"]]
+    return "\n".join([_line(told), *near])
+
+
+def _line(told: dict[str, Any]) -> str:
     names = [told[key] for key in ("debugId", "codeId", "name") if told[key]]
     return printing.safe(
         f"{told['count']} times, last {told['lastAsked']} by {told['askedBy']}: "

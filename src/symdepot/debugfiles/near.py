@@ -1,0 +1,243 @@
+"""What is here that is almost what somebody asked for in vain, and why it is not.
+
+Questions are for many ids of one project at once: three to the database for each
+hundred, whatever is found.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import reduce
+from itertools import batched
+from operator import or_
+
+from django.db import connection
+from django.db.models import Q
+
+from symdepot.debugfiles.models import DebugFile
+from symdepot.domain import bare_names, holdings
+from symdepot.domain.ids import CodeId, DebugId
+from symdepot.projects.models import Project
+from symdepot.uploads.models import Assembly, State
+
+_ASKED_AT_ONCE = 100
+_NAMESAKES = 3
+_MOST_OF_A_KIND = 5
+_MOST_ROWS = 5000
+_LONGEST_NAME = 120
+_LONGEST_DETAIL = 300
+
+
+class Kind(StrEnum):
+    """How near it is, and what is the matter; the nearest first."""
+
+    HERE = "here"
+    NO_DEBUG_INFORMATION = "no_debug_information"
+    NO_PROGRAM = "no_program"
+    SUPERSEDED = "superseded"
+    DAMAGED = "damaged"
+    NO_SYMCACHE = "no_symcache"
+    REFUSED = "refused"
+    UNFINISHED = "unfinished"
+    OTHER_AGE = "other_age"
+    OTHER_DEBUG_ID = "other_debug_id"
+    OTHER_CODE_ID = "other_code_id"
+    SAME_NAME = "same_name"
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What somebody asks for: by one id or both, and by a name if one was given."""
+
+    debug_id: DebugId | None
+    code_id: CodeId | None
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NearMiss:
+    """Something that is almost it; `text` says in a sentence what keeps it from being it.
+
+    Without a debug file it is an upload that has not become one.
+    """
+
+    kind: Kind
+    text: str
+    debug_file: DebugFile | None = None
+
+
+def misses(
+    project: Project, sought: Collection[Sought]
+) -> dict[Sought, list[NearMiss]]:
+    """Return what `project` has that is near to each of these, the nearest first."""
+    found: dict[Sought, list[NearMiss]] = {}
+    for some in batched(dict.fromkeys(sought), _ASKED_AT_ONCE):
+        rows = _rows(project, some)
+        uploads = _uploads(project, some)
+        for one in some:
+            found[one] = _sorted([*_among(rows, one), *_on_their_way(uploads, one)])
+    return found
+
+
+def named(row: DebugFile) -> str:
+    """Return what a sentence calls a debug file."""
+    return f"{row.object_name[:_LONGEST_NAME]} ({row.file_format}, {row.arch})"
+
+
+def _sorted(found: Iterable[NearMiss]) -> list[NearMiss]:
+    """Return the nearest first, and not too many of a kind."""
+    by_kind: dict[Kind, list[NearMiss]] = {kind: [] for kind in Kind}
+    for one in found:
+        if len(by_kind[one.kind]) < _MOST_OF_A_KIND:
+            by_kind[one.kind].append(one)
+    return [one for group in by_kind.values() for one in group]
+
+
+def _among(rows: Sequence[DebugFile], sought: Sought) -> Iterator[NearMiss]:
+    name = bare_names.bare(sought.name)
+    namesakes: dict[str, DebugFile] = {}
+    for row in rows:
+        if _shares_an_id(row, sought):
+            yield _related(row, sought)
+        elif name and row.bare_name == name:
+            namesakes.setdefault(row.debug_id, row)
+    for row in list(namesakes.values())[:_NAMESAKES]:
+        text = f"of {row.created_at:%Y-%m-%d} has another id: {_ids(row)}."
+        yield _miss(Kind.SAME_NAME, row, text)
+
+
+def _shares_an_id(row: DebugFile, sought: Sought) -> bool:
+    return _has_code_id(row, sought) or _has_uuid(row, sought)
+
+
+def _related(row: DebugFile, sought: Sought) -> NearMiss:
+    """Say what a debug file is that has one of the ids."""
+    debug_id = sought.debug_id
+    is_it = debug_id is not None and row.debug_id == str(debug_id)
+    is_of_code = _has_code_id(row, sought)
+    if debug_id is not None and not is_it and _has_uuid(row, sought):
+        age = row.object_file().debug_id.age
+        text = f"has the same UUID, but age {age:x}, not {debug_id.age:x}."
+        return _miss(Kind.OTHER_AGE, row, text)
+    if debug_id is not None and not is_it:
+        text = f"has this code id, but debug id {row.debug_id}."
+        return _miss(Kind.OTHER_DEBUG_ID, row, text)
+    if sought.code_id is not None and row.code_id and not is_of_code:
+        text = f"has this debug id, but code id {row.code_id}."
+        return _miss(Kind.OTHER_CODE_ID, row, text)
+    return _of_the_id(row)
+
+
+def _has_code_id(row: DebugFile, sought: Sought) -> bool:
+    return sought.code_id is not None and row.code_id == sought.code_id.hex
+
+
+def _has_uuid(row: DebugFile, sought: Sought) -> bool:
+    debug_id = sought.debug_id
+    own = row.object_file().debug_id.uuid
+    return debug_id is not None and bool(own.int) and own == debug_id.uuid
+
+
+def _ids(row: DebugFile) -> str:
+    is_nil = row.object_file().debug_id.is_nil
+    return f"code id {row.code_id}" if is_nil else f"debug id {row.debug_id}"
+
+
+def _of_the_id(row: DebugFile) -> NearMiss:
+    held = holdings.held(row.object_file())
+    kind, text = Kind.HERE, f"is here under this id, and holds {held}."
+    if row.file.damaged_at is not None:
+        kind = Kind.DAMAGED
+        text = "is here under this id, but its bytes are damaged: upload it again."
+    elif row.superseded_at is not None:
+        kind = Kind.SUPERSEDED
+        text = "is here under this id, but what was uploaded later took its place."
+    elif not holdings.tells_lines(row.object_file()):
+        kind = Kind.NO_DEBUG_INFORMATION
+        text = f"is here under this id, without debug information: it holds {held}."
+    elif holdings.lacks_program(row.object_file()):
+        kind = Kind.NO_PROGRAM
+        text = f"is here under this id, without the program: it holds {held}."
+    return _miss(kind, row, text)
+
+
+def _miss(kind: Kind, row: DebugFile, text: str) -> NearMiss:
+    return NearMiss(kind, f"{named(row)} {text}", row)
+
+
+def _on_their_way(uploads: Sequence[Assembly], sought: Sought) -> Iterator[NearMiss]:
+    for row in uploads:
+        if row.debug_id == str(sought.debug_id):
+            yield _upload(row)
+
+
+def _upload(row: Assembly) -> NearMiss:
+    what = f"An upload of {row.name[:_LONGEST_NAME]} as this id"
+    day = f"{row.updated_at:%Y-%m-%d}"
+    match row.state:
+        case State.ERROR:
+            text = f"{what} failed on {day}: {row.detail[:_LONGEST_DETAIL]}"
+            return NearMiss(Kind.REFUSED, text)
+        case State.NOT_FOUND:
+            text = f"{what} was begun on {day}, and waits for chunks."
+        case _:
+            text = f"{what} came on {day}, and is being assembled."
+    return NearMiss(Kind.UNFINISHED, text)
+
+
+def _uploads(project: Project, some: Sequence[Sought]) -> list[Assembly]:
+    """Return those of these debug ids that have not become debug files, newest first."""
+    ids = [str(debug_id) for debug_id in _debug_ids(some)]
+    rows = Assembly.objects.filter(project=project, debug_id__in=ids)
+    return list(
+        rows.exclude(state=State.OK)
+        .defer("chunks")
+        .order_by("-updated_at", "-pk")[:_MOST_ROWS]
+    )
+
+
+def _rows(project: Project, some: Sequence[Sought]) -> list[DebugFile]:
+    """Return all of these ids, of whatever age, and the newest of the names; newest first."""
+    rows = DebugFile.objects.within(project).filter(
+        reduce(or_, _matches(some), Q(pk__in=_namesakes(project, some)))
+    )
+    return list(rows.order_by("-pk")[:_MOST_ROWS])
+
+
+def _matches(some: Sequence[Sought]) -> Iterator[Q]:
+    if code_ids := [one.code_id.hex for one in some if one.code_id is not None]:
+        yield Q(code_id__in=code_ids)
+    for debug_id in _debug_ids(some):
+        # After the UUID comes nothing, or a hyphen and hexadecimal digits.
+        uuid = str(debug_id.uuid)
+        yield Q(debug_id__gte=uuid, debug_id__lt=f"{uuid}-g")
+
+
+def _debug_ids(some: Sequence[Sought]) -> list[DebugId]:
+    ids = [one.debug_id for one in some]
+    return [debug_id for debug_id in ids if debug_id is not None and debug_id.uuid.int]
+
+
+def _namesakes(project: Project, some: Sequence[Sought]) -> set[int]:
+    """Return the row ids of the newest files of each of the names.
+
+    Each is a glance into the index, however many have the name.
+    """
+    names = {bare_names.bare(one.name) for one in some} - {""}
+    if not names:
+        return set()
+    values = ", ".join(["(%s)"] * len(names))
+    newest = ", ".join([_NEWEST.format(skipped=n) for n in range(_NAMESAKES)])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH sought (bare_name) AS (VALUES {values}) SELECT {newest} FROM sought",  # noqa: S608 -- placeholders and numbers
+            [*names, *[project.pk] * _NAMESAKES],
+        )
+        return {pk for row in cursor.fetchall() for pk in row if pk is not None}
+
+
+_NEWEST = """(
+    SELECT id FROM debugfiles_debugfile AS row
+    WHERE row.project_id = %s AND row.bare_name = sought.bare_name
+    ORDER BY row.id DESC LIMIT 1 OFFSET {skipped}
+)"""

@@ -1,0 +1,69 @@
+"""Why there is nothing for an id: what is almost it, and what became of that."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from symdepot.debugfiles import near, wanted
+from symdepot.debugfiles.models import WantedId
+from symdepot.debugfiles.near import Kind, NearMiss, Sought
+from symdepot.domain.ids import CodeId, DebugId
+from symdepot.projects.models import Project
+from symdepot.symcaches import outcomes
+
+_FIT = frozenset({Kind.HERE, Kind.NO_PROGRAM})
+"""Of which a symcache should have been made."""
+
+
+def misses(
+    project: Project, sought: Collection[Sought]
+) -> dict[Sought, list[NearMiss]]:
+    """Return what `near.misses` does; of which no symcache could be made, say that."""
+    found = near.misses(project, sought)
+    rows = {
+        miss.debug_file
+        for group in found.values()
+        for miss in group
+        if miss.debug_file is not None and miss.kind in _FIT
+    }
+    failures = outcomes.failures(rows)
+    return {one: [_with(failures, miss) for miss in found[one]] for one in found}
+
+
+def told(project: Project, rows: Sequence[WantedId]) -> list[dict[str, object]]:
+    """Return wanted ids of `project` as JSON takes them, each with its near misses."""
+    sought = [_sought(row) for row in rows]
+    found = misses(project, sought)
+    return [
+        wanted.plain(row) | {"nearMisses": [plain(miss) for miss in found[one]]}
+        for row, one in zip(rows, sought, strict=True)
+    ]
+
+
+def plain(miss: NearMiss) -> dict[str, object]:
+    """Return a near miss as JSON takes it; without a debug file its ids are None."""
+    row = miss.debug_file
+    return {
+        "kind": miss.kind,
+        "text": miss.text,
+        "id": None if row is None else str(row.pk),
+        "debugId": None if row is None else row.debug_id,
+        "codeId": None if row is None else row.code_id or None,
+        "name": None if row is None else row.object_name,
+    }
+
+
+def _sought(row: WantedId) -> Sought:
+    return Sought(
+        DebugId.parse_or_none(row.debug_id),
+        CodeId(row.code_id) if row.code_id else None,
+        row.name,
+    )
+
+
+def _with(failures: dict[int, str], miss: NearMiss) -> NearMiss:
+    row = miss.debug_file
+    if row is None or miss.kind not in _FIT or row.pk not in failures:
+        return miss
+    why = f"no symcache could be made of it: {failures[row.pk]}"
+    text = f"{near.named(row)} is here under this id, and {why}"
+    return replace(miss, kind=Kind.NO_SYMCACHE, text=text)

@@ -1,0 +1,51 @@
+"""Files of one program have one bare name, whatever they are called."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from symdepot.domain import bare_names
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "App",
+        "app.exe",
+        "App.PDB",
+        r"C:\build\x64\app.dll",
+        "app.pdb/",
+        "/usr/lib/debug/usr/bin/app.debug",
+        "app.sym",
+        "app.exe.debug",
+        "app.ko.xz",
+    ],
+)
+def test_companions_of_a_program_have_its_bare_name(name: str) -> None:
+    assert bare_names.bare(name) == "app"
+
+
+@pytest.mark.parametrize(
+    ("name", "bare"),
+    [
+        ("libssl.so.3", "libssl.so.3"),
+        ("libfoo.dylib", "libfoo.dylib"),
+        ("base.apk!libgame.so", "libgame.so"),
+        ("/data/app/base.apk!/lib/arm64/libgame.so", "libgame.so"),
+        (".debug", ".debug"),
+        ("my app", "my app"),
+        ("a\0b", "ab"),
+        ("/", ""),
+        ("", ""),
+    ],
+)
+def test_what_tells_programs_apart_stays(name: str, bare: str) -> None:
+    assert bare_names.bare(name) == bare
+
+
+@given(st.text())
+def test_any_name_has_one_that_a_column_takes_and_that_has_no_other(name: str) -> None:
+    bare = bare_names.bare(name)
+
+    assert len(bare) <= bare_names.LENGTH_LIMIT
+    assert bare_names.bare(bare) == bare

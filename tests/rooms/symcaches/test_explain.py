@@ -1,0 +1,62 @@
+"""A wanted id says what is almost it, down to the symcache that could not be made."""
+
+from uuid import UUID
+
+import pytest
+from pytest_django import Settings
+from tests.factories import a_breakpad_file, a_debug_file, a_project
+from tests.making import WHY_NOT, a_hopeless_file, uploaded
+
+from symdepot.debugfiles import wanted
+from symdepot.debugfiles.near import Kind, Sought
+from symdepot.domain.ids import CodeId, DebugId
+from symdepot.symcaches import explaining
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def symcaches_are_made(settings: Settings) -> None:
+    settings.SYMCACHES = True
+
+
+def test_a_file_of_which_no_symcache_could_be_made_is_told_with_the_reason() -> None:
+    row = uploaded(a_hopeless_file(UUID(int=7)))
+    uploaded(a_breakpad_file("0" * 31 + "80"))
+    hopeless = Sought(row.object_file().debug_id, None)
+    fine = Sought(DebugId(UUID(int=8)), None)
+
+    found = explaining.misses(row.project, [hopeless, fine])
+
+    (miss,) = found[hopeless]
+    assert (miss.kind, miss.debug_file) == (Kind.NO_SYMCACHE, row)
+    assert miss.text.endswith(f"no symcache could be made of it: {WHY_NOT}")
+    assert [miss.kind for miss in found[fine]] == [Kind.HERE]
+
+
+def test_wanted_ids_are_told_each_with_its_own_near_misses() -> None:
+    project = a_project()
+    code_id = CodeId("ab12")
+    near = a_debug_file(project, code_id=code_id, name="a")
+    for n in (1, 2):
+        wanted.note_useless(
+            project,
+            Sought(DebugId(UUID(int=n)), code_id if n == 1 else None),
+            by="me",
+            useless=near.pk,
+        )
+
+    rows = list(wanted.listed(project))
+    second, first = explaining.told(project, rows)
+
+    assert (second["debugId"], second["nearMisses"]) == (str(UUID(int=2)), [])
+    assert first["nearMisses"] == [
+        {
+            "kind": "other_debug_id",
+            "text": f"a (elf, x86_64) has this code id, but debug id {near.debug_id}.",
+            "id": str(near.pk),
+            "debugId": near.debug_id,
+            "codeId": "ab12",
+            "name": "a",
+        }
+    ]
