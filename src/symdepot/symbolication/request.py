@@ -42,13 +42,18 @@ class AskedModule:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Stack traces, and the modules of the process that they are of."""
+    """Stack traces, and the modules of the process that they are of.
+
+    `with_sources` asks for the lines around each frame, `with_misses` for what is
+    almost the file of a module that is missing.
+    """
 
     stacks: Sequence[AskedStack]
     modules: Sequence[AskedModule]
     signal: int | None = None
     order: FrameOrder = FrameOrder.CALLEE_FIRST
     with_sources: bool = False
+    with_misses: bool = False
 
 
 class Fate(StrEnum):

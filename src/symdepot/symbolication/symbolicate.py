@@ -34,6 +34,8 @@ def symbolicated(
     def symbols_of(indexes: Sequence[int]) -> dict[int, Symbols | ModuleStatus]:
         asked = {index: question.modules[index] for index in indexes}
         found.update(symbols.find(scope, asked, until=until, may_wait=may_wait))
+        if question.with_misses:
+            symbols.explain(scope, found.values())
         return {index: one.symbols for index, one in found.items()}
 
     resolved = stacktrace.resolve(
@@ -83,4 +85,5 @@ def _module(
         symbols=one.chosen,
         sources=bundle,
         candidates=tuple(one.candidates),
+        misses=tuple(one.misses),
     )

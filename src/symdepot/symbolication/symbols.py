@@ -10,6 +10,7 @@ from django.db import close_old_connections
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import modules, usage, wanted
 from symdepot.debugfiles.models import DebugFile
+from symdepot.debugfiles.near import Sought
 from symdepot.domain import conversion
 from symdepot.domain.errors import StorageUnavailable
 from symdepot.domain.objects import Format
@@ -17,7 +18,7 @@ from symdepot.domain.stacktrace import ModuleStatus
 from symdepot.domain.symcache import OpenSymCache
 from symdepot.projects.models import Project
 from symdepot.symbolication.request import AskedModule, Candidate, Fate, Scope
-from symdepot.symcaches import opening
+from symdepot.symcaches import explaining, opening
 from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.symcaches.opening import Absent
 from symdepot.symcaches.shelf import shelf
@@ -49,6 +50,7 @@ class Found:
     symbols: OpenSymCache | ModuleStatus = ModuleStatus.MISSING
     chosen: DebugFile | None = None
     candidates: list[Candidate] = field(default_factory=list)
+    misses: list[str] = field(default_factory=list)
 
     @property
     def bundles(self) -> list[DebugFile]:
@@ -156,6 +158,20 @@ def _why_absent(absent: Absent) -> _Failure:
             return ModuleStatus.OTHER, Fate.ERROR, _NOT_MADE_HERE
         case _:
             return ModuleStatus.TIMEOUT, Fate.ERROR, _NOT_IN_TIME
+
+
+def explain(scope: Scope, found: Collection[Found]) -> None:
+    """Say of each module that is missing what is almost its file."""
+    missing = [one for one in found if one.symbols is ModuleStatus.MISSING]
+    if scope.project is None or not missing:
+        return
+    sought = {
+        id(one): Sought(one.asked.ids.debug_id, one.asked.ids.code_id, one.asked.name)
+        for one in missing
+    }
+    misses = explaining.misses(scope.project, list(sought.values()))
+    for one in missing:
+        one.misses = [miss.text for miss in misses[sought[id(one)]]]
 
 
 def _note(scope: Scope, found: Collection[Found]) -> None:

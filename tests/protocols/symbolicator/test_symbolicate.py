@@ -155,7 +155,7 @@ def test_every_file_that_was_tried_is_told_with_its_fate(hello: str) -> None:
     frames = [at(0x1000), at(BASE + 1), at(2 * BASE + 1)]
 
     answer = post(
-        a_client(),
+        a_client(project=a_project()),
         a_question(*frames, modules=modules, options={"dif_candidates": True}),
     )
 
@@ -177,6 +177,7 @@ def test_every_file_that_was_tried_is_told_with_its_fate(hello: str) -> None:
     (nothing,) = missing["candidates"]
     assert nothing["location"] == "No object files listed on this source"
     assert nothing["download"]["status"] == "notfound"
+    assert "another id" in nothing["download"]["details"]
 
 
 def test_addresses_may_be_relative_to_a_module_and_numbers(hello: str) -> None:

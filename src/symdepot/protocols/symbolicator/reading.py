@@ -28,6 +28,7 @@ def question(body: Body) -> Question:
         signal=body.get("signal"),
         order=FrameOrder(options.get("frame_order") or FrameOrder.CALLEE_FIRST),
         with_sources=True if wants_sources is None else wants_sources,
+        with_misses=bool(options.get("dif_candidates")),
     )
 
 

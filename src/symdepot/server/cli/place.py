@@ -10,10 +10,8 @@ from symdepot.server.cli.options import DataDir
 if TYPE_CHECKING:
     from symdepot.projects.models import Project
 
-Place = Annotated[
-    str,
-    typer.Argument(help="The organization and its project.", metavar="ORG/PROJECT"),
-]
+PLACE_WORDS = "The organization and its project."
+Place = Annotated[str, typer.Argument(help=PLACE_WORDS, metavar="ORG/PROJECT")]
 
 
 def project(place: str, data_dir: DataDir) -> "Project":

@@ -1,0 +1,160 @@
+"""`symdepot symbolicate`."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from symdepot.server.cli import place
+from symdepot.server.cli.options import DataDir
+from symdepot.server.cli.place import PLACE_WORDS
+
+if TYPE_CHECKING:
+    from symdepot.domain.modules import ModuleIds
+    from symdepot.projects.models import Project
+    from symdepot.symbolication.request import Answer, FoundModule
+
+EXAMPLES = (
+    "What is at two addresses of a program: "
+    "symdepot symbolicate --project acme/rocket --module ./rocket 0x1139 0x1150"
+)
+_WAIT_SECONDS = 60.0
+
+
+def symbolicate(  # noqa: PLR0913 -- each is an option
+    addresses: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Relative to the module, in hex; without any, lines of them are read "
+            "from standard input.",
+            metavar="ADDR…",
+        ),
+    ] = None,
+    *,
+    where: Annotated[
+        str, typer.Option("--project", help=PLACE_WORDS, metavar="ORG/PROJECT")
+    ],
+    debug_id: Annotated[
+        str | None,
+        typer.Option(help="The module, by its debug id or its build id.", metavar="ID"),
+    ] = None,
+    module: Annotated[
+        Path | None,
+        typer.Option(help="The module, as a file on this machine; it may be stripped."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="As JSON, one object an address.")
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Look addresses of a module up: functions, files and lines, inlined ones first."""
+    if (debug_id is None) == (module is None):
+        raise typer.BadParameter("say which module: --debug-id ID or --module FILE")
+    project = place.project(where, data_dir)
+    ids = _ids(debug_id) if module is None else _ids_of(Path(module))
+    name = module.name if module else ""
+    typed = list(_numbers(addresses or sys.stdin.read().split()))
+    answer = _asked(project, ids, name, typed)
+    _complain_of(answer.modules[0])
+    for line in _told(answer, typed, as_json=as_json):
+        typer.echo(line)
+    if answer.modules[0].symbols is None:
+        raise typer.Exit(1)
+
+
+def _numbers(words: Sequence[str]) -> Iterator[int]:
+    for word in words:
+        try:
+            address = int(word, 16)
+        except ValueError:
+            raise typer.BadParameter(f"{word!r} is no address in hex") from None
+        if not 0 <= address < 1 << 64:
+            raise typer.BadParameter(f"{word!r} is beyond all addresses")
+        yield address
+
+
+def _ids(text: str | None) -> "ModuleIds":
+    """Read a debug id or, of as many digits as those have, a build id."""
+    from symdepot.domain.ids import CodeId, DebugId
+    from symdepot.domain.modules import ModuleIds
+
+    debug_id, code_id = DebugId.parse_or_none(text or ""), None
+    try:
+        code_id = CodeId.parse((text or "").replace("-", ""))
+    except ValueError:
+        if debug_id is None:
+            raise typer.BadParameter(f"{text!r} is no debug id") from None
+    return ModuleIds.known(debug_id, code_id, is_windows=True)
+
+
+def _ids_of(file: Path) -> "ModuleIds":
+    from symdepot.domain import objects
+    from symdepot.domain.modules import ModuleIds
+    from symdepot.sandbox import inspecting
+
+    if not file.is_file():
+        raise typer.BadParameter(f"there is no file {str(file)!r}")
+    found = objects.findable(objects.thin(inspecting.inspect(file, name=file.name)))
+    return ModuleIds.known(found.debug_id, found.code_id, is_windows=True)
+
+
+def _asked(
+    project: "Project", ids: "ModuleIds", name: str, addresses: Sequence[int]
+) -> "Answer":
+    from symdepot.domain.images import Image
+    from symdepot.domain.stacktrace import AskedFrame, AskedStack
+    from symdepot.symbolication.request import AskedModule, Question, Scope
+    from symdepot.symbolication.symbolicate import symbolicated
+
+    frames = [AskedFrame(address, module=0, adjusted=False) for address in addresses]
+    question = Question(
+        [AskedStack(frames)], [AskedModule(Image(0), ids, name)], with_misses=True
+    )
+    scope = Scope.of(project, "symdepot symbolicate")
+    return symbolicated(scope, question, wait_seconds=_WAIT_SECONDS)
+
+
+def _complain_of(found: "FoundModule") -> None:
+    """Say on standard error why there are no symbols."""
+    if found.symbols is not None or found.status == "unused":
+        return
+    typer.echo(f"No symbols: the module is {found.status}.", err=True)
+    for one in found.candidates:
+        if one.details:
+            typer.echo(f"  {one.debug_file}: {one.details}", err=True)
+    for miss in found.misses:
+        typer.echo(f"  {miss}", err=True)
+
+
+def _told(
+    answer: "Answer", addresses: Sequence[int], *, as_json: bool
+) -> Iterator[str]:
+    from symdepot.domain.demangling import demangled
+
+    told: dict[int, list[dict[str, object]]] = {}
+    for frame in answer.stacks[0] if answer.stacks else ():
+        if frame.place is not None:
+            at = frame.place
+            line = {"function": demangled(at.function), "symbol": at.function}
+            told.setdefault(frame.original_index, []).append(
+                {**line, "file": at.path, "line": at.line}
+            )
+    for index, address in enumerate(addresses):
+        frames = told.get(index, [])
+        if as_json:
+            yield json.dumps({"address": hex(address), "frames": frames})
+        else:
+            yield from _lines(address, frames)
+
+
+def _lines(address: int, frames: Sequence[dict[str, object]]) -> Iterator[str]:
+    start = hex(address)
+    if not frames:
+        yield f"{start} ??"
+    for frame in frames:
+        file, line = frame["file"] or "??", frame["line"] or "?"
+        yield f"{start} {frame['function']} at {file}:{line}"
+        start = " " * len(start) + " inlined into"

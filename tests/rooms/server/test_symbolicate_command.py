@@ -1,0 +1,111 @@
+"""What is typed to have addresses looked up, and what comes back."""
+
+import json
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+from tests.factories import a_client, a_debug_file, a_project, upload
+from tests.fixtures import compiled
+from tests.protocols.symbolicator.asking import BREAKPAD_ID, DEBUG_ID, INLINED
+from tests.rooms.server.saying import Said, Say
+
+from symdepot.debugfiles.models import WantedId
+from symdepot.domain.ids import DebugId
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ASKED = ("symbolicate", "--project", "acme/game")
+OTHER = "00000000" + DEBUG_ID[8:]
+PROGRAM = """\
+static inline int twice(volatile int *x) { return *x + *x; }
+int main(int count, char **words) { volatile int x = count; return twice(&x); }
+"""
+
+
+@pytest.fixture(autouse=True)
+def hello(settings: Settings) -> None:
+    settings.SYMCACHES = True
+    a_project()
+    upload(a_client(), INLINED.encode())
+
+
+@pytest.mark.parametrize("written", [DEBUG_ID, BREAKPAD_ID])
+def test_addresses_are_told_with_what_is_inlined_there(
+    symdepot: Say, written: str
+) -> None:
+    said = symdepot(*ASKED, "--debug-id", written, "0x1012", "1006", "9000")
+
+    assert said == Said(
+        0,
+        "0x1012 twice(int) at /src/twice.h:3\n"
+        "       inlined into main at /src/hello.c:8\n"
+        "0x1006 main at /src/hello.c:7\n"
+        "0x9000 ??\n",
+        "",
+    )
+
+
+def test_programs_read_them_as_json(symdepot: Say) -> None:
+    said = symdepot(*ASKED, "--debug-id", DEBUG_ID, "--json", "1006", "9000")
+
+    assert [json.loads(line) for line in said.out.splitlines()] == [
+        {
+            "address": "0x1006",
+            "frames": [
+                {
+                    "function": "main",
+                    "symbol": "main",
+                    "file": "/src/hello.c",
+                    "line": 7,
+                }
+            ],
+        },
+        {"address": "0x9000", "frames": []},
+    ]
+
+
+def test_a_stripped_program_says_which_module_it_is(
+    symdepot: Say, tmp_path: Path
+) -> None:
+    program = compiled.elf_program(tmp_path, source=PROGRAM)
+    upload(a_client(), compiled.debug_companion(program).read_bytes(), name="hello")
+    main = compiled.start_of("main", program)
+
+    said = symdepot(
+        *ASKED, "--module", str(compiled.stripped(program)), hex(main), hex(main)
+    )
+
+    assert said.status == 0
+    assert said.out.count(" main at ") == 2
+
+
+def test_what_is_not_there_is_wanted_and_what_is_near_is_said(symdepot: Say) -> None:
+    a_debug_file(a_project(), debug_id=DebugId.parse(f"{OTHER}-2"))
+
+    said = symdepot(*ASKED, "--debug-id", OTHER, "1006")
+
+    assert (said.status, said.out) == (1, "0x1006 ??\n")
+    assert said.err.startswith("No symbols: the module is missing.\n")
+    assert "age 2" in said.err
+    assert WantedId.objects.get().debug_id == OTHER
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("1006",), "say which module"),
+        (("--debug-id", DEBUG_ID, "--module", "x", "1006"), "say which module"),
+        (("--debug-id", "what", "1006"), "is no debug id"),
+        (("--module", "/nowhere", "1006"), "there is no file"),
+        (("--debug-id", DEBUG_ID, "main"), "is no address in hex"),
+        (("--debug-id", DEBUG_ID, "1" * 17), "beyond all addresses"),
+    ],
+)
+def test_what_is_typed_wrongly_is_said(
+    symdepot: Say, words: tuple[str, ...], complaint: str
+) -> None:
+    said = symdepot(*ASKED, *words)
+
+    assert said.status == 2
+    assert complaint in said.err.replace("\n", " ")
