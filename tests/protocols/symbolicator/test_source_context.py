@@ -1,0 +1,96 @@
+"""Frames come with the lines around them, from whatever bundle has the source."""
+
+from uuid import UUID
+
+import pytest
+from pytest_django import Settings
+from tests.factories import a_client, a_project, upload
+from tests.fixtures import builders
+from tests.protocols.symbolicator.asking import DEBUG_ID, INLINED, a_question, at, post
+
+from symdepot.blobs.configured import blob_store
+from symdepot.domain.ids import Checksum
+from symdepot.projects.models import Project
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LINES = [f"line {number};" for number in range(1, 21)]
+HELLO = "\n".join([*LINES[:8], "x" * 200, *LINES[9:]])
+CONTEXT = {"pre_context", "context_line", "post_context"}
+
+
+@pytest.fixture(autouse=True)
+def project(settings: Settings) -> Project:
+    settings.SYMCACHES = True
+    project = a_project()
+    upload(a_client(), INLINED.encode())
+    return project
+
+
+def sent(sources: dict[str, str]) -> bytes:
+    bundle = builders.source_bundle(UUID(DEBUG_ID), sources)
+    upload(a_client(), bundle, name="hello.src.zip")
+    return bundle
+
+
+def frames(*addresses: int, **options: object) -> list[dict[str, object]]:
+    body = a_question(*(at(address) for address in addresses), options=options)
+    answer = post(a_client(), body).json()
+    frames: list[dict[str, object]] = answer["stacktraces"][0]["frames"]
+    return frames
+
+
+def test_a_frame_has_five_lines_each_side_and_long_ones_are_cut() -> None:
+    sent({"/src/hello.c": HELLO})
+
+    inlined, outer = frames(0x1012)
+
+    assert not CONTEXT & set(inlined)
+    assert outer["pre_context"] == LINES[2:7]
+    assert outer["context_line"] == "line 8;"
+    cut = "x" * 140 + " {snip}"
+    assert outer["post_context"] == [cut, *LINES[9:13]]
+
+
+def test_at_the_edge_of_a_file_there_are_fewer_lines() -> None:
+    sent({"/src/twice.h": "\n\nint twice;\n"})
+
+    inlined, _ = frames(0x1012)
+
+    assert inlined["pre_context"] == ["", ""]
+    assert inlined["context_line"] == "int twice;"
+    assert "post_context" not in inlined
+
+
+def test_sources_may_come_from_several_bundles_the_newest_first() -> None:
+    sent({"/src/hello.c": HELLO.replace("line", "old")})
+    sent({"/src/./lib/../hello.c": HELLO, "/src/twice.h": "a\nb\nc"})
+
+    inlined, outer = frames(0x1012)
+
+    assert (inlined["context_line"], outer["context_line"]) == ("c", "line 8;")
+
+
+def test_the_module_says_that_it_has_sources() -> None:
+    sent({"/src/hello.c": HELLO})
+
+    answer = post(a_client(), a_question(at(0x1012))).json()
+
+    assert answer["modules"][0]["features"]["has_sources"] is True
+
+
+def test_who_wants_no_sources_gets_none() -> None:
+    sent({"/src/hello.c": HELLO})
+
+    for frame in frames(0x1012, apply_source_context=False):
+        assert not CONTEXT & set(frame)
+
+
+def test_without_its_bytes_a_bundle_costs_nothing_but_its_sources() -> None:
+    bundle = sent({"/src/hello.c": HELLO})
+    blob_store().delete(Checksum.of(bundle))
+
+    inlined, outer = frames(0x1012)
+
+    assert (inlined["function"], outer["function"]) == ("twice(int)", "main")
+    assert not CONTEXT & set(outer)
