@@ -18,6 +18,7 @@ from bench import (
     repeating,
     samples,
     stage,
+    symbolicating,
     symcaching,
     uploading,
 )
@@ -36,6 +37,7 @@ class Name(StrEnum):
     REPEAT = "repeat"
     ASK = "ask"
     SYMCACHE = "symcache"
+    SYMBOLICATE = "symbolicate"
 
 
 _OF_SAMPLES: dict[Name, Callable[[Stage, Samples, int], Iterator[Figure]]] = {
@@ -98,6 +100,8 @@ def _measured(
             return asking.measure(setting.folder, postgres)
         case Name.SYMCACHE:
             return symcaching.measure(setting.folder, rounds)
+        case Name.SYMBOLICATE:
+            return symbolicating.measure(setting, rounds)
         case _:
             measure = _OF_SAMPLES[name]
             return measure(setting, _samples(setting), rounds)

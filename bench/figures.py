@@ -33,29 +33,42 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One result; `goal` is the most that it should be, if there is one."""
+    """One result; `goal` is the most that it should be, if there is one.
+
+    Where `more_is_better`, it is the least.
+    """
 
     what: str
     value: float
     unit: str
     goal: float | None = None
     made_of: str = ""
+    more_is_better: bool = False
+
+    @property
+    def bound(self) -> str:
+        """The goal, as it is written."""
+        if self.goal is None:
+            return ""
+        return f"{'≥' if self.more_is_better else '≤'} {_short(self.goal)}"
 
     @property
     def verdict(self) -> str:
         """Whether the goal is reached, in a word."""
         if self.goal is None:
             return ""
-        return "reached" if self.value <= self.goal else "MISSED"
+        short_of = self.goal - self.value
+        is_reached = short_of <= 0 if self.more_is_better else short_of >= 0
+        return "reached" if is_reached else "MISSED"
 
 
 def show(figures: Sequence[Figure], console: Console) -> None:
     """Print a table."""
     table = Table("what", "figure", "goal", "", "median, least and most", box=None)
     for figure in figures:
-        goal = "" if figure.goal is None else f"≤ {_short(figure.goal)}"
         value = f"{_short(figure.value)} {figure.unit}"
-        table.add_row(figure.what, value, goal, figure.verdict, figure.made_of)
+        told = (figure.what, value, figure.bound, figure.verdict, figure.made_of)
+        table.add_row(*told)
     if not console.is_terminal:
         console.width = _WIDE_ENOUGH
     console.print(table)
