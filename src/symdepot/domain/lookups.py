@@ -5,7 +5,7 @@ Here a result is read as the bytes that it is, and each name is decoded once: th
 times as many addresses a second.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from struct import Struct
 from typing import NamedTuple
 
@@ -62,38 +62,40 @@ class Lookups:
         for address in addresses:
             result = lib.symbolic_symcache_lookup(pointer, address)
             try:
-                found.append(list(self._told(result.items, result.len)))
+                count = result.len
+                found.append(self._told(result.items, count) if count else [])
             finally:
+                # The strings of the result go with it.
                 lib.symbolic_lookup_result_free(ffi.addressof(result))
         return found
 
-    def _told(self, items: ffi.CData, count: int) -> Iterator[Frame]:
-        names = self._names.get
-        content = ffi.buffer(items, count * _LOCATION.size) if count else b""
+    def _told(self, items: ffi.CData, count: int) -> list[Frame]:
+        names, paths, unpack, frame = self._names, self._paths, ffi.unpack, Frame._make
+        frames = []
+        content = ffi.buffer(items, count * _LOCATION.size)
         for index, told in enumerate(_LOCATION.iter_unpack(content)):
             begins, _, line, language_at, _, _, name_at, _, _, _, path_bytes, _ = told
-            item = items[index]
-            yield Frame(
-                names(name_at) or self._name(item.symbol),
-                self._path(item.full_path, path_bytes),
-                line,
-                names(language_at) or self._name(item.lang),
-                None if begins == _NOWHERE else begins,
+            path = (
+                unpack(items[index].full_path.data, path_bytes) if path_bytes else b""
             )
+            if name_at not in names or language_at not in names or path not in paths:
+                self._learn(items[index], path)
+            start = None if begins == _NOWHERE else begins
+            frames.append(
+                frame((names[name_at], paths[path], line, names[language_at], start))
+            )
+        return frames
 
-    def _name(self, said: ffi.CData) -> str:
-        """Decode a string, and remember it if it stays where it is."""
-        name = _text(bytes(ffi.unpack(said.data, said.len))) if said.len else ""
-        if not said.owned:
-            self._names[int(ffi.cast("uintptr_t", said.data))] = name
-        return name
+    def _learn(self, item: ffi.CData, path: bytes) -> None:
+        """Decode what a location says, and remember it.
 
-    def _path(self, said: ffi.CData, length: int) -> str:
-        content = bytes(ffi.unpack(said.data, length)) if length else b""
-        path = self._paths.get(content)
-        if path is None:
-            path = self._paths[content] = _text(content)
-        return path
+        Names are parts of the symcache, and languages of the program: neither moves.
+        Source: symbolic's `SymCache.lookup`, which frees neither.
+        """
+        for said in (item.symbol, item.lang):
+            name = bytes(ffi.unpack(said.data, said.len)) if said.len else b""
+            self._names[int(ffi.cast("uintptr_t", said.data))] = _text(name)
+        self._paths[path] = _text(path)
 
 
 def _text(content: bytes) -> str:
