@@ -108,7 +108,7 @@ def test_traces_in_the_log_of_android_are_found(mapping: NameMapping) -> None:
         (("x.y", "c", 1), []),
         (("a.a", "c", 2**70), [("com.example.Game", "c")]),
         (("\ud800", "c", 1), []),
-        (("a.a", "\ud800", 1), []),
+        (("a.a", "\ud800", 1), [("com.example.Game", "\ud800")]),
         (("", "", 0), []),
     ],
 )

@@ -41,19 +41,13 @@ class FrameLine:
 
     def of(self, frame: JavaFrame) -> str:
         """Return the same line, of another frame."""
-        where = frame.file or self._file_of(frame)
+        said = self.frame.file or ""
+        where = frame.file or said
+        if not frame.file and said != "Native Method":
+            where = source_file(frame.class_name, like=said)
         if frame.line and where not in _NO_LINE:
             where = f"{where}:{frame.line}"
         return f"{self.before}{frame.class_name}.{frame.method}({where}){self.after}"
-
-    def _file_of(self, frame: JavaFrame) -> str:
-        """Return the file that a class is in, by its name, as R8's retrace does."""
-        said = self.frame.file or ""
-        if said == "Native Method":
-            return said
-        extension = ".kt" if said.endswith(".kt") else ".java"
-        simple = frame.class_name.rpartition(".")[2]
-        return (simple.partition("$")[0] or simple) + extension
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +61,20 @@ class ExceptionLine:
     def of(self, class_name: str) -> str:
         """Return the same line, of another exception."""
         return f"{self.before}{class_name}{self.after}"
+
+
+def source_file(class_name: str, *, like: str) -> str:
+    """Return the file that a class is in, by its name, as R8's retrace does.
+
+    >>> source_file("com.example.Main$Inner", like="SourceFile")
+    'Main.java'
+    >>> source_file("com.example.Main", like="Other.kt")
+    'Main.kt'
+    """
+    simple = class_name.rpartition(".")[2]
+    return (simple.partition("$")[0] or simple) + (
+        ".kt" if like.endswith(".kt") else ".java"
+    )
 
 
 def frame_line(line: str) -> FrameLine | None:

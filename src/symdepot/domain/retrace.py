@@ -6,7 +6,7 @@ Reading a mapping is reading a stranger's file: the server does it through `sand
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from symbolic.exceptions import SymbolicError
 from symbolic.proguard import ProguardMapper
@@ -49,11 +49,21 @@ class NameMapping:
     ) -> list[JavaFrame]:
         """Return the real frames of a frame, those inlined into it first.
 
-        Several methods may have got one name; the line or the `parameters`, a list of
-        types such as `int,java.lang.String`, tell them apart. If neither does, only
-        what they have in common is told. Empty if the mapping does not know the class.
+        Several methods may have got one name; the line or, where it does not tell,
+        the `parameters`, a list of types such as `int,java.lang.String`, tell them
+        apart. If neither does, only what they have in common is told. Empty if the
+        mapping does not know the class.
         """
         line = frame.line if frame.line < _LINE_LIMIT else 0
+        ways = [None, parameters] if line else [parameters, None]
+        for way in dict.fromkeys(ways):
+            if found := self._found(frame, line, way):
+                return found
+        return self._by_its_names(frame)
+
+    def _found(
+        self, frame: JavaFrame, line: int, parameters: str | None
+    ) -> list[JavaFrame]:
         asked = (frame.class_name, frame.method, line, parameters)
         try:
             found = self._mapper.remap_frame(*asked)
@@ -62,13 +72,40 @@ class NameMapping:
         real = [JavaFrame(f.class_name, f.method, f.file, f.line) for f in found]
         distinct = list(dict.fromkeys(real))
         # Only a line tells what is inlined: without one, these are namesakes.
-        if len(distinct) > 1 and not any(f.line for f in distinct):
-            distinct = []
-        return distinct or self._without_a_line(frame)
+        is_known = len(distinct) == 1 or any(f.line for f in distinct)
+        return distinct if is_known else []
 
-    def _without_a_line(self, frame: JavaFrame) -> list[JavaFrame]:
+    def _by_its_names(self, frame: JavaFrame) -> list[JavaFrame]:
+        """Tell what is common to all methods of a name, or the class at least.
+
+        Of a line that is in no range of the mapping R8 takes the method for unknown.
+
+        Source: R8's retrace, `OutsideLineRangeStackTraceTest`.
+        """
         name = self.class_name(frame.class_name)
-        return [] if name is None else [JavaFrame(name, frame.method, None, frame.line)]
+        if name is None:
+            return []
+        method = frame.method if frame.line else self._method(frame)
+        return [JavaFrame(name, method, None, frame.line)]
+
+    def _method(self, frame: JavaFrame) -> str:
+        try:
+            found = self._mapper.remap_method(frame.class_name, frame.method)
+        except (SymbolicError, UnicodeError):
+            return frame.method
+        return frame.method if found is None else found[1]
+
+
+class Names(Protocol):
+    """Knows real names: a mapping, or what several of them have answered."""
+
+    def class_name(self, name: str) -> str | None:
+        """Return the real name of a class; None if it is not known."""
+        ...
+
+    def frames(self, frame: JavaFrame) -> list[JavaFrame]:
+        """Return the real frames of a frame, those inlined into it first."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +116,7 @@ class Retraced:
     frames_found: int
 
 
-def text(trace: str, mapping: NameMapping) -> Retraced:
+def text(trace: str, mapping: Names) -> Retraced:
     """Return a text with the frames and exceptions in it under their real names.
 
     A frame that others were inlined into becomes several lines. All that the mapping
@@ -99,7 +136,7 @@ def text(trace: str, mapping: NameMapping) -> Retraced:
     return Retraced("\n".join(retraced), found)
 
 
-def _with_its_exception(line: str, following: str, mapping: NameMapping) -> str:
+def _with_its_exception(line: str, following: str, mapping: Names) -> str:
     said = java_lines.exception_line(line, following)
     name = None if said is None else mapping.class_name(said.class_name)
     return line if said is None or name is None else said.of(name)
