@@ -1,0 +1,125 @@
+"""What somebody asks of a mapping all at once, and what it answers."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from symdepot.domain import excerpts, java_signatures, retrace
+from symdepot.domain.java_lines import JavaFrame
+from symdepot.domain.retrace import NameMapping, Retraced
+
+MOST_INLINED = 500
+"""No compiler inlines so deep; what a hostile mapping says beyond is not heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedFrame:
+    """A frame by its short names; its method's signature, as the JVM has it, if known."""
+
+    class_name: str
+    method: str
+    line: int
+    signature: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """Frames and names of classes, each of them once."""
+
+    frames: tuple[AskedFrame, ...] = ()
+    class_names: tuple[str, ...] = ()
+
+    def mentioned(self) -> set[str]:
+        """Return the short names of all classes that it takes to answer."""
+        names = {*self.class_names, *(frame.class_name for frame in self.frames)}
+        for frame in self.frames:
+            names.update(java_signatures.class_names(frame.signature or ""))
+        return names
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The real frames, classes and signatures of those that are known."""
+
+    frames: Mapping[AskedFrame, list[JavaFrame]] = field(default_factory=dict)
+    class_names: Mapping[str, str] = field(default_factory=dict)
+    signatures: Mapping[str, str] = field(default_factory=dict)
+
+
+def answers(mapping: Path, asked: Questions) -> Answers:
+    """Ask the mapping at `mapping`; what it does not know is not in the answer.
+
+    Raises:
+        NotADebugFile: it cannot be read as one.
+        OSError: it cannot be read at all.
+    """
+    with os.fdopen(os.memfd_create("excerpt"), "wb") as excerpt:
+        excerpts.copy(mapping, asked.mentioned(), excerpt)
+        excerpt.flush()
+        names = NameMapping.open(Path(f"/proc/self/fd/{excerpt.fileno()}"))
+        return _told(names, asked)
+
+
+def questions(trace: str) -> Questions:
+    """Return what it takes to retrace a text."""
+    overheard = _Overheard()
+    retrace.text(trace, overheard)
+    return Questions(tuple(overheard.asked_frames), tuple(overheard.class_names))
+
+
+def retraced(trace: str, known: Answers) -> Retraced:
+    """Return the text under real names, once its `questions` are answered."""
+    return retrace.text(trace, _Known(known))
+
+
+@dataclass(frozen=True, slots=True)
+class _Overheard:
+    """Knows nothing, but remembers what it was asked, each question once."""
+
+    asked_frames: dict[AskedFrame, None] = field(default_factory=dict)
+    class_names: dict[str, None] = field(default_factory=dict)
+
+    def class_name(self, name: str) -> str | None:
+        self.class_names[name] = None
+        return None
+
+    def frames(self, frame: JavaFrame) -> list[JavaFrame]:
+        self.asked_frames[_asked(frame)] = None
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Knows what was answered."""
+
+    answers: Answers
+
+    def class_name(self, name: str) -> str | None:
+        return self.answers.class_names.get(name)
+
+    def frames(self, frame: JavaFrame) -> list[JavaFrame]:
+        return self.answers.frames.get(_asked(frame), [])
+
+
+def _asked(frame: JavaFrame) -> AskedFrame:
+    return AskedFrame(frame.class_name, frame.method, frame.line)
+
+
+def _told(names: NameMapping, asked: Questions) -> Answers:
+    frames: dict[AskedFrame, list[JavaFrame]] = {}
+    signatures: dict[str, str] = {}
+    for each in asked.frames:
+        signature = java_signatures.signature(each.signature or "", names.class_name)
+        if signature is not None and each.signature is not None:
+            signatures[each.signature] = str(signature)
+        frame = JavaFrame(each.class_name, each.method, None, each.line)
+        parameters = None if signature is None else ",".join(signature.parameters)
+        if found := names.frames(frame, parameters):
+            frames[each] = found[:MOST_INLINED]
+    real = {name: names.class_name(name) for name in asked.class_names}
+    return Answers(
+        frames=frames,
+        class_names={name: found for name, found in real.items() if found is not None},
+        signatures=signatures,
+    )
