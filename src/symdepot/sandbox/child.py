@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from symdepot.domain import inspection, symcache
+from symdepot.domain import inspection, real_names, symcache
 from symdepot.domain.conversion import Conversion, Made, NotMade, Wanted
 from symdepot.domain.errors import NotADebugFile
 from symdepot.domain.objects import ObjectFile
-from symdepot.sandbox import limits, messages
+from symdepot.sandbox import limits, messages, papers
 from symdepot.sandbox.limits import Limits
 
 OUT_OF_MEMORY = 77
@@ -35,27 +35,44 @@ class Errand:
 
 
 @dataclass(frozen=True, slots=True)
+class Questioning:
+    """A mapping to be asked what is written on a paper, and the answers to go there."""
+
+    paper: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answers are on the paper."""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """One file to be read, and within which limits; with an errand, to be converted."""
+    """One file to be read, within which limits, and for which errand, if not for all."""
 
     path: Path
     name: str
     limits: Limits
-    errand: Errand | None = None
+    errand: Errand | Questioning | None = None
 
 
-Reader = Callable[[Request], list[ObjectFile] | Conversion]
+type Result = list[ObjectFile] | Conversion | Answered
+Reader = Callable[[Request], Result]
 
 
-def read(request: Request) -> list[ObjectFile] | Conversion:
+def read(request: Request) -> Result:
     """Do what is asked.
 
     Raises:
-        NotADebugFile, OSError: see `inspect` and `convert`.
+        NotADebugFile, OSError: see `inspect`, `convert` and `answer`.
     """
-    if request.errand is None:
-        return inspect(request)
-    return convert(request, request.errand)
+    match request.errand:
+        case None:
+            return inspect(request)
+        case Errand() as errand:
+            return convert(request, errand)
+        case Questioning(paper):
+            return answer(request, paper)
 
 
 def convert(request: Request, errand: Errand) -> Conversion:
@@ -73,6 +90,24 @@ def convert(request: Request, errand: Errand) -> Conversion:
             f"Its symcache is larger than {request.limits.written_bytes} bytes.",
             deadly=True,
         )
+
+
+def answer(request: Request, paper: Path) -> Answered:
+    """Ask the file, a mapping, what is on the paper, and write the answers there.
+
+    Raises:
+        NotADebugFile: it cannot be read as one, or answers without end.
+        OSError: it cannot be read, or the paper not be written.
+    """
+    try:
+        asked = papers.to_questions(paper.read_bytes())
+        answers = real_names.answers(request.path, asked)
+        paper.write_bytes(papers.from_answers(asked, answers))
+    except OSError as error:
+        if error.errno != errno.EFBIG:
+            raise
+        raise NotADebugFile("This mapping answers without end.") from error
+    return Answered()
 
 
 def inspect(request: Request) -> list[ObjectFile]:
@@ -128,12 +163,14 @@ def _answer(reader: Reader, request: Request) -> dict[str, object]:
         return {"lost": "it cannot be read", "words": str(e)}
 
 
-def _said(found: list[ObjectFile] | Conversion) -> dict[str, object]:
+def _said(found: Result) -> dict[str, object]:
     match found:
         case Made(symbols_only):
             return {"made": {"symbols_only": symbols_only}}
         case NotMade(reason, deadly):
             return {"not_made": reason[:_LONGEST_TEXT], "deadly": deadly}
+        case Answered():
+            return {"answered": True}
         case objects:
             return {"objects": [messages.from_object(o) for o in objects]}
 

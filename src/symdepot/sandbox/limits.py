@@ -22,6 +22,12 @@ _BYTES_A_CONVERSION_CPU_SECOND = 2_000_000
 _CONVERSION_PATIENCE = 10
 _LEAST_WRITTEN_BYTES = 64 * _MEBIBYTE
 
+_QUESTIONING_MEMORY_FOR_EACH_BYTE = 12
+_QUESTIONING_CPU_SECONDS = 20
+_BYTES_A_QUESTIONING_CPU_SECOND = 10_000_000
+_QUESTIONING_PATIENCE = 3
+LONGEST_ANSWERS_BYTES = 32 * _MEBIBYTE
+
 _STACK_BYTES = 8 * _MEBIBYTE
 _OPEN_FILES = 16
 
@@ -100,6 +106,33 @@ def for_conversion(size_bytes: int, promised_bytes: int) -> Limits:
         cpu_seconds=cpu_seconds,
         wall_seconds=float(cpu_seconds * _CONVERSION_PATIENCE),
         written_bytes=_LEAST_WRITTEN_BYTES + unpacked_bytes,
+    )
+
+
+def for_questioning(size_bytes: int) -> Limits:
+    """Return the limits for asking a mapping of this size for real names.
+
+    * Memory: an excerpt takes what the classes take that are asked for, and all of a
+      mapping of 100 MB took 10.5 times as much. 2 GiB at most.
+    * Processor time: 100 MB were searched through in 0.2 s, and read as a whole in
+      2.5 s; 100,000 frames took 5 s.
+    * Wall clock: three times as much, since somebody waits.
+    * What it writes: an excerpt is no larger than the mapping, and the answers to
+      100,000 frames take 20 MB.
+
+    >>> for_questioning(100).memory_bytes == 512 * 1024**2 + 1200
+    True
+    """
+    wanted_bytes = _LEAST_MEMORY_BYTES + _QUESTIONING_MEMORY_FOR_EACH_BYTE * size_bytes
+    cpu_seconds = _QUESTIONING_CPU_SECONDS + (
+        size_bytes // _BYTES_A_QUESTIONING_CPU_SECOND
+    )
+    return Limits(
+        memory_bytes=min(wanted_bytes, _MOST_MEMORY_BYTES),
+        mapped_bytes=2 * size_bytes,
+        cpu_seconds=cpu_seconds,
+        wall_seconds=float(cpu_seconds * _QUESTIONING_PATIENCE),
+        written_bytes=max(2 * size_bytes, LONGEST_ANSWERS_BYTES),
     )
 
 

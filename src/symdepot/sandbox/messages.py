@@ -1,10 +1,11 @@
 """What the two sides of the sandbox say to each other: JSON, and never too much of it.
 
 A request is `{"path", "name", "limits"}`; with an `errand`, `{"debug_id", "arch",
-"into"}`, it asks for a symcache. An answer is one of
+"into"}`, it asks for a symcache, or, `{"paper"}`, for what is written there: see
+`papers`. An answer is one of
 `{"objects": [...]}`, `{"refused": text}`, `{"made": {"symbols_only"}}`,
-`{"not_made": text, "deadly"}`, `{"died": reason, "words": tail}` and
-`{"lost": reason, "words": tail}`: a child that died says what is wrong with the file,
+`{"not_made": text, "deadly"}`, `{"answered": true}`, `{"died": reason, "words": tail}`
+and `{"lost": reason, "words": tail}`: a child that died says what is wrong with the file,
 one that was lost says what is wrong with us.
 
 Nothing here unpickles: whoever has taken over a child can say only what JSON can.

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from symdepot.domain.conversion import Wanted
 from symdepot.domain.ids import DebugId
 from symdepot.sandbox import child, kernel, messages, watching
-from symdepot.sandbox.child import Errand, Reader, Request
+from symdepot.sandbox.child import Errand, Questioning, Reader, Request
 from symdepot.sandbox.limits import Limits
 from symdepot.sandbox.watching import Cause, Child
 
@@ -77,11 +77,13 @@ def _request(message: bytes) -> Request:
             raise messages.Garbled(str(other))
 
 
-def _errand(said: object) -> Errand | None:
+def _errand(said: object) -> Errand | Questioning | None:
     match said:
         case {"debug_id": str(debug_id), "arch": str(arch), "into": str(into)}:
             wanted = Wanted(DebugId.parse(debug_id), arch)
             return Errand(wanted, messages.to_path(into))
+        case {"paper": str(paper)}:
+            return Questioning(messages.to_path(paper))
         case _:
             return None
 
