@@ -42,20 +42,9 @@ def opened(bundle: Content, store: BlobStore, scratch: Path) -> Iterator[SourceB
         NotADebugFile: it cannot be read as one.
         BlobMissing, BlobDamaged, StorageUnavailable: as of `source`.
     """
+    chunks = [chunk for chunk, _ in bundle.chunks]
     with (
-        _on_disk(bundle, store, scratch) as path,
+        joining.at_hand(bundle.checksum, chunks, store, scratch) as path,
         source_bundles.opened(path) as sources,
     ):
         yield sources
-
-
-@contextmanager
-def _on_disk(bundle: Content, store: BlobStore, scratch: Path) -> Iterator[Path]:
-    """Lend the bundle where it lies, unread, or the copy that its chunks make."""
-    chunks = [chunk for chunk, _ in bundle.chunks]
-    if len(chunks) == 1:
-        with store.on_disk(chunks[0]) as path:
-            yield path
-        return
-    with joining.joined(bundle.checksum, chunks, store, scratch) as path:
-        yield path

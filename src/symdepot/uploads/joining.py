@@ -64,6 +64,23 @@ def joined(
         yield path
 
 
+@contextmanager
+def at_hand(
+    checksum: Checksum, chunks: Sequence[Checksum], store: BlobStore, scratch: Path
+) -> Iterator[Path]:
+    """Lend the same file, one of a single chunk without having read it.
+
+    Raises:
+        As `joined`.
+    """
+    if len(chunks) == 1:
+        with store.on_disk(chunks[0]) as path:
+            yield path
+        return
+    with joined(checksum, chunks, store, scratch) as path:
+        yield path
+
+
 def _check_alone(checksum: Checksum, chunk: Checksum, path: Path) -> None:
     if chunk != checksum:
         raise ChecksumMismatch(claimed=checksum, actual=chunk)
