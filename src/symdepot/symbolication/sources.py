@@ -44,7 +44,7 @@ def contexts(frames: Iterable[Frame], found: Mapping[int, Found]) -> Contexts:
     wanted = _wanted(frames, found)
     lines: dict[Line, SourceContext] = {}
     bundles: dict[int, DebugFile] = {}
-    budget = _Budget(_MOST_CHARACTERS)
+    budget = Budget()
     for module, paths in wanted.items():
         for row in found[module].bundles:
             told = _told_by(row, module, paths, budget)
@@ -56,8 +56,25 @@ def contexts(frames: Iterable[Frame], found: Mapping[int, Found]) -> Contexts:
 
 
 @dataclass(slots=True)
-class _Budget:
-    characters_left: int
+class Budget:
+    """How much source may still be read for one request."""
+
+    characters_left: int = _MOST_CHARACTERS
+
+
+def in_source(
+    bundle: SourceBundle, path: str, numbers: Iterable[int], budget: Budget
+) -> Iterable[tuple[int, SourceContext]]:
+    """Return the lines of these numbers with those around them, if there are any."""
+    text = bundle.source(path) if budget.characters_left > 0 else None
+    if text is None:
+        return
+    budget.characters_left -= len(text)
+    lines = source_context.lines(text)
+    for number in numbers:
+        context = source_context.context(lines, number)
+        if context is not None:
+            yield number, context
 
 
 type _Paths = dict[str, set[int]]
@@ -79,7 +96,7 @@ def _wanted(frames: Iterable[Frame], found: Mapping[int, Found]) -> dict[int, _P
 
 
 def _told_by(
-    row: DebugFile, module: int, paths: _Paths, budget: _Budget
+    row: DebugFile, module: int, paths: _Paths, budget: Budget
 ) -> dict[Line, SourceContext]:
     content, scratch = lookup.content(row), Path(settings.SCRATCH_DIR)
     told: dict[Line, SourceContext] = {}
@@ -90,20 +107,6 @@ def _told_by(
             _log.warning("source bundle not read", row=row.pk, why=str(error))
             return told
         for path, numbers in paths.items():
-            for number, context in _in_source(bundle, path, numbers, budget):
+            for number, context in in_source(bundle, path, numbers, budget):
                 told[module, path, number] = context
     return told
-
-
-def _in_source(
-    bundle: SourceBundle, path: str, numbers: Iterable[int], budget: _Budget
-) -> Iterable[tuple[int, SourceContext]]:
-    text = bundle.source(path) if budget.characters_left > 0 else None
-    if text is None:
-        return
-    budget.characters_left -= len(text)
-    lines = source_context.lines(text)
-    for number in numbers:
-        context = source_context.context(lines, number)
-        if context is not None:
-            yield number, context

@@ -1,0 +1,42 @@
+"""Asks mappings that are kept for real names."""
+
+from pathlib import Path
+
+from django.conf import settings
+
+from symdepot.blobs.configured import blob_store
+from symdepot.debugfiles import lookup
+from symdepot.debugfiles.models import DebugFile
+from symdepot.domain import real_names
+from symdepot.domain.real_names import Answers, Questions
+from symdepot.domain.retrace import Retraced
+from symdepot.sandbox import retracing
+from symdepot.uploads import joining
+from symdepot.uploads.scratch import lent
+
+
+def answers(mapping: DebugFile, asked: Questions) -> Answers:
+    """Ask one mapping.
+
+    Raises:
+        NotADebugFile, ParserDied: it cannot be read, now or ever.
+        BlobMissing, BlobDamaged, ChecksumMismatch: its bytes are not what they were.
+        Unavailable: something of ours failed; the same may work in a moment.
+    """
+    content, scratch = lookup.content(mapping), Path(settings.SCRATCH_DIR)
+    chunks = [chunk for chunk, _ in content.chunks]
+    with (
+        joining.at_hand(content.checksum, chunks, blob_store(), scratch) as path,
+        lent(scratch, prefix="questions-") as paper,
+    ):
+        return retracing.ask(path, asked, paper)
+
+
+def text(trace: str, mapping: DebugFile) -> Retraced:
+    """Return a text with the frames and exceptions in it under their real names.
+
+    Raises:
+        As `answers`.
+    """
+    asked = real_names.questions(trace)
+    return real_names.retraced(trace, answers(mapping, asked))
