@@ -18,6 +18,7 @@ _EXCEPTION = re.compile(
     r"|FATAL EXCEPTION: |(?:[VDIWEF]/)?AndroidRuntime(?:\( *[0-9]+\))?: )?)"
     r"(?P<class>[^\W\d][\w$-]*(?:\.[\w$-]+)*)(?P<rest>:.*|\r?)"
 ).fullmatch
+_r8_map_ids = re.compile(r"\br8-map-id-([0-9a-f]{7,64})\b").findall
 _NO_LINE = frozenset({"Native Method", "Unknown Source"})
 
 
@@ -75,6 +76,15 @@ def source_file(class_name: str, *, like: str) -> str:
     return (simple.partition("$")[0] or simple) + (
         ".kt" if like.endswith(".kt") else ".java"
     )
+
+
+def r8_map_ids(text: str) -> set[str]:
+    """Return the ids of mappings that R8 wrote into stack traces, in place of files.
+
+    >>> r8_map_ids("at a.a.c(r8-map-id-5b46fdcabc:5)")
+    {'5b46fdcabc'}
+    """
+    return set(_r8_map_ids(text))
 
 
 def frame_line(line: str) -> FrameLine | None:

@@ -19,6 +19,9 @@ _HEADER_LINE = (
     rb"^# *(?:compiler|compiler_version|compiler_hash|min_api|pg_map_id|pg_map_hash): "
     rb"|^# *\{ *\"id\" *: *\"com\.android\.tools\.r8\."
 )
+_r8_ids = re.compile(
+    rb"^# *pg_map_(?:id|hash): *(?:SHA-256 +)?([0-9a-f]{7,64})\r?$", re.MULTILINE
+).findall
 _sign_of_a_mapping = re.compile(_CLASS_LINE + b"|" + _HEADER_LINE, re.MULTILINE).search
 
 
@@ -38,6 +41,17 @@ def mapping_id(name: str) -> DebugId | None:
         return DebugId(UUID(match[1]))
     except ValueError:
         return None
+
+
+def r8_ids(head: bytes) -> set[str]:
+    r"""Return the ids that R8 gives to a mapping, from its first lines.
+
+    Source: R8's `ProguardMapId` and `MapIdTemplateProvider`.
+
+    >>> sorted(r8_ids(b"# pg_map_id: 5b46fdc\n# pg_map_hash: SHA-256 5b46fdcabc\n"))
+    ['5b46fdc', '5b46fdcabc']
+    """
+    return {found.decode("ascii") for found in _r8_ids(head)}
 
 
 def mapping(path: Path, debug_id: DebugId) -> ObjectFile:

@@ -112,14 +112,30 @@ def _told(names: NameMapping, asked: Questions) -> Answers:
     for each in asked.frames:
         signature = java_signatures.signature(each.signature or "", names.class_name)
         if signature is not None and each.signature is not None:
-            signatures[each.signature] = str(signature)
+            signatures[each.signature] = _printable(str(signature))
         frame = JavaFrame(each.class_name, each.method, None, each.line)
         parameters = None if signature is None else ",".join(signature.parameters)
-        if found := names.frames(frame, parameters):
-            frames[each] = found[:MOST_INLINED]
-    real = {name: names.class_name(name) for name in asked.class_names}
+        if found := names.frames(frame, parameters)[:MOST_INLINED]:
+            frames[each] = [_printable_frame(real) for real in found]
+    real_names = {name: names.class_name(name) for name in asked.class_names}
     return Answers(
         frames=frames,
-        class_names={name: found for name, found in real.items() if found is not None},
+        class_names={k: _printable(v) for k, v in real_names.items() if v is not None},
         signatures=signatures,
     )
+
+
+def _printable_frame(frame: JavaFrame) -> JavaFrame:
+    return JavaFrame(
+        _printable(frame.class_name),
+        _printable(frame.method),
+        None if frame.file is None else _printable(frame.file),
+        frame.line,
+    )
+
+
+def _printable(name: str) -> str:
+    """Return a stranger's name as it may be shown on a terminal."""
+    if name.isprintable():
+        return name
+    return "".join(c if c.isprintable() else "\ufffd" for c in name)

@@ -24,10 +24,10 @@ class JvmFrame:
     in_app: bool | None = None
     platform: str | None = None
     signature: str | None = None
-    method_synthesized: bool = False
-    pre_context: Sequence[str] = ()
+    method_synthesized: bool | None = None
+    pre_context: Sequence[str] | None = None
     context_line: str | None = None
-    post_context: Sequence[str] = ()
+    post_context: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,85 @@
+"""What a client sends to have traces of the JVM retraced.
+
+Dictionaries, as for native code: what is not named here is ignored.
+
+Source: spec/serving 4.5, "POST /symbolicate-jvm".
+"""
+
+from typing import Annotated, Literal, Required, TypedDict
+
+from pydantic import AfterValidator, Field, TypeAdapter
+
+from symdepot.domain.ids import DebugId
+
+_MOST = 2**64 - 1
+_MOST_LINES = 2**32 - 1
+_MOST_MODULES = 100
+"""A program has one mapping, and a bundle for each of its parts."""
+
+
+def _debug_id(text: str) -> str:
+    DebugId.parse(text)
+    return text
+
+
+type Uuid = Annotated[str, AfterValidator(_debug_id)]
+
+
+class RawJvmFrame(TypedDict, total=False):
+    """A frame as a client knows it: `module` is a class, `function` its method."""
+
+    platform: str | None
+    function: Required[str]
+    module: Required[str]
+    index: Required[Annotated[int, Field(ge=0, le=_MOST)]]
+    filename: str | None
+    abs_path: str | None
+    lineno: Annotated[int, Field(ge=0, le=_MOST_LINES)] | None
+    in_app: bool | None
+    signature: str | None
+    method_synthesized: bool | None
+    pre_context: list[str] | None
+    context_line: str | None
+    post_context: list[str] | None
+
+
+class RawJvmException(TypedDict):
+    """The class of an exception: its package is `module`, its name in there `type`."""
+
+    type: str
+    module: str
+
+
+class RawJvmStack(TypedDict, total=False):
+    """A stack trace."""
+
+    frames: Required[list[RawJvmFrame]]
+
+
+class RawJvmModule(TypedDict):
+    """A mapping, or a bundle of sources."""
+
+    uuid: Uuid
+    type: Literal["proguard", "source"]
+
+
+class JvmOptions(TypedDict, total=False):
+    """Whether sources are added, and in which order frames stand."""
+
+    apply_source_context: bool
+    frame_order: Literal["caller_first", "callee_first"]
+
+
+class JvmBody(TypedDict, total=False):
+    """A request. `sources` may be named in it, and are not asked."""
+
+    platform: str | None
+    exceptions: list[RawJvmException]
+    stacktraces: list[RawJvmStack]
+    modules: Annotated[list[RawJvmModule], Field(max_length=_MOST_MODULES)]
+    release_package: str | None
+    classes: list[str]
+    options: JvmOptions
+
+
+JVM_BODY: TypeAdapter[JvmBody] = TypeAdapter(JvmBody)

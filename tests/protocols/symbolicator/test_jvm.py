@@ -1,0 +1,251 @@
+"""POST /symbolicate-jvm: the request and its answer."""
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+from tests.factories import a_client, a_project
+from tests.protocols.symbolicator.retracing import (
+    BUNDLE_ID,
+    MAPPING_ID,
+    a_bundle_of,
+    a_frame,
+    a_mapping_of,
+    ask,
+    modules,
+    retraced,
+)
+
+from symdepot.debugfiles.models import WantedId
+from symdepot.projects import reading, tokens
+
+pytestmark = pytest.mark.django_db
+
+OTHER_ID = "11111111-2222-4333-8444-555555555555"
+MAPPING = """\
+com.example.Game -> a.a:
+# {"id":"sourceFile","fileName":"Game.kt"}
+    1:4:void run():16:19 -> c
+    5:5:void com.example.Inner.leaf():100:100 -> c
+    5:5:void run():20 -> c
+    void left(int) -> f
+    void right(com.example.GameOver) -> f
+    void plain() -> d
+com.example.GameOver -> a.b:
+"""
+OTHER = """\
+com.example.Other -> a.b:
+com.other.Thing -> o.t:
+    1:1:void work():7:7 -> w
+"""
+
+
+@pytest.fixture(autouse=True)
+def _mapping() -> None:
+    a_mapping_of(a_project(), MAPPING)
+
+
+def test_frames_that_were_inlined_stand_beside_their_caller() -> None:
+    outer, inner = a_frame("x", "main", 1), a_frame("a.a", "c", 5, index=7)
+
+    callers_first = retraced(outer, inner)
+    callees_first = retraced(inner, outer, options={"frame_order": "callee_first"})
+
+    assert [f["function"] for f in callers_first] == ["main", "run", "leaf"]
+    assert [f["index"] for f in callers_first] == [0, 7, 7]
+    assert callees_first == callers_first[::-1]
+
+
+def test_what_else_was_said_of_a_frame_is_kept() -> None:
+    said = {
+        "platform": "java",
+        "in_app": False,
+        "method_synthesized": True,
+        "pre_context": ["a"],
+        "context_line": "",
+        "post_context": ["b"],
+    }
+
+    caller, leaf = retraced(a_frame("a.a", "c", 5, **said))
+
+    assert caller.items() >= said.items()
+    assert leaf.items() >= said.items()
+
+
+def test_what_is_unknown_stays_as_it_came() -> None:
+    unknown = a_frame("x.y", "z", 0, filename="", abs_path="/x", in_app=False)
+
+    assert retraced(unknown, release_package="x") == [unknown]
+
+
+def test_files_are_those_of_the_mapping_or_made_of_an_inlined_class() -> None:
+    caller, leaf = retraced(a_frame("a.a", "c", 5, filename="SourceFile"))
+    (known,) = retraced(a_frame("a.b", "x", 5, filename="X.kt", abs_path="/X.kt"))
+
+    assert (caller["filename"], caller["abs_path"]) == ("Game.kt", "Game.kt")
+    assert (leaf["filename"], leaf["abs_path"]) == ("Inner.java", "Inner.java")
+    assert (known["filename"], known["abs_path"]) == ("X.kt", "/X.kt")
+
+
+@pytest.mark.parametrize(
+    ("signature", "function", "spoken"),
+    [
+        ("(I)V", "left", "(int)"),
+        ("(La/b;)V", "right", "(com.example.GameOver)"),
+        ("(La/b;)[[La/b;", "right", "(com.example.GameOver): com.example.GameOver[][]"),
+        ("(J)V", "f", "(long)"),
+        ("no signature", "f", "no signature"),
+        (None, "f", None),
+    ],
+)
+@pytest.mark.parametrize("lineno", [None, 3])
+def test_a_signature_tells_methods_of_one_name_apart(
+    signature: str | None, function: str, spoken: str | None, lineno: int | None
+) -> None:
+    (frame,) = retraced(a_frame("a.a", "f", lineno, signature=signature))
+
+    assert (frame["function"], frame.get("signature")) == (function, spoken)
+
+
+def test_a_line_is_told_only_as_far_as_it_is_known() -> None:
+    frames = retraced(
+        a_frame("a.a", "d", 3), a_frame("a.a", "d", None), a_frame("a.a", "c", 99)
+    )
+
+    assert [(f["function"], f.get("lineno")) for f in frames] == [
+        ("plain", 0),
+        ("plain", None),
+        ("c", 99),
+    ]
+
+
+def test_frames_of_the_release_are_its_own_unless_something_else_is_said() -> None:
+    frames = retraced(
+        a_frame("a.a", "c", 1),
+        a_frame("a.a", "c", 1, in_app=False),
+        a_frame("com.example.Unmapped", "c", 1),
+        release_package="com.example",
+    )
+
+    assert [frame.get("in_app") for frame in frames] == [True, False, None]
+
+
+def test_mappings_are_asked_in_the_order_given() -> None:
+    a_mapping_of(a_project(), OTHER, OTHER_ID)
+    frame = a_frame("o.t", "w", 1)
+    body: Any = {"classes": ["a.b"], "stacktraces": [{"frames": [frame]}]}
+
+    one = ask({**body, "modules": modules(MAPPING_ID, OTHER_ID)}).json()
+    other = ask({**body, "modules": modules(OTHER_ID, MAPPING_ID)}).json()
+
+    assert one["classes"] == {"a.b": "com.example.GameOver"}
+    assert other["classes"] == {"a.b": "com.example.Other"}
+    assert one["stacktraces"] == other["stacktraces"]
+    assert one["stacktraces"][0]["frames"][0]["function"] == "work"
+
+
+def test_exceptions_get_their_real_names() -> None:
+    exceptions = [{"type": "b", "module": "a"}, {"type": "a.b", "module": ""}]
+    unknown = {"type": "Error", "module": "java.lang"}
+
+    answer = ask({"modules": modules(MAPPING_ID), "exceptions": [*exceptions, unknown]})
+
+    real = {"type": "GameOver", "module": "com.example"}
+    assert answer.json()["exceptions"] == [real, real, unknown]
+
+
+def test_a_missing_mapping_is_told_and_noted_as_wanted() -> None:
+    asked = [*modules(OTHER_ID.upper()), *modules(BUNDLE_ID, kind="source")]
+
+    answer = ask({"modules": asked}, a_client(project=a_project()))
+
+    assert answer.json()["errors"] == [{"uuid": OTHER_ID, "type": "missing"}]
+    wanted = set(WantedId.objects.values_list("debug_id", "project__slug"))
+    assert wanted == {(OTHER_ID, "game"), (BUNDLE_ID, "game")}
+
+
+def test_a_mapping_that_nothing_can_read_is_invalid_and_the_next_one_helps() -> None:
+    a_mapping_of(a_project(), ENDLESS, OTHER_ID)
+    frames = [a_frame("z.z", "z", line) for line in range(40)]
+    body: Any = {
+        "modules": modules(OTHER_ID, MAPPING_ID),
+        "classes": ["a.b"],
+        "stacktraces": [{"frames": frames}],
+    }
+
+    answer = ask(body).json()
+
+    assert answer["errors"] == [{"uuid": OTHER_ID, "type": "invalid"}]
+    assert answer["classes"] == {"a.b": "com.example.GameOver"}
+    assert answer["stacktraces"] == [{"frames": frames}]
+
+
+ENDLESS = "com.example.Endless -> z.z:\n" + "".join(
+    f"    0:99:void com.example.Endless.{'m' * 20_000}{i}():{i}:{i} -> z\n"
+    for i in range(50)
+)
+
+
+def test_sources_are_left_out_if_nobody_wants_them() -> None:
+    a_bundle_of(a_project(), {"~/com/example/Game.jvm": "line\n" * 30})
+    asked = [*modules(MAPPING_ID), *modules(BUNDLE_ID, kind="source")]
+    frame = a_frame("a.a", "c", 1)
+
+    (shown,) = retraced(frame, modules=asked)
+    (hidden,) = retraced(frame, modules=asked, options={"apply_source_context": False})
+
+    assert shown["pre_context"] == shown["post_context"] == ["line"] * 5
+    assert shown["context_line"] == "line"
+    assert {"pre_context", "context_line", "post_context"}.isdisjoint(hidden)
+
+
+def test_a_token_reads_its_own_projects_and_anybody_public_ones() -> None:
+    body: Any = {"modules": modules(MAPPING_ID), "classes": ["a.b"]}
+    url_token = tokens.mint_for_url(a_project().organization, by="a test")
+    stranger = a_client("others")
+
+    in_the_path = ask(body, Client(), f"/s/{url_token}").json()
+    of_others = ask(body, stranger).json()
+    of_nobody = ask(body, Client()).json()
+    reading.publish(a_project(), is_public=True, by="a test")
+    of_anybody = ask(body, Client()).json()
+
+    assert in_the_path["classes"] == of_anybody["classes"] != {}
+    assert of_others["classes"] == of_nobody["classes"] == {}
+    assert of_nobody["errors"] == [{"uuid": MAPPING_ID, "type": "missing"}]
+
+
+def test_an_empty_request_has_an_empty_answer() -> None:
+    assert ask({"sources": [{"whatever": 1}], "scope": "x"}).json() == {
+        "status": "completed",
+        "exceptions": [],
+        "stacktraces": [],
+        "classes": {},
+        "errors": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"{", 400),
+        (b'{"classes": ["\\ud800"]}', 400),
+        (b"[]", 422),
+        (b'{"classes": "a.b"}', 422),
+        (b'{"modules": [{"uuid": "x", "type": "proguard"}]}', 422),
+        (b'{"stacktraces": [{"frames": [{"module": "a", "function": "b"}]}]}', 422),
+        (json.dumps({"modules": modules(*[MAPPING_ID] * 101)}).encode(), 422),
+    ],
+)
+def test_a_request_that_is_none_is_refused(body: bytes, status: int) -> None:
+    answer = ask(body)
+
+    assert answer.status_code == status
+    assert answer.json().keys() == {"detail", "causes"}
+
+
+def test_a_token_that_is_none_is_refused() -> None:
+    assert ask({}, Client(headers={"Authorization": "Bearer x"})).status_code == 401
+    assert ask({}, Client(), "/s/symd_x").status_code == 401
