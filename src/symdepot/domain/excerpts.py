@@ -15,7 +15,7 @@ _ARROW = b" -> "
 # What stands at the edge and is no comment is said of a class; members are indented.
 _edges = re.compile(rb"\n(?=[^\s#])").finditer
 _classes_before_methods = re.compile(rb" ([^\s()]+)\.[^\s().]+\(").findall
-_source_file = re.compile(rb'^# *\{[^\r\n]*"sourceFile"', re.MULTILINE).search
+_member = re.compile(rb"\n[ \t]+[^\s#]").search
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +46,16 @@ def copy(mapping: Path, class_names: Collection[str], into: BinaryIO) -> None:
     ):
         sections = list(_sections(content))
         into.write(content[: sections[0].start if sections else len(content)])
-        written = [section for section in sections if section.short in asked]
         inlined: set[bytes] = set()
-        for section in written:
-            text = content[section.start : section.end]
-            inlined.update(_classes_before_methods(text))
-            into.write(text + b"\n")
-        inlined.difference_update(section.real for section in written)
         for section in sections:
-            if section.real in inlined:
-                into.write(_file_of(section, content))
+            if section.short in asked:
+                text = content[section.start : section.end]
+                inlined.update(_classes_before_methods(text), [section.real])
+        for section in sections:
+            if section.short in asked:
+                into.write(content[section.start : section.end] + b"\n")
+            elif section.real in inlined:
+                into.write(_before_members(section, content))
 
 
 def _sections(content: mmap.mmap) -> Iterator[_Section]:
@@ -85,11 +85,8 @@ def _end_of_line(content: mmap.mmap, start: int) -> int:
     return len(content) if end < 0 else end
 
 
-def _file_of(section: _Section, content: mmap.mmap) -> bytes:
-    """Return that the class exists, and in which file, if that is said."""
+def _before_members(section: _Section, content: mmap.mmap) -> bytes:
+    """Return what stands before the members of a class, as its file does."""
     text = content[section.start : section.end]
-    lines = [text[: text.find(b"\n") + 1] or text]
-    said = _source_file(text)
-    if said is not None:
-        lines.append(said.group() + text[said.end() :].partition(b"\n")[0])
-    return b"\n".join(lines) + b"\n"
+    member = _member(text)
+    return (text if member is None else text[: member.start()]) + b"\n"

@@ -1,0 +1,65 @@
+"""Mappings by hand, after what ProGuard and R8 say of their format.
+
+Source: the ProGuard manual, "ReTrace", "Specifications"; R8's doc/retrace.md.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hypothesis import strategies as st
+
+from symdepot.domain.retrace import NameMapping
+
+SHORT = [f"{package}.{name}" for package in "ab" for name in "abc"]
+"""Few, so that some have the same; and with them what a dot could break."""
+METHODS = list("xyz")
+_RANGES = st.tuples(st.integers(1, 9), st.integers(0, 4)).map(
+    lambda pair: f"{pair[0]}:{pair[0] + pair[1]}:"
+)
+
+
+def kept(folder: Path, text: str) -> Path:
+    path = folder / "mapping.txt"
+    path.write_bytes(text.encode())
+    return path
+
+
+def opened(folder: Path, text: str) -> NameMapping:
+    return NameMapping.open(kept(folder, text))
+
+
+@st.composite
+def _members(draw: st.DrawFn) -> str:
+    real = draw(st.sampled_from(["run", "leaf", "com.foreign.Other.call", "ö"]))
+    types = draw(st.sampled_from(["", "int", "com.real.C0,int"]))
+    minified = draw(st.just("") | _RANGES)
+    lines = draw(st.sampled_from(["", ":7:7", ":7:11", ":7"])) if minified else ""
+    return (
+        f"    {minified}void {real}({types}){lines} -> {draw(st.sampled_from(METHODS))}"
+    )
+
+
+_NOTES = st.sampled_from(
+    [
+        '# {"id":"sourceFile","fileName":"Some.kt"}',
+        '      # {"id":"com.android.tools.r8.synthesized"}',
+        "# a comment -> of somebody:",
+        "",
+        "junk at the edge",
+        "    int field -> x",
+    ]
+)
+
+
+@st.composite
+def texts(draw: st.DrawFn) -> str:
+    """Return mappings of a few classes, some of which are inlined into others."""
+    lines: list[str] = draw(st.lists(_NOTES, max_size=2))
+    shorts: Sequence[str] = draw(st.lists(st.sampled_from(SHORT), max_size=5))
+    for number, short in enumerate(shorts):
+        real = draw(st.sampled_from([f"com.real.C{number}", "com.foreign.Other"]))
+        lines.append(f"{real} -> {short}:")
+        lines += draw(st.lists(_members() | _NOTES, max_size=6))
+    return draw(st.sampled_from(["\n", "\r\n"])).join(lines) + draw(
+        st.sampled_from(["", "\n"])
+    )

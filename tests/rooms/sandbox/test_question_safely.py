@@ -1,0 +1,135 @@
+"""Strangers' mappings are asked for names, and hostile ones end nobody but their reader."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.fixtures import builders
+
+from symdepot.domain import real_names
+from symdepot.domain.errors import NotADebugFile, ParserDied, SandboxUnavailable
+from symdepot.domain.real_names import Answers, AskedFrame, Questions
+from symdepot.sandbox import limits, papers
+from symdepot.sandbox.limits import Limits
+from symdepot.sandbox.messages import Garbled
+from symdepot.sandbox.retracing import Retracer
+
+MAPPING = """\
+com.example.Größe -> a.a:
+    1:1:void com.example.Inner.leaf():7:7 -> c
+    1:1:void run():3:3 -> c
+"""
+ASKED = Questions(
+    (AskedFrame("a.a", "c", 1, "(La/a;)V"), AskedFrame("\ud800", "x", 0)), ("a.a", "x")
+)
+USUAL = limits.for_questioning(1000)
+
+
+@pytest.fixture(scope="module")
+def retracer() -> Iterator[Retracer]:
+    retracer = Retracer()
+    yield retracer
+    retracer.close()
+
+
+@pytest.fixture
+def paper(tmp_path: Path) -> Path:
+    return tmp_path / "paper"
+
+
+@pytest.fixture
+def mapping(tmp_path: Path) -> Path:
+    path = tmp_path / "mapping"
+    path.write_text(MAPPING)
+    return path
+
+
+def limited(allowed: Limits) -> Retracer:
+    return Retracer(limits_for=lambda _: allowed)
+
+
+def large(folder: Path) -> Path:
+    """A mapping whose one method has very many ranges."""
+    path = folder / "large"
+    ranges = "".join(f"    {n}:{n}:void m{n}():1:1 -> z\n" for n in range(200_000))
+    path.write_text("com.example.Large -> z.z:\n" + ranges)
+    return path
+
+
+def test_the_child_answers_as_the_mapping_does(
+    retracer: Retracer, mapping: Path, paper: Path
+) -> None:
+    told = retracer.ask_mapping(mapping, ASKED, paper)
+
+    assert told == real_names.answers(mapping, ASKED)
+    assert told.class_names == {"a.a": "com.example.Größe"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\0" * 100, b"a -> b:\n\xff -> \xff:\n", builders.wasm(b"\1" * 16)],
+)
+def test_what_is_no_mapping_knows_nothing(
+    retracer: Retracer, paper: Path, content: bytes
+) -> None:
+    paper.with_name("odd").write_bytes(content)
+
+    told = retracer.ask_mapping(paper.with_name("odd"), ASKED, paper)
+
+    assert (told.frames, told.class_names) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("allowed", "error", "reason"),
+    [
+        (
+            replace(USUAL, memory_bytes=1024**2, mapped_bytes=20_000_000),
+            ParserDied,
+            "it needed more than 1 MiB of memory",
+        ),
+        (replace(USUAL, wall_seconds=0.01), ParserDied, "it took longer than 0.01 s"),
+        (replace(USUAL, written_bytes=100), NotADebugFile, "answers without end"),
+    ],
+)
+def test_a_mapping_beyond_its_limits_is_refused_with_a_reason(
+    tmp_path: Path, paper: Path, allowed: Limits, error: type[Exception], reason: str
+) -> None:
+    retracer = limited(allowed)
+
+    with pytest.raises(error, match=reason):
+        retracer.ask_mapping(large(tmp_path), Questions((), ("z.z",)), paper)
+
+    retracer.close()
+
+
+def test_a_mapping_that_is_gone_is_worth_a_retry(
+    retracer: Retracer, paper: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(SandboxUnavailable):
+        retracer.ask_mapping(tmp_path / "gone", ASKED, paper)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"[" * 100_000,
+        b'{"frames": [], "class_names": {"a": 1}, "signatures": {}}',
+        b'{"frames": [[2, []]], "class_names": {}, "signatures": {}}',
+        b'{"frames": [[-1, []]], "class_names": {}, "signatures": {}}',
+        b'{"frames": [[0, [["a", "b", 1, 2]]]], "class_names": {}, "signatures": {}}',
+    ],
+)
+def test_who_has_taken_over_a_child_can_say_nothing_but_answers(said: bytes) -> None:
+    with pytest.raises(Garbled):
+        papers.to_answers(ASKED, said)
+
+
+def test_papers_bring_over_what_is_written_on_them() -> None:
+    told = Answers({}, {"a.a": "\ud800"}, {"()V": "()"})
+
+    assert papers.to_questions(papers.from_questions(ASKED)) == ASKED
+    assert papers.to_answers(ASKED, papers.from_answers(ASKED, told)) == told
