@@ -21,7 +21,7 @@ from symdepot.protocols.sentry import (
     wanted,
 )
 from symdepot.protocols.sentry.errors import speak_errors
-from symdepot.protocols.symbolicator import described, symbolicate
+from symdepot.protocols.symbolicator import described, jvm, symbolicate
 from symdepot.protocols.symbolicator import errors as symbolicator
 from symdepot.protocols.symstore import views as symstore
 from symdepot.server import health, openapi
@@ -49,7 +49,8 @@ symbolicator_api = NinjaAPI(
     docs_url=None,
     openapi_url=None,
 )
-symbolicator_api.add_router("", symbolicate.router)
+for door in (symbolicate, jvm):
+    symbolicator_api.add_router("", door.router)
 symbolicator.speak_errors(symbolicator_api)
 
 

@@ -5,6 +5,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from symdepot.protocols.symbolicator.answers import ANSWER, REFUSAL
+from symdepot.protocols.symbolicator.jvm_answers import JVM_ANSWER
+from symdepot.protocols.symbolicator.jvm_schemas import JVM_BODY
 from symdepot.protocols.symbolicator.schemas import BODY
 
 type Schema = dict[Any, Any]
@@ -38,20 +40,26 @@ _ANSWERED = {
         **_json(_schema(ANSWER)),
     }
 }
+_REFUSED = _refusals(
+    (400, "The body is not JSON."),
+    (401, "The token is unknown, revoked or expired."),
+    (403, "The token may not read."),
+    (413, "The body is too large."),
+    (422, "The body is JSON of another form."),
+    (429, "Too many requests; `Retry-After` says when to come again."),
+    (503, "Too many wait already, or the database or storage is away."),
+)
 
 SYMBOLICATE: Schema = {
     "requestBody": {"required": True, **_json(_schema(BODY))},
+    "responses": {**_ANSWERED, **_REFUSED},
+}
+
+SYMBOLICATE_JVM: Schema = {
+    "requestBody": {"required": True, **_json(_schema(JVM_BODY))},
     "responses": {
-        **_ANSWERED,
-        **_refusals(
-            (400, "The body is not JSON."),
-            (401, "The token is unknown, revoked or expired."),
-            (403, "The token may not read."),
-            (413, "The body is too large."),
-            (422, "The body is JSON of another form."),
-            (429, "Too many requests; `Retry-After` says when to come again."),
-            (503, "Too many wait already, or the database or storage is away."),
-        ),
+        200: {"description": "The answer.", **_json(_schema(JVM_ANSWER))},
+        **_REFUSED,
     },
 }
 

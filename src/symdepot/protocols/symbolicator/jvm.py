@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from symdepot.domain.ids import DebugId
 from symdepot.protocols import limiting
-from symdepot.protocols.symbolicator import bodies
+from symdepot.protocols.symbolicator import bodies, described
 from symdepot.protocols.symbolicator.jvm_schemas import JVM_BODY, JvmBody
 from symdepot.symbolication import jvm
 from symdepot.symbolication.jvm_traces import (
@@ -28,7 +28,11 @@ _FIELDS = [field.name for field in fields(JvmFrame)]
 _USUALLY_EMPTY = {"pre_context", "post_context", "method_synthesized"}
 
 
-@router.post("/symbolicate-jvm", summary="Give traces of the JVM their real names")
+@router.post(
+    "/symbolicate-jvm",
+    summary="Give traces of the JVM their real names",
+    openapi_extra=described.SYMBOLICATE_JVM,
+)
 def symbolicate_jvm(request: HttpRequest) -> HttpResponse:
     """Answer with the same frames, exceptions and classes under their real names.
 
