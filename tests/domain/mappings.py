@@ -46,6 +46,7 @@ _NOTES = st.sampled_from(
         "# a comment -> of somebody:",
         "",
         "junk at the edge",
+        "junk -> a.a",
         "    int field -> x",
     ]
 )

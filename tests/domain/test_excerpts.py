@@ -65,6 +65,15 @@ com.example.Inner -> a.c:
     ]
 
 
+def test_a_line_that_is_none_of_a_mapping_ends_no_class(tmp_path: Path) -> None:
+    text = "com.example.Main -> a.a:\njunk -> of nobody\n    void run() -> c\n"
+    path = mappings.kept(tmp_path, text)
+    frame = JavaFrame("a.a", "c", None, 0)
+
+    assert NameMapping.open(path).frames(frame)[0].method == "run"
+    assert b"void run()" in excerpt(path, {"a.a"})
+
+
 @pytest.mark.parametrize("text", ["", "\n", "# only a comment", "no mapping"])
 def test_of_what_names_no_class_there_is_little_to_leave_out(
     tmp_path: Path, text: str

@@ -108,6 +108,12 @@ def test_a_signature_tells_methods_of_one_name_apart(
     assert (frame["function"], frame.get("signature")) == (function, spoken)
 
 
+def test_a_line_tells_more_than_a_signature() -> None:
+    frames = retraced(a_frame("a.a", "c", 5, signature="()V"))
+
+    assert [frame["function"] for frame in frames] == ["run", "leaf"]
+
+
 def test_a_line_is_told_only_as_far_as_it_is_known() -> None:
     frames = retraced(
         a_frame("a.a", "d", 3), a_frame("a.a", "d", None), a_frame("a.a", "c", 99)
@@ -133,16 +139,22 @@ def test_frames_of_the_release_are_its_own_unless_something_else_is_said() -> No
 
 def test_mappings_are_asked_in_the_order_given() -> None:
     a_mapping_of(a_project(), OTHER, OTHER_ID)
-    frame = a_frame("o.t", "w", 1)
-    body: Any = {"classes": ["a.b"], "stacktraces": [{"frames": [frame]}]}
+    frames = [a_frame("o.t", "w", 1), a_frame("a.b", "x", 1)]
+    body: Any = {"classes": ["a.b"], "stacktraces": [{"frames": frames}]}
 
     one = ask({**body, "modules": modules(MAPPING_ID, OTHER_ID)}).json()
     other = ask({**body, "modules": modules(OTHER_ID, MAPPING_ID)}).json()
 
     assert one["classes"] == {"a.b": "com.example.GameOver"}
     assert other["classes"] == {"a.b": "com.example.Other"}
-    assert one["stacktraces"] == other["stacktraces"]
-    assert one["stacktraces"][0]["frames"][0]["function"] == "work"
+    named = [
+        [frame["module"] for frame in told["stacktraces"][0]["frames"]]
+        for told in (one, other)
+    ]
+    assert named == [
+        ["com.other.Thing", "com.example.GameOver"],
+        ["com.other.Thing", "com.example.Other"],
+    ]
 
 
 def test_exceptions_get_their_real_names() -> None:

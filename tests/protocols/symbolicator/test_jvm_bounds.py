@@ -1,0 +1,102 @@
+"""Retracing goes on with less where something is too much, damaged or gone."""
+
+from typing import Any
+
+import pytest
+from tests.factories import a_debug_file, a_project
+from tests.protocols.symbolicator.retracing import (
+    BUNDLE_ID,
+    MAPPING_ID,
+    a_bundle_of,
+    a_frame,
+    a_mapping_of,
+    ask,
+    modules,
+    retraced,
+)
+
+from symdepot.blobs.configured import blob_store
+from symdepot.debugfiles.models import DebugFile
+from symdepot.domain.ids import Checksum, DebugId
+from symdepot.domain.objects import Format
+from symdepot.symbolication import jvm_frames, jvm_sources
+
+pytestmark = pytest.mark.django_db
+
+MAPPING = """\
+com.example.Game -> a.a:
+    5:6:void leaf():100:100 -> c
+    5:6:void run():2:3 -> c
+"""
+SOURCE = {"~/com/example/Game.jvm": "one\ntwo\nthree\n"}
+BOTH = [*modules(MAPPING_ID), *modules(BUNDLE_ID, kind="source")]
+
+
+@pytest.fixture
+def mapping() -> DebugFile:
+    return a_mapping_of(a_project(), MAPPING)
+
+
+def lose(row: DebugFile) -> None:
+    blob_store().delete(Checksum(row.file.checksum))
+
+
+@pytest.mark.usefixtures("mapping")
+def test_what_would_be_too_many_frames_stays_as_it_came(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(jvm_frames, "MOST_FRAMES", 5)
+
+    frames = retraced(*[a_frame("a.a", "c", 5)] * 4)
+
+    assert [frame["function"] for frame in frames] == ["run", "leaf"] * 2 + ["c", "c"]
+
+
+@pytest.mark.usefixtures("mapping")
+def test_what_would_be_too_many_lines_has_no_context(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    a_bundle_of(a_project(), SOURCE)
+    monkeypatch.setattr(jvm_sources, "MOST_LINES", 1)
+    own = [a_frame("com.example.Game", "x", line) for line in (1, 2, 1)]
+
+    frames = retraced(*own, modules=BOTH)
+
+    assert [frame.get("context_line") for frame in frames] == ["one", None, "one"]
+
+
+def test_a_mapping_whose_bytes_are_gone_is_missing(mapping: DebugFile) -> None:
+    lose(mapping)
+
+    answer = ask({"modules": modules(MAPPING_ID), "classes": ["a.a"]})
+
+    assert answer.json()["errors"] == [{"uuid": MAPPING_ID, "type": "missing"}]
+
+
+@pytest.mark.usefixtures("mapping")
+def test_a_bundle_that_is_gone_or_broken_has_no_sources() -> None:
+    other_id = BUNDLE_ID.replace("7", "8")
+    broken: dict[str, Any] = {"format": Format.SOURCE_BUNDLE, "kind": "src"}
+    a_debug_file(
+        a_project(), b"SYSB broken", debug_id=DebugId.parse(other_id), **broken
+    )
+    lose(a_bundle_of(a_project(), SOURCE))
+    asked = [*BOTH, *modules(other_id, kind="source")]
+
+    frames = retraced(a_frame("a.a", "c", 5), modules=asked)
+
+    assert [frame["function"] for frame in frames] == ["run", "leaf"]
+    assert all("context_line" not in frame for frame in frames)
+
+
+@pytest.mark.usefixtures("mapping")
+def test_a_line_has_its_context_from_the_first_bundle_that_has_it() -> None:
+    other_id = BUNDLE_ID.replace("7", "8")
+    a_bundle_of(a_project(), {"~/com/example/Game.jvm": "1\n"})
+    a_bundle_of(a_project(), SOURCE, other_id)
+    asked = modules(BUNDLE_ID, other_id, BUNDLE_ID, kind="source")
+    own = [a_frame("com.example.Game", "x", line) for line in (1, 2, 9)]
+
+    frames = retraced(*own, modules=asked)
+
+    assert [frame.get("context_line") for frame in frames] == ["1", "two", None]
