@@ -44,8 +44,9 @@ def uploaded(client: SentryCli, folder: Path) -> str:
     bundle = client.upload("--type", "jvm", "--wait", out)
 
     assert (sent.exit_code, bundled.exit_code, bundle.exit_code) == (0, 0, 0), bundle
-    (uuid,) = re.findall(r"[0-9a-f]{8}-[0-9a-f-]{27}", sent.stdout)
-    return uuid
+    named = re.search(r"[0-9a-f]{8}-[0-9a-f-]{27}", sent.stdout)
+    assert named, sent
+    return named[0]
 
 
 def has(depot: Depot, uuid: str) -> bool:
