@@ -63,6 +63,8 @@ class RealNames:
             tuple(frame for frame in asked.frames if frame not in self.frames),
             tuple(name for name in asked.class_names if name not in self.class_names),
         )
+        if not (still_open.frames or still_open.class_names):
+            return None
         try:
             found = retracing.answers(row, still_open)
         except (NotADebugFile, ParserDied) as error:

@@ -5,8 +5,11 @@ import re
 from pathlib import Path
 
 import pytest
+from django.test import Client
 from tests.factories import a_project
 from tests.protocols.symbolicator.retracing import a_bundle_of, a_mapping_of, ask
+
+from symdepot.protocols.symbolicator.jvm_schemas import JVM_BODY
 
 DOC = Path(__file__).parents[3] / "docs" / "protocols" / "jvm.md"
 BLOCKS = re.findall(
@@ -35,3 +38,13 @@ def test_the_documented_request_has_the_documented_answer() -> None:
     found = ask(json.loads(request)).json()
 
     assert found == json.loads(answer)
+
+
+def test_what_is_described_is_what_is_read() -> None:
+    document = Client().get("/openapi.json").json()
+
+    door = document["paths"]["/symbolicate-jvm"]["post"]
+    body = door["requestBody"]["content"]["application/json"]["schema"]
+    assert set(body["properties"]) == set(JVM_BODY.json_schema()["properties"])
+    assert {"200", "400", "413", "422", "429", "503"} <= set(door["responses"])
+    assert "RawJvmFrame" in document["components"]["schemas"]

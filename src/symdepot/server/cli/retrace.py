@@ -28,6 +28,7 @@ def retrace(
         Path | None,
         typer.Argument(
             help="What to read, instead of standard input.",
+            metavar="FILE",
             exists=True,
             dir_okay=False,
             readable=True,
