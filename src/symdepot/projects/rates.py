@@ -33,7 +33,8 @@ class Rates:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        os.ftruncate(self._file, _SLOTS * _SLOT.size)
+        # What is written to memory for which the disk has no room ends the process.
+        os.posix_fallocate(self._file, 0, _SLOTS * _SLOT.size)
         self._places = mmap.mmap(self._file, _SLOTS * _SLOT.size)
         self._lock = threading.Lock()
 
