@@ -90,9 +90,12 @@ def test_one_of_a_symbol_table_alone_says_so(tmp_path: Path, made: Path) -> None
     assert result == Made(symbols_only=True)
 
 
-def test_compressed_sections_make_the_same_symcache(tmp_path: Path, made: Path) -> None:
+@pytest.mark.parametrize("method", ["zlib", "zlib-gnu", "zstd"])
+def test_compressed_sections_make_the_same_symcache(
+    tmp_path: Path, made: Path, method: str
+) -> None:
     plain = compiled.debug_companion(compiled.elf_program(tmp_path))
-    packed = compiled.compressed(plain)
+    packed = compiled.compressed(plain, method)
     converted(plain, wanted_of(plain), made)
     first = made.read_bytes()
 

@@ -1,0 +1,103 @@
+"""Of large libraries that others built, nearly all lines are those that others find."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import symbolic
+from tests.clients import surroundings
+from tests.fixtures import agreement, anatomy, second_opinions
+from tests.fixtures.agreement import Verdict
+from tests.fixtures.anatomy import Functions
+from tests.fixtures.second_opinions import Opinion, Symbolizer
+
+from symdepot.domain import inspection
+
+pytestmark = pytest.mark.slow
+
+LIBC = Path("/lib/x86_64-linux-gnu/libc.so.6")
+DEBUG = Path("/usr/lib/debug/.build-id")
+RUST = Path(symbolic.__file__).with_name("_lowlevel__lib.so")
+"""77 MB that rustc and gcc made."""
+
+ADDRESSES = 10_000
+
+
+@dataclass(frozen=True)
+class Library:
+    program: Path
+    own: Opinion
+    functions: Functions
+
+    @classmethod
+    def of(cls, path: Path, folder: Path) -> "Library":
+        program = folder / "library"
+        program.symlink_to(path)
+        code, base = anatomy.code(program), anatomy.base(program)
+        addresses = code[:: len(code) // ADDRESSES]
+        own = agreement.ours(agreement.opened(program), addresses, base)
+        return cls(program, own, Functions(program))
+
+    def verdicts(self, ask: Symbolizer) -> dict[Verdict, float]:
+        """Return the share of each verdict, of the addresses that are in functions."""
+        other = ask(self.program, [*self.own])
+        found = agreement.verdicts(self.own, other, self.functions)
+        inside = len(self.own) - len(found.pop(Verdict.OUTSIDE, ()))
+        return {verdict: len(those) / inside for verdict, those in found.items()}
+
+
+@pytest.fixture(scope="module")
+def libc(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """The C library of this machine: C with inlined functions, and assembler."""
+    if not LIBC.exists():
+        surroundings.lacking("libc6-dbg", f"there is no {LIBC}")
+    (found,) = inspection.inspect(LIBC, name=LIBC.name)
+    build_id = str(found.code_id)
+    debug = DEBUG / build_id[:2] / f"{build_id[2:]}.debug"
+    if not debug.exists():
+        surroundings.lacking("libc6-dbg", f"there is no {debug}")
+    return Library.of(debug, tmp_path_factory.mktemp("libc"))
+
+
+@pytest.fixture(scope="module")
+def rust(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    return Library.of(RUST, tmp_path_factory.mktemp("rust"))
+
+
+def test_of_libc_llvm_says_the_same(libc: Library) -> None:
+    """But for two functions that are in the line table alone, by a slip of gcc's."""
+    found = libc.verdicts(second_opinions.llvm)
+
+    assert found[Verdict.SAME] >= 0.998
+    assert set(found) <= {Verdict.SAME, Verdict.NAME_ONLY}
+
+
+def test_of_libc_elfutils_say_the_same(libc: Library) -> None:
+    """But for these, and for callers that they do not find where code was moved."""
+    found = libc.verdicts(second_opinions.elfutils)
+
+    assert found[Verdict.SAME] >= 0.998
+    assert set(found) <= {Verdict.SAME, Verdict.NAME_ONLY, Verdict.OTHER_CALLERS}
+
+
+def test_of_libc_binutils_find_the_same_lines(libc: Library) -> None:
+    """But often in the file that includes the right one: they count files from one."""
+    found = libc.verdicts(second_opinions.binutils)
+
+    assert found[Verdict.SAME] >= 0.93
+    assert found[Verdict.SAME] + found[Verdict.OTHER_FILE] >= 0.998
+    assert set(found) <= {Verdict.SAME, Verdict.NAME_ONLY, Verdict.OTHER_FILE}
+
+
+@pytest.mark.parametrize("ask", [second_opinions.llvm, second_opinions.binutils])
+def test_of_rust_they_say_the_same(rust: Library, ask: Symbolizer) -> None:
+    assert rust.verdicts(ask) == {Verdict.SAME: 1}
+
+
+@pytest.mark.parametrize("library", ["libc", "rust"])
+def test_names_are_llvms(library: str, request: pytest.FixtureRequest) -> None:
+    """But for other names of the same function, and parts of it."""
+    known: Library = request.getfixturevalue(library)
+    other = second_opinions.llvm(known.program, [*known.own])
+
+    assert set(agreement.strangers(known.own, other, known.functions)) == set()
