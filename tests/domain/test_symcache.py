@@ -2,6 +2,7 @@
 
 import os
 import struct
+import struct
 from pathlib import Path
 from uuid import UUID
 
@@ -146,6 +147,30 @@ def test_what_is_no_symcache_is_not_opened(made: Path) -> None:
 
     with pytest.raises(ValueError, match="magic"):
         OpenSymCache.open(made)
+
+
+@pytest.mark.parametrize("version", [0, 1, 7, 8, 10, 2**32 - 1])
+def test_one_of_another_format_is_not_opened(made: Path, version: int) -> None:
+    """What is read as of another format than it is may be read for ever."""
+    converted(INLINED.encode(), Wanted(DebugId(ID), "x86_64"), made)
+    content = bytearray(made.read_bytes())
+    assert content[4:8] == struct.pack("<I", symcache.FORMAT_VERSION)
+
+    struct.pack_into("<I", content, 4, version)
+    made.write_bytes(content)
+
+    with pytest.raises(ValueError, match="version"):
+        OpenSymCache.open(made)
+
+
+def test_one_that_is_cut_short_is_not_opened(made: Path) -> None:
+    converted(INLINED.encode(), Wanted(DebugId(ID), "x86_64"), made)
+    whole = made.read_bytes()
+
+    for length in range(len(whole)):
+        made.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match=r"\w"):
+            OpenSymCache.open(made)
 
 
 @pytest.mark.parametrize(

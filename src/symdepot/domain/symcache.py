@@ -73,6 +73,9 @@ class OpenSymCache:
             opened = SymCache.open(os.fsencode(path))  # type: ignore[no-untyped-call]  # symbolic's
         except SymbolicError as error:
             raise ValueError(_text(error)) from error
+        # symbolic reads some older formats, too.
+        if opened.version != FORMAT_VERSION:
+            raise ValueError(f"a symcache of version {opened.version}")
         return cls(opened)
 
     @property

@@ -105,7 +105,9 @@ def test_a_failure_whose_time_has_come_is_tried_again_when_somebody_asks() -> No
 def test_damaged_bytes_are_noticed_and_made_again(disk: Path) -> None:
     debug_file = uploaded()
     kept = next(disk.rglob(row().checksum))
-    kept.write_bytes(kept.read_bytes()[::-1])
+    damaged = bytearray(kept.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    kept.write_bytes(damaged)
 
     assert opened(debug_file) == Absent(Outcome.QUEUED)
     assert row().outcome == Outcome.QUEUED
