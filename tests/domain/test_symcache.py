@@ -2,7 +2,6 @@
 
 import os
 import struct
-import struct
 from pathlib import Path
 from uuid import UUID
 
@@ -15,6 +14,7 @@ from tests.fixtures import builders, compiled
 from symdepot.domain import conversion, inspection, symcache
 from symdepot.domain.conversion import Conversion, Made, NotMade, Wanted
 from symdepot.domain.ids import DebugId
+from symdepot.domain.lookups import MOST_FRAMES
 from symdepot.domain.objects import Format
 from symdepot.domain.symcache import OpenSymCache
 
@@ -66,6 +66,35 @@ def test_an_address_has_the_functions_that_are_inlined_there(made: Path) -> None
         [("twice", "/src/twice.h", 3, None), ("main", "/src/hello.c", 8, 0x1000)],
         [("main", "/src/hello.c", 9, 0x1000)],
     ]
+
+
+def test_of_functions_nested_without_end_the_innermost_and_the_outermost_are_told(
+    made: Path,
+) -> None:
+    deep = builders.deep_breakpad(ID, 4_000)
+    converted(deep, Wanted(DebugId(ID), "x86_64"), made)
+
+    *inlined, outermost = OpenSymCache.open(made).frames(0x1004)
+
+    assert [frame.function for frame in inlined] == ["inner"] * (MOST_FRAMES - 1)
+    assert (outermost.function, outermost.function_address) == ("main", 0x1000)
+
+
+def test_functions_nested_as_deep_as_they_may_be_are_all_told(made: Path) -> None:
+    deep = builders.deep_breakpad(ID, MOST_FRAMES - 1)
+    converted(deep, Wanted(DebugId(ID), "x86_64"), made)
+
+    assert len(OpenSymCache.open(made).frames(0x1004)) == MOST_FRAMES
+
+
+def test_where_all_functions_are_nested_without_end_the_search_ends(made: Path) -> None:
+    converted(builders.deep_breakpad(ID, 8_000), Wanted(DebugId(ID), "x86_64"), made)
+    symbols = OpenSymCache.open(made)
+
+    found = symbols.frames_at(range(0x1000, 0x1010))
+
+    assert (len(found), len(found[0]), found[-1]) == (16, MOST_FRAMES, [])
+    assert symbols.frames(0x100F) == found[0]
 
 
 def test_an_address_outside_of_all_functions_has_none(made: Path) -> None:

@@ -114,6 +114,9 @@ class Symbols(Protocol):
         ...
 
 
+MOST_FRAMES = 1_000_000
+"""An address that is asked for again and again costs little; telling it does not."""
+
 type SymbolsOf = Callable[
     [Sequence[int]], Mapping[int, Symbols] | Mapping[int, Symbols | ModuleStatus]
 ]
@@ -138,7 +141,8 @@ def resolve(
 
     Source: spec/serving 4.5, and Symbolicator's documented behaviour where that is
     silent: guesses that turn out to be nothing are left out, and so is an unknown
-    last frame below `_start`, which has no caller.
+    last frame below `_start`, which has no caller. Of an answer of more than
+    `MOST_FRAMES`, what follows is without inlined functions.
     """
     laid_out = Images(images)
     hits = [[laid_out.find(f.address, f.module) for f in s.frames] for s in stacks]
@@ -168,6 +172,7 @@ class _Lookup:
         self._symbols = symbols
         self._signal = signal
         self._places: dict[_Located, Sequence[Place]] = {}
+        self._told = 0
 
     def located(self, stack: AskedStack, hits: Sequence[_Hit | None]) -> list[_Located]:
         default = callsites.default_for(frame.adjusted for frame in stack.frames)
@@ -206,8 +211,10 @@ class _Lookup:
                 found = symbols.frames_at([address for _, address in located])
                 self._places.update(zip(located, found, strict=True))
 
-    def places(self, located: _Located) -> Sequence[Place]:
-        return self._places.get(located, ())
+    def told(self, located: _Located) -> Sequence[Place]:
+        places = self._places.get(located, ())
+        self._told += len(places)
+        return places if self._told <= MOST_FRAMES else places[-1:]
 
     def statuses(self, count: int) -> list[ModuleStatus]:
         return [_status(self._symbols.get(module)) for module in range(count)]
@@ -221,7 +228,7 @@ def _frames(
 ) -> list[Frame]:
     frames: list[Frame] = []
     for index, where in enumerate(located):
-        places = lookup.places(where)
+        places = lookup.told(where)
         if places and isinstance(where, tuple):
             image = lookup.images[where[0]]
             frames.extend(_expanded(index, where, image, places))
