@@ -120,6 +120,17 @@ def test_one_of_a_symbol_table_alone_says_so(tmp_path: Path, made: Path) -> None
     assert result == Made(symbols_only=True)
 
 
+def test_one_whose_debug_information_is_elsewhere_says_that_it_has_symbols_alone(
+    tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    program = compiled.elf_program(tmp_path, options="-gsplit-dwarf")
+    (found,) = inspection.inspect(program, name="hello")
+    assert "debug" in found.features
+
+    assert converted(program, wanted_of(program), made) == Made(symbols_only=True)
+
+
 @pytest.mark.parametrize("method", ["zlib", "zlib-gnu", "zstd"])
 def test_compressed_sections_make_the_same_symcache(
     tmp_path: Path, made: Path, method: str

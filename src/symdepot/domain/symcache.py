@@ -11,6 +11,7 @@ import shutil
 import threading
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from io import RawIOBase
 from pathlib import Path
 from typing import Self
 
@@ -25,6 +26,8 @@ from symdepot.domain.lookups import Frame, Lookups
 FORMAT_VERSION: int = SYMCACHE_LATEST_VERSION
 """The file format that symbolic writes."""
 
+_FILES_AT = 44
+"""Where a symcache says how many files it names."""
 _TURNS = threading.Lock()
 _BLOCK_BYTES = 1024 * 1024
 _panic_text = re.compile(r"panicked with '(.*)' at ", re.DOTALL).search
@@ -52,7 +55,7 @@ def convert(source: Path, wanted: Wanted, into: Path) -> Conversion:
     content = symcache.open_stream()  # type: ignore[no-untyped-call]  # symbolic's
     with into.open("r+b", buffering=0) as out:
         shutil.copyfileobj(content, out, _BLOCK_BYTES)
-    return Made(symbols_only="debug" not in found.features)
+        return Made(symbols_only=not _names_files(out))
 
 
 class OpenSymCache:
@@ -103,6 +106,18 @@ class OpenSymCache:
         """
         with _TURNS:
             return self._lookups.frames(addresses)
+
+
+def _names_files(symcache: RawIOBase) -> bool:
+    """Return whether anything is known but functions.
+
+    What a file is said to have proves nothing: with `-gsplit-dwarf`, its debug
+    information is in the files `.dwo` that it names.
+
+    Source: symbolic-symcache/src/raw.rs, `Header`.
+    """
+    symcache.seek(_FILES_AT)
+    return any(symcache.read(4) or b"")
 
 
 def _chosen(objects: Iterable[Object], wanted: Wanted) -> Object | None:

@@ -70,7 +70,8 @@ def upload_and_work(held_queue: HeldQueue) -> None:
 
 
 def test_a_file_that_is_taken_in_has_a_symcache_soon() -> None:
-    uploaded()
+    records = ["FILE 0 hello.c", "FUNC 1000 10 0 main", "1000 10 7 0"]
+    uploaded(a_breakpad_file(records=records))
 
     made = row()
     assert (made.outcome, made.symbols_only, made.detail) == (Outcome.MADE, False, "")
