@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from struct import Struct
 
@@ -22,6 +23,8 @@ DIRECTORY_LIMIT_BYTES = 64 << 20
 MANIFEST_LIMIT_BYTES = 64 << 20
 SOURCE_LIMIT_BYTES = 16 << 20
 """Of one file. Those that people write have some kB, those of generators some MB."""
+PATH_LIMIT = 4096
+"""In characters; no system opens a file by a longer path."""
 RATIO_LIMIT = 200
 """Sources shrink to a fifth, tables of numbers to a fiftieth; a bomb is at 1,000."""
 
@@ -54,12 +57,6 @@ class SourceBundle:
     def __init__(self, archive: zipfile.ZipFile, members: Mapping[str, str]) -> None:
         self._archive = archive
         self._members = members
-        self._canonical: dict[str, str] = {}
-        self._folded: dict[str, str] = {}
-        for path in sorted(members):
-            canonical = source_paths.canonical(path)
-            self._canonical.setdefault(canonical, path)
-            self._folded.setdefault(source_paths.folded(canonical), path)
 
     def __len__(self) -> int:
         return len(self._members)
@@ -83,6 +80,17 @@ class SourceBundle:
         except _UNREADABLE:
             return None
         return content.decode("utf-8-sig", "replace")
+
+    @cached_property
+    def _canonical(self) -> dict[str, str]:
+        """The paths by what is the same for all spellings of them."""
+        return {source_paths.canonical(p): p for p in reversed(self.paths)}
+
+    @cached_property
+    def _folded(self) -> dict[str, str]:
+        """The paths by what is the same for those that differ in case, too."""
+        folded = source_paths.folded
+        return {folded(source_paths.canonical(p)): p for p in reversed(self.paths)}
 
     def _known(self, path: str) -> str | None:
         if path in self._members:
@@ -157,18 +165,19 @@ def _check_header(head: bytes) -> None:
 def _members(archive: zipfile.ZipFile) -> dict[str, str]:
     """Return which member has the source of which path, from the manifest.
 
-    Bundles of JVM sources name them by `url`, such as `~/com/example/Main.jvm`.
+    What it says of members that are not there is left out, however much that is. Bundles of JVM sources name them by `url`, such as `~/com/example/Main.jvm`.
     """
     manifest = json.loads(_unpacked(archive, _MANIFEST, MANIFEST_LIMIT_BYTES))
     files = manifest.get("files") if isinstance(manifest, dict) else None
     if not isinstance(files, dict):
         raise zipfile.BadZipFile("its manifest names no files")
+    there = set(archive.namelist())
     members: dict[str, str] = {}
-    for member, said in files.items():
+    for member, said in ((m, said) for m, said in files.items() if m in there):
         if isinstance(said, dict) and said.get("type") == "source":
             for key in ("path", "url"):
                 name = said.get(key)
-                if isinstance(name, str) and name:
+                if isinstance(name, str) and 0 < len(name) <= PATH_LIMIT:
                     members.setdefault(name, member)
     return members
 
