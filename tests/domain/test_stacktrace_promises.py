@@ -1,4 +1,4 @@
-"""Whatever is asked of a stack trace, the answer keeps its form, and to its length."""
+"""Whatever is asked about stack traces, the answer keeps its form, and its length."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

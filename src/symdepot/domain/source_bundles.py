@@ -165,7 +165,8 @@ def _check_header(head: bytes) -> None:
 def _members(archive: zipfile.ZipFile) -> dict[str, str]:
     """Return which member has the source of which path, from the manifest.
 
-    What it says of members that are not there is left out, however much that is. Bundles of JVM sources name them by `url`, such as `~/com/example/Main.jvm`.
+    What it says of members that are not there is left out, however much that is.
+    Bundles of JVM sources name them by `url`, such as `~/com/example/Main.jvm`.
     """
     manifest = json.loads(_unpacked(archive, _MANIFEST, MANIFEST_LIMIT_BYTES))
     files = manifest.get("files") if isinstance(manifest, dict) else None
