@@ -95,15 +95,12 @@ def _copy(
     checksum: Checksum, chunks: Sequence[Checksum], store: BlobStore, path: Path
 ) -> None:
     whole = hashlib.sha1(usedforsecurity=False)
-    try:
-        with path.open("wb") as copy:
-            for chunk in chunks:
-                with store.open(chunk) as content:
-                    while block := content.read(_BLOCK_BYTES):
-                        whole.update(block)
-                        copy.write(block)
-    except OSError as error:
-        raise StorageUnavailable from error
+    with path.open("wb") as copy:
+        for chunk in chunks:
+            with store.open(chunk) as content:
+                while block := content.read(_BLOCK_BYTES):
+                    whole.update(block)
+                    copy.write(block)
     actual = Checksum(whole.hexdigest())
     if actual != checksum:
         _blame(chunks, store)
