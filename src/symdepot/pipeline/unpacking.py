@@ -1,23 +1,20 @@
 """Takes files out of a zip archive that a stranger sent, and keeps within bounds."""
 
 import lzma
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import IO
 
 from django.conf import settings
 
 from symdepot.blobs.configured import blob_store
-from symdepot.domain import fat
-from symdepot.domain.errors import FileTooLarge, InvalidRequest, StorageUnavailable
-from symdepot.domain.fat import Slice
+from symdepot.domain.errors import FileTooLarge, InvalidRequest
 from symdepot.domain.ids import Checksum
+from symdepot.pipeline import thinning
 from symdepot.uploads import cutting
 from symdepot.uploads.assembly import Offer
+from symdepot.uploads.scratch import lent
 
 _UNREADABLE = (
     zipfile.BadZipFile,
@@ -88,46 +85,12 @@ def _take_out(
 ) -> Iterator[tuple[Offer, dict[Checksum, int]]]:
     # The slash makes `proguard/<uuid>.txt` what clients call it elsewhere.
     name = f"/{member.filename}"[-settings.MAX_NAME_LENGTH :]
-    with _scratch_file() as copy:
-        with opened.open(member) as content:
+    with lent(settings.SCRATCH_DIR, prefix="unpacked-") as path:
+        with path.open("wb") as copy, opened.open(member) as content:
             _copy(content, copy, member.file_size)
-        copy.flush()
-        slices = fat.slices(Path(copy.name))
-        if not slices:
-            yield _kept(copy, name)
-        for one in slices:
-            with _scratch_file() as thin:
-                _copy_slice(copy, thin, one)
-                yield _kept(thin, name)
-
-
-@contextmanager
-def _scratch_file() -> Iterator[IO[bytes]]:
-    """Lend a file; trouble with it is the storage's.
-
-    Raises:
-        StorageUnavailable: the disk is full, or not there.
-    """
-    try:
-        settings.SCRATCH_DIR.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=settings.SCRATCH_DIR) as file:
-            yield file
-    except OSError as error:
-        raise StorageUnavailable from error
-
-
-def _kept(file: IO[bytes], name: str) -> tuple[Offer, dict[Checksum, int]]:
-    file.flush()
-    cut = cutting.cut(Path(file.name), blob_store(), chunk_bytes=settings.CHUNK_SIZE)
-    return Offer(cut.checksum, name, cut.chunks), cut.sizes
-
-
-def _copy_slice(file: IO[bytes], thin: IO[bytes], one: Slice) -> None:
-    file.seek(one.offset)
-    left = one.size_bytes
-    while block := file.read(min(left, _BLOCK_BYTES)):
-        left -= len(block)
-        thin.write(block)
+        for thin in thinning.thin_files(path):
+            cut = cutting.cut(thin, blob_store(), chunk_bytes=settings.CHUNK_SIZE)
+            yield Offer(cut.checksum, name, cut.chunks), cut.sizes
 
 
 def _copy(content: IO[bytes], copy: IO[bytes], announced_bytes: int) -> None:
