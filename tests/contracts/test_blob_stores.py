@@ -165,6 +165,21 @@ def test_a_writer_keeps_what_came_in_pieces(store: BlobStore) -> None:
     assert read(store, CHECKSUM) == CONTENT
 
 
+def test_a_writer_without_a_name_keeps_bytes_under_what_they_hash_to(
+    store: BlobStore, tmp_path: Path
+) -> None:
+    writer = store.receive()
+
+    assert writer.checksum == Checksum.of(b"")
+    writer.write(CONTENT)
+    assert writer.checksum == CHECKSUM
+    assert writer.keep() == len(CONTENT)
+
+    assert read(store, CHECKSUM) == CONTENT
+    assert list(store) == [CHECKSUM]
+    assert len(files_under(tmp_path)) <= 1
+
+
 def test_nobody_sees_what_is_not_kept_yet(store: BlobStore) -> None:
     writer = store.receive(CHECKSUM)
     writer.write(CONTENT)

@@ -28,12 +28,12 @@ class IncomingFile:
     def __init__(
         self,
         folder: Path,
-        checksum: Checksum,
+        checksum: Checksum | None,
         settle: Callable[["IncomingFile"], None],
     ) -> None:
-        self.checksum = checksum
-        self.path = folder / f"{checksum}-{token_hex(8)}"
+        self.path = folder / f"{checksum or ''}-{token_hex(8)}"
         self.size_bytes = 0
+        self._claimed = checksum
         self._settle = settle
         self._sha1 = hashlib.sha1(usedforsecurity=False)
         try:
@@ -41,6 +41,11 @@ class IncomingFile:
             self._file = self.path.open("xb", buffering=0)
         except OSError as error:
             raise StorageUnavailable from error
+
+    @property
+    def checksum(self) -> Checksum:
+        """What was written so far hashes to."""
+        return Checksum(self._sha1.hexdigest())
 
     def write(self, data: bytes, /) -> int:
         """Take the next bytes, best in blocks of 64 KiB or more."""
@@ -58,7 +63,8 @@ class IncomingFile:
     def keep(self) -> int:
         """Verify and settle; whatever comes of it, the file is gone afterwards."""
         try:
-            verify(self._sha1.hexdigest(), self.checksum)
+            if self._claimed is not None:
+                verify(self._sha1.hexdigest(), self._claimed)
             self._settle(self)
         except OSError as error:
             raise StorageUnavailable from error

@@ -2,7 +2,8 @@ r"""Blobs on disk.
 
     root/
     ├── ab/cd/abcd…             a blob, named by its SHA-1
-    └── incoming/abcd…-5eed…    on its way in: of no use to anybody after a crash
+    └── incoming/abcd…-5eed…    on its way in (`-5eed…` if nobody has said what it is):
+                                of no use to anybody after a crash
 
 What is kept survives a loss of power: the bytes are on the disk before they have
 their name, and so is the name before `keep` returns. `sha1sum` checks the store:
@@ -38,8 +39,8 @@ class LocalStore:
         self._incoming = root / "incoming"
         self._lasting: set[str] = set()
 
-    def receive(self, checksum: Checksum) -> BlobWriter:
-        """Return a writer whose bytes will be kept under `checksum`."""
+    def receive(self, checksum: Checksum | None = None) -> BlobWriter:
+        """Return a writer whose bytes will be kept under `checksum`, or their own."""
         with _answering():
             self._make_lasting(self._incoming)
         return IncomingFile(self._incoming, checksum, self._settle)

@@ -22,8 +22,8 @@ class MemoryStore:
         self._blobs: dict[Checksum, bytes] = {}
         self._written_at: dict[Checksum, datetime] = {}
 
-    def receive(self, checksum: Checksum) -> BlobWriter:
-        """Return a writer whose bytes will be kept under `checksum`."""
+    def receive(self, checksum: Checksum | None = None) -> BlobWriter:
+        """Return a writer whose bytes will be kept under `checksum`, or their own."""
         return _MemoryWriter(checksum, self._settle)
 
     def put(self, checksum: Checksum, content: BinaryIO) -> int:
@@ -77,20 +77,25 @@ class _MemoryWriter:
     """Collects what is written."""
 
     def __init__(
-        self, checksum: Checksum, settle: Callable[[Checksum, bytes], None]
+        self, claimed: Checksum | None, settle: Callable[[Checksum, bytes], None]
     ) -> None:
-        self._checksum = checksum
+        self._claimed = claimed
         self._settle = settle
         self._content = bytearray()
+
+    @property
+    def checksum(self) -> Checksum:
+        return Checksum.of(bytes(self._content))
 
     def write(self, data: bytes, /) -> int:
         self._content += data
         return len(data)
 
     def keep(self) -> int:
-        content = bytes(self._content)
-        verify(Checksum.of(content).hex, self._checksum)
-        self._settle(self._checksum, content)
+        content, checksum = bytes(self._content), self.checksum
+        if self._claimed is not None:
+            verify(checksum.hex, self._claimed)
+        self._settle(checksum, content)
         return len(content)
 
     def discard(self) -> None:

@@ -52,8 +52,8 @@ class S3Store:
         self._bucket = bucket
         self._scratch = scratch / "bucket"
 
-    def receive(self, checksum: Checksum) -> BlobWriter:
-        """Return a writer whose bytes will be kept under `checksum`."""
+    def receive(self, checksum: Checksum | None = None) -> BlobWriter:
+        """Return a writer whose bytes will be kept under `checksum`, or their own."""
         self._make_scratch()
         return IncomingFile(self._scratch, checksum, self._upload)
 

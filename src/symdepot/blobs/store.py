@@ -25,6 +25,11 @@ class BlobWriter(Protocol):
     End each with `keep` or `discard`; `discard` after either is no error.
     """
 
+    @property
+    def checksum(self) -> Checksum:
+        """What was written so far hashes to."""
+        ...
+
     def write(self, data: bytes, /) -> int:
         """Take the next bytes; return how many, which is all of them.
 
@@ -54,8 +59,11 @@ class BlobStore(Protocol):
     raises `StorageUnavailable` when the disk or bucket does not answer.
     """
 
-    def receive(self, checksum: Checksum) -> BlobWriter:
-        """Return a writer whose bytes will be kept under `checksum`."""
+    def receive(self, checksum: Checksum | None = None) -> BlobWriter:
+        """Return a writer whose bytes will be kept under `checksum`.
+
+        Without one, they will be kept under whatever they hash to.
+        """
         ...
 
     def put(self, checksum: Checksum, content: BinaryIO) -> int:

@@ -1,13 +1,13 @@
 """Cuts a file that came as a whole into chunks, as a client would have."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, cast
 
-from symdepot.blobs.store import BlobStore
-from symdepot.domain.errors import StorageUnavailable
+from symdepot.blobs.store import BlobStore, BlobWriter
 from symdepot.domain.ids import Checksum
 
 _BLOCK_BYTES = 1024 * 1024
@@ -21,54 +21,61 @@ class Cut:
     chunks: tuple[Checksum, ...]
     sizes: dict[Checksum, int]
 
-
-class _Window:
-    """Reads no further than `size_bytes` from where `content` stands."""
-
-    def __init__(self, content: BinaryIO, size_bytes: int) -> None:
-        self._content = content
-        self._left = size_bytes
-
-    def read(self, limit: int = -1, /) -> bytes:
-        wanted = self._left if limit < 0 else min(limit, self._left)
-        data = self._content.read(wanted)
-        self._left -= len(data)
-        return data
+    @property
+    def size_bytes(self) -> int:
+        """How large the file is: repeats count as they occur."""
+        return sum(self.sizes[c] for c in self.chunks)
 
 
-def cut(path: Path, store: BlobStore, *, chunk_bytes: int) -> Cut:
+def cut(
+    path: Path,
+    store: BlobStore,
+    *,
+    chunk_bytes: int,
+    is_kept: Callable[[Checksum], bool] = lambda _: False,
+) -> Cut:
     """Keep the chunks of a file in `store` and return them.
 
-    The same file sent in chunks of `chunk_bytes` shares all of them.
+    The same file sent in chunks of `chunk_bytes` shares all of them. A chunk that
+    `is_kept` already is not kept again. Every byte is read once and, in a file of one
+    chunk, hashed once: such a file hashes to what its chunk does.
 
     Raises:
-        StorageUnavailable: the file could not be read, or a chunk not be kept.
+        OSError: the file could not be read.
+        StorageUnavailable: a chunk could not be kept.
     """
+    size_bytes = path.stat().st_size
+    is_alone = 0 < size_bytes <= chunk_bytes
     whole = hashlib.sha1(usedforsecurity=False)
     chunks: list[Checksum] = []
     sizes: dict[Checksum, int] = {}
+    with path.open("rb", buffering=0) as content:
+        for start in range(0, size_bytes, chunk_bytes):
+            with _receiving(store) as writer:
+                for block in _blocks(content, min(chunk_bytes, size_bytes - start)):
+                    writer.write(block)
+                    if not is_alone:
+                        whole.update(block)
+                chunk = writer.checksum
+                if chunk not in sizes and not is_kept(chunk):
+                    writer.keep()
+            chunks.append(chunk)
+            sizes[chunk] = content.tell() - start
+    checksum = chunks[0] if is_alone else Checksum(whole.hexdigest())
+    return Cut(checksum, tuple(chunks), sizes)
+
+
+@contextmanager
+def _receiving(store: BlobStore) -> Iterator[BlobWriter]:
+    writer = store.receive()
     try:
-        size_bytes = path.stat().st_size
-        with path.open("rb") as content:
-            for start in range(0, size_bytes, chunk_bytes):
-                content.seek(start)
-                checksum = _hashed(content, chunk_bytes, whole.update)
-                chunks.append(checksum)
-                if checksum not in sizes:
-                    content.seek(start)
-                    window = cast("BinaryIO", _Window(content, chunk_bytes))
-                    sizes[checksum] = store.put(checksum, window)
-    except OSError as error:
-        raise StorageUnavailable from error
-    return Cut(Checksum(whole.hexdigest()), tuple(chunks), sizes)
+        yield writer
+    finally:
+        writer.discard()
 
 
-def _hashed(
-    content: BinaryIO, chunk_bytes: int, also: Callable[[bytes], None]
-) -> Checksum:
-    sha1 = hashlib.sha1(usedforsecurity=False)
-    window = _Window(content, chunk_bytes)
-    while block := window.read(_BLOCK_BYTES):
-        sha1.update(block)
-        also(block)
-    return Checksum(sha1.hexdigest())
+def _blocks(content: FileIO, limit_bytes: int) -> Iterator[bytes]:
+    left = limit_bytes
+    while block := content.read(min(left, _BLOCK_BYTES)):
+        left -= len(block)
+        yield block

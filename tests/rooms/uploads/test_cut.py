@@ -1,5 +1,7 @@
 """A file that comes as a whole is cut as a client would have cut it."""
 
+import hashlib
+import secrets
 from pathlib import Path
 
 import pytest
@@ -33,8 +35,38 @@ def test_any_file_is_cut_into_its_chunks_in_order(
     }
 
 
-def test_a_file_that_is_gone_is_ours_to_answer_for(tmp_path: Path) -> None:
-    with pytest.raises(StorageUnavailable):
+def test_no_byte_of_a_file_of_one_chunk_is_hashed_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = secrets.token_bytes(3_000_000)
+    (tmp_path / "file").write_bytes(content)
+    hashed = counting_hashes(monkeypatch)
+
+    cutting.cut(tmp_path / "file", LocalStore(tmp_path), chunk_bytes=1 << 22)
+    assert sum(hashed) == len(content)
+
+    # What has several chunks has a checksum of its own, beside theirs.
+    hashed.clear()
+    cutting.cut(tmp_path / "file", LocalStore(tmp_path), chunk_bytes=1 << 20)
+    assert sum(hashed) == 2 * len(content)
+
+
+def test_what_is_kept_already_is_not_kept_again(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"heretherehere")
+    store = LocalStore(tmp_path / "blobs")
+
+    here = Checksum.of(b"here")
+    cut = cutting.cut(path, store, chunk_bytes=4, is_kept=lambda c: c == here)
+
+    assert set(store) == {Checksum.of(b"ther"), Checksum.of(b"eher"), Checksum.of(b"e")}
+    assert cut.chunks[0] == here
+    assert cut.size_bytes == 13
+    assert list((tmp_path / "blobs" / "incoming").iterdir()) == []
+
+
+def test_a_file_that_is_gone_is_an_error_of_the_system(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
         cutting.cut(tmp_path / "gone", MemoryStore(), chunk_bytes=7)
 
 
@@ -44,3 +76,21 @@ def test_a_store_that_takes_nothing_is_ours_to_answer_for(tmp_path: Path) -> Non
 
     with pytest.raises(StorageUnavailable):
         cutting.cut(path, LocalStore(path), chunk_bytes=3)
+
+
+def counting_hashes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that each hashing of some bytes adds their number to."""
+    hashed: list[int] = []
+    sha1 = hashlib.sha1
+
+    class Counting:
+        def __init__(self, content: bytes = b"", **_: bool) -> None:
+            self._sha1 = sha1(content, usedforsecurity=False)
+            self.hexdigest = self._sha1.hexdigest
+
+        def update(self, content: bytes) -> None:
+            hashed.append(len(content))
+            self._sha1.update(content)
+
+    monkeypatch.setattr(hashlib, "sha1", Counting)
+    return hashed
