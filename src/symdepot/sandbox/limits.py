@@ -28,6 +28,10 @@ _BYTES_A_QUESTIONING_CPU_SECOND = 10_000_000
 _QUESTIONING_PATIENCE = 3
 LONGEST_ANSWERS_BYTES = 32 * _MEBIBYTE
 
+_UNPACKING_CPU_SECONDS = 60
+_BYTES_AN_UNPACKING_CPU_SECOND = 500_000
+_UNPACKING_SILENCE_SECONDS = 300.0
+
 _STACK_BYTES = 8 * _MEBIBYTE
 _OPEN_FILES = 16
 
@@ -133,6 +137,28 @@ def for_questioning(size_bytes: int) -> Limits:
         cpu_seconds=cpu_seconds,
         wall_seconds=float(cpu_seconds * _QUESTIONING_PATIENCE),
         written_bytes=max(2 * size_bytes, LONGEST_ANSWERS_BYTES),
+    )
+
+
+def for_unpacking(packed_bytes: int) -> Limits:
+    """Return the limits for taking the files out of an archive.
+
+    * Memory: the largest dictionaries that packers use by themselves have 64 MiB (xz)
+      and 128 MiB (zstd). So 512 MiB, however large the archive.
+    * Processor time: packages of xz, the slowest in use, are read at 15 to 30 MB/s,
+      packed. A thirtieth of that, and a minute.
+    * Wall clock: how long it may be silent. Who takes the files may take long, so the
+      whole has no limit.
+
+    >>> for_unpacking(1_000_000_000).cpu_seconds
+    2060
+    """
+    return Limits(
+        memory_bytes=_LEAST_MEMORY_BYTES,
+        mapped_bytes=0,
+        cpu_seconds=_UNPACKING_CPU_SECONDS
+        + packed_bytes // _BYTES_AN_UNPACKING_CPU_SECOND,
+        wall_seconds=_UNPACKING_SILENCE_SECONDS,
     )
 
 

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import BinaryIO
 from weakref import WeakSet
 
 from symdepot.domain.errors import ParserDied, SandboxUnavailable
@@ -120,7 +121,9 @@ class _Zygote:
             numbers = (far_end.fileno(), os.getpid(), niceness)
             words = (*arguments, *(str(number) for number in numbers))
             try:
-                self._process = _started(words, far_end.fileno(), environment)
+                self._process = started(
+                    words, environment=environment, pass_fds=(far_end.fileno(),)
+                )
             except OSError:
                 self.line.close()
                 raise
@@ -141,18 +144,39 @@ class _Zygote:
         self._process.returncode = 0
 
 
-def _started(
-    arguments: Sequence[str], line_fd: int, environment: Mapping[str, str]
+def started(
+    arguments: Sequence[str],
+    *,
+    environment: Mapping[str, str] = _NOTHING,
+    pass_fds: tuple[int, ...] = (),
+    **streams: int | BinaryIO,
 ) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(  # noqa: S603 - our own module
+    """Start a process of ours that has to do with strangers' files.
+
+    Of `stdin`, `stdout` and `stderr` it has those that `streams` names; as for the
+    others, it reads nothing, is not heard, and complains where this process does.
+
+    Raises:
+        OSError: there is none to be had.
+    """
+    return subprocess.Popen(  # type: ignore[call-overload, no-any-return]  # noqa: S603 - our own module
         [sys.executable, "-P", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        pass_fds=(line_fd,),
+        **{"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **streams},
+        pass_fds=pass_fds,
         # What reads strangers' files need not know the server's secrets.
         env={"PYTHONPATH": os.pathsep.join(sys.path), **environment},
         start_new_session=True,
     )
+
+
+def nonsense() -> ParserDied:
+    """Return what to say of a child that was taken over, or is broken."""
+    return death("its answer made no sense")
+
+
+def death(reason: str) -> ParserDied:
+    """Return what to say of a child that ended while it read a file."""
+    return ParserDied(f"Reading this file ended the process that read it: {reason}.")
 
 
 def _understood(answer: bytes, name: object) -> dict[str, object]:
@@ -166,17 +190,8 @@ def _understood(answer: bytes, name: object) -> dict[str, object]:
             raise SandboxUnavailable(reason)
         case {"died": str(reason), "words": words}:
             _log.warning("Reading %r ended the reader: %s; %r", name, reason, words)
-            raise _death(reason)
+            raise death(reason)
     return said
-
-
-def nonsense() -> ParserDied:
-    """Return what to say of a child that was taken over, or is broken."""
-    return _death("its answer made no sense")
-
-
-def _death(reason: str) -> ParserDied:
-    return ParserDied(f"Reading this file ended the process that read it: {reason}.")
 
 
 def _forget_all() -> None:

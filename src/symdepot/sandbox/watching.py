@@ -81,8 +81,21 @@ def told(running: Child, end: End, limits: Limits) -> bytes:
     words = running.words.decode("utf-8", "replace")
     if end.cause is Cause.ENDED and -code in _LOST:
         return messages.written({"lost": _LOST[-code], "words": words})
-    reason = _stopped(end, limits) or _died(running, code, limits)
+    reason = _stopped(end, limits) or died(code, running.words, limits)
     return messages.written({"died": reason, "words": words})
+
+
+def died(code: int, words: bytes, limits: Limits) -> str:
+    """Return why a child ended by itself, with this exit code and these last words."""
+    # Rust says so, and aborts, when an allocation fails.
+    starved = code == -signal.SIGABRT and b"memory allocation of" in words
+    if starved or code == child.OUT_OF_MEMORY:
+        return f"it needed more than {limits.memory_bytes // _MEBIBYTE} MiB of memory"
+    if code == -signal.SIGXCPU:
+        return f"it needed more than {limits.cpu_seconds} s of processor time"
+    if code < 0:
+        return f"it crashed ({_SIGNALS.get(-code, f'signal {-code}')})"
+    return f"it gave up (status {code})"
 
 
 def _hear_out(
@@ -130,15 +143,3 @@ def _stopped(end: End, limits: Limits) -> str | None:
             return "its answer had no end"
         case _:
             return None
-
-
-def _died(running: Child, code: int, limits: Limits) -> str:
-    # Rust says so, and aborts, when an allocation fails.
-    starved = code == -signal.SIGABRT and b"memory allocation of" in running.words
-    if starved or code == child.OUT_OF_MEMORY:
-        return f"it needed more than {limits.memory_bytes // _MEBIBYTE} MiB of memory"
-    if code == -signal.SIGXCPU:
-        return f"it needed more than {limits.cpu_seconds} s of processor time"
-    if code < 0:
-        return f"it crashed ({_SIGNALS.get(-code, f'signal {-code}')})"
-    return f"it gave up (status {code})"

@@ -1,0 +1,73 @@
+"""The child that unpacks: hands out the debug files in one archive, and is gone.
+
+It is started with its orders, in JSON; the archive is its standard input, and its
+standard output the pipe on which it says what is in it. It writes no file.
+"""
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from itertools import chain
+
+from symdepot.domain import magic, packages
+from symdepot.domain.errors import FileTooLarge, NotADebugFile
+from symdepot.domain.magic import HEAD_BYTES, Package
+from symdepot.domain.packages import Bounds, Member
+from symdepot.sandbox import child, frames, kernel, limits
+from symdepot.sandbox.frames import Kind
+from symdepot.sandbox.limits import Limits
+
+_ARCHIVE_FD, _ANSWER_FD = 0, 1
+_LONGEST_TEXT = 2000
+
+
+def serve(arguments: Sequence[str]) -> int:
+    """Hand out what is in the archive; return the status to end with."""
+    kernel.end_with_parent()
+    orders = json.loads(arguments[0])
+    limits.impose(Limits(**orders["limits"]))
+    try:
+        bounds = Bounds(**orders["bounds"])
+        for member in packages.members(_ARCHIVE_FD, Package(orders["kind"]), bounds):
+            _hand_out(member, orders["member_bytes"])
+        _say(Kind.DONE)
+    except NotADebugFile as error:
+        _say(Kind.BROKEN, str(error)[:_LONGEST_TEXT])
+    except MemoryError:
+        return child.OUT_OF_MEMORY
+    except BrokenPipeError:
+        return child.FAILED
+    except Exception:  # noqa: BLE001 - the outermost door of this process
+        _say(Kind.FAULT, traceback.format_exc()[-_LONGEST_TEXT:])
+        return child.FAILED
+    return os.EX_OK
+
+
+def _hand_out(member: Member, limit_bytes: int) -> None:
+    """Say what is in a file, if it looks like a debug file."""
+    head = b""
+    while len(head) < HEAD_BYTES and (block := next(member.blocks, b"")):
+        head += block
+    name = "/" + member.name.removeprefix("./").lstrip("/")
+    if not magic.is_like_a_debug_file(head[:HEAD_BYTES], name):
+        return
+    if member.promised_bytes > limit_bytes:
+        error = FileTooLarge(
+            name=name, size_bytes=member.promised_bytes, limit_bytes=limit_bytes
+        )
+        _say(Kind.REFUSED, json.dumps([name, str(error)]))
+        return
+    _say(Kind.MEMBER, name)
+    for block in chain([head], member.blocks):
+        frames.send(_ANSWER_FD, Kind.DATA, block)
+    _say(Kind.END)
+
+
+def _say(kind: Kind, text: str = "") -> None:
+    frames.send(_ANSWER_FD, kind, text.encode("utf-8", "replace"))
+
+
+if __name__ == "__main__":
+    sys.exit(serve(sys.argv[1:]))
