@@ -35,6 +35,7 @@ def django_db_modify_db_settings(
 def house(settings: Settings, tmp_path: Path) -> Iterator[None]:
     settings.BLOB_URL = "memory://"
     settings.SCRATCH_DIR = tmp_path / "scratch"
+    settings.DATA_DIR = tmp_path
     settings.PUBLIC_URL = "http://depot.test"
     settings.TASKS = IMMEDIATE
     settings.ASSEMBLE_WAIT_SECONDS = 0.2

@@ -1,5 +1,7 @@
 """What happens to an upload, from chunks to symcache. The story, in order."""
 
+from pathlib import Path
+
 from django.conf import settings
 from django.utils import timezone
 
@@ -19,6 +21,7 @@ from symdepot.sandbox import converting, inspecting
 from symdepot.symcaches import keeping, making
 from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.uploads import assembly, chunks, files, joining, leases
+from symdepot.uploads.cutting import Cut
 from symdepot.uploads.models import Assembly, File
 from symdepot.uploads.scratch import lent
 
@@ -43,15 +46,40 @@ def take_in(held: Assembly) -> DebugFile:
     )
 
     with joining.joined(checksum, parts, blob_store(), settings.SCRATCH_DIR) as path:
-        inside = inspecting.inspect(path, name=held.name)
+        inside = inspected(path, name=held.name)
     claim = DebugId.parse_or_none(held.debug_id)
-    found = objects.findable(claims.claimed(objects.thin(inside), claim))
+    found = objects.findable(claims.claimed(inside, claim))
 
     with chunks.not_while_freeing():
         file = files.enter(checksum, parts, size_bytes)
         debug_file = _enter(held.project, file, found, by=held.offered_by)
         assembly.finish(held)
     return debug_file
+
+
+def inspected(path: Path, *, name: str) -> ObjectFile:
+    """Return the one object in the file at `path`, which its client calls `name`.
+
+    Raises:
+        NotADebugFile, ParserDied, SandboxUnavailable: see `inspecting.inspect`.
+    """
+    return objects.thin(inspecting.inspect(path, name=name))
+
+
+def enter_whole(project: Project, cut: Cut, found: ObjectFile, *, by: str) -> DebugFile:
+    """Enter a file that came as a whole, and whose chunks the organization owns.
+
+    The end of `take_in`, for what was inspected before it was cut.
+
+    Raises:
+        ChunksMissing: they were freed in this very moment.
+    """
+    with chunks.not_while_freeing():
+        owned = chunks.sizes(project.organization, cut.chunks)
+        if missing := chunks.missing(cut.chunks, owned):
+            raise ChunksMissing(missing)
+        file = files.enter(cut.checksum, cut.chunks, cut.size_bytes)
+        return _enter(project, file, found, by=by)
 
 
 def make_symcache(held: SymCache) -> Outcome:

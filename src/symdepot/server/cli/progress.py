@@ -9,6 +9,7 @@ from rich.progress import (
     DownloadColumn,
     Progress,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -30,6 +31,42 @@ def counted(title: str) -> Iterator[Callable[[str, int], None]]:
             shown.update(task, description=f"{title}: {done[what]:,} {what}")
 
         yield step
+
+
+class Voyage:
+    """Is told how far a way through many files has come, and what is to be said of it."""
+
+    def __init__(self, shown: Progress, task: TaskID) -> None:
+        self._shown = shown
+        self._task = task
+        self._files = 0
+
+    def step(self, size_bytes: int) -> None:
+        """Show that one more file, of this size, is behind us."""
+        self._files += 1
+        self._shown.update(self._task, advance=size_bytes, files=self._files)
+
+    def say(self, text: str) -> None:
+        """Write a line to standard error, above what is shown."""
+        self._shown.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def voyage(title: str, *, files: int, size_bytes: int) -> Iterator[Voyage]:
+    """Lend what shows how many of so many files, and bytes, were worked through."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[files]:,} of {task.fields[all_files]:,} files"),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as shown:
+        task = shown.add_task(title, total=size_bytes, files=0, all_files=files)
+        yield Voyage(shown, task)
 
 
 @contextmanager

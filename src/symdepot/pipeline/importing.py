@@ -1,0 +1,267 @@
+"""Takes in the debug files that lie on this machine, as if each had been uploaded.
+
+A file is inspected where it lies, then cut into the store, then entered: the same story
+as of an upload, but nothing travels. Of packages, each file in them in its turn. What a
+file held is noted, so that whoever is broken off, or called again, reads nothing twice.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from itertools import batched
+from pathlib import Path
+
+from django.conf import settings
+
+from symdepot.blobs.configured import blob_store
+from symdepot.debugfiles import lookup
+from symdepot.domain import claims, magic, objects
+from symdepot.domain.errors import (
+    ChunksMissing,
+    FileTooLarge,
+    NotADebugFile,
+    ParserDied,
+    Refused,
+    SandboxUnavailable,
+    StorageUnavailable,
+)
+from symdepot.domain.ids import Checksum
+from symdepot.domain.magic import Package
+from symdepot.domain.objects import ObjectFile
+from symdepot.pipeline import intake, journal, steps, tasks, thinning, walking
+from symdepot.pipeline.journal import Journal
+from symdepot.pipeline.walking import Closed, Found
+from symdepot.projects.models import Project
+from symdepot.sandbox import unpacking
+from symdepot.sandbox.unpacking import Member, Unfit
+from symdepot.symcaches import making
+from symdepot.uploads import chunks, cutting
+from symdepot.uploads.scratch import lent
+
+_FILES_AT_ONCE = 250
+_NO_LIBRARY = (
+    "{} is an archive, and libarchive, which reads those, is not on this machine. "
+    "Install Debian's package libarchive13 (libarchive13t64 from Debian 13 on)."
+)
+
+
+class Fate(StrEnum):
+    """What becomes of a file."""
+
+    IMPORTED = "imported"
+    HERE = "here"
+    PASSED = "passed over"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of a file, or of one in it; of what is a debug file, its checksum."""
+
+    fate: Fate
+    name: str
+    why: str = ""
+    size_bytes: int = 0
+    checksum: Checksum | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A file that was found is worked through, whatever became of it."""
+
+    size_bytes: int
+
+
+def take_in(
+    project: Project, paths: Iterable[Path], *, by: str, is_trial: bool = False
+) -> Iterator[Told | Done]:
+    """Take the debug files at and below `paths` into `project`; tell what becomes of each.
+
+    A file that cannot be taken is told of, and the next one is looked at. In a trial,
+    everything is read and nothing is kept or noted.
+
+    Raises:
+        QuotaExceeded: the organization has no room for what comes next.
+        StorageUnavailable, SandboxUnavailable: the same goes on in a moment, or when
+            what is said to be missing is there.
+    """
+    with journal.opened(settings.DATA_DIR) as notes:
+        taker = _Taker(project, notes, by=by, is_trial=is_trial)
+        for some in batched(walking.walk(paths), _FILES_AT_ONCE):
+            yield from taker.take_in(some)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A file to be taken in: where it lies, how it is called, and to people."""
+
+    path: Path
+    name: str
+    shown: str
+    found: Found | None = None
+
+    def told(self, fate: Fate, why: str = "") -> Told:
+        return Told(fate, self.shown, why)
+
+
+class _Taker:
+    """Takes files into one project."""
+
+    def __init__(
+        self, project: Project, notes: Journal, *, by: str, is_trial: bool
+    ) -> None:
+        self._project = project
+        self._notes = notes
+        self._by = by
+        self._is_trial = is_trial
+        self._entered: list[int] = []
+        self._foreseen: set[Checksum] = set()
+
+    def take_in(self, some: Sequence[Found | Closed]) -> Iterator[Told | Done]:
+        noted = {one: self._notes.recall(one) for one in some if isinstance(one, Found)}
+        wanted = {c for inside in noted.values() for c in inside or ()}
+        here = lookup.by_checksums(self._project, wanted)
+        try:
+            for one in some:
+                if isinstance(one, Closed):
+                    yield Told(Fate.FAILED, str(one.path), one.why)
+                    continue
+                inside = noted[one]
+                if inside is None or not here.keys() >= set(inside):
+                    yield from self._take(one)
+                else:
+                    yield from _known(one, inside)
+                yield Done(one.size_bytes)
+        finally:
+            tasks.enqueue_symcaches(making.waiting(self._entered))
+            self._entered.clear()
+
+    def _take(self, found: Found) -> Iterator[Told]:
+        """Read a file, and note what is in it unless something is wrong with it."""
+        inside, is_sound = [], True
+        for told in self._read(found):
+            inside += [told.checksum] if told.checksum else []
+            is_sound &= told.fate is not Fate.FAILED
+            yield told
+        if is_sound and not self._is_trial:
+            self._notes.note(found, inside)
+
+    def _read(self, found: Found) -> Iterator[Told]:
+        # Names may be of any bytes, and rows are not.
+        name = os.fsencode(found.path).decode("utf-8", "replace")
+        source = _Source(found.path, name[-settings.MAX_NAME_LENGTH :], name, found)
+        try:
+            head = _head(found)
+            if kind := magic.package(head, name):
+                yield from self._unpack(source, kind)
+            elif magic.is_like_a_debug_file(head, name):
+                yield from self._take_whole(source)
+            else:
+                yield source.told(Fate.PASSED, "It does not look like a debug file.")
+        except OSError as error:
+            yield source.told(Fate.FAILED, f"It cannot be read: {error.strerror}.")
+
+    def _unpack(self, source: _Source, kind: Package) -> Iterator[Told]:
+        if not unpacking.is_possible():
+            raise SandboxUnavailable(_NO_LIBRARY.format(source.shown))
+        is_empty = True
+        try:
+            for member in unpacking.unpack(
+                source.path, kind, member_bytes=settings.MAX_FILE_SIZE
+            ):
+                is_empty = False
+                yield from self._take_member(source, member)
+        except (NotADebugFile, ParserDied) as error:
+            yield source.told(Fate.FAILED, str(error))
+            return
+        if is_empty:
+            yield source.told(Fate.PASSED, "Nothing in it looks like a debug file.")
+
+    def _take_member(self, package: _Source, member: Member | Unfit) -> Iterator[Told]:
+        shown = f"{package.shown}: {member.name}"
+        if isinstance(member, Unfit):
+            yield Told(Fate.FAILED, shown, member.why)
+            return
+        with lent(settings.SCRATCH_DIR, prefix="unpacked-") as path:
+            with path.open("wb") as copy:
+                copy.writelines(member.blocks)
+            name = member.name[-settings.MAX_NAME_LENGTH :]
+            yield from self._take_whole(_Source(path, name, shown))
+
+    def _take_whole(self, source: _Source) -> Iterator[Told]:
+        for thin in thinning.thin_files(source.path):
+            yield self._take_thin(thin, source)
+
+    def _take_thin(self, thin: Path, source: _Source) -> Told:
+        try:
+            _check_size(thin, source.name)
+            inside = steps.inspected(thin, name=source.name)
+        except (Refused, SandboxUnavailable) as error:
+            return source.told(Fate.FAILED, str(error))
+        try:
+            claim = claims.said_id(source.name)
+            found = objects.findable(claims.claimed(inside, claim))
+        except NotADebugFile as error:
+            return source.told(Fate.PASSED, str(error))
+        keep = partial(self._foresee if self._is_trial else self._enter, thin, source)
+        try:
+            return keep(found)
+        except (StorageUnavailable, ChunksMissing):
+            # What was here a moment ago may just have been freed.
+            return keep(found)
+
+    def _enter(self, thin: Path, source: _Source, found: ObjectFile) -> Told:
+        cut = cutting.cut(
+            thin, blob_store(), chunk_bytes=settings.CHUNK_SIZE, is_kept=self._is_kept
+        )
+        if source.found and not walking.is_still(source.found):
+            return source.told(Fate.FAILED, "It changed while it was read.")
+        fate = Fate.HERE
+        if not self._is_here(cut.checksum, found):
+            intake.keep_chunks(self._project.organization, cut.sizes)
+            row = steps.enter_whole(self._project, cut, found, by=self._by)
+            self._entered.append(row.file_id)
+            fate = Fate.IMPORTED
+        return Told(fate, source.shown, "", cut.size_bytes, cut.checksum)
+
+    def _foresee(self, thin: Path, source: _Source, found: ObjectFile) -> Told:
+        with thin.open("rb", buffering=0) as content:
+            checksum = Checksum(hashlib.file_digest(content, "sha1").hexdigest())
+        is_here = checksum in self._foreseen or self._is_here(checksum, found)
+        self._foreseen.add(checksum)
+        fate = Fate.HERE if is_here else Fate.IMPORTED
+        return Told(fate, source.shown, "", thin.stat().st_size, checksum)
+
+    def _is_kept(self, chunk: Checksum) -> bool:
+        owned = chunks.sizes(self._project.organization, [chunk])
+        return bool(owned) and chunk in blob_store()
+
+    def _is_here(self, checksum: Checksum, found: ObjectFile) -> bool:
+        rows = lookup.all_by_checksums(self._project, [checksum]).get(checksum, [])
+        same = (str(found.debug_id), found.arch)
+        return any((row.debug_id, row.arch) == same for row in rows)
+
+
+def _known(found: Found, inside: Sequence[Checksum]) -> Iterator[Told]:
+    """Tell of a file that nobody needs to read."""
+    name = str(found.path)
+    if not inside:
+        yield Told(Fate.PASSED, name, "It was no debug file when it was read.")
+    for checksum in inside:
+        yield Told(Fate.HERE, name, checksum=checksum)
+
+
+def _head(found: Found) -> bytes:
+    if not found.size_bytes:
+        return b""
+    with found.path.open("rb", buffering=0) as file:
+        return file.read(magic.HEAD_BYTES)
+
+
+def _check_size(path: Path, name: str) -> None:
+    size_bytes, limit_bytes = path.stat().st_size, settings.MAX_FILE_SIZE
+    if size_bytes > limit_bytes:
+        raise FileTooLarge(name=name, size_bytes=size_bytes, limit_bytes=limit_bytes)
