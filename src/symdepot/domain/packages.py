@@ -6,7 +6,7 @@ the process that reads it: it is called in children of `sandbox` alone.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ctypes import POINTER, c_char_p, cast, create_string_buffer
+from ctypes import POINTER, Array, c_char, c_char_p, cast, create_string_buffer
 from dataclasses import dataclass
 from stat import S_ISREG
 
@@ -24,13 +24,13 @@ from symdepot.domain.magic import Package
 _BLOCK_BYTES = 256 * 1024
 _COMPRESSIONS = ("gzip", "bzip2", "lzma", "xz", "zstd")
 _WAYS = {
-    Package.CABINET: (("cab",), ()),
-    Package.DEB: (("ar",), ()),
-    Package.RPM: (("cpio",), ("rpm", *_COMPRESSIONS)),
-    Package.TAR: (("tar",), _COMPRESSIONS),
-    Package.ZIP: (("zip",), ()),
+    Package.CABINET: ("cab", ()),
+    Package.DEB: ("ar", ()),
+    Package.RPM: ("cpio", ("rpm", *_COMPRESSIONS)),
+    Package.TAR: ("tar", _COMPRESSIONS),
+    Package.ZIP: ("zip", ()),
 }
-"""Which formats and which compressions of libarchive's may be needed for each.
+"""Which format and which compressions of libarchive's may be needed for each.
 
 None of those for which it would start a program.
 """
@@ -69,13 +69,14 @@ def members(fd: int, kind: Package, bounds: Bounds) -> Iterator[Member]:
     Source: deb(5): the files are in a member `data.tar`, however it is compressed.
     """
     tally = _Tally(bounds)
-    try:
-        with _opened(kind) as archive:
-            ffi.read_open_fd(archive, fd, _BLOCK_BYTES)
-            outer = _members(archive, tally)
-            yield from _inner(outer, tally) if kind is Package.DEB else outer
-    except ArchiveError as error:
-        raise NotADebugFile(f"The archive cannot be read: {_text(error)}") from error
+    with _opened(kind) as pointer:
+        archive = _Archive(pointer, tally)
+        with archive.being_read():
+            ffi.read_open_fd(pointer, fd, _BLOCK_BYTES)
+        if kind is Package.DEB:
+            yield from _inner(archive, tally)
+        else:
+            yield from archive.members()
 
 
 class _Tally:
@@ -96,34 +97,18 @@ class _Tally:
             raise NotADebugFile("The archive expands beyond all measure.")
 
 
-def _inner(outer: Iterator[Member], tally: _Tally) -> Iterator[Member]:
-    """Yield the files of a package's own archive."""
-    for member in outer:
-        if member.name.startswith(_DATA):
-            source = _Source(member.blocks)
-            read = ffi.READ_CALLBACK(source.read)
-            try:
-                with _opened(Package.TAR) as archive:
-                    ffi.read_open(archive, None, ffi.NO_OPEN_CB, read, ffi.NO_CLOSE_CB)
-                    yield from _members(archive, tally)
-            except ArchiveError as error:
-                raise source.error or error from None
-            return
-    raise NotADebugFile(f"The package has no {_DATA}, so there are no files in it.")
-
-
 class _Source:
     """Hands bytes that come out of one archive to the reader of the one in it."""
 
     def __init__(self, blocks: Iterator[bytes]) -> None:
-        self.error: Exception | None = None
+        self.error: NotADebugFile | None = None
         self._blocks = blocks
         self._block = b""
 
     def read(self, _archive: int, _context: int, target: int) -> int:
         try:
             self._block = next(self._blocks, b"")
-        except (ArchiveError, NotADebugFile) as error:
+        except NotADebugFile as error:
             # Exceptions do not pass through C.
             self.error = error
             return -1
@@ -131,44 +116,89 @@ class _Source:
         return len(self._block)
 
 
+class _Archive:
+    """An open archive of libarchive's."""
+
+    def __init__(
+        self, pointer: int, tally: _Tally, source: _Source | None = None
+    ) -> None:
+        self._pointer = pointer
+        self._tally = tally
+        self._source = source
+
+    @contextmanager
+    def being_read(self) -> Iterator[None]:
+        """Say in our words what is wrong, first with what this archive lies in."""
+        try:
+            yield
+        except ArchiveError as error:
+            cause = self._source.error if self._source else None
+            raise cause or NotADebugFile(
+                f"The archive cannot be read: {_text(error)}."
+            ) from error
+
+    def members(self) -> Iterator[Member]:
+        entry = ffi.entry_new()
+        unpacked_bytes = 0
+        try:
+            while self._is_another(entry):
+                self._tally.member()
+                # What was passed over, in order to come here, was unpacked, too.
+                before = unpacked_bytes
+                unpacked_bytes = ffi.filter_bytes(self._pointer, 0)
+                self._tally.unpacked(unpacked_bytes - before)
+                size_bytes = ffi.entry_size(entry)
+                if S_ISREG(ffi.entry_filetype(entry)) and size_bytes:
+                    yield Member(_name(entry), size_bytes, self._blocks())
+        finally:
+            ffi.entry_free(entry)
+
+    def _is_another(self, entry: int) -> bool:
+        with self.being_read():
+            return bool(ffi.read_next_header2(self._pointer, entry) != ffi.ARCHIVE_EOF)
+
+    def _blocks(self) -> Iterator[bytes]:
+        buffer = create_string_buffer(_BLOCK_BYTES)
+        while size_bytes := self._read_into(buffer):
+            self._tally.unpacked(size_bytes)
+            yield buffer.raw[:size_bytes]
+
+    def _read_into(self, buffer: "Array[c_char]") -> int:
+        # Not the library's own loop: it takes a warning for a number of bytes.
+        with self.being_read():
+            size_bytes: int = ffi.read_data(self._pointer, buffer, _BLOCK_BYTES)
+            if size_bytes < 0:
+                raise ArchiveError("its content is damaged")
+            return size_bytes
+
+
+def _inner(outer: _Archive, tally: _Tally) -> Iterator[Member]:
+    """Yield the files of a package's own archive."""
+    for member in outer.members():
+        if member.name.startswith(_DATA):
+            source = _Source(member.blocks)
+            read = ffi.READ_CALLBACK(source.read)
+            with _opened(Package.TAR) as pointer:
+                inner = _Archive(pointer, tally, source)
+                with inner.being_read():
+                    ffi.read_open(pointer, None, ffi.NO_OPEN_CB, read, ffi.NO_CLOSE_CB)
+                yield from inner.members()
+            return
+    raise NotADebugFile(f"The package has no {_DATA}, so there are no files in it.")
+
+
 @contextmanager
 def _opened(kind: Package) -> Iterator[int]:
-    formats, compressions = _WAYS[kind]
-    with new_archive_read(formats[0], "none") as archive:
+    form, compressions = _WAYS[kind]
+    with new_archive_read(form, "none") as pointer:
         for compression in compressions:
-            ffi.get_read_filter_function(compression)(archive)
-        yield archive
-
-
-def _members(archive: int, tally: _Tally) -> Iterator[Member]:
-    entry = ffi.entry_new()
-    unpacked_bytes = 0
-    try:
-        while ffi.read_next_header2(archive, entry) != ffi.ARCHIVE_EOF:
-            tally.member()
-            # What was passed over, in order to come here, was unpacked, too.
-            before, unpacked_bytes = unpacked_bytes, ffi.filter_bytes(archive, 0)
-            tally.unpacked(unpacked_bytes - before)
-            size_bytes = ffi.entry_size(entry)
-            if S_ISREG(ffi.entry_filetype(entry)) and size_bytes:
-                yield Member(_name(entry), size_bytes, _blocks(archive, tally))
-    finally:
-        ffi.entry_free(entry)
+            ffi.get_read_filter_function(compression)(pointer)
+        yield pointer
 
 
 def _name(entry: int) -> str:
     name: bytes = ffi.entry_pathname(entry) or b""
     return name.decode("utf-8", "replace")
-
-
-def _blocks(archive: int, tally: _Tally) -> Iterator[bytes]:
-    buffer = create_string_buffer(_BLOCK_BYTES)
-    # Not the library's own loop: it takes a warning for a number of bytes.
-    while size_bytes := ffi.read_data(archive, buffer, _BLOCK_BYTES):
-        if size_bytes < 0:
-            raise ArchiveError("its content is damaged")
-        tally.unpacked(size_bytes)
-        yield buffer.raw[:size_bytes]
 
 
 def _text(error: ArchiveError) -> str:

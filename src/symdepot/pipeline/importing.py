@@ -8,6 +8,7 @@ file held is noted, so that whoever is broken off, or called again, reads nothin
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -42,6 +43,7 @@ from symdepot.uploads import chunks, cutting
 from symdepot.uploads.scratch import lent
 
 _FILES_AT_ONCE = 250
+_CHECKSUMS_AT_ONCE = 5000
 _NO_LIBRARY = (
     "{} is an archive, and libarchive, which reads those, is not on this machine. "
     "Install Debian's package libarchive13 (libarchive13t64 from Debian 13 on)."
@@ -122,15 +124,14 @@ class _Taker:
 
     def take_in(self, some: Sequence[Found | Closed]) -> Iterator[Told | Done]:
         noted = {one: self._notes.recall(one) for one in some if isinstance(one, Found)}
-        wanted = {c for inside in noted.values() for c in inside or ()}
-        here = lookup.by_checksums(self._project, wanted)
+        here = self._here({c for inside in noted.values() for c in inside or ()})
         try:
             for one in some:
                 if isinstance(one, Closed):
                     yield Told(Fate.FAILED, str(one.path), one.why)
                     continue
                 inside = noted[one]
-                if inside is None or not here.keys() >= set(inside):
+                if inside is None or not here.issuperset(inside):
                     yield from self._take(one)
                 else:
                     yield from _known(one, inside)
@@ -169,11 +170,12 @@ class _Taker:
             raise SandboxUnavailable(_NO_LIBRARY.format(source.shown))
         is_empty = True
         try:
-            for member in unpacking.unpack(
-                source.path, kind, member_bytes=settings.MAX_FILE_SIZE
-            ):
-                is_empty = False
-                yield from self._take_member(source, member)
+            with closing(
+                unpacking.unpack(source.path, kind, member_bytes=settings.MAX_FILE_SIZE)
+            ) as members:
+                for member in members:
+                    is_empty = False
+                    yield from self._take_member(source, member)
         except (NotADebugFile, ParserDied) as error:
             yield source.told(Fate.FAILED, str(error))
             return
@@ -234,6 +236,14 @@ class _Taker:
         self._foreseen.add(checksum)
         fate = Fate.HERE if is_here else Fate.IMPORTED
         return Told(fate, source.shown, "", thin.stat().st_size, checksum)
+
+    def _here(self, checksums: Iterable[Checksum]) -> set[Checksum]:
+        """Return those that are the project's debug files; a package may have many."""
+        return {
+            found
+            for some in batched(checksums, _CHECKSUMS_AT_ONCE)
+            for found in lookup.by_checksums(self._project, some)
+        }
 
     def _is_kept(self, chunk: Checksum) -> bool:
         owned = chunks.sizes(self._project.organization, [chunk])

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from struct import Struct
 
+from symdepot.sandbox.messages import Ended, Garbled
+
 LONGEST_BYTES = 1024 * 1024
 _HEAD = Struct(">cI")
 
@@ -25,14 +27,6 @@ class Kind(bytes, Enum):
     DONE = b"z"
     BROKEN = b"b"
     FAULT = b"f"
-
-
-class Cut(Exception):
-    """The other side is gone in the midst of it, or talks nonsense."""
-
-
-class Silent(Exception):
-    """The other side has not said anything for too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +48,18 @@ def receive(fd: int, *, wait_seconds: float) -> Frame:
     """Read one frame from a pipe.
 
     Raises:
-        Cut: there is none, or it is none that `send` would send.
-        Silent: no byte came for `wait_seconds`.
+        Ended: nothing is coming any more.
+        Garbled: it is none that `send` would send.
+        TimeoutError: no byte came for `wait_seconds`.
     """
     kind, length = _HEAD.unpack(_exactly(fd, _HEAD.size, wait_seconds))
     if length > LONGEST_BYTES:
-        raise Cut
+        raise Garbled("a frame without end")
     content = _exactly(fd, length, wait_seconds)
     try:
         return Frame(Kind(kind), content)
     except ValueError as error:
-        raise Cut from error
+        raise Garbled("no frame") from error
 
 
 def _exactly(fd: int, size_bytes: int, wait_seconds: float) -> bytes:
@@ -73,9 +68,9 @@ def _exactly(fd: int, size_bytes: int, wait_seconds: float) -> bytes:
     content = bytearray()
     while len(content) < size_bytes:
         if not poll.poll(wait_seconds * 1000):
-            raise Silent
+            raise TimeoutError
         block = os.read(fd, size_bytes - len(content))
         if not block:
-            raise Cut
+            raise Ended
         content += block
     return bytes(content)

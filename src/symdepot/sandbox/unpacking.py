@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from ctypes.util import find_library
 from dataclasses import dataclass
@@ -16,9 +16,11 @@ from typing import BinaryIO
 from symdepot.domain.errors import NotADebugFile, ParserDied, SandboxUnavailable
 from symdepot.domain.magic import Package
 from symdepot.sandbox import frames, limits, warm, watching
-from symdepot.sandbox.frames import Cut, Frame, Kind, Silent
+from symdepot.sandbox.frames import Frame, Kind
 from symdepot.sandbox.limits import Limits
+from symdepot.sandbox.messages import Ended, Garbled
 
+_ENDING_SECONDS = 10.0
 UNPACKER = ("-m", "symdepot.sandbox.unpacker")
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8"}
 """Or libarchive would not know what to do with names that are not ASCII."""
@@ -53,12 +55,13 @@ def unpack(
     *,
     member_bytes: int,
     unpacker: tuple[str, ...] = UNPACKER,
-) -> Iterator[Member | Unfit]:
+    limits_for: Callable[[int], Limits] = limits.for_unpacking,
+) -> Generator[Member | Unfit, None, None]:
     """Yield the files in the archive at `path` that look like debug files.
 
     It is read in a child process with limits, so nothing in it can end this one; what
     does not look like a debug file does not leave that. No file has more than
-    `member_bytes`. Whoever stops reading ends the child.
+    `member_bytes`. Closing this ends the child.
 
     Raises:
         NotADebugFile: it cannot be read to its end, or unpacks to too much. Files
@@ -69,7 +72,7 @@ def unpack(
     """
     with path.open("rb", buffering=0) as archive:
         packed_bytes = os.fstat(archive.fileno()).st_size
-        allowed = limits.for_unpacking(packed_bytes)
+        allowed = limits_for(packed_bytes)
         orders = {
             "kind": kind.value,
             "bounds": {"packed_bytes": packed_bytes},
@@ -124,10 +127,12 @@ class _Conversation:
             frame = frames.receive(
                 self._process.stdout.fileno(), wait_seconds=self._limits.wall_seconds
             )
-        except Silent:
+        except TimeoutError:
             seconds = self._limits.wall_seconds
             raise warm.death(f"it said nothing for {seconds:g} s") from None
-        except Cut:
+        except Garbled:
+            raise warm.nonsense() from None
+        except Ended:
             raise self._death() from None
         match frame:
             case Frame(Kind.BROKEN, words):
@@ -138,7 +143,7 @@ class _Conversation:
 
     def _death(self) -> ParserDied:
         try:
-            code = self._process.wait(self._limits.wall_seconds)
+            code = self._process.wait(_ENDING_SECONDS)
         except subprocess.TimeoutExpired:
             return warm.nonsense()
         return warm.death(watching.died(code, b"", self._limits))

@@ -1,0 +1,66 @@
+"""Unpackers that misbehave, each as its first argument says."""
+
+import os
+import signal
+import sys
+import time
+
+from symdepot.sandbox import frames, limits
+from symdepot.sandbox.frames import Kind
+from symdepot.sandbox.limits import Limits
+
+A_SECOND = Limits(
+    memory_bytes=64 * 1024**2, mapped_bytes=0, cpu_seconds=1, wall_seconds=1.0
+)
+
+
+def crash() -> None:
+    frames.send(1, Kind.MEMBER, b"/begun")
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def spin() -> None:
+    while True:
+        pass
+
+
+def be_silent() -> None:
+    time.sleep(60)
+
+
+def give_up() -> None:
+    frames.send(1, Kind.FAULT, b"Traceback ...")
+    sys.exit(78)
+
+
+def end_early() -> None:
+    frames.send(1, Kind.MEMBER, b"/begun")
+
+
+def babble() -> None:
+    os.write(1, b"<html>")
+    time.sleep(60)
+
+
+def promise_too_much() -> None:
+    os.write(1, b"d\xff\xff\xff\xff")
+    time.sleep(60)
+
+
+def give_data_of_nothing() -> None:
+    frames.send(1, Kind.DATA, b"of what?")
+
+
+def give_too_much() -> None:
+    frames.send(1, Kind.MEMBER, b"/endless")
+    while True:
+        frames.send(1, Kind.DATA, bytes(100_000))
+
+
+def refuse_in_gibberish() -> None:
+    frames.send(1, Kind.REFUSED, b"[" * 100_000)
+
+
+if __name__ == "__main__":
+    limits.impose(A_SECOND)
+    globals()[sys.argv[1]]()

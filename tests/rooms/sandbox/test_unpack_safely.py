@@ -1,0 +1,245 @@
+"""Whatever is in an archive, and whatever its reader does, there is an answer to it."""
+
+import io
+import os
+import re
+import tarfile
+import time
+import zipfile
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID
+
+import psutil
+import pytest
+from tests.fixtures import builders, packed
+from tests.rooms.sandbox.misunpacking import A_SECOND
+
+from symdepot.domain.errors import NotADebugFile, ParserDied
+from symdepot.domain.magic import Package
+from symdepot.sandbox import unpacking
+from symdepot.sandbox.unpacking import Member, Unfit
+
+MISUNPACKING = str(Path(__file__).with_name("misunpacking.py"))
+LARGE = 1 << 30
+SYMBOLS = builders.breakpad(UUID(int=7), body="PUBLIC 2000 0 exported\n" * 20_000)
+
+
+def unpacked(
+    path: Path, kind: Package, *, member_bytes: int = LARGE
+) -> dict[str, bytes | str]:
+    """Return what comes out: contents by names, or why it does not."""
+    return contents(unpacking.unpack(path, kind, member_bytes=member_bytes))
+
+
+def contents(came: Generator[Member | Unfit]) -> dict[str, bytes | str]:
+    with closing(came):
+        return {
+            one.name: b"".join(one.blocks) if isinstance(one, Member) else one.why
+            for one in came
+        }
+
+
+def refused(path: Path, kind: Package) -> str:
+    with pytest.raises(NotADebugFile) as refusal:
+        unpacked(path, kind)
+    return str(refusal.value)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Return a folder with two symbol files, and one of another kind."""
+    tree = tmp_path / "tree"
+    (tree / "usr" / "lib").mkdir(parents=True)
+    (tree / "usr" / "lib" / "hello.sym").write_bytes(SYMBOLS)
+    (tree / "usr" / "lib" / "größe.sym").write_bytes(builders.breakpad(UUID(int=8)))
+    (tree / "usr" / "changelog").write_text("Nothing has changed.")
+    (tree / "usr" / "link.sym").symlink_to("lib/hello.sym")
+    return tree
+
+
+PACKERS: dict[str, tuple[Package, Callable[[Path, Path], Path]]] = {
+    "xz.deb": (Package.DEB, lambda *a: packed.deb(*a, compression="xz")),
+    "zstd.deb": (Package.DEB, lambda *a: packed.deb(*a, compression="zstd")),
+    "none.deb": (Package.DEB, lambda *a: packed.deb(*a, compression="none")),
+    "xz.rpm": (Package.RPM, packed.rpm),
+    "zstd.rpm": (Package.RPM, lambda *a: packed.rpm(*a, compression="w3.zstdio")),
+    "t.tar": (Package.TAR, packed.tar),
+    "t.tar.gz": (Package.TAR, packed.tar),
+    "t.tar.bz2": (Package.TAR, packed.tar),
+    "t.tar.zst": (Package.TAR, packed.tar),
+}
+
+
+@pytest.mark.parametrize("name", PACKERS)
+def test_debug_files_come_out_of_what_the_real_packers_make(
+    name: str, tree: Path, tmp_path: Path
+) -> None:
+    kind, pack = PACKERS[name]
+
+    assert unpacked(pack(tree, tmp_path / name), kind) == {
+        "/usr/lib/größe.sym": builders.breakpad(UUID(int=8)),
+        "/usr/lib/hello.sym": SYMBOLS,
+    }
+
+
+def test_a_compressed_file_comes_out_of_its_cabinet(tmp_path: Path) -> None:
+    (tmp_path / "hello.pdb").write_bytes(builders.pdb(UUID(int=7)))
+    cabinet = packed.cabinet(tmp_path / "hello.pdb", tmp_path / "hello.pd_")
+
+    assert unpacked(cabinet, Package.CABINET) == {
+        "/hello.pdb": builders.pdb(UUID(int=7))
+    }
+
+
+@pytest.mark.parametrize("name", ["xz.deb", "none.deb", "zstd.rpm", "t.tar.gz"])
+def test_a_package_that_is_cut_short_is_refused_in_a_sentence(
+    name: str, tree: Path, tmp_path: Path
+) -> None:
+    kind, pack = PACKERS[name]
+    package = pack(tree, tmp_path / name)
+    content = package.read_bytes()
+
+    for part in range(1, 10):
+        package.write_bytes(content[: len(content) * part // 10])
+        assert refused(package, kind).startswith("The ")
+
+
+@pytest.mark.parametrize("kind", Package)
+def test_what_is_no_archive_is_refused(kind: Package, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(SYMBOLS[:5000])
+
+    assert refused(tmp_path / "file", kind).startswith("The archive cannot be read: ")
+
+
+def test_a_package_without_files_is_refused(tmp_path: Path) -> None:
+    header = f"{'debian-binary':16}{0:<12}{0:<6}{0:<6}{100644:<8}{4:<10}`\n"
+    (tmp_path / "a.deb").write_bytes(b"!<arch>\n" + header.encode() + b"2.0\n")
+
+    assert refused(tmp_path / "a.deb", Package.DEB) == (
+        "The package has no data.tar, so there are no files in it."
+    )
+
+
+def test_an_encrypted_file_is_refused(tmp_path: Path) -> None:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.writestr("hello.sym", SYMBOLS)
+    content = bytearray(archive.getvalue())
+    for signature, flags_at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(signature) + flags_at] |= 1
+    (tmp_path / "a.zip").write_bytes(content)
+
+    assert "assphrase" in refused(tmp_path / "a.zip", Package.ZIP)
+
+
+def test_an_archive_that_expands_beyond_all_measure_is_refused(tmp_path: Path) -> None:
+    bomb = tmp_path / "bomb.tar.xz"
+    with tarfile.open(bomb, "w:xz", preset=1) as opened:
+        for name in ("first.sym", "second.sym"):
+            size = 100_000_000
+            member = tarfile.TarInfo(name)
+            member.size = size
+            opened.addfile(member, io.BytesIO(SYMBOLS + bytes(size - len(SYMBOLS))))
+    assert bomb.stat().st_size * 200 < 100_000_000
+
+    assert refused(bomb, Package.TAR) == "The archive expands beyond all measure."
+
+
+def test_a_file_that_is_too_large_is_told_of_and_the_others_come_out(
+    tree: Path, tmp_path: Path
+) -> None:
+    archive = packed.tar(tree, tmp_path / "a.tar")
+
+    assert unpacked(archive, Package.TAR, member_bytes=1000) == {
+        "/usr/lib/größe.sym": builders.breakpad(UUID(int=8)),
+        "/usr/lib/hello.sym": (
+            f"File /usr/lib/hello.sym exceeds maximum size ({len(SYMBOLS)} > 1000)"
+        ),
+    }
+
+
+def test_names_that_lead_out_of_an_archive_lead_nowhere(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "a.tar", "w") as opened:
+        for name in ("/etc/passwd", "../../../escaped.sym"):
+            member = tarfile.TarInfo(name)
+            member.size = len(SYMBOLS)
+            opened.addfile(member, io.BytesIO(SYMBOLS))
+
+    came = unpacked(tmp_path / "a.tar", Package.TAR)
+
+    assert set(came) == {"/etc/passwd", "/../../../escaped.sym"}
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tar"]
+
+
+def test_who_wants_only_the_beginning_of_a_file_gets_the_next_one_all_the_same(
+    tree: Path, tmp_path: Path
+) -> None:
+    archive = packed.tar(tree, tmp_path / "a.tar")
+
+    names = [
+        one.name
+        for one in unpacking.unpack(archive, Package.TAR, member_bytes=LARGE)
+        if isinstance(one, Unfit) or next(one.blocks)
+    ]
+
+    assert sorted(names) == ["/usr/lib/größe.sym", "/usr/lib/hello.sym"]
+
+
+def test_whoever_stops_reading_ends_the_child(tree: Path, tmp_path: Path) -> None:
+    archive = packed.tar(tree, tmp_path / "a.tar")
+    reading = unpacking.unpack(archive, Package.TAR, member_bytes=LARGE)
+    next(reading)
+    (child,) = unpackers()
+
+    reading.close()
+
+    assert not child.is_running()
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ("crash", "it crashed (SIGSEGV)"),
+        ("spin", "it needed more than 1 s of processor time"),
+        ("be_silent", "it said nothing for 1 s"),
+        ("give_up", "its answer made no sense"),
+        ("end_early", "it gave up (status 0)"),
+        ("babble", "its answer made no sense"),
+        ("promise_too_much", "its answer made no sense"),
+        ("give_data_of_nothing", "its answer made no sense"),
+        ("give_too_much", "its answer made no sense"),
+        ("refuse_in_gibberish", "its answer made no sense"),
+    ],
+)
+def test_a_child_that_misbehaves_is_an_answer_in_time(
+    what: str, reason: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    began = time.monotonic()
+
+    with pytest.raises(ParserDied, match=re.escape(reason)):
+        contents(
+            unpacking.unpack(
+                tmp_path / "file",
+                Package.TAR,
+                member_bytes=1_000_000,
+                unpacker=(MISUNPACKING, what),
+                limits_for=lambda _: replace(
+                    A_SECOND, wall_seconds=1 if what == "be_silent" else 20
+                ),
+            )
+        )
+
+    assert time.monotonic() - began < 20
+    assert unpackers() == []
+
+
+def unpackers() -> list[psutil.Process]:
+    return [
+        child
+        for child in psutil.Process(os.getpid()).children()
+        if any("unpack" in word for word in child.cmdline())
+    ]
