@@ -8,7 +8,7 @@ file held is noted, so that whoever is broken off, or called again, reads nothin
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -194,8 +194,9 @@ class _Taker:
             yield from self._take_whole(_Source(path, name, shown))
 
     def _take_whole(self, source: _Source) -> Iterator[Told]:
-        for thin in thinning.thin_files(source.path):
-            yield self._take_thin(thin, source)
+        with _plainly_named(source.path) as path:
+            for thin in thinning.thin_files(path):
+                yield self._take_thin(thin, source)
 
     def _take_thin(self, thin: Path, source: _Source) -> Told:
         try:
@@ -262,6 +263,18 @@ def _known(found: Found, inside: Sequence[Checksum]) -> Iterator[Told]:
         yield Told(Fate.PASSED, name, "It was no debug file when it was read.")
     for checksum in inside:
         yield Told(Fate.HERE, name, checksum=checksum)
+
+
+@contextmanager
+def _plainly_named(path: Path) -> Iterator[Path]:
+    """Lend a way to the file at `path` that is UTF-8: symbolic opens no other."""
+    if str(path).isprintable():
+        yield path
+        return
+    with lent(settings.SCRATCH_DIR, prefix="link-") as link:
+        link.unlink()
+        link.symlink_to(path)
+        yield link
 
 
 def _head(found: Found) -> bytes:

@@ -1,0 +1,25 @@
+"""Imports, and what is told of them."""
+
+from collections import Counter
+from pathlib import Path
+
+from symdepot.pipeline import importing
+from symdepot.pipeline.importing import Fate, Told
+from symdepot.projects.models import Project
+
+BY = "command line (somebody)"
+
+
+def imported(project: Project, *paths: Path, is_trial: bool = False) -> list[Told]:
+    """Import what is there; return what was told of each file."""
+    events = importing.take_in(project, paths, by=BY, is_trial=is_trial)
+    return [event for event in events if isinstance(event, Told)]
+
+
+def counts(told: list[Told]) -> dict[Fate, int]:
+    return dict(Counter(one.fate for one in told))
+
+
+def whys(told: list[Told], fate: Fate) -> dict[str, str]:
+    """Return, by the name of each file of this fate, why it is."""
+    return {Path(one.name).name: one.why for one in told if one.fate is fate}
