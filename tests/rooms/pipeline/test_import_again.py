@@ -1,0 +1,180 @@
+"""Who imports again reads only what is new, and brings back only what is gone."""
+
+import os
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from tests.factories import a_breakpad_file, a_client, a_project, files_url
+from tests.importing import BY, counts, imported
+
+from symdepot.blobs.configured import blob_store
+from symdepot.debugfiles.models import DebugFile
+from symdepot.domain.ids import Checksum
+from symdepot.pipeline import importing, journal
+from symdepot.pipeline.importing import Fate
+from symdepot.projects.models import AuditEntry, Project
+from symdepot.uploads import chunks
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+_watchers: list[list[str]] = []
+
+
+def _note_what_is_opened(event: str, arguments: tuple[object, ...]) -> None:
+    if event == "open" and _watchers and isinstance(arguments[0], str | bytes):
+        _watchers[-1].append(os.fsdecode(arguments[0]))
+
+
+sys.addaudithook(_note_what_is_opened)
+
+
+@pytest.fixture
+def opened(tree: Path) -> Iterator[list[str]]:
+    """Return a list of all that this process opens from now on."""
+    _watchers.append([])
+    yield _watchers[-1]
+    _watchers.pop()
+
+
+@pytest.fixture
+def project() -> Project:
+    return a_project()
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Return a folder with three symbol files, and two others."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for name in ("a.sym", "b.sym", "c.sym"):
+        (tree / name).write_bytes(a_breakpad_file())
+    (tree / "README").write_text("Read me.")
+    (tree / "empty").touch()
+    return tree
+
+
+def read(opened: list[str], tree: Path) -> list[str]:
+    """Return the names of the files in the tree that were read since last asked."""
+    names = [Path(path).name for path in opened if Path(path).parent == tree]
+    opened.clear()
+    return sorted(set(names))
+
+
+def test_a_second_run_reads_nothing(
+    project: Project, tree: Path, opened: list[str]
+) -> None:
+    assert counts(imported(project, tree)) == {Fate.IMPORTED: 3, Fate.PASSED: 2}
+    assert read(opened, tree) == ["README", "a.sym", "b.sym", "c.sym"]
+    entries = AuditEntry.objects.count()
+
+    assert counts(imported(project, tree)) == {Fate.HERE: 3, Fate.PASSED: 2}
+
+    assert read(opened, tree) == []
+    assert AuditEntry.objects.count() == entries
+
+
+def test_who_is_broken_off_goes_on_where_he_was(
+    project: Project, tree: Path, opened: list[str]
+) -> None:
+    events = importing.take_in(project, [tree], by=BY)
+    list(islice(events, 6))  # what was told of README, a.sym and b.sym, and their ends
+    events.close()  # type: ignore[attr-defined] # it is a generator
+    assert DebugFile.objects.count() == 2
+    read(opened, tree)
+
+    again = imported(project, tree)
+
+    assert counts(again)[Fate.IMPORTED] == 1
+    assert read(opened, tree) == ["c.sym"]
+
+
+def test_what_has_changed_since_is_read_again(
+    project: Project, tree: Path, opened: list[str]
+) -> None:
+    imported(project, tree)
+    status = (tree / "b.sym").stat()
+    new = a_breakpad_file()
+    assert len(new) == status.st_size
+    (tree / "b.sym").write_bytes(new)
+    os.utime(tree / "b.sym", ns=(status.st_atime_ns, status.st_mtime_ns))
+    read(opened, tree)
+
+    assert counts(imported(project, tree))[Fate.IMPORTED] == 1
+    assert read(opened, tree) == ["b.sym"]
+
+
+def test_what_was_deleted_here_is_brought_back_whatever_the_journal_says(
+    project: Project, tree: Path, opened: list[str]
+) -> None:
+    imported(project, tree)
+    row = DebugFile.objects.get(object_name="b")
+    a_client().delete(files_url(f"dsyms/?id={row.pk}"))
+    assert DebugFile.objects.count() == 2
+    read(opened, tree)
+
+    assert counts(imported(project, tree))[Fate.IMPORTED] == 1
+    assert read(opened, tree) == ["b.sym"]
+    assert DebugFile.objects.count() == 3
+
+
+def test_what_turned_out_damaged_is_healed(project: Project, tree: Path) -> None:
+    imported(project, tree)
+    bad = Checksum.of((tree / "b.sym").read_bytes())
+    blob_store().delete(bad)
+    chunks.disown(bad)
+
+    assert counts(imported(project, tree))[Fate.IMPORTED] == 1
+
+    assert bad in blob_store()
+    assert counts(imported(project, tree)) == {Fate.HERE: 3, Fate.PASSED: 2}
+
+
+def test_another_project_is_not_taken_for_this_one(
+    project: Project, tree: Path
+) -> None:
+    imported(project, tree)
+
+    assert counts(imported(a_project("other"), tree))[Fate.IMPORTED] == 3
+
+
+@pytest.mark.parametrize("damage", [b"no database at all", b""])
+def test_without_its_journal_it_reads_everything_and_brings_in_nothing(
+    project: Project, tree: Path, opened: list[str], damage: bytes
+) -> None:
+    imported(project, tree)
+    for path in tree.parent.glob("import-journal.db*"):
+        path.unlink()
+    (tree.parent / "import-journal.db").write_bytes(damage)
+    read(opened, tree)
+
+    assert counts(imported(project, tree))[Fate.HERE] == 3
+
+    assert len(read(opened, tree)) == 4
+    imported(project, tree)
+    assert read(opened, tree) == []
+
+
+def test_what_an_older_version_knew_is_not_believed(
+    project: Project, tree: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imported(project, tree)
+    read(opened, tree)
+    monkeypatch.setattr(journal, "_VERSION", 1_000)
+
+    imported(project, tree)
+
+    assert len(read(opened, tree)) == 4
+
+
+def test_what_failed_is_tried_again(
+    project: Project, tree: Path, opened: list[str]
+) -> None:
+    (tree / "bad.sym").write_bytes(b"MODULE nonsense")
+    assert counts(imported(project, tree))[Fate.FAILED] == 1
+    read(opened, tree)
+
+    assert counts(imported(project, tree))[Fate.FAILED] == 1
+    assert read(opened, tree) == ["bad.sym"]

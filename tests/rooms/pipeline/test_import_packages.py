@@ -1,0 +1,143 @@
+"""Debug files come out of packages, and no package ends the run."""
+
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from pytest_django import Settings
+from tests.factories import a_breakpad_file, a_project
+from tests.fixtures import builders, packed
+from tests.importing import counts, imported, whys
+
+from symdepot.debugfiles.models import DebugFile
+from symdepot.domain.errors import SandboxUnavailable
+from symdepot.pipeline.importing import Fate
+from symdepot.projects.models import Project
+from symdepot.sandbox import unpacking
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def project() -> Project:
+    return a_project()
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Return a folder for packages, beside that of the server's data."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    return tree
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """Return a folder of what a package has: two debug files, one of them fat."""
+    folder = tmp_path / "files" / "usr" / "lib" / "debug"
+    folder.mkdir(parents=True)
+    fat = [(uuid4(), builders.CPU_X86_64), (uuid4(), builders.CPU_ARM64)]
+    (folder / "fat").write_bytes(builders.fat_macho(fat))
+    (folder / "hello.sym").write_bytes(a_breakpad_file())
+    (folder / "changelog").write_text("Nothing has changed.")
+    return tmp_path / "files"
+
+
+def names() -> list[str]:
+    return sorted(DebugFile.objects.values_list("object_name", flat=True))
+
+
+def test_what_is_in_a_package_comes_in_and_a_second_run_does_not_open_it(
+    project: Project, tree: Path, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = packed.deb(files, tree / "hello-dbgsym_1_amd64.ddeb")
+
+    told = imported(project, tree)
+
+    assert counts(told) == {Fate.IMPORTED: 3}
+    assert told[-1].name == f"{package}: /usr/lib/debug/hello.sym"
+    assert names() == ["fat", "fat", "hello"]
+    assert list((tree.parent / "scratch").iterdir()) == []
+
+    monkeypatch.delattr(unpacking, "unpack")
+    assert counts(imported(project, tree)) == {Fate.HERE: 3}
+
+
+def test_a_compressed_file_of_a_symbol_store_has_its_real_name(
+    project: Project, tree: Path, tmp_path: Path
+) -> None:
+    guid = uuid4()
+    (tmp_path / "crash.pdb").write_bytes(builders.pdb(guid))
+    folder = tree / "crash.pdb" / f"{guid.hex.upper()}1"
+    folder.mkdir(parents=True)
+    packed.cabinet(tmp_path / "crash.pdb", folder / "crash.pd_")
+
+    assert counts(imported(project, tree)) == {Fate.IMPORTED: 1}
+    assert names() == ["crash.pdb"]
+
+
+def test_a_package_without_debug_files_is_passed_over(
+    project: Project, tree: Path, files: Path
+) -> None:
+    for name in ("fat", "hello.sym"):
+        (files / "usr" / "lib" / "debug" / name).unlink()
+    packed.tar(files, tree / "docs.tar.gz")
+
+    assert whys(imported(project, tree), Fate.PASSED) == {
+        "docs.tar.gz": "Nothing in it looks like a debug file."
+    }
+
+
+def test_what_came_out_of_a_broken_package_stays_and_the_next_one_is_opened(
+    project: Project, tree: Path, files: Path
+) -> None:
+    large = files / "usr" / "lib" / "debug" / "z.sym"
+    large.write_bytes(a_breakpad_file(at_least_bytes=1_000_000))
+    package = packed.tar(files, tree / "a.tar")
+    package.write_bytes(package.read_bytes()[:-600_000])
+    (tree / "b.zip").write_bytes(b"PK\x03\x04 and no more")
+    large.unlink()
+    (files / "usr" / "lib" / "debug" / "hello.sym").write_bytes(a_breakpad_file())
+    packed.rpm(files, tree / "c.rpm")
+
+    told = imported(project, tree)
+
+    failed = whys(told, Fate.FAILED)
+    assert set(failed) == {"a.tar", "b.zip"}
+    assert failed["a.tar"].startswith("The archive cannot be read: ")
+    assert "z" not in names()
+    # The slices of the fat file have come out of the first archive already.
+    assert counts(told) == {Fate.IMPORTED: 4, Fate.HERE: 2, Fate.FAILED: 2}
+
+
+def test_a_file_in_a_package_that_cannot_be_taken_is_told_of_by_both_names(
+    project: Project, tree: Path, files: Path, settings: Settings
+) -> None:
+    settings.MAX_FILE_SIZE = 500_000
+    folder = files / "usr" / "lib" / "debug"
+    (folder / "broken.dll").write_bytes(builders.pe(uuid4())[:700])
+    (folder / "large.sym").write_bytes(a_breakpad_file(at_least_bytes=500_001))
+    package = packed.deb(files, tree / "a.deb")
+
+    told = imported(project, tree)
+
+    failed = {one.name: one.why for one in told if one.fate is Fate.FAILED}
+    assert set(failed) == {
+        f"{package}: /usr/lib/debug/broken.dll",
+        f"{package}: /usr/lib/debug/large.sym",
+    }
+    assert counts(told)[Fate.IMPORTED] == 3
+    # It is not sound as a whole, so it is opened again.
+    assert counts(imported(project, tree)) == {Fate.HERE: 3, Fate.FAILED: 2}
+
+
+def test_without_the_library_it_is_said_what_to_install(
+    project: Project, tree: Path, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed.tar(files, tree / "a.tar")
+    monkeypatch.setattr(unpacking, "is_possible", lambda: False)
+
+    with pytest.raises(
+        SandboxUnavailable, match=r"Install Debian's package libarchive"
+    ):
+        imported(project, tree)
