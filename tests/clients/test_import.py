@@ -19,8 +19,8 @@ from tests.fixtures import builders, packed
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(240)]
 
 PROJECT = "default/default"
-KILLS = 3
-FILES = 80
+KILLS = 2
+FILES = 40
 
 
 @pytest.fixture
