@@ -1,0 +1,43 @@
+"""Long work shows on a terminal how far it has come, and nowhere else."""
+
+import os
+import re
+from contextlib import redirect_stderr
+from pathlib import Path
+
+import pytest
+
+from symdepot.server.cli import progress
+
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
+
+
+def test_a_voyage_shows_files_and_bytes_and_what_is_said_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    looking, showing = os.openpty()
+    with os.fdopen(showing, "w") as errors, redirect_stderr(errors):
+        with progress.voyage("Importing", files=3, size_bytes=4_000_000) as voyage:
+            voyage.step(1_000_000)
+            voyage.step(1_000_000)
+            voyage.say("bad.sym: [bold] is no debug file.")
+
+        shown = _ESCAPES.sub("", os.read(looking, 1 << 16).decode())
+
+    os.close(looking)
+    assert re.search(r"Importing .* 2 of 3 files 2\.0/4\.0 MB", shown)
+    assert "bad.sym: [bold] is no debug file.\r\n" in shown
+
+
+def test_where_there_is_no_terminal_only_what_is_said_is_written(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    long = f"{tmp_path}/{'x' * 300}: It changed while it was read."
+
+    with progress.voyage("Importing", files=1, size_bytes=1) as voyage:
+        voyage.step(1)
+        voyage.say(long)
+
+    assert capsys.readouterr() == ("", f"{long}\n")
