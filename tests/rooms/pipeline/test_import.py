@@ -32,19 +32,6 @@ from symdepot.uploads.models import ChunkOwner, File
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def project() -> Project:
-    return a_project()
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    """Return a folder beside that of the server's data."""
-    tree = tmp_path / "tree"
-    tree.mkdir()
-    return tree
-
-
 def downloaded(row: DebugFile) -> bytes:
     answer = a_client().get(files_url(f"dsyms/?id={row.pk}"))
     content: bytes = answer.getvalue()

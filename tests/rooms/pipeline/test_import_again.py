@@ -40,15 +40,8 @@ def opened(tree: Path) -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def project() -> Project:
-    return a_project()
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    """Return a folder with three symbol files, and two others."""
-    tree = tmp_path / "tree"
-    tree.mkdir()
+def tree(tree: Path) -> Path:
+    """Fill the folder with three symbol files, and two others."""
     for name in ("a.sym", "b.sym", "c.sym"):
         (tree / name).write_bytes(a_breakpad_file())
     (tree / "README").write_text("Read me.")

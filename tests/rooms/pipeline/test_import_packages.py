@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 from pytest_django import Settings
-from tests.factories import a_breakpad_file, a_project
+from tests.factories import a_breakpad_file
 from tests.fixtures import builders, packed
 from tests.importing import counts, imported, whys
 
@@ -16,19 +16,6 @@ from symdepot.projects.models import Project
 from symdepot.sandbox import unpacking
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def project() -> Project:
-    return a_project()
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    """Return a folder for packages, beside that of the server's data."""
-    tree = tmp_path / "tree"
-    tree.mkdir()
-    return tree
 
 
 @pytest.fixture

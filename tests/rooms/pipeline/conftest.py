@@ -1,0 +1,21 @@
+"""What imports begin with."""
+
+from pathlib import Path
+
+import pytest
+from tests.factories import a_project
+
+from symdepot.projects.models import Project
+
+
+@pytest.fixture
+def project() -> Project:
+    return a_project()
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Return a folder, still empty, beside that of the server's data."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    return tree
