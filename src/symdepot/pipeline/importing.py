@@ -42,7 +42,7 @@ from symdepot.symcaches import making
 from symdepot.uploads import chunks, cutting
 from symdepot.uploads.scratch import lent
 
-_FILES_AT_ONCE = 250
+_FILES_AT_ONCE = 50
 _CHECKSUMS_AT_ONCE = 5000
 _NO_LIBRARY = (
     "{} is an archive, and libarchive, which reads those, is not on this machine. "
