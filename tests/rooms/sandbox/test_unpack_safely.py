@@ -135,6 +135,35 @@ def test_an_encrypted_file_is_refused(tmp_path: Path) -> None:
     assert "assphrase" in refused(tmp_path / "a.zip", Package.ZIP)
 
 
+def test_files_whose_bytes_have_changed_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "hello.sym").write_bytes(SYMBOLS)
+    cabinet = packed.cabinet(tmp_path / "hello.sym", tmp_path / "hello.sy_")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as opened:
+        opened.writestr("hello.sym", SYMBOLS)
+
+    for archive, kind in (
+        (cabinet, Package.CABINET),
+        (tmp_path / "a.zip", Package.ZIP),
+    ):
+        content = bytearray(archive.read_bytes())
+        content[len(content) // 2] ^= 1
+        archive.write_bytes(content)
+        assert refused(archive, kind).startswith("The archive cannot be read: ")
+
+
+def test_a_file_that_is_not_as_long_as_it_says_is_refused(tmp_path: Path) -> None:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
+        opened.writestr("hello.sym", SYMBOLS)
+    content = bytearray(archive.getvalue())
+    for signature, size_at in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        at = content.index(signature) + size_at
+        content[at : at + 4] = (len(SYMBOLS) + 7).to_bytes(4, "little")
+    (tmp_path / "a.zip").write_bytes(content)
+
+    assert refused(tmp_path / "a.zip", Package.ZIP).startswith("The archive cannot be ")
+
+
 def test_an_archive_that_expands_beyond_all_measure_is_refused(tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.tar.xz"
     with tarfile.open(bomb, "w:xz", preset=1) as opened:
