@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from symdepot.domain import crash_texts
 from symdepot.domain.crash_images import CrashModule
-from symdepot.domain.crash_texts import Spot
+from symdepot.domain.crash_texts import Look, Spot
 
 ASAN = """\
 ==285==ERROR: AddressSanitizer: heap-buffer-overflow on address 0x602000000038 at pc 0x1
@@ -99,10 +99,11 @@ type Found = tuple[str, str, int]
 
 
 def found(text: str) -> list[Found]:
-    """The characters, the module's name and the offset of all spots."""
+    """The characters, the module's name and the offset of all spots in modules."""
     return [
         (text[spot.start : spot.end], spot.module.name, spot.offset)
         for spot in crash_texts.spots(text)
+        if spot.module.name
     ]
 
 
@@ -126,7 +127,7 @@ def found(text: str) -> list[Found]:
                 ("(/srv/app/asan.bin+0x11e1)", "/srv/app/asan.bin", 0x11E1),
             ],
         ),
-        (TSAN, [("(tsan.bin+0x11d9)", "tsan.bin", 0x11D9)]),
+        (TSAN, [("<null> <null> (tsan.bin+0x11d9)", "tsan.bin", 0x11D9)]),
         (
             GLIBC,
             [
@@ -245,7 +246,7 @@ def test_tells_what_a_text_says_of_a_module() -> None:
         (TOMBSTONE, [False] * 5),
         (OOPS, [False, True, True, True, False]),
         (APPLE, [False, True, True, True]),
-        (GDB, [True, True]),
+        (GDB, [True, True, True, True]),
         (LLDB, [True, True]),
         (MAPS, [False]),
     ],
@@ -254,6 +255,29 @@ def test_knows_which_addresses_are_where_a_call_returns_to(
     text: str, returns: list[bool]
 ) -> None:
     assert [spot.is_return_address for spot in crash_texts.spots(text)] == returns
+
+
+@pytest.mark.parametrize(
+    ("text", "looks"),
+    [
+        (ASAN, [Look.SANITIZER] * 3 + [Look.SUMMARY]),
+        (TSAN, [Look.SANITIZER]),
+        (GLIBC, [Look.GLIBC] * 2),
+        (TOMBSTONE, [Look.ANDROID] * 5),
+        (OOPS, [Look.KERNEL] * 5),
+        (APPLE, [Look.APPLE] * 4),
+        (GDB, [Look.GDB] * 4),
+        (LLDB, [Look.LLDB] * 2),
+    ],
+)
+def test_knows_who_printed_it(text: str, looks: list[Look]) -> None:
+    assert [spot.look for spot in crash_texts.spots(text)] == looks
+
+
+def test_an_address_of_which_no_module_is_told_is_found_without_one() -> None:
+    told = [(spot.module.name, spot.offset) for spot in crash_texts.spots(GDB)][2:]
+
+    assert told == [("", 0x71), ("", 0x6666_0000_0000)]
 
 
 def test_of_kernels_the_function_is_told() -> None:

@@ -1,19 +1,17 @@
 """What is here that is almost what somebody asked for in vain, and why it is not.
 
-Questions are for many ids of one project at once: three to the database for each
+Questions are for many ids of one project at once: four to the database for each
 hundred, whatever is found.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import reduce
 from itertools import batched
-from operator import or_
 
 from django.db import connection
-from django.db.models import Q
 
+from symdepot.debugfiles import namesakes
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain import bare_names, holdings
 from symdepot.domain.ids import CodeId, DebugId
@@ -95,13 +93,13 @@ def _sorted(found: Iterable[NearMiss]) -> list[NearMiss]:
 
 def _among(rows: Sequence[DebugFile], sought: Sought) -> Iterator[NearMiss]:
     name = bare_names.bare(sought.name)
-    namesakes: dict[str, DebugFile] = {}
+    others: dict[str, DebugFile] = {}
     for row in rows:
         if _shares_an_id(row, sought):
             yield _related(row, sought)
         elif name and row.bare_name == name:
-            namesakes.setdefault(row.debug_id, row)
-    for row in list(namesakes.values())[:_NAMESAKES]:
+            others.setdefault(row.debug_id, row)
+    for row in list(others.values())[:_NAMESAKES]:
         text = f"of {row.created_at:%Y-%m-%d} has another id: {_ids(row)}."
         yield _miss(Kind.SAME_NAME, row, text)
 
@@ -187,7 +185,7 @@ def _upload(row: Assembly) -> NearMiss:
 
 def _uploads(project: Project, some: Sequence[Sought]) -> list[Assembly]:
     """Return those of these debug ids that have not become debug files, newest first."""
-    ids = [str(debug_id) for debug_id in _debug_ids(some)]
+    ids = [str(one.debug_id) for one in some if _columns(one)[0]]
     rows = Assembly.objects.filter(project=project, debug_id__in=ids)
     return list(
         rows.exclude(state=State.OK)
@@ -197,47 +195,44 @@ def _uploads(project: Project, some: Sequence[Sought]) -> list[Assembly]:
 
 
 def _rows(project: Project, some: Sequence[Sought]) -> list[DebugFile]:
-    """Return all of these ids, of whatever age, and the newest of the names; newest first."""
-    rows = DebugFile.objects.within(project).filter(
-        reduce(or_, _matches(some), Q(pk__in=_namesakes(project, some)))
-    )
-    return list(rows.order_by("-pk")[:_MOST_ROWS])
+    """Return all of these ids, of whatever age, and the newest of the names.
 
-
-def _matches(some: Sequence[Sought]) -> Iterator[Q]:
-    if code_ids := [one.code_id.hex for one in some if one.code_id is not None]:
-        yield Q(code_id__in=code_ids)
-    for debug_id in _debug_ids(some):
-        # After the UUID comes nothing, or a hyphen and hexadecimal digits.
-        uuid = str(debug_id.uuid)
-        yield Q(debug_id__gte=uuid, debug_id__lt=f"{uuid}-g")
-
-
-def _debug_ids(some: Sequence[Sought]) -> list[DebugId]:
-    ids = [one.debug_id for one in some]
-    return [debug_id for debug_id in ids if debug_id is not None and debug_id.uuid.int]
-
-
-def _namesakes(project: Project, some: Sequence[Sought]) -> set[int]:
-    """Return the row ids of the newest files of each of the names.
-
-    Each is a glance into the index, however many have the name.
+    The newest first.
     """
-    names = {bare_names.bare(one.name) for one in some} - {""}
-    if not names:
-        return set()
-    values = ", ".join(["(%s)"] * len(names))
-    newest = ", ".join([_NEWEST.format(skipped=n) for n in range(_NAMESAKES)])
+    ids = _of_ids(project, some)
+    names = {bare_names.bare(one.name) for one in some}
+    ids |= namesakes.row_ids(project, names, _NAMESAKES)
+    found = DebugFile.objects.filter(pk__in=sorted(ids, reverse=True)[:_MOST_ROWS])
+    return list(found.select_related("file").order_by("-pk"))
+
+
+def _of_ids(project: Project, some: Sequence[Sought]) -> set[int]:
+    values = [value for one in some for value in _columns(one)]
+    rows = ", ".join(["(%s, %s, %s)"] * len(some))
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"WITH sought (bare_name) AS (VALUES {values}) SELECT {newest} FROM sought",  # noqa: S608 -- placeholders and numbers
-            [*names, *[project.pk] * _NAMESAKES],
-        )
-        return {pk for row in cursor.fetchall() for pk in row if pk is not None}
+        cursor.execute(_NEAR.format(rows=rows), [*values, project.pk, project.pk])
+        return {pk for (pk,) in cursor.fetchall()}
 
 
-_NEWEST = """(
-    SELECT id FROM debugfiles_debugfile AS row
-    WHERE row.project_id = %s AND row.bare_name = sought.bare_name
-    ORDER BY row.id DESC LIMIT 1 OFFSET {skipped}
-)"""
+def _columns(one: Sought) -> tuple[str, ...]:
+    """Return a range of debug ids, and a code id; empty is what nothing has."""
+    low = high = ""
+    if one.debug_id is not None and one.debug_id.uuid.int:
+        # After the UUID comes nothing, or a hyphen and hexadecimal digits.
+        low, high = str(one.debug_id.uuid), f"{one.debug_id.uuid}-g"
+    return low, high, str(one.code_id or "")
+
+
+# Source: SQLite goes from left to right through a CROSS JOIN, and so looks up each of
+# what is sought instead of reading all rows (sqlite.org/optoverview.html, "Manual
+# Control Of Query Plans Using CROSS JOIN").
+_NEAR = """
+    WITH sought (low, high, code_id) AS (VALUES {rows})
+    SELECT row.id FROM sought CROSS JOIN debugfiles_debugfile AS row
+    WHERE row.project_id = %s
+    AND row.debug_id >= sought.low AND row.debug_id < sought.high
+    UNION ALL
+    SELECT row.id FROM sought CROSS JOIN debugfiles_debugfile AS row
+    WHERE row.project_id = %s
+    AND row.code_id = sought.code_id AND sought.code_id <> ''
+    """

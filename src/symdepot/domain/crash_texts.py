@@ -7,6 +7,7 @@ may stand for, and what to ask.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from symdepot.domain.crash_images import (
     LENGTH_LIMIT,
@@ -22,13 +23,27 @@ _HEX = "[0-9a-fA-F]{1,16}"
 _BUILD_ID = r"(?: \(BuildId: (?P<id>[0-9a-fA-F]{2,128})\))?"
 
 
+class Look(Enum):
+    """Who printed it, and so how an answer should look."""
+
+    GDB = auto()
+    LLDB = auto()
+    SANITIZER = auto()
+    SUMMARY = auto()
+    GLIBC = auto()
+    ANDROID = auto()
+    KERNEL = auto()
+    APPLE = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Spot:
     """The characters of a text from `start` to `end`, and what they stand for.
 
     `offset` is relative to the module, or to the beginning of `function` if there is
     one, as kernels tell it. Whether it is where a call returns to is for the kind of
-    text to know: some tools subtract before they print.
+    text to know: some tools subtract before they print. A module without a name is one
+    that the text does not tell.
     """
 
     start: int
@@ -36,11 +51,14 @@ class Spot:
     module: CrashModule
     offset: int
     is_return_address: bool
+    look: Look
     function: str | None = None
 
 
 def spots(text: str) -> list[Spot]:
     """Return all places in a text that can be resolved, in order; they never overlap.
+
+    And those that could be, were it told which module lies there.
 
     Known are the backtraces of gdb and lldb beside a list of what was mapped
     (`info proc mappings`, `/proc/PID/maps`, `image list`), of the sanitizers, of
@@ -70,15 +88,21 @@ def _in_line(line: str, begin: int, images: CrashImages) -> Iterator[Spot]:
 
 # compiler-rt's `%L`: `(path+0x12)`. Addresses of callers are one less than they were.
 _SANITIZED = re.compile(r"(?:^|\s)#[0-9]+ +(?:0x|<null>|in )|^SUMMARY: \w+Sanitizer: ")
-_IN_MODULE = re.compile(rf"(?<= )\((?P<name>[^()]+)\+0x(?P<offset>{_HEX})\){_BUILD_ID}")
+# ThreadSanitizer says of what it does not know that it is `<null>`.
+_IN_MODULE = re.compile(
+    rf"(?<= )(?:<null> ){{0,2}}\((?P<name>[^()]+)\+0x(?P<offset>{_HEX})\){_BUILD_ID}"
+)
 
 
 def _of_sanitizers(line: str, begin: int, images: CrashImages) -> Iterator[Spot]:
-    if _SANITIZED.search(line):
+    begins = _SANITIZED.search(line)
+    if begins:
+        look = Look.SUMMARY if begins[0].startswith("SUMMARY") else Look.SANITIZER
         for found in _IN_MODULE.finditer(line):
             module = CrashModule(found["name"], hex_id(found["id"]))
             offset = int(found["offset"], 16)
-            yield Spot(*_span(found, begin), module, offset, is_return_address=False)
+            span = _span(found, begin)
+            yield Spot(*span, module, offset, is_return_address=False, look=look)
 
 
 # glibc's `backtrace_symbols`, where it knows no function.
@@ -90,7 +114,8 @@ _OF_GLIBC = re.compile(
 def _of_glibc(line: str, begin: int, images: CrashImages) -> Iterator[Spot]:
     for found in _OF_GLIBC.finditer(line):
         module, offset = CrashModule(found["name"]), int(found["offset"], 16)
-        yield Spot(*_span(found, begin), module, offset, is_return_address=True)
+        span = _span(found, begin)
+        yield Spot(*span, module, offset, is_return_address=True, look=Look.GLIBC)
 
 
 # libunwindstack's `FormatFrame`. It has subtracted already, too.
@@ -106,7 +131,7 @@ def _of_android(line: str, begin: int, images: CrashImages) -> Iterator[Spot]:
         module = CrashModule(found["name"], hex_id(found["id"]))
         offset = int(found["offset"], 16)
         span = _span(found, begin, "spot")
-        yield Spot(*span, module, offset, is_return_address=False)
+        yield Spot(*span, module, offset, is_return_address=False, look=Look.ANDROID)
 
 
 # The kernel's `%pS` and `%pSb`: function, offset in it, its size; of which module.
@@ -125,6 +150,7 @@ def _of_kernels(line: str, begin: int, images: CrashImages) -> Iterator[Spot]:
             CrashModule(found["module"] or "vmlinux", hex_id(found["id"])),
             int(found["offset"], 16),
             is_return_address=current is None or found.start() < current.end(),
+            look=Look.KERNEL,
             function=found["name"],
         )
 
@@ -145,29 +171,32 @@ def _of_apple(line: str, begin: int, images: CrashImages) -> Iterator[Spot]:
             images.loaded_at(base, found["name"]),
             offset,
             is_return_address=int(found["number"]) > 0,
+            look=Look.APPLE,
         )
 
 
-_OF_DEBUGGERS = (
-    re.compile(
+_OF_DEBUGGERS = {
+    Look.GDB: re.compile(
         rf"^\s*#(?P<number>[0-9]+)\s+0x(?P<address>{_HEX}) in "
         r"(?P<spot>\?\? \(\)(?: from \S+)?)"
     ),
-    re.compile(
+    Look.LLDB: re.compile(
         rf"\bframe #(?P<number>[0-9]+): 0x(?P<address>{_HEX}) "
         r"(?P<spot>\S[^`]*?`___lldb_unnamed_symbol\S*(?: \+ [0-9]+)?)"
     ),
-)
+}
+_UNTOLD = CrashModule("")
 
 
 def _of_debuggers(line: str, begin: int, images: CrashImages) -> Iterator[Spot]:
-    for pattern in _OF_DEBUGGERS:
+    for look, pattern in _OF_DEBUGGERS.items():
         found = pattern.search(line)
-        where = images.at(int(found["address"], 16)) if found else None
-        if found and where:
+        if found:
+            address = int(found["address"], 16)
+            where = images.at(address) or (_UNTOLD, address)
             is_caller = int(found["number"]) > 0
             span = _span(found, begin, "spot")
-            yield Spot(*span, *where, is_return_address=is_caller)
+            yield Spot(*span, *where, is_return_address=is_caller, look=look)
 
 
 def _span(found: re.Match[str], begin: int, group: str | int = 0) -> tuple[int, int]:

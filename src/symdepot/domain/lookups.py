@@ -46,6 +46,13 @@ class Frame(NamedTuple):
     function_address: int | None
 
 
+def content(symcache: SymCache) -> memoryview:
+    """Return the bytes of an open symcache, which is mapped as long as it lives."""
+    pointer = symcache._get_objptr()  # type: ignore[no-untyped-call]  # noqa: SLF001 -- symbolic's
+    size_bytes = lib.symbolic_symcache_get_size(pointer)
+    return memoryview(ffi.buffer(lib.symbolic_symcache_get_bytes(pointer), size_bytes))
+
+
 class Lookups:
     """Answers from one open symcache. Any number of threads may ask.
 

@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from io import RawIOBase
 from pathlib import Path
@@ -19,6 +19,7 @@ from symbolic.debuginfo import Archive, Object
 from symbolic.exceptions import IoError, Panic, SymbolicError
 from symbolic.symcache import SYMCACHE_LATEST_VERSION, SymCache
 
+from symdepot.domain import function_names, lookups
 from symdepot.domain.conversion import Conversion, Made, NotMade, Wanted
 from symdepot.domain.ids import DebugId
 from symdepot.domain.lookups import Frame, Lookups
@@ -106,6 +107,13 @@ class OpenSymCache:
         """
         with _TURNS:
             return self._lookups.frames(addresses)
+
+    def addresses_of(self, names: Collection[str]) -> dict[str, list[int]]:
+        """Return where functions of these names begin, each as the compiler wrote it.
+
+        Several functions may have a name, and one may be listed more than once.
+        """
+        return function_names.addresses(lookups.content(self._symcache), names)
 
 
 def _names_files(symcache: RawIOBase) -> bool:

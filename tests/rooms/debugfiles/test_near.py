@@ -242,7 +242,7 @@ def test_a_hundred_ids_take_as_many_questions_as_one() -> None:
     with CaptureQueriesContext(connection) as queries:
         found = near.misses(project, sought)
 
-    assert len(queries) == 3
+    assert len(queries) == 4
     assert list(found) == sought
     kinds = {tuple(miss.kind for miss in misses) for misses in found.values()}
     assert kinds == {(Kind.OTHER_AGE, Kind.OTHER_DEBUG_ID, Kind.SAME_NAME)}

@@ -1,0 +1,158 @@
+"""Answers in the look of the texts that they stand in.
+
+Of several functions, one inlined into the next, each gets a line of its own, as crash
+reports of Apple's have them; kernels and summaries have one line for all.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from symdepot.domain.crash_texts import Look, Spot
+
+LENGTH_LIMIT = 1000
+"""No name or path that is longer is shown whole."""
+
+_INLINED = " [inlined]"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A function as people read it: how far into it, in which file and line.
+
+    `path` is empty and `line` is 0 where they are not known. `offset` is None in a
+    function that was inlined.
+    """
+
+    function: str
+    path: str
+    line: int
+    offset: int | None
+
+    @classmethod
+    def cut(cls, function: str, path: str, line: int, offset: int | None) -> "Shown":
+        """Return one whose names can be shown, in one line."""
+        return cls(_shown(function), _shown(path), line, offset)
+
+    @property
+    def place(self) -> str:
+        """File and line, as far as they are known."""
+        return f"{self.path}:{self.line}" if self.path and self.line else self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What stands in the line of a spot, before and at it, and how the line ends."""
+
+    before: str
+    said: str
+    ending: str
+    is_alone: bool
+
+
+def replaced(spot: Spot, around: Surroundings, frames: Sequence[Shown]) -> str | None:
+    """Return what to write instead of a spot; None if the frames say nothing new.
+
+    `frames` are those at its address, innermost first.
+    """
+    match spot.look:
+        case Look.KERNEL:
+            return _all_places(f"{around.said} (", frames, ")")
+        case Look.SUMMARY:
+            return _summary(around, frames[0])
+        case Look.SANITIZER if _names_function(around.before, around.said):
+            return _all_places("", frames, _module(around.said))
+        case _:
+            return _one_by_one(spot, around, frames)
+
+
+def _one_by_one(spot: Spot, around: Surroundings, frames: Sequence[Shown]) -> str:
+    look = _LOOKS[spot.look]
+    *inlined, outermost = [look(spot, around, frame) for frame in frames]
+    marked = [f"{each}{_INLINED}" for each in inlined]
+    between = f"{around.ending}{around.before}" if around.is_alone else ", in "
+    return between.join([*marked, outermost])
+
+
+def _all_places(before: str, frames: Sequence[Shown], after: str) -> str | None:
+    places = " ".join(frame.place for frame in frames if frame.place)
+    return f"{before}{places}{after}" if places else None
+
+
+def _summary(around: Surroundings, frame: Shown) -> str:
+    if frame.place:
+        return f"{frame.place} in {frame.function}"
+    return f"{around.said} in {frame.function}"
+
+
+def _gdb(spot: Spot, around: Surroundings, frame: Shown) -> str:
+    function = frame.function if "(" in frame.function else f"{frame.function} ()"
+    if frame.place:
+        return f"{function} at {frame.place}"
+    return f"{function}{around.said.removeprefix('?? ()')}"
+
+
+def _lldb(spot: Spot, around: Surroundings, frame: Shown) -> str:
+    module = around.said.partition("`")[0]
+    where = f" at {frame.place}" if frame.place else ""
+    return f"{module}`{frame.function}{_plus(frame, ' + {}')}{where}"
+
+
+def _sanitizer(spot: Spot, around: Surroundings, frame: Shown) -> str:
+    place = frame.place or around.said.removeprefix("<null> <null> ")
+    if around.said.startswith("<null>"):
+        return f"{frame.function} {place}{_module(around.said) if frame.place else ''}"
+    return f"in {frame.function} {place}"
+
+
+def _glibc(spot: Spot, around: Surroundings, frame: Shown) -> str:
+    where = f" at {frame.place}" if frame.place else ""
+    function = f"{frame.function}{_plus(frame, '+{:#x}')}"
+    return f"{spot.module.name}({function}){where}"
+
+
+def _android(spot: Spot, around: Surroundings, frame: Shown) -> str:
+    file = _without_function(around.said, spot.module.name)
+    where = f" {frame.place}" if frame.place else ""
+    return f"{file} ({frame.function}{_plus(frame, '+{}')}){where}"
+
+
+def _apple(spot: Spot, around: Surroundings, frame: Shown) -> str:
+    file = frame.place.rpartition("/")[2]
+    where = f" ({file})" if file else ""
+    return f"{frame.function}{_plus(frame, ' + {}')}{where}"
+
+
+_LOOKS: dict[Look, Callable[[Spot, Surroundings, Shown], str]] = {
+    Look.GDB: _gdb,
+    Look.LLDB: _lldb,
+    Look.SANITIZER: _sanitizer,
+    Look.GLIBC: _glibc,
+    Look.ANDROID: _android,
+    Look.APPLE: _apple,
+}
+
+
+def _names_function(before: str, said: str) -> bool:
+    """Whether a sanitizer knows the function, and the file alone is missing."""
+    return " in " in before or said.startswith("<null> (")
+
+
+def _module(said: str) -> str:
+    """Return the module that ThreadSanitizer names after a place; others do not."""
+    return f" {said[said.index('(') :]}" if said.startswith("<null>") else ""
+
+
+def _without_function(said: str, name: str) -> str:
+    """Return the path, and the offset of a library that lies in a package."""
+    rest = said.removeprefix(name)
+    offset = rest.partition(")")[0]
+    return f"{name}{offset})" if offset.startswith(" (offset 0x") else name
+
+
+def _plus(frame: Shown, pattern: str) -> str:
+    return "" if frame.offset is None else pattern.format(frame.offset)
+
+
+def _shown(text: str) -> str:
+    safe = "".join(c if c.isprintable() else "\ufffd" for c in text[:LENGTH_LIMIT])
+    return f"{safe}…" if len(text) > LENGTH_LIMIT else safe
