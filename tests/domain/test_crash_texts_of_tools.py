@@ -1,12 +1,12 @@
 """What the tools of this machine print is found, and leads back to the source."""
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 from tests.clients import surroundings
 from tests.fixtures import compiled
+from tests.fixtures.printing import printed
 
 from symdepot.domain import crash_texts, inspection, symcache
 from symdepot.domain.conversion import Wanted
@@ -36,19 +36,6 @@ int main(int count, char **words) {
     return words == 0;
 }
 """
-
-
-def printed(*command: str | Path, **variables: str) -> str:
-    ended = subprocess.run(  # noqa: S603 -- our own program, and a debugger
-        command,
-        env={**surroundings.inherited(), "LC_ALL": "C", **variables},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    return ended.stdout
 
 
 def places(program: Path, spots: list[Spot]) -> list[tuple[str, int]]:

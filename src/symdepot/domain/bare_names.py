@@ -37,10 +37,15 @@ def bare(name: str) -> str:
     >>> bare("/data/app/base.apk!libgame.so"), bare("nf_tables.ko.xz"), bare(".pdb")
     ('libgame.so', 'nf_tables', '.pdb')
     """
-    rest = _FOLDERS.sub("", name.rstrip("/\\")[-_LOOKED_AT:]).lower()
+    rest = without_folders(name).lower()
     while (shorter := _without_ending(rest)) != rest:
         rest = shorter
     return rest.replace("\0", "")[:LENGTH_LIMIT]
+
+
+def without_folders(name: str) -> str:
+    """Return the last part of a path, of Windows, of Unix or into a package of Android."""
+    return _FOLDERS.sub("", name.rstrip("/\\")[-_LOOKED_AT:])
 
 
 def _without_ending(name: str) -> str:

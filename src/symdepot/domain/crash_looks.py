@@ -4,7 +4,7 @@ Of several functions, one inlined into the next, each gets a line of its own, as
 reports of Apple's have them; kernels and summaries have one line for all.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from symdepot.domain.crash_texts import Look, Spot
@@ -41,12 +41,36 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What stands in the line of a spot, before and at it, and how the line ends."""
+    """What stands in the line of a spot, before and at it, and how the line ends.
 
+    `number` is that of the line, from 1. A spot `is_alone` that shares it with no other.
+    """
+
+    number: int
     before: str
     said: str
     ending: str
     is_alone: bool
+
+
+def surroundings(text: str, spots: Sequence[Spot]) -> Iterator[Surroundings]:
+    """Yield what stands around each of the spots of a text."""
+    number, counted = 1, 0
+    ends = [0, *(spot.end for spot in spots)]
+    starts = [*(spot.start for spot in spots[1:]), len(text)]
+    for spot, last_end, next_start in zip(spots, ends, starts, strict=False):
+        number += text.count("\n", counted, spot.start)
+        counted = spot.start
+        begin = text.rfind("\n", 0, spot.start) + 1
+        end = text.find("\n", spot.end)
+        end = len(text) if end == -1 else end
+        yield Surroundings(
+            number,
+            text[begin : spot.start],
+            text[spot.start : spot.end],
+            "\r\n" if text[end - 1 : end] == "\r" else "\n",
+            is_alone=last_end <= begin and next_start >= end,
+        )
 
 
 def replaced(spot: Spot, around: Surroundings, frames: Sequence[Shown]) -> str | None:

@@ -18,6 +18,7 @@ from symdepot.protocols.sentry import (
     overview,
     releases,
     source_maps,
+    texts,
     wanted,
 )
 from symdepot.protocols.sentry.errors import speak_errors
@@ -27,7 +28,7 @@ from symdepot.protocols.symstore import views as symstore
 from symdepot.server import health, openapi
 
 SENTRY_MODULES = (
-    *(overview, chunks, assemble, legacy, debug_files, wanted, auditing),
+    *(overview, chunks, assemble, legacy, debug_files, wanted, texts, auditing),
     # A version may have slashes in it, so what is below a release is looked at first.
     *(mapping_releases, source_maps, releases),
 )

@@ -1,0 +1,216 @@
+"""Finds the debug files of the modules that a pasted text names.
+
+By the id that the text tells or, where it tells none, by the name.
+"""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from uuid import UUID
+
+from symdepot.debugfiles import namesakes
+from symdepot.debugfiles.models import DebugFile
+from symdepot.debugfiles.near import Sought
+from symdepot.domain import bare_names, conversion
+from symdepot.domain.crash_texts import Look, Spot
+from symdepot.domain.ids import CodeId, DebugId
+from symdepot.domain.images import Image
+from symdepot.domain.modules import ModuleIds
+from symdepot.domain.stacktrace import ModuleStatus
+from symdepot.domain.symcache import OpenSymCache
+from symdepot.projects.models import Project
+from symdepot.symbolication import symbols
+from symdepot.symbolication.request import AskedModule, Scope
+from symdepot.symbolication.symbols import Found
+from symdepot.symcaches import explaining
+
+MOST_MODULES = 1000
+"""As many are looked for in one text."""
+
+_MOST_EXPLAINED = 100
+_UUID_DIGITS = 32
+_NEAR_SHOWN = 3
+_OF_APPLE = frozenset({Look.APPLE, Look.LLDB})
+_RELOCATABLE = "rel"
+_KERNEL = "vmlinux"
+_release = re.compile(r"ainted(?:: [A-Z ]+)? ([0-9]+\.[0-9]+\S{0,80}) #[0-9]").search
+
+_NOT_TOLD = "The text does not tell which module lies at this address."
+_TOO_MANY = f"Only the first {MOST_MODULES} modules of a text are looked for."
+_NO_NAME = "The text tells no id of it, and no debug file of this name is here."
+_NO_ID = "No debug file of id {} is here."
+_RELOCATED = (
+    "{} is relocatable, as modules of kernels are: where its sections came to lie, "
+    "nobody has said."
+)
+_BY_STATUS = {
+    ModuleStatus.TIMEOUT: "Its symcache is not made yet; ask again in a moment.",
+    ModuleStatus.FETCHING_FAILED: "Its symcache cannot be read now; ask again in a moment.",
+    ModuleStatus.UNSUPPORTED: "Files of its kind name no functions by address.",
+}
+
+
+class Named(NamedTuple):
+    """A module as a text tells it apart from others."""
+
+    name: str
+    build_id: str | None
+    look: Look
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The symbols of a module, and of which file; or else why there are none."""
+
+    symbols: OpenSymCache | None
+    why_not: str = ""
+    debug_file: DebugFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What was chosen for each module, and what is to be said of that."""
+
+    by_module: Mapping[Named, Choice]
+    notes: Sequence[str]
+
+
+@dataclass(slots=True)
+class _Search:
+    project: Project
+    asked: dict[Named, AskedModule] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def named(spot: Spot) -> Named:
+    """Return how a spot tells its module."""
+    return Named(spot.module.name, spot.module.build_id, spot.look)
+
+
+def chosen(
+    scope: Scope, project: Project, spots: Collection[Spot], text: str, *, until: float
+) -> Choices:
+    """Choose a debug file for each module of `spots`, and open its symcache.
+
+    Until `until`, on the clock of `time.monotonic`, waits for symcaches that are being
+    made. Ids that are not here are noted as wanted.
+
+    Raises:
+        StorageUnavailable: the store or the disk did not answer.
+    """
+    modules = list(dict.fromkeys(named(spot) for spot in spots))
+    missing = {
+        module: Choice(None, _NO_NAME if module.name else _NOT_TOLD)
+        if place < MOST_MODULES
+        else Choice(None, _TOO_MANY)
+        for place, module in enumerate(modules)
+    }
+    search, modules = _Search(project), modules[:MOST_MODULES]
+    for module in modules:
+        if module.build_id:
+            search.asked[module] = _asked(module, _ids(module))
+    _by_name(search, [m for m in modules if m.name and not m.build_id], text)
+    places = list(search.asked)
+    asked = dict(enumerate(search.asked.values()))
+    found = symbols.find(scope, asked, until=until, may_wait=False)
+    choices = {
+        module: _choice(module, found[place]) for place, module in enumerate(places)
+    }
+    return Choices({**missing, **_explained(search, choices)}, search.notes)
+
+
+def relocatable(choice: Choice) -> str | None:
+    """Say why no function can be found by its name in a file; None if it can."""
+    row = choice.debug_file
+    if row is None or row.kind != _RELOCATABLE:
+        return None
+    return _RELOCATED.format(row.object_name)
+
+
+def _asked(module: Named, ids: ModuleIds) -> AskedModule:
+    return AskedModule(Image(0, 0), ids, bare_names.without_folders(module.name))
+
+
+def _ids(module: Named) -> ModuleIds:
+    """Return the ids of a module: a UUID of Mach-O is both, of ELF one tells the other."""
+    digits = module.build_id or ""
+    code_id = CodeId(digits)
+    if module.look in _OF_APPLE and len(digits) == _UUID_DIGITS:
+        return ModuleIds(DebugId(UUID(digits)), code_id)
+    is_whole = len(digits) % 2 == 0
+    return ModuleIds.known(None, code_id, is_elf=is_whole)
+
+
+def _by_name(search: _Search, modules: Sequence[Named], text: str) -> None:
+    """Let each module be the newest file of its name, and say if there are others."""
+    release = _release(text)
+    names = {
+        module: _names(module, release[1] if release else "") for module in modules
+    }
+    rows = namesakes.newest(
+        search.project, {n for some in names.values() for n in some}
+    )
+    for module in modules:
+        of_use = next(
+            filter(None, (_of_use(rows.get(n, ())) for n in names[module])), []
+        )
+        if not of_use:
+            continue
+        newest = of_use[0].object_file()
+        ids = ModuleIds.known(newest.debug_id, newest.code_id)
+        search.asked[module] = _asked(module, ids)
+        others = len({row.debug_id for row in of_use}) - 1
+        if others:
+            search.notes.append(_several(module.name, of_use[0], others))
+
+
+def _several(name: str, taken: DebugFile, others: int) -> str:
+    return (
+        f"The text tells no id of {name}; {others} other debug files of this name are "
+        f"here, of which the newest was taken: {taken}, of {taken.created_at:%Y-%m-%d}."
+    )
+
+
+def _names(module: Named, release: str) -> list[str]:
+    """Return what a file of the module may be called, the likeliest first."""
+    name = bare_names.bare(module.name)
+    if module.look is not Look.KERNEL:
+        return [name]
+    if name == _KERNEL:
+        return [*([f"{_KERNEL}-{release.lower()}"] if release else []), _KERNEL]
+    return [name, name.replace("_", "-"), name.replace("-", "_")]
+
+
+def _of_use(rows: Sequence[DebugFile]) -> list[DebugFile]:
+    """Return those that name functions, those with lines first, the newest first."""
+    of_use = [row for row in rows if conversion.is_of_use(row.object_file())]
+    return sorted(of_use, key=lambda row: "debug" not in row.features)
+
+
+def _choice(module: Named, found: Found) -> Choice:
+    if isinstance(found.symbols, OpenSymCache):
+        return Choice(found.symbols, debug_file=found.chosen)
+    told = next((c.details for c in found.candidates if c.details), "")
+    if found.symbols is ModuleStatus.MALFORMED:
+        return Choice(None, f"No symcache could be made of it: {told}")
+    if found.symbols is ModuleStatus.MISSING:
+        return Choice(None, _NO_ID.format(module.build_id))
+    return Choice(None, _BY_STATUS.get(found.symbols) or told)
+
+
+def _explained(search: _Search, choices: Mapping[Named, Choice]) -> dict[Named, Choice]:
+    """Add what is here instead to what is missing."""
+    missing = {
+        module: Sought(asked.ids.debug_id, asked.ids.code_id, asked.name)
+        for module, asked in search.asked.items()
+        if choices[module].symbols is None
+    }
+    some = dict(list(missing.items())[:_MOST_EXPLAINED])
+    near = explaining.misses(search.project, some.values())
+    explained = dict(choices)
+    for module, sought in some.items():
+        texts = [miss.text for miss in near[sought][:_NEAR_SHOWN]]
+        why_not = " ".join([choices[module].why_not, *texts])
+        explained[module] = Choice(None, why_not)
+    return explained

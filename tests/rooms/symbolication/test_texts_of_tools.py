@@ -1,0 +1,173 @@
+"""What tools of this machine print comes back with the lines of the source."""
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+from tests.clients import surroundings
+from tests.factories import a_client, a_project, upload
+from tests.fixtures import compiled
+from tests.fixtures.printing import printed
+
+from symdepot.symbolication import texts
+from symdepot.symbolication.texts import ResolvedText
+
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+
+INLINED = """\
+#include <stdlib.h>
+#include <execinfo.h>
+static inline __attribute__((always_inline)) void leap(int n) {
+    STUMBLE
+}
+__attribute__((noinline)) static void walk(int n) {
+    leap(n);
+    __asm__ volatile("");
+}
+int main(int count, char **words) {
+    walk(count);
+    return words == 0;
+}
+"""
+"""`leap` is inlined into `walk`, in line 7; `main` calls that in line 11."""
+RACE = """\
+#include <pthread.h>
+int shared;
+static void *bump(void *nothing) {
+    shared++;
+    return nothing;
+}
+int main(void) {
+    pthread_t one, other;
+    pthread_create(&one, 0, bump, 0);
+    pthread_create(&other, 0, bump, 0);
+    pthread_join(one, 0);
+    pthread_join(other, 0);
+}
+"""
+
+
+@pytest.fixture(autouse=True)
+def symcaches_are_made(settings: Settings) -> None:
+    settings.SYMCACHES = True
+    settings.MAX_REQUEST_SIZE = 64 << 20
+
+
+@pytest.fixture
+def crash(tmp_path: Path) -> Callable[[str, str], Path]:
+    """Return a stripped program, whose debug information has been uploaded."""
+
+    def compile_and_upload(source: str, options: str) -> Path:
+        program = compiled.elf_program(tmp_path, "crash", source, options=options)
+        companion = compiled.debug_companion(program)
+        bare = compiled.stripped(program)
+        a_project()
+        standing = upload(a_client(), companion.read_bytes(), name="crash.debug")
+        assert standing["state"] == "ok"
+        companion.unlink()
+        return bare.rename(program)
+
+    return compile_and_upload
+
+
+def resolved(text: str) -> ResolvedText:
+    return texts.resolved(a_project(), text, by="a test")
+
+
+def stumbling(how: str) -> str:
+    return INLINED.replace("STUMBLE", how)
+
+
+def test_a_backtrace_of_gdb_without_symbols_is_resolved(
+    crash: Callable[[str, str], Path],
+) -> None:
+    gdb = shutil.which("gdb") or surroundings.lacking("gdb", "it is not installed")
+    program = crash(stumbling("if (n) abort();"), "")
+    commands = ("set width 0", "run", "bt", "info proc mappings")
+    words = (word for command in commands for word in ("-ex", command))
+    session = printed(gdb, "-batch", "-nx", *words, program)
+
+    answer = resolved(session)
+
+    frames = re.findall(r"^#\d+  0x\w+ in ((?:leap|walk|main) .*)$", answer.text, re.M)
+    assert frames == [
+        "leap () at <stdin>:4 [inlined]",
+        "walk () at <stdin>:7",
+        "main () at <stdin>:11",
+    ]
+    untouched = [line for line in session.splitlines() if "?? ()" not in line]
+    assert [one for one in answer.text.splitlines() if one in untouched] == untouched
+
+
+def test_a_report_of_the_address_sanitizer_is_resolved(
+    crash: Callable[[str, str], Path],
+) -> None:
+    how = "volatile char *p = malloc(8); p[39 + n] = 1;"
+    program = crash(stumbling(how), "-fsanitize=address")
+    report = printed(program, ASAN_OPTIONS="symbolize=0:detect_leaks=0")
+
+    answer = resolved(report)
+
+    frames = re.findall(r"#(\d) 0x\w+  (in .*)$", answer.text, re.M)
+    assert frames[:3] == [
+        ("0", "in leap <stdin>:4 [inlined]"),
+        ("0", "in walk <stdin>:7"),
+        ("1", "in main <stdin>:11"),
+    ]
+    summary = "SUMMARY: AddressSanitizer: heap-buffer-overflow <stdin>:4 in leap"
+    assert summary in answer.text
+    libc = next(one for one in answer.unresolved if "libc.so.6" in one.module)
+    assert libc.text in report.splitlines()[libc.line - 1]
+    assert "here" in libc.reason
+
+
+def test_a_report_of_the_thread_sanitizer_is_resolved(
+    crash: Callable[[str, str], Path],
+) -> None:
+    program = crash(RACE, "-fsanitize=thread -pthread")
+    report = printed("setarch", "-R", program, TSAN_OPTIONS="symbolize=0")
+    if "unexpected memory mapping" in report:
+        surroundings.lacking("ThreadSanitizer", "it does not run here")
+
+    answer = resolved(report)
+
+    frames = re.findall(r"#\d (.*) \(crash\+0x\w+\)", answer.text)
+    assert frames[0] == "bump <stdin>:4"
+    assert {"main <stdin>:9", "main <stdin>:10"} <= set(frames)
+    assert "data race <stdin>:4 in bump" in answer.text
+
+
+def test_a_report_of_the_undefined_behaviour_sanitizer_is_resolved(
+    crash: Callable[[str, str], Path],
+) -> None:
+    program = crash(
+        stumbling("volatile int m = 2147483647; m += n;"), "-fsanitize=undefined"
+    )
+    report = printed(program, UBSAN_OPTIONS="symbolize=0:print_stacktrace=1")
+
+    answer = resolved(report)
+
+    frames = re.findall(r"#\d 0x\w+  (in .*)$", answer.text, re.M)
+    assert frames[:3] == [
+        "in leap <stdin>:4 [inlined]",
+        "in walk <stdin>:7",
+        "in main <stdin>:11",
+    ]
+
+
+def test_a_backtrace_of_glibc_is_resolved(crash: Callable[[str, str], Path]) -> None:
+    how = "void *at[9]; backtrace_symbols_fd(at, backtrace(at, 9), 1);"
+    program = crash(stumbling(how), "")
+    backtrace = printed(program)
+
+    answer = resolved(backtrace)
+
+    lines = [re.sub(r"\+0x\w+", "+0xN", line) for line in answer.text.splitlines()]
+    assert [line.partition("[0x")[0] for line in lines[:3]] == [
+        f"{program}(leap) at <stdin>:4 [inlined]",
+        f"{program}(walk+0xN) at <stdin>:7",
+        f"{program}(main+0xN) at <stdin>:11",
+    ]
