@@ -5,18 +5,22 @@ By the id that the text tells or, where it tells none, by the name.
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
-from symdepot.debugfiles import namesakes
+from symdepot.blobs.configured import blob_store
+from symdepot.debugfiles import lookup, namesakes
 from symdepot.debugfiles.models import DebugFile
 from symdepot.debugfiles.near import Sought
-from symdepot.domain import bare_names, conversion
+from symdepot.domain import bare_names, conversion, elf_loading
 from symdepot.domain.crash_texts import Look, Spot
+from symdepot.domain.errors import BlobMissing
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.images import Image
 from symdepot.domain.modules import ModuleIds
+from symdepot.domain.objects import Format
 from symdepot.domain.stacktrace import ModuleStatus
 from symdepot.domain.symcache import OpenSymCache
 from symdepot.projects.models import Project
@@ -126,6 +130,21 @@ def relocatable(choice: Choice) -> str | None:
     if row is None or row.kind != _RELOCATABLE:
         return None
     return _RELOCATED.format(row.object_name)
+
+
+def begins_at(choice: Choice) -> int:
+    """Return the address at which the file of a module says that it begins.
+
+    Raises:
+        StorageUnavailable: the store did not answer.
+    """
+    row = choice.debug_file
+    if row is None or row.file_format != Format.ELF:
+        return 0
+    (first, _), *_ = lookup.content(row).chunks
+    with suppress(BlobMissing), blob_store().open(first) as content:
+        return elf_loading.begins_at(content.read(elf_loading.HEAD_BYTES))
+    return 0
 
 
 def _asked(module: Named, ids: ModuleIds) -> AskedModule:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from symdepot.domain import callsites
 from symdepot.domain.callsites import Adjustment
 from symdepot.domain.crash_looks import Shown
-from symdepot.domain.crash_texts import Spot
+from symdepot.domain.crash_texts import Look, Spot
 from symdepot.domain.demangling import demangled
 from symdepot.domain.lookups import Frame
 from symdepot.domain.symcache import OpenSymCache
@@ -24,6 +24,8 @@ _COLD = (
     "and symcaches do not tell where it begins."
 )
 _MOST_NAMESAKES = 64
+_COUNT_IT_IN = frozenset({Look.SANITIZER, Look.SUMMARY, Look.GLIBC, Look.ANDROID})
+"""Who tells an offset from where a file was loaded, not from where it begins."""
 
 type Place = list[Shown] | str
 """The functions at a spot, innermost first; or why there are none."""
@@ -49,9 +51,12 @@ def _in_module(
     spots: Mapping[int, Spot], choice: Choice, symbols: OpenSymCache
 ) -> dict[int, Place]:
     by_address = {i: spot for i, spot in spots.items() if spot.function is None}
-    known = _looked_up(by_address.values(), {0}, symbols)
+    begins = 0
+    if any(spot.look in _COUNT_IT_IN for spot in by_address.values()):
+        begins = -text_modules.begins_at(choice)
+    known = _looked_up(by_address.values(), {begins}, symbols)
     told: dict[int, Place] = {
-        index: _shown(known[spot, 0], spot.offset)
+        index: _shown(known[spot, begins], spot.offset + begins)
         or _NO_SYMBOL.format(choice.debug_file)
         for index, spot in by_address.items()
     }

@@ -92,7 +92,9 @@ def test_a_backtrace_of_gdb_without_symbols_is_resolved(
 
     answer = resolved(session)
 
-    frames = re.findall(r"^#\d+  0x\w+ in ((?:leap|walk|main) .*)$", answer.text, re.M)
+    frames = re.findall(
+        r"^#\d+  0x\w+ in ((?:leap|walk|main) .*)$", answer.text, re.MULTILINE
+    )
     assert frames == [
         "leap () at <stdin>:4 [inlined]",
         "walk () at <stdin>:7",
@@ -111,7 +113,7 @@ def test_a_report_of_the_address_sanitizer_is_resolved(
 
     answer = resolved(report)
 
-    frames = re.findall(r"#(\d) 0x\w+  (in .*)$", answer.text, re.M)
+    frames = re.findall(r"#(\d) 0x\w+  (in .*)$", answer.text, re.MULTILINE)
     assert frames[:3] == [
         ("0", "in leap <stdin>:4 [inlined]"),
         ("0", "in walk <stdin>:7"),
@@ -150,7 +152,7 @@ def test_a_report_of_the_undefined_behaviour_sanitizer_is_resolved(
 
     answer = resolved(report)
 
-    frames = re.findall(r"#\d 0x\w+  (in .*)$", answer.text, re.M)
+    frames = re.findall(r"#\d 0x\w+  (in .*)$", answer.text, re.MULTILINE)
     assert frames[:3] == [
         "in leap <stdin>:4 [inlined]",
         "in walk <stdin>:7",
