@@ -87,7 +87,10 @@ def _in_line(line: str, begin: int, images: CrashImages) -> Iterator[Spot]:
 
 
 # compiler-rt's `%L`: `(path+0x12)`. Addresses of callers are one less than they were.
-_SANITIZED = re.compile(r"(?:^|\s)#[0-9]+ +(?:0x|<null>|in )|^SUMMARY: \w+Sanitizer: ")
+_SANITIZED = re.compile(
+    r"(?:^|\s)#[0-9]+ +(?:0x|<null>|in )|^\s*#[0-9]+ .*<null> \("
+    r"|^SUMMARY: \w+Sanitizer: "
+)
 # ThreadSanitizer says of what it does not know that it is `<null>`.
 _IN_MODULE = re.compile(
     rf"(?<= )(?:<null> ){{0,2}}\((?P<name>[^()]+)\+0x(?P<offset>{_HEX})\){_BUILD_ID}"

@@ -1,0 +1,66 @@
+"""Where an ELF file begins is read from its head, whatever a stranger wrote there."""
+
+import struct
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.fixtures import compiled
+
+from symdepot.domain import elf_loading
+
+BASE = 0x40_0000
+NOTE, LOAD = 4, 1
+
+
+def elf(
+    *, wide: bool, order: str, kinds: tuple[int, ...] = (NOTE, LOAD, LOAD)
+) -> bytes:
+    """The head of a file with a segment of each of these kinds.
+
+    Written by hand after the System V ABI, chapter 4.
+    """
+    ident = b"\x7fELF" + bytes([2 if wide else 1, 1 if order == "<" else 2, 1])
+    kind, size, header = ("Q", 56, 64) if wide else ("I", 32, 52)
+    head = struct.pack(
+        f"{order}16sHHI3{kind}IHHHHHH",
+        *(ident, 2, 62, 1, 0, header, 0, 0, header, size, len(kinds), 0, 0, 0),
+    )
+    fields = "IIQQQQQQ" if wide else "IIIIIIII"
+    for place, one in enumerate(kinds):
+        at = BASE + place * 0x1000
+        before = (one, 5, 0) if wide else (one, 0)
+        rest = [0] * (len(fields) - len(before) - 1)
+        head += struct.pack(f"{order}{fields}", *before, at, *rest)
+    return head
+
+
+@pytest.mark.parametrize("wide", [True, False])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_the_first_segment_that_is_loaded_tells(*, wide: bool, order: str) -> None:
+    assert elf_loading.begins_at(elf(wide=wide, order=order)) == BASE + 0x1000
+    assert elf_loading.begins_at(elf(wide=wide, order=order, kinds=(NOTE,))) == 0
+
+
+@pytest.mark.parametrize(("option", "begins"), [("-no-pie", BASE), ("-pie", 0)])
+def test_programs_begin_where_the_linker_has_put_them(
+    tmp_path: Path, option: str, begins: int
+) -> None:
+    program = compiled.elf_program(tmp_path, options=option)
+    companion = compiled.debug_companion(program)
+
+    for path in (program, companion):
+        head = path.read_bytes()[: elf_loading.HEAD_BYTES]
+        assert elf_loading.begins_at(head) == begins
+
+
+@given(noise=st.binary(max_size=100), at=st.integers(0, 200), wide=st.booleans())
+def test_nothing_else_begins_anywhere_and_nothing_breaks(
+    noise: bytes, at: int, *, wide: bool
+) -> None:
+    head = elf(wide=wide, order="<")
+
+    assert elf_loading.begins_at(noise) == 0
+    assert elf_loading.begins_at(head[:at] + noise + head[at + len(noise) :]) >= 0
+    assert elf_loading.begins_at(head[:at]) >= 0

@@ -1,0 +1,71 @@
+"""A symcache tells where the functions of a name begin, as lookups would."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.factories import a_breakpad_file
+from tests.fixtures import compiled
+from tests.fixtures.printing import printed
+
+from symdepot.domain import function_names, inspection, symcache
+from symdepot.domain.conversion import Made, Wanted
+from symdepot.domain.symcache import OpenSymCache
+
+LONG = "f" * 300
+"""Its length takes two bytes to write."""
+NAMESAKES = """\
+static inline __attribute__((always_inline)) int inlined(int x) { return x * 3; }
+__attribute__((noinline)) int one(int x) { return inlined(x) + 1; }
+__attribute__((noinline)) int other(int x) { return inlined(x) + 2; }
+int main(int count, char **words) { return one(count) + other(count); }
+"""
+
+
+def opened(folder: Path, source: Path) -> OpenSymCache:
+    (found,) = inspection.inspect(source, name="a")
+    into = folder / "symcache"
+    into.touch()
+    made = symcache.convert(source, Wanted(found.debug_id, found.arch), into)
+    assert isinstance(made, Made)
+    return OpenSymCache.open(into)
+
+
+def test_functions_begin_where_the_symbol_table_says(tmp_path: Path) -> None:
+    program = compiled.elf_program(tmp_path, source=NAMESAKES)
+    words = [line.split() for line in printed("nm", program).splitlines()]
+    table = {name: int(at, 16) for at, kind, name in (w for w in words if len(w) == 3)}
+
+    found = opened(tmp_path, program).addresses_of(["one", "other", "main", "inlined"])
+
+    assert {name: set(at) for name, at in found.items()} == {
+        "one": {table["one"]},
+        "other": {table["other"]},
+        "main": {table["main"]},
+        "inlined": set(),
+    }
+
+
+def test_namesakes_and_long_names_and_none_are_found(tmp_path: Path) -> None:
+    records = [
+        f"FUNC {at:x} 10 0 {name}" for at, name in ((16, "a"), (64, "a"), (80, LONG))
+    ]
+    path = tmp_path / "a.sym"
+    path.write_bytes(a_breakpad_file(records=records))
+
+    found = opened(tmp_path, path).addresses_of(["a", LONG, LONG[1:], "", "b", "ü"])
+
+    assert found == {"a": [16, 64], LONG: [80], LONG[1:]: [], "": [], "b": [], "ü": []}
+
+
+@pytest.mark.parametrize("size", [0, 7, 40, 79, 81])
+def test_what_is_no_symcache_has_no_functions(size: int) -> None:
+    assert function_names.addresses(memoryview(b"\xff" * size), ["a"]) == {"a": []}
+
+
+@given(st.binary(max_size=200))
+def test_nothing_breaks_it(content: bytes) -> None:
+    found = function_names.addresses(memoryview(content), ["a", "b"])
+
+    assert set(found) == {"a", "b"}
