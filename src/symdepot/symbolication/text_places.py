@@ -24,6 +24,7 @@ _COLD = (
     "and symcaches do not tell where it begins."
 )
 _MOST_NAMESAKES = 64
+_ADDRESSES = 1 << 64
 _COUNT_IT_IN = frozenset({Look.SANITIZER, Look.SUMMARY, Look.GLIBC, Look.ANDROID})
 """Who tells an offset from where a file was loaded, not from where it begins."""
 
@@ -125,7 +126,7 @@ def _looked_up(
         for spot in spots
         for start in starts
     }
-    in_order = sorted({address for address in addresses.values() if address >= 0})
+    in_order = sorted({at for at in addresses.values() if 0 <= at < _ADDRESSES})
     known = dict(zip(in_order, symbols.frames_at(in_order), strict=True))
     return {key: known.get(address, []) for key, address in addresses.items()}
 
