@@ -33,7 +33,7 @@ pid: 17946, tid: 17949, name: crasher  >>> crasher <<<
 signal 11 (SIGSEGV), code 1 (SEGV_MAPERR), fault addr 0x000000000000000c
 backtrace:
 {frames}
-      #98 pc 00000000000b1910  /apex/com.android.runtime/lib64/bionic/libc.so (__start_thread+64)
+      #999 pc 00000000000b1910  /apex/com.android.runtime/lib64/bionic/libc.so (__start_thread+64)
 """
 REPORT = """\
 Process:             macho-crash [9876]
@@ -41,7 +41,7 @@ Exception Type:      EXC_BAD_ACCESS (SIGSEGV)
 
 Thread 0 Crashed:
 {frames}
-98  libdyld.dylib                 \t0x00007fff6ea0f015 start + 1
+999 libdyld.dylib                 \t0x00007fff6ea0f015 start + 1
 
 Binary Images:
        0x104a18000 -        0x104a3ffff +macho-crash (0) <67E9247C-814E-392B-A027-DBDE6748FCBF> /Users/x/macho-crash
@@ -49,13 +49,13 @@ Binary Images:
 
 
 def addresses(program: Path) -> list[int]:
-    """Some addresses in each fifth function of the symbol table."""
+    """Some addresses in each third function of the symbol table."""
     rows = [
         line.split()
         for line in printed("llvm-nm-19", "--defined-only", program).splitlines()
     ]
     begins = sorted(int(at, 16) for at, kind, *_ in rows if kind in "tT")
-    return [at + step for at in begins[::5] for step in (1, 4, 11)]
+    return [at + step for at in begins[::3] for step in (1, 4)]
 
 
 def places(program: Path, asked: list[int]) -> list[list[str]]:
@@ -77,8 +77,9 @@ def resolved(settings: Settings, debug_file: Path, text: str) -> list[str]:
 
 
 def mostly(told: list[list[str]], expected: list[list[str]]) -> None:
-    """Compare where LLVM knows a line; it differs in a few of the inlined ones."""
-    pairs = [(t, e) for t, e in zip(told, expected, strict=True) if e[0][:2] != "??"]
+    """Compare where LLVM knows a line, which it also does between functions."""
+    known = zip(told, expected, strict=True)
+    pairs = [(t, e) for t, e in known if not e[0].endswith(":0")]
     same = [t for t, e in pairs if t == e]
     assert len(pairs) > 50
     assert len(same) >= 0.95 * len(pairs), [p for p in pairs if p[0] != p[1]]

@@ -33,6 +33,20 @@ int main(int count, char **words) {
 }
 """
 """`leap` is inlined into `walk`, in line 7; `main` calls that in line 11."""
+KERNEL = """\
+static inline __attribute__((always_inline)) void poke(int *at) {
+    *(volatile int *)at = 1;
+}
+__attribute__((noinline)) int crash_write(int *at, int n) {
+    if (n > 3)
+        poke(at + n);
+    return *at;
+}
+int _start(int n) {
+    return crash_write(0, n) + 1;
+}
+"""
+"""A kernel is linked at the end of all addresses; it has the names of its functions."""
 RACE = """\
 #include <pthread.h>
 int shared;
@@ -123,7 +137,53 @@ def test_a_report_of_the_address_sanitizer_is_resolved(
     assert summary in answer.text
     libc = next(one for one in answer.unresolved if "libc.so.6" in one.module)
     assert libc.text in report.splitlines()[libc.line - 1]
-    assert "here" in libc.reason
+    assert libc.reason == (
+        "The text tells no id of it, and no debug file of this name is here."
+    )
+
+
+def test_offsets_of_a_program_that_is_not_position_independent_are_resolved(
+    crash: Callable[[str, str], Path],
+) -> None:
+    how = "volatile char *p = malloc(8); p[39 + n] = 1;"
+    program = crash(stumbling(how), "-no-pie -fsanitize=address")
+    report = printed(program, ASAN_OPTIONS="symbolize=0:detect_leaks=0")
+
+    answer = resolved(report)
+
+    assert "+0x40" in report
+    assert re.findall(r"#\d 0x\w+  (in .*)$", answer.text, re.MULTILINE)[:3] == [
+        "in leap <stdin>:4 [inlined]",
+        "in walk <stdin>:7",
+        "in main <stdin>:11",
+    ]
+
+
+def test_an_oops_of_a_kernel_is_resolved(tmp_path: Path) -> None:
+    kind = "-nostdlib -static -no-pie -fno-pic -mcmodel=kernel"
+    at = f"{kind} -Wl,-Ttext-segment=0xffffffff81000000"
+    vmlinux = compiled.elf_program(tmp_path, "vmlinux", KERNEL, options=at)
+    a_project()
+    upload(a_client(), vmlinux.read_bytes(), name="vmlinux")
+    table = {
+        line.split()[2]: line.split()[0] for line in printed("nm", vmlinux).splitlines()
+    }
+    begins, ends = (int(table[name], 16) for name in ("crash_write", "_start"))
+    size = ends - begins
+    oops = [f"RIP: 0010:crash_write+{n:#x}/{size:#x}" for n in range(size)]
+
+    answer = resolved("\n".join(oops))
+
+    said = printed(
+        "llvm-symbolizer-19", f"--obj={vmlinux}", *map(hex, range(begins, ends))
+    )
+    blocks = [block.splitlines()[1::2] for block in said.strip().split("\n\n")]
+    files = [[line.rpartition("/")[2] for line in block] for block in blocks]
+    places = [" ".join(line.rpartition(":")[0] for line in block) for block in files]
+    assert answer.text.splitlines() == [
+        f"{line} ({place})" for line, place in zip(oops, places, strict=True)
+    ]
+    assert any("<stdin>:2 <stdin>:6" in line for line in answer.text.splitlines())
 
 
 def test_a_report_of_the_thread_sanitizer_is_resolved(
