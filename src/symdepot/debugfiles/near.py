@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import batched
+from uuid import UUID
 
 from django.db import connection
 
@@ -24,6 +25,7 @@ _MOST_OF_A_KIND = 5
 _MOST_ROWS = 5000
 _LONGEST_NAME = 120
 _LONGEST_DETAIL = 300
+_NIL = UUID(int=0)
 
 
 class Kind(StrEnum):
@@ -70,7 +72,7 @@ def misses(
     """Return what `project` has that is near to each of these, the nearest first."""
     found: dict[Sought, list[NearMiss]] = {}
     for some in batched(dict.fromkeys(sought), _ASKED_AT_ONCE):
-        rows = _rows(project, some)
+        rows = _Rows(_rows(project, some))
         uploads = _uploads(project, some)
         for one in some:
             found[one] = _sorted([*_among(rows, one), *_on_their_way(uploads, one)])
@@ -91,21 +93,44 @@ def _sorted(found: Iterable[NearMiss]) -> list[NearMiss]:
     return [one for group in by_kind.values() for one in group]
 
 
-def _among(rows: Sequence[DebugFile], sought: Sought) -> Iterator[NearMiss]:
-    name = bare_names.bare(sought.name)
-    others: dict[str, DebugFile] = {}
-    for row in rows:
-        if _shares_an_id(row, sought):
-            yield _related(row, sought)
-        elif name and row.bare_name == name:
-            others.setdefault(row.debug_id, row)
-    for row in list(others.values())[:_NAMESAKES]:
+class _Rows:
+    """Debug files by the ids and names that they may be looked for by."""
+
+    def __init__(self, rows: Sequence[DebugFile]) -> None:
+        self._by_uuid: dict[UUID, list[DebugFile]] = {}
+        self._by_code_id: dict[str, list[DebugFile]] = {}
+        self._by_name: dict[str, list[DebugFile]] = {}
+        for row in rows:
+            self._by_uuid.setdefault(_uuid(row), []).append(row)
+            self._by_code_id.setdefault(row.code_id, []).append(row)
+            self._by_name.setdefault(row.bare_name, []).append(row)
+
+    def related(self, sought: Sought) -> dict[int, DebugFile]:
+        """Return those that share an id, by the ids of their rows."""
+        uuid = sought.debug_id.uuid if sought.debug_id else _NIL
+        code_id = str(sought.code_id or "")
+        found = self._by_uuid.get(uuid, []) if uuid.int else []
+        if code_id:
+            found = [*found, *self._by_code_id.get(code_id, ())]
+        return {row.pk: row for row in found}
+
+    def namesakes(self, sought: Sought) -> list[DebugFile]:
+        """Return the newest of each debug id that have the name."""
+        name = bare_names.bare(sought.name)
+        newest: dict[str, DebugFile] = {}
+        for row in self._by_name.get(name, ()) if name else ():
+            newest.setdefault(row.debug_id, row)
+        return list(newest.values())
+
+
+def _among(rows: _Rows, sought: Sought) -> Iterator[NearMiss]:
+    related = rows.related(sought)
+    for pk in sorted(related, reverse=True):
+        yield _related(related[pk], sought)
+    others = [row for row in rows.namesakes(sought) if row.pk not in related]
+    for row in others[:_NAMESAKES]:
         text = f"of {row.created_at:%Y-%m-%d} has another id: {_ids(row)}."
         yield _miss(Kind.SAME_NAME, row, text)
-
-
-def _shares_an_id(row: DebugFile, sought: Sought) -> bool:
-    return _has_code_id(row, sought) or _has_uuid(row, sought)
 
 
 def _related(row: DebugFile, sought: Sought) -> NearMiss:
@@ -131,9 +156,11 @@ def _has_code_id(row: DebugFile, sought: Sought) -> bool:
 
 
 def _has_uuid(row: DebugFile, sought: Sought) -> bool:
-    debug_id = sought.debug_id
-    own = row.object_file().debug_id.uuid
-    return debug_id is not None and bool(own.int) and own == debug_id.uuid
+    return sought.debug_id is not None and _uuid(row) == sought.debug_id.uuid
+
+
+def _uuid(row: DebugFile) -> UUID:
+    return DebugId.parse(row.debug_id).uuid
 
 
 def _ids(row: DebugFile) -> str:

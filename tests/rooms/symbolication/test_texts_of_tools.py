@@ -165,10 +165,8 @@ def test_an_oops_of_a_kernel_is_resolved(tmp_path: Path) -> None:
     vmlinux = compiled.elf_program(tmp_path, "vmlinux", KERNEL, options=at)
     a_project()
     upload(a_client(), vmlinux.read_bytes(), name="vmlinux")
-    table = {
-        line.split()[2]: line.split()[0] for line in printed("nm", vmlinux).splitlines()
-    }
-    begins, ends = (int(table[name], 16) for name in ("crash_write", "_start"))
+    begins = compiled.start_of("crash_write", vmlinux)
+    ends = compiled.start_of("_start", vmlinux)
     size = ends - begins
     oops = [f"RIP: 0010:crash_write+{n:#x}/{size:#x}" for n in range(size)]
 
