@@ -2,18 +2,27 @@ from django.db import migrations, models
 
 from symdepot.domain import bare_names
 
-_ROWS_A_STATEMENT = 5000
+_ROWS_A_STATEMENT = 500
 
 
 def fill_in(apps, schema_editor):
     rows = apps.get_model('debugfiles', 'DebugFile').objects
     known = rows.order_by('pk').values_list('pk', 'object_name')
-    update = 'UPDATE debugfiles_debugfile SET bare_name = %s WHERE id = %s'
     with schema_editor.connection.cursor() as cursor:
         after = 0
         while some := list(known.filter(pk__gt=after)[:_ROWS_A_STATEMENT]):
-            cursor.executemany(update, [(bare_names.bare(name), pk) for pk, name in some])
+            values = ', '.join(['(%s, %s)'] * len(some))
+            named = [value for pk, name in some for value in (pk, bare_names.bare(name))]
+            cursor.execute(_FILL_IN.format(values=values), named)
             after = some[-1][0]
+
+
+# The columns get their types from the first row: on Postgres, bigint and text.
+_FILL_IN = '''
+    WITH known (id, name) AS (VALUES {values})
+    UPDATE debugfiles_debugfile SET bare_name = known.name
+    FROM known WHERE debugfiles_debugfile.id = known.id
+'''
 
 
 class Migration(migrations.Migration):
