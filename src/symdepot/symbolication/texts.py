@@ -8,7 +8,7 @@ from symdepot.domain import crash_looks, crash_texts
 from symdepot.domain.crash_looks import Surroundings
 from symdepot.domain.crash_texts import Spot
 from symdepot.projects.models import Project
-from symdepot.symbolication import text_modules, text_places
+from symdepot.symbolication import java_texts, text_modules, text_places
 from symdepot.symbolication.request import Scope
 from symdepot.symbolication.text_places import Place
 
@@ -34,7 +34,7 @@ class Unresolved:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedText:
-    """The text with `resolved` spots in it resolved.
+    """The text with `resolved` spots and frames of Java in it resolved.
 
     `notes` say what is to be known of how that was done.
     """
@@ -51,16 +51,26 @@ def resolved(
     """Resolve what can be in `text`, from the debug files of `project`, for `by`.
 
     Waits for so long for symcaches that are being made. All characters outside of the
-    spots are in the answer unchanged.
+    spots, and of stack traces of Java, are in the answer unchanged.
 
     Raises:
-        StorageUnavailable: the store or the disk did not answer.
+        Unavailable: something of ours failed; the same may work in a moment.
     """
+    until = time.monotonic() + wait_seconds
+    native = _native(Scope.of(project, by), project, text, until)
+    java = java_texts.retraced(project, native.text)
+    return ResolvedText(
+        java.text,
+        native.resolved + java.frames_found,
+        native.unresolved,
+        [*native.notes, *java.notes],
+    )
+
+
+def _native(scope: Scope, project: Project, text: str, until: float) -> ResolvedText:
     spots = crash_texts.spots(text)
     if not spots:
         return ResolvedText(text, 0, [], [])
-    until = time.monotonic() + wait_seconds
-    scope = Scope.of(project, by)
     choices = text_modules.chosen(scope, project, spots, text, until=until)
     places = text_places.places(spots, choices.by_module)
     answers = list(_answers(text, spots, places))

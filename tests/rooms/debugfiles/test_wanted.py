@@ -17,6 +17,7 @@ from tests.together import together
 
 from symdepot.debugfiles import catalogue, tally, wanted
 from symdepot.debugfiles.models import WantedId
+from symdepot.debugfiles.near import Sought
 from symdepot.debugfiles.tally import Asking, Miss
 from symdepot.debugfiles.wanted import Order
 from symdepot.domain.errors import WantedIdMissing
@@ -210,6 +211,22 @@ def test_what_has_arrived_before_it_is_written_is_not_wanted() -> None:
 
     assert {row.project_id for row in WantedId.objects.all()} == {other.pk}
     assert len(rows()) == 3
+
+
+@pytest.mark.usefixtures("gathering")
+@pytest.mark.parametrize("sought", [Sought(ID, None), Sought(None, CODE)])
+def test_what_is_here_and_of_no_use_leaves_an_id_wanted_until_another_comes(
+    sought: Sought,
+) -> None:
+    project, other = a_project(), a_project("other")
+    for place in (project, other):
+        useless = a_debug_file(place, debug_id=ID, code_id=CODE)
+        wanted.note_useless(place, sought, by="me", useless=useless.pk)
+
+    a_debug_file(other, debug_id=ID, code_id=CODE)
+    wanted.TALLY.flush()
+
+    assert [row.project_id for row in WantedId.objects.all()] == [project.pk]
 
 
 @pytest.mark.usefixtures("gathering")

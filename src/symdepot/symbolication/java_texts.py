@@ -1,0 +1,72 @@
+"""What is of Java in a pasted text: real names for those that ProGuard or R8 gave."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from symdepot.blobs.configured import blob_store
+from symdepot.debugfiles import mappings, usage
+from symdepot.debugfiles.models import DebugFile
+from symdepot.domain import java_lines
+from symdepot.domain.errors import (
+    BlobDamaged,
+    BlobMissing,
+    ChecksumMismatch,
+    NotADebugFile,
+    ParserDied,
+)
+from symdepot.projects.models import Project
+from symdepot.symbolication import retracing
+
+_NO_MAPPING = "Names of Java stay as they are: there is no ProGuard mapping here."
+_SEVERAL = (
+    "Names of Java stay as they are: {} mappings may be meant, and the text names none. "
+    "Write the UUID of one into a line of its own; the newest is {}, of {:%Y-%m-%d}."
+)
+_NOT_READ = "Names of Java stay as they are: the mapping {} cannot be read: {}"
+_TAKEN = "Names of Java are told by the only mapping here, {}, of {:%Y-%m-%d}."
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class JavaText:
+    """The text under real names, how many frames have some, and what is to be said."""
+
+    text: str
+    frames_found: int
+    notes: Sequence[str]
+
+
+def retraced(project: Project, text: str) -> JavaText:
+    """Return a text with its stack traces of Java under real names.
+
+    By the mapping that the text names, by its UUID or by R8's id, or the only one.
+
+    Raises:
+        Unavailable: something of ours failed; the same may work in a moment.
+    """
+    if not any(map(java_lines.frame_line, text.split("\n"))):
+        return JavaText(text, 0, [])
+    meant = mappings.meant(project, text, blob_store())
+    if not meant:
+        return JavaText(text, 0, [_NO_MAPPING])
+    newest = meant[0]
+    if len(meant) > 1:
+        told = _SEVERAL.format(len(meant), newest.debug_id, newest.created_at)
+        return JavaText(text, 0, [told])
+    return _by(newest, project, text)
+
+
+def _by(mapping: DebugFile, project: Project, text: str) -> JavaText:
+    usage.renew(project, [mapping])
+    try:
+        found = retracing.text(text, mapping)
+    except (NotADebugFile, ParserDied) as error:
+        return JavaText(text, 0, [_NOT_READ.format(mapping.debug_id, error)])
+    except (BlobMissing, BlobDamaged, ChecksumMismatch) as error:
+        _log.warning("mapping not read", row=mapping.pk, why=str(error))
+        return JavaText(text, 0, [_NOT_READ.format(mapping.debug_id, "it is damaged.")])
+    told = _TAKEN.format(mapping.debug_id, mapping.created_at)
+    is_named = mapping.debug_id in text.lower()
+    return JavaText(found.text, found.frames_found, [] if is_named else [told])

@@ -1,0 +1,116 @@
+"""Stack traces of Java in a pasted text get their real names, beside native ones."""
+
+import pytest
+from pytest_django import Settings
+from tests.factories import a_breakpad_file, a_client, a_project, upload
+from tests.protocols.symbolicator.retracing import MAPPING_ID, a_mapping_of
+
+from symdepot.blobs.configured import blob_store
+from symdepot.domain.ids import Checksum
+from symdepot.projects.models import Project
+from symdepot.symbolication import texts
+from symdepot.symbolication.texts import ResolvedText
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+MAPPING = """\
+com.example.Game -> a.a:
+    1:4:void start():16:19 -> c
+com.example.GameOver -> a.b:
+"""
+TRACE = "E/AndroidRuntime: a.b: no lives left\r\nE/AndroidRuntime:   at a.a.c(SourceFile:2)\r\n"
+REAL = (
+    "E/AndroidRuntime: com.example.GameOver: no lives left\r\n"
+    "E/AndroidRuntime:   at com.example.Game.start(Game.java:17)\r\n"
+)
+OTHER_ID = "7b1d5c4e-0d32-4a8c-9f65-1d0a2b3c4d5e"
+
+
+@pytest.fixture(autouse=True)
+def project() -> Project:
+    return a_project()
+
+
+def resolved(text: str) -> ResolvedText:
+    return texts.resolved(a_project(), text, by="a test")
+
+
+def test_the_only_mapping_is_taken_and_that_is_said() -> None:
+    row = a_mapping_of(a_project(), MAPPING)
+
+    assert resolved(TRACE) == ResolvedText(
+        REAL,
+        1,
+        [],
+        [
+            (
+                "Names of Java are told by the only mapping here, "
+                f"{MAPPING_ID}, of {row.created_at:%Y-%m-%d}."
+            )
+        ],
+    )
+
+
+def test_of_several_the_one_that_the_text_names_is_taken() -> None:
+    a_mapping_of(a_project(), MAPPING)
+    other = a_mapping_of(a_project(), "com.example.Other -> a.a:\n", OTHER_ID)
+
+    unnamed = resolved(TRACE)
+    named = resolved(f"{MAPPING_ID}\n{TRACE}")
+
+    assert unnamed == ResolvedText(
+        TRACE,
+        0,
+        [],
+        [
+            (
+                "Names of Java stay as they are: 2 mappings may be meant, and the text "
+                "names none. Write the UUID of one into a line of its own; the newest "
+                f"is {OTHER_ID}, of {other.created_at:%Y-%m-%d}."
+            )
+        ],
+    )
+    assert named == ResolvedText(f"{MAPPING_ID}\n{REAL}", 1, [], [])
+
+
+def test_native_frames_in_the_same_text_are_resolved_too(settings: Settings) -> None:
+    settings.SYMCACHES = True
+    records = ["FILE 0 /src/a.c", "FUNC 1000 40 0 main", "1000 40 5 0"]
+    upload(a_client(), a_breakpad_file(records=records), name="game.sym")
+    a_mapping_of(a_project(), MAPPING)
+    native = "  #00 pc 00001004  /x/game"
+
+    answer = resolved(f"{TRACE}{native}\n  #01 pc 00001004  /x/no")
+
+    assert answer.text == (
+        f"{REAL}{native} (main+4) /src/a.c:5\n  #01 pc 00001004  /x/no"
+    )
+    assert answer.resolved == 2
+    assert [one.line for one in answer.unresolved] == [4]
+
+
+def test_without_a_mapping_names_stay_and_that_is_said() -> None:
+    answer = resolved(TRACE)
+
+    assert (answer.text, answer.resolved) == (TRACE, 0)
+    assert answer.notes == [
+        "Names of Java stay as they are: there is no ProGuard mapping here."
+    ]
+    assert resolved("at the end").notes == []
+
+
+def test_a_mapping_whose_bytes_are_gone_leaves_names_as_they_are() -> None:
+    row = a_mapping_of(a_project(), MAPPING)
+    blob_store().delete(Checksum(row.file.checksum))
+
+    answer = resolved(TRACE)
+
+    assert (answer.text, answer.notes) == (
+        TRACE,
+        [
+            (
+                f"Names of Java stay as they are: the mapping {MAPPING_ID} "
+                "cannot be read: it is damaged."
+            )
+        ],
+    )
