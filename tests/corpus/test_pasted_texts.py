@@ -76,6 +76,14 @@ def resolved(settings: Settings, debug_file: Path, text: str) -> list[str]:
     return texts.resolved(a_project(), text, by="a test").text.splitlines()
 
 
+def of_frames(lines: list[str], pattern: str, count: int) -> list[list[str]]:
+    """What is told of each frame: `pattern` finds its number, and a place."""
+    told: list[list[str]] = [[] for _ in range(count)]
+    for found in filter(None, (re.search(pattern, line) for line in lines)):
+        told[int(found[1])].append(found[2])
+    return told
+
+
 def mostly(told: list[list[str]], expected: list[list[str]]) -> None:
     """Compare where LLVM knows a line, which it also does between functions."""
     known = zip(told, expected, strict=True)
@@ -95,11 +103,7 @@ def test_a_tombstone_has_the_lines_that_llvm_tells(settings: Settings) -> None:
 
     lines = resolved(settings, debug_file, TOMBSTONE.format(frames=frames))
 
-    told: list[list[str]] = [[] for _ in asked]
-    for line in lines:
-        found = re.search(r"#(\d+) pc .*\) (/\S+:\d+)(?: |$)", line)
-        if found:
-            told[int(found[1])].append(found[2])
+    told = of_frames(lines, r"#(\d+) pc .*\) (/\S+:\d+)(?: |$)", len(asked))
     mostly(told, places(debug_file, asked))
     assert lines[:6] == TOMBSTONE.splitlines()[:6]
     assert lines[-1] == TOMBSTONE.splitlines()[-1]
@@ -117,11 +121,7 @@ def test_a_report_of_apple_s_has_the_lines_that_llvm_tells(settings: Settings) -
 
     lines = resolved(settings, debug_file, REPORT.format(frames=frames))
 
-    told: list[list[str]] = [[] for _ in asked]
-    for line in lines:
-        found = re.search(r"^(\d+) .*\((\S+:\d+)\)(?: |$)", line)
-        if found and int(found[1]) < len(asked):
-            told[int(found[1])].append(found[2])
+    told = of_frames(lines, r"^(\d+) .*\((\S+:\d+)\)(?: |$)", len(asked))
     expected = [
         [place.rpartition("/")[2] for place in one] for one in places(debug_file, asked)
     ]

@@ -115,11 +115,11 @@ class _Rows:
         return {row.pk: row for row in found}
 
     def namesakes(self, sought: Sought) -> list[DebugFile]:
-        """Return the newest of each debug id that have the name."""
+        """Return the newest of each id that have the name."""
         name = bare_names.bare(sought.name)
         newest: dict[str, DebugFile] = {}
         for row in self._by_name.get(name, ()) if name else ():
-            newest.setdefault(row.debug_id, row)
+            newest.setdefault(_ids(row), row)
         return list(newest.values())
 
 

@@ -25,7 +25,7 @@ _SEVERAL = (
     "Write the UUID of one into a line of its own; the newest is {}, of {:%Y-%m-%d}."
 )
 _NOT_READ = "Names of Java stay as they are: the mapping {} cannot be read: {}"
-_TAKEN = "Names of Java are told by the only mapping here, {}, of {:%Y-%m-%d}."
+_TAKEN = "Names of Java are told by the mapping {}, of {:%Y-%m-%d}."
 _log = structlog.get_logger(__name__)
 
 

@@ -43,7 +43,7 @@ _release = re.compile(r"ainted(?:: [A-Z ]+)? ([0-9]+\.[0-9]+\S{0,80}) #[0-9]").s
 _NOT_TOLD = "The text does not tell which module lies at this address."
 _TOO_MANY = f"Only the first {MOST_MODULES} modules of a text are looked for."
 _NO_NAME = "The text tells no id of it, and no debug file of this name is here."
-_NO_ID = "No debug file of id {} is here."
+_NO_ID = "No debug file of id {} that names functions is here."
 _RELOCATED = (
     "{} is relocatable, as modules of kernels are: where its sections came to lie, "
     "nobody has said."

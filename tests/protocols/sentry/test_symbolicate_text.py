@@ -105,6 +105,14 @@ def test_who_may_not_read_gets_nothing_resolved() -> None:
     assert posted({"text": ""}, url=URL.replace("game", "no")).status_code == 404
 
 
+def test_a_body_counts_whatever_curl_calls_it() -> None:
+    content, kind = json.dumps({"text": "a\n"}), "application/x-www-form-urlencoded"
+
+    answer = a_client().post(URL, content, content_type=kind)
+
+    assert (answer.status_code, answer.json()["text"]) == (200, "a\n")
+
+
 @pytest.fixture
 def one_a_minute(settings: Settings) -> Iterator[None]:
     settings.SYMBOLICATIONS_PER_MINUTE = 1

@@ -44,8 +44,8 @@ def test_the_only_mapping_is_taken_and_that_is_said() -> None:
         [],
         [
             (
-                "Names of Java are told by the only mapping here, "
-                f"{MAPPING_ID}, of {row.created_at:%Y-%m-%d}."
+                f"Names of Java are told by the mapping {MAPPING_ID}, "
+                f"of {row.created_at:%Y-%m-%d}."
             )
         ],
     )

@@ -185,8 +185,8 @@ def test_a_module_of_which_nothing_is_here_says_so_and_what_is_here_instead() ->
     untold = reasons("#4  0x0000555555555147 in ?? ()")
 
     assert by_id == (
-        f"No debug file of id {BUILD_ID} is here. game (breakpad, x86_64) of "
-        f"{other.created_at:%Y-%m-%d} has another id: debug id {other.debug_id}."
+        f"No debug file of id {BUILD_ID} that names functions is here. "
+        f"game (breakpad, x86_64) of {other.created_at:%Y-%m-%d} has another id: debug id {other.debug_id}."
     )
     assert by_name == (
         "The text tells no id of it, and no debug file of this name is here."

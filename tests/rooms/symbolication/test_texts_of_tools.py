@@ -118,12 +118,15 @@ def test_a_backtrace_of_gdb_without_symbols_is_resolved(
     assert [one for one in answer.text.splitlines() if one in untouched] == untouched
 
 
+@pytest.mark.parametrize(("kind", "begins"), [("-pie", 0), ("-no-pie", 0x40_0000)])
 def test_a_report_of_the_address_sanitizer_is_resolved(
-    crash: Callable[[str, str], Path],
+    crash: Callable[[str, str], Path], kind: str, begins: int
 ) -> None:
     how = "volatile char *p = malloc(8); p[39 + n] = 1;"
-    program = crash(stumbling(how), "-fsanitize=address")
+    program = crash(stumbling(how), f"{kind} -fsanitize=address")
     report = printed(program, ASAN_OPTIONS="symbolize=0:detect_leaks=0")
+    offsets = re.findall(r"/crash\+(0x\w+)\)", report)
+    assert begins <= int(offsets[0], 16) < begins + 0x10_0000
 
     answer = resolved(report)
 
@@ -140,23 +143,6 @@ def test_a_report_of_the_address_sanitizer_is_resolved(
     assert libc.reason == (
         "The text tells no id of it, and no debug file of this name is here."
     )
-
-
-def test_offsets_of_a_program_that_is_not_position_independent_are_resolved(
-    crash: Callable[[str, str], Path],
-) -> None:
-    how = "volatile char *p = malloc(8); p[39 + n] = 1;"
-    program = crash(stumbling(how), "-no-pie -fsanitize=address")
-    report = printed(program, ASAN_OPTIONS="symbolize=0:detect_leaks=0")
-
-    answer = resolved(report)
-
-    assert "+0x40" in report
-    assert re.findall(r"#\d 0x\w+  (in .*)$", answer.text, re.MULTILINE)[:3] == [
-        "in leap <stdin>:4 [inlined]",
-        "in walk <stdin>:7",
-        "in main <stdin>:11",
-    ]
 
 
 def test_an_oops_of_a_kernel_is_resolved(tmp_path: Path) -> None:
