@@ -1,5 +1,6 @@
 """What is typed to have addresses looked up, and what comes back."""
 
+import io
 import json
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from tests.fixtures import compiled
 from tests.protocols.symbolicator.asking import BREAKPAD_ID, DEBUG_ID, INLINED
 from tests.rooms.server.saying import Said, Say
 
-from symdepot.debugfiles.models import WantedId
+from symdepot.debugfiles.models import DebugFile, WantedId
 from symdepot.domain.ids import DebugId
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -91,11 +92,34 @@ def test_what_is_not_there_is_wanted_and_what_is_near_is_said(symdepot: Say) -> 
     assert WantedId.objects.get().debug_id == OTHER
 
 
+def test_a_text_comes_back_with_its_addresses_resolved(
+    symdepot: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_id = "1" * 40
+    text = (
+        "Something went wrong:\n"
+        f"    #0 0x7f0000001012  (/opt/hello+0x1012) (BuildId: {build_id})\n"
+        f"    #1 0x7f0000009000  (/opt/gone+0x9000) (BuildId: {'2' * 40})\n"
+    )
+    DebugFile.objects.update(code_id=build_id, file_format="elf")
+
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    said = symdepot(*ASKED)
+
+    first, second, third = said.out.splitlines()[0], *said.out.splitlines()[-2:]
+    assert said.status == 0
+    assert first == "Something went wrong:"
+    assert "main" in second
+    assert "/src/hello.c:8" in second
+    assert third == text.splitlines()[-1]
+    assert said.err.startswith("Line 3: ")
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
         (("1006",), "say which module"),
-        (("--debug-id", DEBUG_ID, "--module", "x", "1006"), "say which module"),
+        (("--debug-id", DEBUG_ID, "--module", "x", "1006"), "one module only"),
         (("--debug-id", "what", "1006"), "is no debug id"),
         (("--module", "/nowhere", "1006"), "there is no file"),
         (("--debug-id", DEBUG_ID, "main"), "is no address in hex"),

@@ -1,5 +1,6 @@
 """`symdepot symbolicate`."""
 
+import dataclasses
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "What is at two addresses of a program: "
-    "symdepot symbolicate --project acme/rocket --module ./rocket 0x1139 0x1150"
+    "symdepot symbolicate --project acme/rocket --module ./rocket 0x1139 0x1150. "
+    "A backtrace with names and lines: "
+    "symdepot symbolicate --project acme/rocket < backtrace.txt"
 )
+_ASKER = "symdepot symbolicate"
 _WAIT_SECONDS = 60.0
 
 
@@ -50,10 +54,19 @@ def symbolicate(  # noqa: PLR0913 -- each is an option
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Look addresses of a module up: functions, files and lines, inlined ones first."""
-    if (debug_id is None) == (module is None):
+    """Look addresses of a module up: functions, files and lines, inlined ones first.
+
+    Without a module, a text is read from standard input, and comes back with whatever
+    addresses stand in it resolved: a backtrace, a crash report, an obfuscated trace.
+    """
+    if debug_id is not None and module is not None:
+        raise typer.BadParameter("one module only: --debug-id ID or --module FILE")
+    if addresses and debug_id is None and module is None:
         raise typer.BadParameter("say which module: --debug-id ID or --module FILE")
     project = place.project(where, data_dir)
+    if debug_id is None and module is None:
+        _resolve(project, sys.stdin.read(), as_json=as_json)
+        return
     ids = _ids(debug_id) if module is None else _ids_of(Path(module))
     name = module.name if module else ""
     typed = list(_numbers(addresses or sys.stdin.read().split()))
@@ -63,6 +76,21 @@ def symbolicate(  # noqa: PLR0913 -- each is an option
         typer.echo(line)
     if answer.modules[0].symbols is None:
         raise typer.Exit(1)
+
+
+def _resolve(project: "Project", text: str, *, as_json: bool) -> None:
+    """Print a text with what can be resolved in it; what cannot be, and why, apart."""
+    from symdepot.symbolication import texts
+
+    found = texts.resolved(project, text, by=_ASKER, wait_seconds=_WAIT_SECONDS)
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(found)))
+        return
+    typer.echo(found.text, nl=False)
+    for note in found.notes:
+        typer.echo(note, err=True)
+    for one in found.unresolved:
+        typer.echo(f"Line {one.line}: {one.text}: {one.reason}", err=True)
 
 
 def _numbers(words: Sequence[str]) -> Iterator[int]:
@@ -113,7 +141,7 @@ def _asked(
     question = Question(
         [AskedStack(frames)], [AskedModule(Image(0), ids, name)], with_misses=True
     )
-    scope = Scope.of(project, "symdepot symbolicate")
+    scope = Scope.of(project, _ASKER)
     return symbolicated(scope, question, wait_seconds=_WAIT_SECONDS)
 
 
