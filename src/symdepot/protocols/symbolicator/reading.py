@@ -35,14 +35,10 @@ def question(body: Body) -> Question:
 def number(address: Address) -> int:
     """Return an address as a number.
 
-    >>> number("0x10"), number("10"), number(10)
-    (16, 10, 10)
+    >>> number("0x10"), number(10)
+    (16, 10)
     """
-    return address if isinstance(address, int) else int(address, _base(address))
-
-
-def _base(address: str) -> int:
-    return 16 if address[1:2] in {"x", "X"} else 10
+    return address if isinstance(address, int) else int(address, 16)
 
 
 def _stack(stack: RawStack) -> AskedStack:

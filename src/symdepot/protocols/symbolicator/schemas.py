@@ -14,10 +14,10 @@ _MOST = 2**64 - 1
 _MOST_LINES = 2**32 - 1
 
 type Address = (
-    Annotated[str, Field(pattern=r"^(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20})$")]
+    Annotated[str, Field(pattern=r"^0[xX][0-9a-fA-F]{1,16}$")]
     | Annotated[int, Field(ge=0, le=_MOST)]
 )
-"""Hexadecimal behind `0x`, or a number."""
+"""Hexadecimal behind `0x`, or a number, which may stand in quotes."""
 type AddressMode = Annotated[str, Field(pattern=r"^(abs|rel:[0-9]{1,9})$")]
 type Trust = Literal["none", "scan", "cfiscan", "fp", "cfi", "prewalked", "context"]
 

@@ -1,0 +1,37 @@
+"""What nobody means well by costs little, and is no fault of ours."""
+
+import pytest
+from pytest_django import Settings
+from tests.factories import a_client, a_project, upload
+from tests.protocols.symbolicator.asking import INLINED, a_module, a_question, post
+
+from symdepot.projects.models import Project
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def project(settings: Settings) -> Project:
+    settings.SYMCACHES = True
+    return a_project()
+
+
+def test_the_farthest_addresses_there_are_lie_in_no_function() -> None:
+    upload(a_client(), INLINED.encode())
+    farthest = [hex(2**64 - 1), 2**64 - 1, str(2**64 - 1)]
+    frames: list[dict[str, object]] = [{"instruction_addr": one} for one in farthest]
+    relative = [{**frame, "addr_mode": "rel:0"} for frame in frames]
+
+    body = a_question(*frames, *relative, modules=[a_module(image_size=None)])
+    told = post(a_client(), body).json()["stacktraces"][0]["frames"]
+
+    assert [frame["status"] for frame in told] == ["missing_symbol"] * 6
+    assert {frame["instruction_addr"] for frame in told} == {hex(2**64 - 1)}
+
+
+def test_a_number_beyond_all_addresses_is_refused() -> None:
+    upload(a_client(), INLINED.encode())
+
+    body = a_question({"instruction_addr": "9" * 20}, modules=[a_module(image_size=0)])
+
+    assert post(a_client(), body).status_code == 422
