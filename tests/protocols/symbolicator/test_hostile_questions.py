@@ -1,13 +1,20 @@
 """What nobody means well by costs little, and is no fault of ours."""
 
+import time
+
 import pytest
 from pytest_django import Settings
 from tests.factories import a_client, a_project, upload
 from tests.protocols.symbolicator.asking import INLINED, a_module, a_question, post
 
 from symdepot.projects.models import Project
+from symdepot.protocols.symbolicator.answers import REFUSAL
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def _registers(count: int) -> str:
+    return ",".join(f'"{n:x}":[]' for n in range(count))
 
 
 @pytest.fixture(autouse=True)
@@ -35,3 +42,30 @@ def test_a_number_beyond_all_addresses_is_refused() -> None:
     body = a_question({"instruction_addr": "9" * 20}, modules=[a_module(image_size=0)])
 
     assert post(a_client(), body).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ('{"modules":[' + "0," * 1_000_000 + "0]}", 422),
+        ('{"modules":[' + "{}," * 1_000_000 + "{}]}", 422),
+        ('{"stacktraces":[' + "{}," * 1_000_000 + "{}]}", 422),
+        ('{"stacktraces":[{"frames":[' + "{}," * 1_000_000 + "{}]}]}", 422),
+        ('{"stacktraces":[{"registers":{' + _registers(200_000) + "}}]}", 422),
+        (
+            '{"stacktraces":[' + ('{"frames":[' + "{}," * 999 + "{}]},") * 101 + "{}]}",
+            400,
+        ),
+        ('{"sources":[' + "0," * 3_000_000 + "0]}", 400),
+    ],
+    ids=["zeros", "modules", "stacks", "frames", "registers", "total", "ignored"],
+)
+def test_a_body_of_millions_of_parts_is_refused_at_once(body: str, status: int) -> None:
+    began = time.process_time()
+
+    answer = a_client().post("/symbolicate", body, content_type="application/json")
+
+    assert answer.status_code == status
+    assert len(REFUSAL.validate_json(answer.content)["causes"]) <= 2
+    # Measured: 0.7 s at most, and 7 s for the zeros when each was found fault with.
+    assert time.process_time() - began < 3

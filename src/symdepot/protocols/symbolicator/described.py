@@ -41,7 +41,7 @@ _ANSWERED = {
     }
 }
 _REFUSED = _refusals(
-    (400, "The body is not JSON."),
+    (400, "The body is not JSON, or has too many parts or frames."),
     (401, "The token is unknown, revoked or expired."),
     (403, "The token may not read."),
     (413, "The body is too large."),

@@ -1,10 +1,12 @@
 """From what a client sends to what is asked."""
 
+from symdepot.domain.errors import InvalidRequest
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.images import Image
 from symdepot.domain.modules import ModuleIds
 from symdepot.domain.stacktrace import AskedFrame, AskedStack, FrameOrder
 from symdepot.protocols.symbolicator.schemas import (
+    MOST_FRAMES,
     Address,
     Body,
     RawFrame,
@@ -19,11 +21,18 @@ _NOBODY = ModuleIds(None, None)
 
 
 def question(body: Body) -> Question:
-    """Return what `body` asks."""
+    """Return what `body` asks.
+
+    Raises:
+        InvalidRequest: it asks for too many frames.
+    """
+    stacks = body.get("stacktraces", ())
+    if sum(len(stack.get("frames", ())) for stack in stacks) > MOST_FRAMES:
+        raise InvalidRequest(f"A request may have {MOST_FRAMES} frames.")
     options = body.get("options") or {}
     wants_sources = options.get("apply_source_context")
     return Question(
-        [_stack(stack) for stack in body.get("stacktraces", ())],
+        [_stack(stack) for stack in stacks],
         [_module(module) for module in body.get("modules", ())],
         signal=body.get("signal"),
         order=FrameOrder(options.get("frame_order") or FrameOrder.CALLEE_FIRST),

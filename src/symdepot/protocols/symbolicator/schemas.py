@@ -8,10 +8,23 @@ Source: spec/serving 4.5, "POST /symbolicate".
 
 from typing import Annotated, Literal, TypedDict
 
-from pydantic import Field, TypeAdapter
+from pydantic import BeforeValidator, Field, TypeAdapter
 
+MOST_FRAMES = 100_000
+"""Of all stacks together: a thousand threads, a hundred deep. Each takes some kB."""
+_MOST_STACKS = 10_000
+_MOST_MODULES = 10_000
+_MOST_REGISTERS = 1_000
 _MOST = 2**64 - 1
 _MOST_LINES = 2**32 - 1
+
+
+def _few(registers: object) -> object:
+    """Refuse too many before each of them is found fault with."""
+    if isinstance(registers, dict) and len(registers) > _MOST_REGISTERS:
+        raise ValueError(f"more than {_MOST_REGISTERS} registers")
+    return registers
+
 
 type Address = (
     Annotated[str, Field(pattern=r"^0[xX][0-9a-fA-F]{1,16}$")]
@@ -19,6 +32,9 @@ type Address = (
 )
 """Hexadecimal behind `0x`, or a number, which may stand in quotes."""
 type AddressMode = Annotated[str, Field(pattern=r"^(abs|rel:[0-9]{1,9})$")]
+type Registers = Annotated[dict[str, Address], BeforeValidator(_few)]
+# One fault of a list is told, and not millions.
+type Lines = Annotated[list[str], Field(fail_fast=True)]
 type Trust = Literal["none", "scan", "cfiscan", "fp", "cfi", "prewalked", "context"]
 
 
@@ -37,9 +53,9 @@ class RawFrame(TypedDict, total=False):
     filename: str | None
     abs_path: str | None
     lineno: Annotated[int, Field(ge=0, le=_MOST_LINES)] | None
-    pre_context: list[str] | None
+    pre_context: Lines | None
     context_line: str | None
-    post_context: list[str] | None
+    post_context: Lines | None
     source_link: str | None
     in_app: bool | None
     trust: Trust | None
@@ -52,8 +68,8 @@ class RawStack(TypedDict, total=False):
     thread_id: Annotated[int, Field(ge=0, le=_MOST)] | None
     thread_name: str | None
     is_requesting: bool | None
-    registers: dict[str, Address] | None
-    frames: list[RawFrame]
+    registers: Registers | None
+    frames: Annotated[list[RawFrame], Field(max_length=MOST_FRAMES, fail_fast=True)]
 
 
 class RawModule(TypedDict, total=False):
@@ -82,8 +98,10 @@ class Body(TypedDict, total=False):
 
     platform: str | None
     signal: Annotated[int, Field(ge=0, le=_MOST_LINES)] | None
-    stacktraces: list[RawStack]
-    modules: list[RawModule]
+    stacktraces: Annotated[
+        list[RawStack], Field(max_length=_MOST_STACKS, fail_fast=True)
+    ]
+    modules: Annotated[list[RawModule], Field(max_length=_MOST_MODULES, fail_fast=True)]
     options: Options | None
 
 
