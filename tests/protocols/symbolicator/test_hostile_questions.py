@@ -1,8 +1,10 @@
 """What nobody means well by costs little, and is no fault of ours."""
 
 import time
+from io import BytesIO
 
 import pytest
+from django.db import connection
 from pytest_django import Settings
 from tests.factories import a_client, a_project, upload
 from tests.protocols.symbolicator.asking import INLINED, a_module, a_question, post
@@ -69,3 +71,25 @@ def test_a_body_of_millions_of_parts_is_refused_at_once(body: str, status: int) 
     assert len(REFUSAL.validate_json(answer.content)["causes"]) <= 2
     # Measured: 0.7 s at most, and 7 s for the zeros when each was found fault with.
     assert time.process_time() - began < 3
+
+
+class _Listened(BytesIO):
+    """A body that knows whether a connection to the database was lent as it came."""
+
+    was_lent: bool | None = None
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.was_lent = connection.connection is not None
+        return super().read(size)
+
+
+def test_who_sends_slowly_keeps_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = a_client()
+    monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 0)
+    connection.close()
+    body = _Listened(b"{}")
+    environ = {"wsgi.input": body, "CONTENT_LENGTH": "2", "REQUEST_METHOD": "POST"}
+
+    answer = client.request(PATH_INFO="/symbolicate", **environ)
+
+    assert (answer.status_code, body.was_lent) == (200, False)

@@ -20,7 +20,7 @@ from tests.protocols.symbolicator.retracing import (
 from symdepot.debugfiles.models import WantedId
 from symdepot.projects import reading, tokens
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 
 OTHER_ID = "11111111-2222-4333-8444-555555555555"
 MAPPING = """\

@@ -21,7 +21,7 @@ from symdepot.domain.ids import Checksum, DebugId
 from symdepot.domain.objects import Format
 from symdepot.symbolication import jvm_frames, jvm_sources
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 
 MAPPING = """\
 com.example.Game -> a.a:

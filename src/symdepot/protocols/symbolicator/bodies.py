@@ -1,6 +1,7 @@
 """Bodies of requests, and who sends them."""
 
 from django.core.exceptions import RequestDataTooBig
+from django.db import close_old_connections
 from django.http import HttpRequest, UnreadablePostError
 
 from symdepot.domain.errors import BodyTooLarge, InvalidRequest
@@ -54,6 +55,7 @@ def scope(request: HttpRequest, who: Bearer | None) -> Scope:
 
 
 def _read(request: HttpRequest) -> bytes:
+    close_old_connections()  # a slow client must not keep one while it sends
     try:
         return request.body
     except RequestDataTooBig:
