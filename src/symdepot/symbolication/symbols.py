@@ -165,29 +165,26 @@ def explain(scope: Scope, found: Collection[Found]) -> None:
     missing = [one for one in found if one.symbols is ModuleStatus.MISSING]
     if scope.project is None or not missing:
         return
-    sought = {
-        id(one): Sought(one.asked.ids.debug_id, one.asked.ids.code_id, one.asked.name)
-        for one in missing
-    }
+    sought = {id(one): _sought(one) for one in missing}
     misses = explaining.misses(scope.project, list(sought.values()))
     for one in missing:
         one.misses = [miss.text for miss in misses[sought[id(one)]]]
 
 
+def _sought(one: Found) -> Sought:
+    return Sought(one.asked.ids.debug_id, one.asked.ids.code_id, one.asked.name)
+
+
 def _note(scope: Scope, found: Collection[Found]) -> None:
-    """Note which files were used, and which modules nothing is known of."""
+    """Note which files were used, and which modules nothing here can name."""
     used: dict[Project, list[DebugFile]] = {}
     for one in found:
         if one.chosen is not None:
             used.setdefault(one.chosen.project, []).append(one.chosen)
         elif one.symbols is ModuleStatus.MISSING and scope.project is not None:
-            ids = one.asked.ids
-            wanted.note(
-                scope.project,
-                debug_id=ids.debug_id,
-                code_id=ids.code_id,
-                by=scope.by,
-                name=one.asked.name,
+            newest = max((row.pk for row in one.rows), default=0)
+            wanted.note_useless(
+                scope.project, _sought(one), by=scope.by, useless=newest
             )
     for project, rows in used.items():
         usage.renew(project, rows)

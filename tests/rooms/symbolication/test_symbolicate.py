@@ -110,6 +110,14 @@ def test_what_is_not_there_is_wanted() -> None:
     )
 
 
+def test_what_is_here_without_names_is_wanted_all_the_same() -> None:
+    a_debug_file(a_project(), debug_id=ID, format=Format.SOURCE_BUNDLE, kind="src")
+    a_debug_file(a_project(), debug_id=ID, features=frozenset({"unwind"}), kind="exe")
+
+    assert asked(ID, 0x1004).modules[0].status is ModuleStatus.MISSING
+    assert [wanted.debug_id for wanted in WantedId.objects.all()] == [str(ID)]
+
+
 def test_a_file_of_another_project_is_not_there() -> None:
     a_project("other")
     upload(a_client(), a_breakpad_file(BREAKPAD_ID), project="other")
