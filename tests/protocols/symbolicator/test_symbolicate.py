@@ -197,16 +197,20 @@ def test_addresses_may_be_relative_to_a_module_and_numbers(hello: str) -> None:
     assert [frame.get("addr_mode") for frame in told] == [None, None, "rel:7"]
 
 
-def test_the_order_of_frames_can_be_turned_round(hello: str) -> None:
-    body = a_question(at(0x1012), at(0x1006), options={"frame_order": "caller_first"})
+def test_frames_may_be_sent_and_had_back_caller_first(hello: str) -> None:
+    frames = [at(0x1006), at(0x9000, in_app=True), at(0x1012)]
+    body = a_question(*frames, options={"frame_order": "caller_first"})
 
     told = post(a_client(), body).json()["stacktraces"][0]["frames"]
 
-    assert [(f["function"], f["original_index"]) for f in told] == [
-        ("main", 1),
-        ("main", 0),
-        ("twice(int)", 0),
+    assert [(f["instruction_addr"], f["original_index"]) for f in told] == [
+        ("0x40001005", 2),
+        ("0x40009000", 1),
+        ("0x40001012", 0),
+        ("0x40001012", 0),
     ]
+    assert told[1]["in_app"] is True
+    assert [f["function"] for f in told[2:]] == ["main", "twice(int)"]
 
 
 def test_threads_come_back_with_what_was_said_of_them(hello: str) -> None:

@@ -26,19 +26,34 @@ def question(body: Body) -> Question:
     Raises:
         InvalidRequest: it asks for too many frames.
     """
-    stacks = body.get("stacktraces", ())
+    stacks, order = body.get("stacktraces", ()), frame_order(body)
     if sum(len(stack.get("frames", ())) for stack in stacks) > MOST_FRAMES:
         raise InvalidRequest(f"A request may have {MOST_FRAMES} frames.")
     options = body.get("options") or {}
     wants_sources = options.get("apply_source_context")
     return Question(
-        [_stack(stack) for stack in stacks],
+        [_stack(stack, order) for stack in stacks],
         [_module(module) for module in body.get("modules", ())],
         signal=body.get("signal"),
-        order=FrameOrder(options.get("frame_order") or FrameOrder.CALLEE_FIRST),
+        order=order,
         with_sources=True if wants_sources is None else wants_sources,
         with_misses=bool(options.get("dif_candidates")),
     )
+
+
+def frame_order(body: Body) -> FrameOrder:
+    """Return in which order `body` has its frames, and wants them back."""
+    said = (body.get("options") or {}).get("frame_order")
+    return FrameOrder(said or FrameOrder.CALLEE_FIRST)
+
+
+def innermost_first(stack: RawStack, order: FrameOrder) -> list[RawFrame]:
+    """Return the frames of a stack as they are counted, however they were sent.
+
+    Source: symbolicator-native's `SymbolicationActor::symbolicate`.
+    """
+    frames = stack.get("frames", [])
+    return frames[::-1] if order is FrameOrder.CALLER_FIRST else frames
 
 
 def number(address: Address) -> int:
@@ -50,10 +65,10 @@ def number(address: Address) -> int:
     return address if isinstance(address, int) else int(address, 16)
 
 
-def _stack(stack: RawStack) -> AskedStack:
+def _stack(stack: RawStack, order: FrameOrder) -> AskedStack:
     registers = stack.get("registers") or {}
     return AskedStack(
-        [_frame(frame) for frame in stack.get("frames", ())],
+        [_frame(frame) for frame in innermost_first(stack, order)],
         {name: number(value) for name, value in registers.items()},
     )
 

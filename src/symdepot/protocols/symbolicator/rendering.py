@@ -11,6 +11,7 @@ from symdepot.domain.demangling import demangled
 from symdepot.domain.lookups import Frame as Place
 from symdepot.domain.source_context import SourceContext
 from symdepot.domain.stacktrace import Frame, FrameStatus, ModuleStatus
+from symdepot.protocols.symbolicator import reading
 from symdepot.protocols.symbolicator.schemas import Body, RawFrame, RawModule, RawStack
 from symdepot.symbolication.request import Answer, Candidate, Fate, FoundModule, Line
 
@@ -22,12 +23,20 @@ def completed(body: Body, answer: Answer) -> Json:
     modules, stacks = body.get("modules", []), body.get("stacktraces", [])
     shows_candidates = bool((body.get("options") or {}).get("dif_candidates"))
     names = [module.get("code_file") or "" for module in modules]
-    signal = body.get("signal")
+    signal, order = body.get("signal"), reading.frame_order(body)
     return {
         "status": "completed",
         **({} if signal is None else {"signal": signal}),
         "stacktraces": [
-            _stack(asked, frames, names, answer.contexts)
+            {
+                **_thread(asked),
+                "frames": _frames(
+                    frames,
+                    reading.innermost_first(asked, order),
+                    names,
+                    answer.contexts,
+                ),
+            }
             for asked, frames in zip(stacks, answer.stacks, strict=True)
         ],
         "modules": [
@@ -37,12 +46,7 @@ def completed(body: Body, answer: Answer) -> Json:
     }
 
 
-def _stack(
-    asked: RawStack,
-    frames: Sequence[Frame],
-    packages: Sequence[str],
-    contexts: Mapping[Line, SourceContext],
-) -> Json:
+def _thread(asked: RawStack) -> Json:
     told: Json = {
         key: value
         for key in ("thread_id", "thread_name", "is_requesting")
@@ -50,14 +54,21 @@ def _stack(
     }
     if registers := asked.get("registers"):
         told["registers"] = registers
-    raw = asked.get("frames", [])
-    told["frames"] = [
+    return told
+
+
+def _frames(
+    frames: Sequence[Frame],
+    raw: Sequence[RawFrame],
+    packages: Sequence[str],
+    contexts: Mapping[Line, SourceContext],
+) -> list[Json]:
+    return [
         _found(frame, raw[frame.original_index], packages, contexts)
         if frame.status is FrameStatus.SYMBOLICATED
         else _as_it_came(frame, raw[frame.original_index])
         for frame in frames
     ]
-    return told
 
 
 def _as_it_came(frame: Frame, raw: RawFrame) -> Json:
