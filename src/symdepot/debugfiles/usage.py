@@ -1,6 +1,6 @@
 """When debug files were last used, and how much room they take."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -59,6 +59,15 @@ def renew(project: Project, used: Sequence[DebugFile]) -> None:
             rows.update(last_used_at=now)
     except DatabaseError as error:
         _log.info("last use not noted", why=str(error).strip(), count=len(stale))
+
+
+def renew_all(used: Iterable[DebugFile]) -> None:
+    """Note the same of debug files of several projects."""
+    by_project: dict[Project, list[DebugFile]] = {}
+    for row in used:
+        by_project.setdefault(row.project, []).append(row)
+    for project, rows in by_project.items():
+        renew(project, rows)
 
 
 def room(organization: Organization) -> dict[int, Room]:

@@ -9,7 +9,7 @@ import structlog
 from django.conf import settings
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles import lookup
+from symdepot.debugfiles import lookup, usage
 from symdepot.debugfiles import sources as kept
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain import source_context
@@ -41,17 +41,22 @@ def contexts(frames: Iterable[Frame], found: Mapping[int, Found]) -> Contexts:
 
     A bundle that is damaged or gone has none, and the next of its id is asked.
     """
-    wanted = _wanted(frames, found)
     lines: dict[Line, SourceContext] = {}
     bundles: dict[int, DebugFile] = {}
+    used: list[DebugFile] = []
     budget = Budget()
-    for module, paths in wanted.items():
+    for module, paths in _wanted(frames, found).items():
+        left = paths
         for row in found[module].bundles:
-            told = _told_by(row, module, paths, budget)
+            if not left:
+                break
+            told = _told_by(row, module, left, budget)
             if told:
                 bundles.setdefault(module, row)
-            for line, context in told.items():
-                lines.setdefault(line, context)
+                used.append(row)
+            lines |= told
+            left = _still_wanted(left, module, told)
+    usage.renew_all(used)
     return Contexts(lines, bundles)
 
 
@@ -93,6 +98,16 @@ def _wanted(frames: Iterable[Frame], found: Mapping[int, Found]) -> dict[int, _P
             continue
         wanted[frame.module].setdefault(place.path, set()).add(place.line)
     return wanted
+
+
+def _still_wanted(
+    paths: _Paths, module: int, told: Mapping[Line, SourceContext]
+) -> _Paths:
+    left = {
+        path: {number for number in numbers if (module, path, number) not in told}
+        for path, numbers in paths.items()
+    }
+    return {path: numbers for path, numbers in left.items() if numbers}
 
 
 def _told_by(

@@ -16,7 +16,6 @@ from symdepot.domain.errors import StorageUnavailable
 from symdepot.domain.objects import Format
 from symdepot.domain.stacktrace import ModuleStatus
 from symdepot.domain.symcache import OpenSymCache
-from symdepot.projects.models import Project
 from symdepot.symbolication.request import AskedModule, Candidate, Fate, Scope
 from symdepot.symcaches import explaining, opening
 from symdepot.symcaches.models import Outcome, SymCache
@@ -177,14 +176,10 @@ def _sought(one: Found) -> Sought:
 
 def _note(scope: Scope, found: Collection[Found]) -> None:
     """Note which files were used, and which modules nothing here can name."""
-    used: dict[Project, list[DebugFile]] = {}
+    usage.renew_all(one.chosen for one in found if one.chosen is not None)
     for one in found:
-        if one.chosen is not None:
-            used.setdefault(one.chosen.project, []).append(one.chosen)
-        elif one.symbols is ModuleStatus.MISSING and scope.project is not None:
+        if one.symbols is ModuleStatus.MISSING and scope.project is not None:
             newest = max((row.pk for row in one.rows), default=0)
             wanted.note_useless(
                 scope.project, _sought(one), by=scope.by, useless=newest
             )
-    for project, rows in used.items():
-        usage.renew(project, rows)

@@ -9,6 +9,7 @@ from tests.fixtures import builders
 from tests.protocols.symbolicator.asking import DEBUG_ID, INLINED, a_question, at, post
 
 from symdepot.blobs.configured import blob_store
+from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
 from symdepot.projects.models import Project
 
@@ -69,6 +70,17 @@ def test_sources_may_come_from_several_bundles_the_newest_first() -> None:
     inlined, outer = frames(0x1012)
 
     assert (inlined["context_line"], outer["context_line"]) == ("c", "line 8;")
+
+
+def test_an_older_bundle_is_left_alone_when_a_newer_one_has_it_all() -> None:
+    old = sent({"/src/hello.c": HELLO.replace("line", "old")})
+    sent({"/src/hello.c": HELLO, "/src/twice.h": "a\nb\nc"})
+
+    frames(0x1012)
+
+    used = {row.file.checksum: row.last_used_at for row in DebugFile.objects.all()}
+    assert used.pop(Checksum.of(old).hex) is None
+    assert all(used.values())
 
 
 def test_the_module_says_that_it_has_sources() -> None:
