@@ -12,6 +12,7 @@ import structlog
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
+from ninja.errors import ValidationError as NinjaValidationError
 from pydantic import ValidationError
 
 from symdepot.domain import errors
@@ -37,6 +38,7 @@ def speak_errors(api: NinjaAPI) -> None:
     for error, status in STATUS.items():
         api.add_exception_handler(error, partial(_answer, api, status))
     api.add_exception_handler(ValidationError, partial(_answer_invalid, api))
+    api.add_exception_handler(NinjaValidationError, partial(_answer_query, api))
     for lost in (OperationalError, InterfaceError):
         api.add_exception_handler(lost, partial(_answer_no_database, api))
     api.add_exception_handler(Exception, partial(_answer_fault, api))
@@ -71,11 +73,22 @@ def _answer_invalid(
     else:
         detail = "The body is JSON, but not of the form that is asked for."
         status = HTTPStatus.UNPROCESSABLE_ENTITY
-    causes = [
-        ": ".join(filter(None, (_place(fault["loc"]), fault["msg"])))
-        for fault in found[:_MOST_CAUSES]
-    ]
+    causes = [_cause(fault["loc"], fault["msg"]) for fault in found[:_MOST_CAUSES]]
     return _said(api, request, status, detail, causes=causes)
+
+
+def _answer_query(
+    api: NinjaAPI, request: HttpRequest, invalid: NinjaValidationError
+) -> HttpResponse:
+    """Answer to what stands behind the question mark, which ninja reads for us."""
+    detail = "The query is not of the form that is asked for."
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    causes = [_cause(fault["loc"], fault["msg"]) for fault in invalid.errors]
+    return _said(api, request, status, detail, causes=causes[:_MOST_CAUSES])
+
+
+def _cause(loc: Sequence[int | str], message: str) -> str:
+    return ": ".join(filter(None, (_place(loc), message)))
 
 
 def _place(loc: Sequence[int | str]) -> str:
