@@ -134,6 +134,7 @@ def test_a_frame_that_is_not_resolved_comes_back_as_it_came() -> None:
             "function": "f",
             "in_app": True,
             "trust": "cfi",
+            "package": "/opt/hello",
         },
         {
             "status": "unknown_image",

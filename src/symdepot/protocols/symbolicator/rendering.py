@@ -66,13 +66,20 @@ def _frames(
     return [
         _found(frame, raw[frame.original_index], packages, contexts)
         if frame.status is FrameStatus.SYMBOLICATED
-        else _as_it_came(frame, raw[frame.original_index])
+        else _as_it_came(frame, raw[frame.original_index], packages)
         for frame in frames
     ]
 
 
-def _as_it_came(frame: Frame, raw: RawFrame) -> Json:
+def _kept(raw: RawFrame) -> Json:
+    """Return what a client said of a frame and nobody else knows."""
+    return {key: value for key in _KEPT if not _is_usual(key, value := raw.get(key))}
+
+
+def _as_it_came(frame: Frame, raw: RawFrame, packages: Sequence[str]) -> Json:
     kept = {key: value for key, value in raw.items() if not _is_usual(key, value)}
+    if frame.module is not None and (package := packages[frame.module]):
+        kept["package"] = package
     return {
         "status": frame.status,
         "original_index": frame.original_index,
@@ -94,7 +101,7 @@ def _found(
     """Return what is known of a frame; of ten thousand, so it is done in few steps."""
     place, module = frame.place, frame.module
     if place is None or module is None:
-        return _as_it_came(frame, raw)
+        return _as_it_came(frame, raw, packages)
     told: Json = {
         "status": _SYMBOLICATED,
         "original_index": frame.original_index,
@@ -112,9 +119,7 @@ def _found(
         told["lang"] = place.language
     if place.path:
         _add_line(told, place, contexts.get((module, place.path, place.line)))
-    if (trust := raw.get("trust")) and trust != _UNTRUSTED:
-        told["trust"] = trust
-    return told
+    return told | _kept(raw)
 
 
 def _add_line(told: Json, place: Place, context: SourceContext | None) -> None:
@@ -199,6 +204,7 @@ _SYMBOLICATED = "symbolicated"
 _UNKNOWN = "unknown"
 _UNTRUSTED = "none"
 _USUAL = (("addr_mode", "abs"), ("trust", _UNTRUSTED))
+_KEPT = ("adjust_instruction_addr", "function_id", "trust")
 _FROM_HERE = "symdepot"
 _NOWHERE = "No object files listed on this source"
 _FEATURES = {
