@@ -93,3 +93,24 @@ def test_who_sends_slowly_keeps_no_connection(monkeypatch: pytest.MonkeyPatch) -
     answer = client.request(PATH_INFO="/symbolicate", **environ)
 
     assert (answer.status_code, body.was_lent) == (200, False)
+
+
+@pytest.mark.parametrize("timeout", ["soon", "-1", "nan"])
+def test_an_odd_query_is_told_as_all_errors_are(timeout: str) -> None:
+    answer = post(a_client(), {}, f"/symbolicate?timeout={timeout}")
+
+    assert answer.status_code == 422
+    (cause,) = REFUSAL.validate_json(answer.content)["causes"]
+    assert cause.startswith("query.timeout: Input should be ")
+
+
+def test_a_number_that_json_has_no_word_for_comes_back_as_null() -> None:
+    frame = '{"frames": [{"vars": {"far": 1e999}}]}'
+
+    answer = a_client().post(
+        "/symbolicate",
+        f'{{"stacktraces": [{frame}]}}',
+        content_type="application/json",
+    )
+
+    assert b'"vars":{"far":null}' in answer.content

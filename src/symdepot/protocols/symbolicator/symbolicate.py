@@ -142,5 +142,7 @@ def _pending(request_id: UUID) -> HttpResponse:
 
 def _json(told: rendering.Json) -> HttpResponse:
     return HttpResponse(
-        to_json(told), content_type="application/json", status=HTTPStatus.OK
+        to_json(told, inf_nan_mode="null"),
+        content_type="application/json",
+        status=HTTPStatus.OK,
     )
