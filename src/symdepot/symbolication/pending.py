@@ -54,10 +54,13 @@ def fetch(request_id: UUID, token: Token | None) -> Pending:
 
 
 def answered(request_id: UUID) -> None:
-    """Forget a request soon: a client may have lost the answer, and ask once more."""
-    PendingQuestion.objects.filter(pk=request_id).update(
-        expires_at=timezone.now() + _ANSWERED_KEPT
-    )
+    """Forget a request soon: a client may have lost the answer, and ask once more.
+
+    Asking again makes it last no longer.
+    """
+    until = timezone.now() + _ANSWERED_KEPT
+    lasting = PendingQuestion.objects.filter(pk=request_id, expires_at__gt=until)
+    lasting.update(expires_at=until)
 
 
 def forget_expired() -> int:

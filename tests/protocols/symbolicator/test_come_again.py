@@ -78,6 +78,29 @@ def test_an_answer_that_was_lost_can_be_had_once_more(
     assert pending.forget_expired() == 1
 
 
+def test_an_answer_lasts_no_longer_for_being_fetched_again(
+    client: Client, held_queue: HeldQueue
+) -> None:
+    request_id = post(client, a_question(at(0x1012)), AT_ONCE).json()["request_id"]
+    held_queue.work()
+    come_again(client, request_id)
+    PendingQuestion.objects.update(expires_at=F("expires_at") - timedelta(seconds=60))
+
+    assert come_again(client, request_id).status_code == 200
+
+    PendingQuestion.objects.update(expires_at=F("expires_at") - timedelta(seconds=31))
+    assert come_again(client, request_id).status_code == 404
+
+
+def test_coming_again_counts_as_asking(client: Client, settings: Settings) -> None:
+    settings.SYMBOLICATIONS_PER_MINUTE = 2
+    request_id = post(client, a_question(at(0x1012)), AT_ONCE).json()["request_id"]
+
+    statuses = [come_again(client, request_id).status_code for _ in range(2)]
+
+    assert statuses == [200, 429]
+
+
 def test_another_token_hears_of_no_such_request(client: Client) -> None:
     request_id = post(client, a_question(at(0x1012)), AT_ONCE).json()["request_id"]
 

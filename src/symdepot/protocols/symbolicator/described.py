@@ -64,5 +64,14 @@ SYMBOLICATE_JVM: Schema = {
 }
 
 REQUESTS: Schema = {
-    "responses": {**_ANSWERED, **_refusals((404, "There is no such request."))}
+    "responses": {
+        **_ANSWERED,
+        **_refusals(
+            (401, "The token is unknown, revoked or expired."),
+            (403, "The token may not read."),
+            (404, "There is no such request, or it is not this token's."),
+            (429, "Too many requests; `Retry-After` says when to come again."),
+            (503, "Too many wait already, or the database or storage is away."),
+        ),
+    }
 }

@@ -71,6 +71,7 @@ def come_again(
 ) -> HttpResponse:
     """Answer a request that was pending, or say that it still is."""
     who = bodies.asker(request)
+    limiting.spend(request, who)
     known_id = _parsed(request_id)
     kept = pending.fetch(known_id, who.token if who else None)
     body = BODY.validate_json(kept.body)
