@@ -4,6 +4,8 @@ import time
 from collections.abc import Mapping, Sequence
 from itertools import chain
 
+from django.db import close_old_connections
+
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain import stacktrace
 from symdepot.domain.images import Images
@@ -36,6 +38,7 @@ def symbolicated(
         found.update(symbols.find(scope, asked, until=until, may_wait=may_wait))
         if question.with_misses:
             symbols.explain(scope, found.values())
+        close_old_connections()  # lookups take their time, and need none
         return {index: one.symbols for index, one in found.items()}
 
     resolved = stacktrace.resolve(
@@ -50,6 +53,7 @@ def symbolicated(
         if question.with_sources
         else sources.NONE
     )
+    close_old_connections()  # nor does telling it
     modules = _modules(question, resolved.images, found, contexts.bundles)
     return Answer(resolved.stacks, modules, contexts.lines)
 

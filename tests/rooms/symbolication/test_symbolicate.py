@@ -1,9 +1,11 @@
 """Modules and stack traces in; frames out, and what became of each file."""
 
 import time
+from collections.abc import Sequence
 from uuid import UUID
 
 import pytest
+from django.db import connection
 from pytest_django import Settings
 from tests.factories import (
     a_breakpad_file,
@@ -18,9 +20,11 @@ from tests.queueing import HeldQueue
 from symdepot.debugfiles.models import DebugFile, WantedId
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.images import Image
+from symdepot.domain.lookups import Frame
 from symdepot.domain.modules import ModuleIds
 from symdepot.domain.objects import Format
 from symdepot.domain.stacktrace import AskedFrame, AskedStack, ModuleStatus
+from symdepot.domain.symcache import OpenSymCache
 from symdepot.projects.models import Project
 from symdepot.symbolication.request import (
     Answer,
@@ -88,6 +92,25 @@ def test_an_address_becomes_a_function() -> None:
         known,
     )
     assert module.candidates == (Candidate(known, Fate.OK),)
+
+
+def test_while_addresses_are_looked_up_no_connection_is_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent(a_breakpad_file(BREAKPAD_ID))
+    monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 0)
+    connection.close()
+    frames_at, were_held = OpenSymCache.frames_at, []
+
+    def observed(self: OpenSymCache, addresses: Sequence[int]) -> list[list[Frame]]:
+        were_held.append(connection.connection is not None)
+        return frames_at(self, addresses)
+
+    monkeypatch.setattr(OpenSymCache, "frames_at", observed)
+    answer = asked(ID, 0x1004)
+
+    assert functions(answer) == ["main"]
+    assert (were_held, connection.connection) == ([False], None)
 
 
 def test_a_module_that_no_frame_lies_in_is_not_looked_for() -> None:
