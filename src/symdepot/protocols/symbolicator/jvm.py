@@ -11,7 +11,7 @@ from ninja import Router
 from pydantic_core import to_json
 
 from symdepot.domain.ids import DebugId
-from symdepot.protocols import limiting
+from symdepot.protocols import asking, limiting
 from symdepot.protocols.symbolicator import bodies, described
 from symdepot.protocols.symbolicator.jvm_schemas import JVM_BODY, JvmBody
 from symdepot.symbolication import jvm
@@ -38,10 +38,10 @@ def symbolicate_jvm(request: HttpRequest) -> HttpResponse:
 
     It is answered when it is done: a `timeout` is not needed, and ignored.
     """
-    who = bodies.asker(request)
+    who = asking.asker(request)
     limiting.spend(request, who)
     body = JVM_BODY.validate_json(bodies.body(request))
-    answer = jvm.symbolicated(bodies.scope(request, who), _traces(body))
+    answer = jvm.symbolicated(asking.scope(request, who), _traces(body))
     return HttpResponse(to_json(_completed(answer)), content_type="application/json")
 
 

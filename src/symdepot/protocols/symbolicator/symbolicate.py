@@ -16,7 +16,7 @@ from pydantic_core import to_json
 
 from symdepot.domain.errors import Busy, RequestMissing
 from symdepot.projects.access import Bearer
-from symdepot.protocols import limiting
+from symdepot.protocols import asking, limiting
 from symdepot.protocols.symbolicator import bodies, described, reading, rendering
 from symdepot.protocols.symbolicator.schemas import BODY, Body
 from symdepot.symbolication import pending
@@ -50,7 +50,7 @@ class Patience(Schema):
 )
 def symbolicate(request: HttpRequest, patience: Query[Patience]) -> HttpResponse:
     """Answer with functions, files and lines for the addresses of stack traces."""
-    who = bodies.asker(request)
+    who = asking.asker(request)
     limiting.spend(request, who)
     content = bodies.body(request)
     body = BODY.validate_json(content)
@@ -70,7 +70,7 @@ def come_again(
     request: HttpRequest, request_id: str, patience: Query[Patience]
 ) -> HttpResponse:
     """Answer a request that was pending, or say that it still is."""
-    who = bodies.asker(request)
+    who = asking.asker(request)
     limiting.spend(request, who)
     known_id = _parsed(request_id)
     kept = pending.fetch(known_id, who.token if who else None)
@@ -104,7 +104,7 @@ def _answered(
         NotReady: the client's patience is at an end.
         Busy: a client that never comes again would have to wait, and too many do.
     """
-    question, scope = reading.question(body), bodies.scope(request, who)
+    question, scope = reading.question(body), asking.scope(request, who)
     comes_again = may_wait and patience.timeout is not None
     try:
         answer = symbolicated(scope, question, may_wait=may_wait)

@@ -1,0 +1,49 @@
+"""Who asks for addresses to be looked up, where he may look, and what he sends."""
+
+from django.conf import settings
+from django.db import close_old_connections
+from django.http import HttpRequest, UnreadablePostError
+
+from symdepot.domain.errors import BodyTooLarge, InvalidRequest
+from symdepot.projects import reading
+from symdepot.projects.access import Bearer
+from symdepot.protocols import auth
+from symdepot.symbolication.request import Scope
+
+
+def asker(request: HttpRequest) -> Bearer | None:
+    """Return who asks, by header or by the token in the path; None is anybody.
+
+    Raises:
+        Unauthenticated: see `auth.reader`.
+    """
+    match = request.resolver_match
+    return auth.reader(request, match.kwargs.get("token") if match else None)
+
+
+def scope(request: HttpRequest, who: Bearer | None) -> Scope:
+    """Return where files are looked for: in all that may be read.
+
+    Raises:
+        NotAllowed: see `reading.readable`.
+    """
+    by = auth.asker(request, who) if who else ""
+    return Scope(reading.readable(who), reading.sole(who) if who else None, by)
+
+
+def body(request: HttpRequest, *, limit_bytes: int) -> bytes:
+    """Return the body of `request`.
+
+    Raises:
+        BodyTooLarge: it is larger than any that is read.
+        InvalidRequest: it is not whole.
+    """
+    limit_bytes = min(limit_bytes, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+    announced = request.META.get("CONTENT_LENGTH") or "0"
+    if not announced.isdecimal() or int(announced) > limit_bytes:
+        raise BodyTooLarge(limit_bytes)
+    close_old_connections()  # a slow client must not keep one while it sends
+    try:
+        return request.body
+    except UnreadablePostError as error:
+        raise InvalidRequest("Incomplete body") from error
