@@ -8,6 +8,8 @@ from symdepot.projects.tokens import URL_PREFIX
 from symdepot.protocols import auth
 from symdepot.protocols.breakpad import views as breakpad
 from symdepot.protocols.debuginfod import views as debuginfod
+from symdepot.protocols.eliot import errors as eliot_errors
+from symdepot.protocols.eliot import symbolicate as eliot
 from symdepot.protocols.sentry import (
     assemble,
     auditing,
@@ -54,6 +56,15 @@ for door in (symbolicate, jvm):
     symbolicator_api.add_router("", door.router)
 symbolicator.speak_errors(symbolicator_api)
 
+eliot_api = NinjaAPI(
+    title="Symbolication as Eliot answers it",
+    urls_namespace="eliot",
+    docs_url=None,
+    openapi_url=None,
+)
+eliot_api.add_router("/symbolicate", eliot.router)
+eliot_errors.speak_errors(eliot_api)
+
 
 def doors(api: NinjaAPI) -> list[URLPattern]:
     """Return what `api` answers, without the page that ninja would put at its root."""
@@ -65,6 +76,7 @@ def doors(api: NinjaAPI) -> list[URLPattern]:
 # The last one takes whatever no other door has, so it stays the last of all.
 reading = [
     *doors(symbolicator_api),
+    *doors(eliot_api),
     re_path(r"^/*buildid/(?P<rest>(?s:.*))$", debuginfod.by_build_id),
     re_path(
         r"^/*unified/(?P<path>(?s:.*))$", symstore.by_path, {"layout": Layout.UNIFIED}
@@ -81,7 +93,7 @@ urlpatterns = [
     path(
         "openapi.json",
         openapi.described(
-            [("/api/0/", sentry_api), ("/", symbolicator_api)],
+            [("/api/0/", sentry_api), ("/", symbolicator_api), ("/", eliot_api)],
             [described.COMPONENTS],
         ),
     ),

@@ -1,0 +1,140 @@
+"""Jobs as clients send them, read strictly; what is wrong is said in Eliot's words.
+
+Source: spec/serving 5.1 and 5.2; eliot/symbolicate_resource.py, `validate_modules` and
+`validate_stacks`, for what comes behind "has invalid modules" and "stacks".
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import from_json
+
+from symdepot.domain.errors import InvalidRequest
+
+MOST_JOBS = 10
+
+type Module = tuple[str, str]
+"""What a module's debug file is called, and its debug id; either may be empty."""
+type Address = tuple[int, int]
+"""The place of a module in the memory map, and an offset in it; -1 is unknown."""
+
+_is_name = re.compile(r"[A-Za-z0-9_.+{}@<> ~-]*").fullmatch
+_is_id = re.compile(r"[A-Fa-f0-9]*").fullmatch
+_PAIR = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Stacks of one process, and the modules that lay in its memory."""
+
+    modules: Sequence[Module]
+    stacks: Sequence[Sequence[Address]]
+
+
+def of_v5(body: bytes) -> list[Job]:
+    """Return the jobs of a request, which may be a single one without a list.
+
+    Raises:
+        InvalidRequest: it is not of that form; the text says where.
+    """
+    payload = _parsed(body)
+    if not isinstance(payload, dict) or "jobs" not in payload:
+        return [_job(0, payload)]
+    jobs = payload["jobs"]
+    if not isinstance(jobs, list):
+        raise InvalidRequest("jobs must be a list")
+    if len(jobs) > MOST_JOBS:
+        raise InvalidRequest(
+            f"please limit number of jobs in a single request to <= {MOST_JOBS}"
+        )
+    return [_job(number, job) for number, job in enumerate(jobs)]
+
+
+def of_v4(body: bytes) -> Job:
+    """Return the one job of a request.
+
+    Raises:
+        InvalidRequest: it is not of that form; the text says where.
+    """
+    return _job(0, _parsed(body))
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return from_json(body)
+    except ValueError:
+        raise InvalidRequest("Payload is not valid JSON") from None
+
+
+def _job(number: int, job: Any) -> Job:
+    if not isinstance(job, dict):
+        raise InvalidRequest(f"job {number} is invalid")
+    for key in ("stacks", "memoryMap"):
+        if key not in job:
+            raise InvalidRequest(f"job {number} is invalid: no {key} specified")
+    try:
+        modules = _modules(job["memoryMap"])
+    except ValueError as why:
+        raise InvalidRequest(f"job {number} has invalid modules: {why}") from None
+    try:
+        return Job(modules, _stacks(job["stacks"], len(modules)))
+    except ValueError as why:
+        raise InvalidRequest(f"job {number} has invalid stacks: {why}") from None
+
+
+def _modules(said: Any) -> list[Module]:
+    if not isinstance(said, list):
+        raise ValueError("modules must be a list")  # noqa: TRY004 -- one for all faults
+    return [_module(index, item) for index, item in enumerate(said)]
+
+
+def _module(index: int, item: Any) -> Module:
+    if not isinstance(item, list) or len(item) != _PAIR:
+        raise ValueError(
+            f"module index {index} does not have a debug_filename and debug_id"
+        )
+    name, debug_id = item
+    if not isinstance(name, str) or not _is_name(name):
+        raise ValueError(f"module index {index} has an invalid debug_filename")
+    if not isinstance(debug_id, str) or not _is_id(debug_id):
+        raise ValueError(f"module index {index} has an invalid debug_id")
+    return name, debug_id
+
+
+def _stacks(said: Any, modules: int) -> list[list[Address]]:
+    if not isinstance(said, list):
+        raise ValueError("stacks must be a list of lists")  # noqa: TRY004 -- as above
+    if not said:
+        raise ValueError("no stacks specified")
+    return [_stack(index, stack, modules) for index, stack in enumerate(said)]
+
+
+def _stack(index: int, said: Any, modules: int) -> list[Address]:
+    if not isinstance(said, list):
+        raise ValueError(f"stack {index} is not a list")  # noqa: TRY004 -- as above
+    addresses = []
+    for number, frame in enumerate(said):
+        try:
+            addresses.append(_address(frame, modules))
+        except ValueError as why:
+            raise ValueError(f"stack {index} frame {number} {why}") from None
+    return addresses
+
+
+def _address(frame: Any, modules: int) -> Address:
+    """Return a frame as it came; there are ten thousands of them.
+
+    Their types are compared, since a JSON `true` is an integer to Python.
+    """
+    if type(frame) is not list or len(frame) != _PAIR:
+        raise ValueError("is not a list of two items")
+    module, offset = frame
+    if type(module) is not int:
+        raise ValueError("has an invalid module_index")
+    if not -1 <= module < modules:
+        raise ValueError("has a module_index that isn't in modules")
+    if type(offset) is not int or offset < -1:
+        raise ValueError("has an invalid module_offset")
+    return module, offset

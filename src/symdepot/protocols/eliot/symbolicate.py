@@ -1,0 +1,111 @@
+"""POST /symbolicate/v5, and the old v4.
+
+Source: spec/serving 5.1 and 5.2.
+"""
+
+import time
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+
+from symdepot.debugfiles import code_files
+from symdepot.protocols import asking, limiting
+from symdepot.protocols.eliot import (
+    answers,
+    debugging,
+    described,
+    errors,
+    gathering,
+    jobs,
+    rendering,
+)
+from symdepot.protocols.eliot.gathering import Gathered
+from symdepot.protocols.eliot.jobs import Job
+from symdepot.protocols.eliot.rendering import Told
+from symdepot.symbolication.request import Answer, Scope
+from symdepot.symbolication.symbolicate import symbolicated
+
+MOST_BODY_BYTES = 4 << 20
+"""300,000 frames; they take ten seconds, and 600 MB of memory while they are looked up."""
+WAIT_SECONDS = 3.0
+"""How long a client waits for what is being made; then it gets what is there."""
+_OTHERS = ["GET", "HEAD", "PUT", "PATCH", "DELETE"]
+
+router = Router()
+
+
+@router.post("/v5", openapi_extra=described.V5, response=described.V5_ANSWERS)
+def v5(request: HttpRequest) -> HttpResponse:
+    """Look up the functions, files and lines of addresses in modules.
+
+    Offsets are taken as they are: of a return address, subtract 1 before.
+    """
+    scope = _admitted(request)
+    asked = jobs.of_v5(asking.body(request, limit_bytes=MOST_BODY_BYTES))
+    began_at = time.monotonic()
+    gathered, answer = _answered(scope, asked)
+    results = rendering.v5(asked, _told(gathered, answer))
+    told: rendering.Json = {"results": results}
+    if "Debug" in request.headers:
+        seconds = time.monotonic() - began_at
+        told["debug"] = debugging.debug(results, gathered, answer, seconds)
+    return answers.told(told)
+
+
+@router.post(
+    "/v4", openapi_extra=described.V4, response=described.V4_ANSWERS, deprecated=True
+)
+def v4(request: HttpRequest) -> HttpResponse:
+    """Look up the functions of addresses, for clients that know no better."""
+    scope = _admitted(request)
+    asked = jobs.of_v4(asking.body(request, limit_bytes=MOST_BODY_BYTES))
+    gathered, answer = _answered(scope, [asked])
+    return answers.told(rendering.v4(asked, _told(gathered, answer)))
+
+
+@router.api_operation(["OPTIONS"], "/v4", include_in_schema=False)
+@router.api_operation(["OPTIONS"], "/v5", include_in_schema=False)
+def may_ask(request: HttpRequest) -> HttpResponse:
+    """Tell a browser that a page of any origin may ask."""
+    return answers.allowed(request)
+
+
+@router.api_operation(_OTHERS, "/v4", include_in_schema=False)
+@router.api_operation(_OTHERS, "/v5", include_in_schema=False)
+def not_so(request: HttpRequest) -> HttpResponse:
+    """Tell whoever asks in another way."""
+    answer = errors.titled("405 Method Not Allowed", HTTPStatus.METHOD_NOT_ALLOWED)
+    answer["Allow"] = answers.METHODS
+    return answer
+
+
+def _admitted(request: HttpRequest) -> Scope:
+    """Return where whoever asks may have things looked up, if not too often.
+
+    Raises:
+        Unauthenticated: see `auth.reader`.
+        NotAllowed: see `reading.readable`.
+        RateExceeded: see `limiting.spend`.
+    """
+    who = asking.asker(request)
+    limiting.spend(request, who)
+    return asking.scope(request, who)
+
+
+def _answered(scope: Scope, asked: Sequence[Job]) -> tuple[Gathered, Answer]:
+    gathered = gathering.gathered(asked)
+    question = gathered.question()
+    return gathered, symbolicated(scope, question, wait_seconds=WAIT_SECONDS)
+
+
+def _told(gathered: Gathered, answer: Answer) -> Told:
+    names = {
+        place: code_files.name(
+            module.symbols, [c.debug_file for c in module.candidates]
+        )
+        for place, module in enumerate(answer.modules)
+        if module.symbols is not None
+    }
+    return Told(gathered, answer, names)

@@ -1,0 +1,102 @@
+"""What describes the API to programs is true of it."""
+
+import json
+from typing import Annotated, Any
+
+import pytest
+from django.test import Client
+from pydantic import Field, TypeAdapter, ValidationError
+from tests.protocols.eliot import asking
+from tests.protocols.eliot.asking import MODULE, ask, job
+from tests.protocols.eliot.test_refusals import REFUSED
+from tests.protocols.eliot.test_v5 import JOB, WHOLE
+
+from symdepot.protocols.eliot.jobs import MOST_JOBS
+from symdepot.protocols.eliot.schemas import Job, Results, Symbolicated
+from symdepot.protocols.symbolicator.described import COMPONENTS
+from symdepot.server.urls import eliot_api, sentry_api
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+JOBS = TypeAdapter(Annotated[list[Job], Field(max_length=MOST_JOBS)])
+
+
+@pytest.fixture
+def described() -> Any:
+    answer = Client().get("/openapi.json")
+    assert answer.status_code == 200
+    return answer.json()
+
+
+def test_both_doors_are_described_as_what_is_posted_to(described: Any) -> None:
+    doors = {v: described["paths"][f"/symbolicate/{v}"] for v in ("v4", "v5")}
+
+    assert [list(door) for door in doors.values()] == [["post"], ["post"]]
+    assert doors["v4"]["post"]["deprecated"] is True
+    answers = doors["v5"]["post"]["responses"]
+    assert list(answers) == ["200", "400", "401", "403", "413", "429", "503"]
+
+
+def test_every_part_that_is_referred_to_is_there(described: Any) -> None:
+    def referred(part: Any) -> set[str]:
+        if isinstance(part, list):
+            return {name for one in part for name in referred(one)}
+        if not isinstance(part, dict):
+            return set()
+        own = {part["$ref"]} if isinstance(part.get("$ref"), str) else set()
+        return own.union(*(referred(one) for one in part.values()))
+
+    parts = {f"#/components/schemas/{n}" for n in described["components"]["schemas"]}
+    assert referred(described) <= parts
+
+
+def test_no_part_is_called_as_one_of_another_protocol() -> None:
+    own = set(eliot_api.get_openapi_schema(path_prefix="/")["components"]["schemas"])
+    others = set(
+        sentry_api.get_openapi_schema(path_prefix="/")["components"]["schemas"]
+    )
+
+    assert own & (others | set(COMPONENTS)) == set()
+
+
+@pytest.mark.parametrize("version", ["v4", "v5"])
+def test_the_example_is_a_request_that_is_answered(
+    described: Any, version: str
+) -> None:
+    door = described["paths"][f"/symbolicate/{version}"]["post"]
+    body = door["requestBody"]["content"]["application/json"]
+
+    assert ask(body["example"], Client(), f"/symbolicate/{version}").status_code == 200
+
+
+def test_answers_are_of_the_form_that_is_described() -> None:
+    asking.keep()
+
+    v5, v4 = ask(JOB), ask(JOB, path="/symbolicate/v4")
+
+    told = Results.model_validate_json(v5.content, strict=True)
+    assert told.model_dump(exclude_unset=True) == WHOLE
+    old = Symbolicated.model_validate_json(v4.content, strict=True)
+    assert old.model_dump() == v4.json()
+
+
+def test_requests_of_the_form_that_is_described_are_those_that_are_answered() -> None:
+    answered = [JOB, job(), job((-1, -1), modules=[]), job((0, 2**70))]
+    refused = [payload for payload, _ in REFUSED if isinstance(payload, dict)]
+
+    assert all(is_described(payload) for payload in answered)
+    assert {ask(payload, Client()).status_code for payload in answered} == {200}
+    beyond_forms = [payload for payload in refused if is_described(payload)]
+    assert beyond_forms == [
+        {"memoryMap": [MODULE], "stacks": [[], [[0, 1], [1, 0]]]},
+    ]
+
+
+def is_described(payload: dict[str, Any]) -> bool:
+    """Say whether a request is of the form that is described."""
+    jobs = payload.get("jobs", [payload])
+    try:
+        JOBS.validate_json(json.dumps(jobs), strict=True)
+    except ValidationError:
+        return False
+    return True

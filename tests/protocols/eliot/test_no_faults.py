@@ -1,0 +1,81 @@
+"""Whatever strangers send, the fault is never ours."""
+
+import json
+
+import pytest
+from django.test import Client
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.protocols.eliot.asking import ID, ask
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TEXT = st.text(max_size=30)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
+    max_leaves=20,
+)
+NAMES = st.from_regex(r"[A-Za-z0-9_.+{}@<> ~-]*", fullmatch=True)
+IDS = st.from_regex(r"[A-Fa-f0-9]{0,45}", fullmatch=True) | st.just(ID)
+MODULES = st.lists(st.tuples(NAMES, IDS), min_size=1, max_size=4)
+OFFSETS = st.integers(-1, 2**70)
+
+
+def jobs_of(modules: list[tuple[str, str]]) -> st.SearchStrategy[object]:
+    frames = st.tuples(st.integers(-1, len(modules) - 1), OFFSETS)
+    stacks = st.lists(st.lists(frames, max_size=5), min_size=1, max_size=3)
+    return st.fixed_dictionaries({"memoryMap": st.just(modules), "stacks": stacks})
+
+
+RIGHT = MODULES.flatmap(jobs_of)
+NEARLY = st.fixed_dictionaries(
+    {},
+    optional={
+        "memoryMap": MODULES | st.lists(st.tuples(NAMES, JSON)) | JSON,
+        "stacks": st.lists(st.lists(st.tuples(st.integers(-2, 2), JSON))) | JSON,
+        "jobs": st.lists(RIGHT | JSON, max_size=12) | JSON,
+    },
+)
+
+
+def answered(body: str | bytes, version: str = "v5") -> int:
+    answer = ask(body, Client(), f"/symbolicate/{version}")
+    if answer.status_code == 400:
+        assert list(answer.json()) == ["title"]
+    return int(answer.status_code)
+
+
+@given(JSON | NEARLY, st.sampled_from(["v4", "v5"]))
+def test_no_json_is_a_fault(payload: object, version: str) -> None:
+    assert answered(json.dumps(payload), version) in {200, 400}
+
+
+@given(st.lists(RIGHT, max_size=3))
+def test_every_request_of_the_right_form_is_answered_frame_by_frame(
+    jobs: list[dict[str, list[list[object]]]],
+) -> None:
+    answer = ask({"jobs": jobs}, Client())
+
+    assert answer.status_code == 200
+    results = answer.json()["results"]
+    assert [[len(stack) for stack in r["stacks"]] for r in results] == [
+        [len(stack) for stack in one["stacks"]] for one in jobs
+    ]
+    for one, told in zip(jobs, results, strict=True):
+        assert list(told["found_modules"]) == list(
+            dict.fromkeys(f"{name}/{id_}" for name, id_ in one["memoryMap"])
+        )
+
+
+@given(st.binary(max_size=100))
+def test_no_bytes_are_a_fault(body: bytes) -> None:
+    assert answered(body) == 400
+
+
+@given(header=st.text(st.characters(max_codepoint=255), max_size=60))
+def test_no_authorization_is_a_fault(header: str) -> None:
+    for value in (header, f"Bearer {header}", f"Basic {header}"):
+        client = Client(headers={"Authorization": value})
+
+        assert ask({}, client).status_code in {400, 401}

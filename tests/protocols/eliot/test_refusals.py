@@ -1,0 +1,205 @@
+"""What is wrong with a request is said in Eliot's words, and in one key."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from django.test import Client
+from pytest_django import Settings
+from structlog.testing import capture_logs
+from tests.factories import a_breakpad_file, a_client, a_project
+from tests.protocols.eliot import asking
+from tests.protocols.eliot.asking import ID, MODULE, ask, job
+
+from symdepot.protocols.eliot import rendering, symbolicate
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+STACKS = [[[0, 1]]]
+MODULES_FAULTS: list[tuple[object, str]] = [
+    (123, "modules must be a list"),
+    ({}, "modules must be a list"),
+    (["abc"], "module index 0 does not have a debug_filename and debug_id"),
+    ([["abc"]], "module index 0 does not have a debug_filename and debug_id"),
+    ([MODULE, ["a", "b", "c"]],
+     "module index 1 does not have a debug_filename and debug_id"),
+    ([["(", "ABC"]], "module index 0 has an invalid debug_filename"),
+    ([["a/b", "ABC"]], "module index 0 has an invalid debug_filename"),
+    ([["a\n", "ABC"]], "module index 0 has an invalid debug_filename"),
+    ([["é", "ABC"]], "module index 0 has an invalid debug_filename"),
+    ([[1, "ABC"]], "module index 0 has an invalid debug_filename"),
+    ([["abc.so", "xyz"]], "module index 0 has an invalid debug_id"),
+    ([["abc.so", " abc"]], "module index 0 has an invalid debug_id"),
+    ([["abc.so", "ABC\n"]], "module index 0 has an invalid debug_id"),
+    ([["abc.so", None]], "module index 0 has an invalid debug_id"),
+]  # fmt: skip
+STACKS_FAULTS: list[tuple[object, str]] = [
+    ("abc", "stacks must be a list of lists"),
+    ([], "no stacks specified"),
+    (["abc"], "stack 0 is not a list"),
+    ([[], {}], "stack 1 is not a list"),
+    ([[0]], "stack 0 frame 0 is not a list of two items"),
+    ([[[0, 1], [0, 1, 2]]], "stack 0 frame 1 is not a list of two items"),
+    ([[["abc", 0]]], "stack 0 frame 0 has an invalid module_index"),
+    ([[[0.0, 0]]], "stack 0 frame 0 has an invalid module_index"),
+    ([[[True, 0]]], "stack 0 frame 0 has an invalid module_index"),
+    ([[[-2, 0]]], "stack 0 frame 0 has a module_index that isn't in modules"),
+    ([[], [[0, 1], [1, 0]]],
+     "stack 1 frame 1 has a module_index that isn't in modules"),
+    ([[[0, "abc"]]], "stack 0 frame 0 has an invalid module_offset"),
+    ([[[0, 1e3]]], "stack 0 frame 0 has an invalid module_offset"),
+    ([[[0, False]]], "stack 0 frame 0 has an invalid module_offset"),
+    ([[[0, -2]]], "stack 0 frame 0 has an invalid module_offset"),
+]  # fmt: skip
+REFUSED: list[tuple[object, str]] = [
+    ("", "Payload is not valid JSON"),
+    ("{", "Payload is not valid JSON"),
+    (b"\xff", "Payload is not valid JSON"),
+    ("[" * 100_000, "Payload is not valid JSON"),
+    ({"stacks": STACKS}, "job 0 is invalid: no memoryMap specified"),
+    ({"memoryMap": [MODULE]}, "job 0 is invalid: no stacks specified"),
+    ({}, "job 0 is invalid: no stacks specified"),
+    (7, "job 0 is invalid"),
+    ({"jobs": [job((0, 1)), 7]}, "job 1 is invalid"),
+    ({"jobs": [job((0, 1)), {}]}, "job 1 is invalid: no stacks specified"),
+    ({"jobs": {}}, "jobs must be a list"),
+    (
+        {"jobs": [job()] * 11},
+        "please limit number of jobs in a single request to <= 10",
+    ),
+    *(
+        ({"memoryMap": said, "stacks": STACKS}, f"job 0 has invalid modules: {why}")
+        for said, why in MODULES_FAULTS
+    ),
+    *(
+        ({"memoryMap": [MODULE], "stacks": said}, f"job 0 has invalid stacks: {why}")
+        for said, why in STACKS_FAULTS
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def nobody() -> Client:
+    return Client()
+
+
+@pytest.mark.parametrize(("payload", "title"), REFUSED)
+def test_what_is_wrong_is_said_literally(
+    payload: object, title: str, nobody: Client
+) -> None:
+    answer = ask(payload, nobody)
+
+    assert (answer.status_code, answer.json()) == (400, {"title": title})
+    assert answer["Content-Type"] == "application/json"
+    assert answer["Access-Control-Allow-Origin"] == "*"
+
+
+GOOD = [
+    "<unknown>",
+    "qipcap.dll",
+    "libstdc++.so.6",
+    "libgmodule-2.0.so.0.6600.1",
+    "{e824f0e4-72f7-4295-8879-d8ff4bf348d2}.xpi",
+    "Font Awesome 5 Free-Solid-900.otf",
+    "libgallium-24.2.8-1~bpo12+rpt1.so",
+    "a@b_C",
+    "",
+]
+
+
+def test_every_name_that_eliot_takes_is_taken(nobody: Client) -> None:
+    answer = ask(job(modules=[[name, "abcDEF09"] for name in GOOD]), nobody)
+
+    (told,) = answer.json()["results"]
+    assert list(told["found_modules"]) == [f"{name}/abcDEF09" for name in GOOD]
+
+
+@pytest.mark.parametrize("version", ["v4", "v5"])
+@pytest.mark.parametrize("method", ["get", "put", "patch", "delete"])
+def test_other_methods_are_not_allowed(
+    method: str, version: str, nobody: Client
+) -> None:
+    answer = getattr(nobody, method)(f"/symbolicate/{version}")
+
+    assert (answer.status_code, answer.json()) == (
+        405,
+        {"title": "405 Method Not Allowed"},
+    )
+    assert answer["Content-Type"] == "application/json"
+    assert answer["Allow"] == "POST, OPTIONS"
+
+
+def test_a_body_that_is_too_large_is_not_read(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    payload = json.dumps(job((0, 1)))
+    monkeypatch.setattr(symbolicate, "MOST_BODY_BYTES", 2000)
+
+    answers = [ask(payload.ljust(2000)), ask(payload.ljust(2001))]
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+    answers.append(ask(payload.ljust(1001)))
+
+    assert [answer.status_code for answer in answers] == [200, 413, 413]
+    assert [answer.json() for answer in answers[1:]] == [
+        {"title": f"The body of this request may have {limit}."}
+        for limit in ("2 kB", "1 kB")
+    ]
+
+
+def test_an_answer_that_would_be_too_long_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = "a" * 10_000
+    asking.keep(a_breakpad_file(ID, records=(f"FUNC 1000 10 0 {name}",)))
+    monkeypatch.setattr(rendering, "MOST_CHARACTERS", 100_000)
+    frames = [(0, 0x1000)] * 9
+
+    assert ask(job(*frames)).status_code == 200
+    answer = ask(job(*frames, (0, 0x1000)))
+
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {
+            "title": "The answer would have more than 100000 characters. "
+            "Ask for fewer frames at once."
+        },
+    )
+
+
+def test_who_asks_too_often_is_told_when_he_may(settings: Settings) -> None:
+    settings.SYMBOLICATIONS_PER_MINUTE = 2
+    client, payload = a_client(), job((0, 1))
+
+    answers = [ask(payload, client) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    last = answers[-1]
+    assert last.json()["title"].startswith("That is more than 2 requests in a minute.")
+    assert 0 < int(last["Retry-After"]) <= 60
+    assert last["Access-Control-Expose-Headers"] == "Retry-After"
+
+
+@pytest.fixture
+def log() -> Iterator[list[structlog.typing.EventDict]]:
+    structlog.configure(cache_logger_on_first_use=False)
+    with capture_logs() as entries:
+        yield entries
+
+
+def test_a_fault_is_told_without_its_reason_and_logged_without_the_token(
+    monkeypatch: pytest.MonkeyPatch, log: list[structlog.typing.EventDict]
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("Permission denied: '/secret/place'")
+
+    monkeypatch.setattr(symbolicate, "_answered", fails)
+    token = asking.url_token(a_project())
+
+    answer = ask(job((0, 1)), Client(), f"/s/{token}/symbolicate/v5")
+
+    assert (answer.status_code, answer.json()) == (
+        500,
+        {"title": "internal server error"},
+    )
+    assert [entry["path"] for entry in log] == ["/s/…/symbolicate/v5"]
