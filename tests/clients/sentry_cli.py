@@ -1,27 +1,19 @@
 """The real clients: sentry-cli, in the versions that people have."""
 
 import json
-import shutil
 import subprocess
-import sys
-import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 
-from tests.clients import surroundings
+from tests.clients import fetching
 
 VERSIONS = ("3.8.2", "2.58.6", "2.21.2", "2.14.2")
 NEWEST = VERSIONS[0]
 ENDS = (NEWEST, VERSIONS[-1])
 """One that sends chunks only, and one that knows all the older ways."""
 
-_LOCKS = Path(__file__).parent / "locks"
-_CACHE = surroundings.PROJECT / ".cache" / "sentry-cli"
 _ABOUT_FILES = "> File processing complete:"
-_FETCH_SECONDS = 300
 _RUN_SECONDS = 90
 
 
@@ -129,46 +121,5 @@ def ended(process: subprocess.Popen[str]) -> Ended:
 
 
 def fetched(version: str) -> Path:
-    """Return the program, fetched once into `.cache`; skip if it is not to be had."""
-    folder = _CACHE / version
-    program = folder / "bin" / "sentry-cli"
-    if not program.exists():
-        _CACHE.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=_CACHE) as scratch:
-            made = Path(scratch, version)
-            _install(_LOCKS / f"sentry-cli-{version}.lock", made)
-            # Another run of the tests may be at it, too: whoever comes first wins.
-            with suppress(OSError):
-                made.rename(folder)
-    return program
-
-
-def _install(lock: Path, folder: Path) -> None:
-    command = [
-        *_installer(),
-        *("--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"),
-        *("--target", str(folder), "--requirement", str(lock)),
-    ]
-    done = subprocess.run(  # noqa: S603 -- pip or uv, and hashes are checked
-        command,
-        env=surroundings.inherited(),
-        capture_output=True,
-        text=True,
-        timeout=_FETCH_SECONDS,
-        check=False,
-    )
-    if done.returncode != 0:
-        surroundings.lacking("sentry-cli", f"{lock.name}: {done.stderr.strip()[-500:]}")
-
-
-def _installer() -> Sequence[str]:
-    if find_spec("pip"):
-        return [sys.executable, "-m", "pip", "install"]
-    if uv := shutil.which("uv"):
-        return [uv, "pip", "install", "--python", sys.executable]
-    pip = shutil.which("pip3") or shutil.which("pip")
-    if pip is None:
-        surroundings.lacking(
-            "sentry-cli", "there is neither pip nor uv to fetch it with"
-        )
-    return [pip, "install"]
+    """Return the program, fetched once; skip if it is not to be had."""
+    return fetching.fetched("sentry-cli", version) / "bin" / "sentry-cli"
