@@ -13,6 +13,7 @@ from tests.clients.sentry_cli import NEWEST
 
 from bench import (
     asking,
+    eliot,
     figures,
     finishing,
     repeating,
@@ -38,6 +39,7 @@ class Name(StrEnum):
     ASK = "ask"
     SYMCACHE = "symcache"
     SYMBOLICATE = "symbolicate"
+    ELIOT = "eliot"
 
 
 _OF_SAMPLES: dict[Name, Callable[[Stage, Samples, int], Iterator[Figure]]] = {
@@ -69,6 +71,15 @@ def main(  # noqa: PLR0913 -- each is an option
     postgres: Annotated[
         str, typer.Option(help="A server to make databases on and drop them.")
     ] = asking.POSTGRES,
+    eliot_url: Annotated[
+        str,
+        typer.Option(
+            "--eliot",
+            help="Where an Eliot answers that finds its symbols at "
+            f"{eliot.SYMBOLS_URL}; without, there is no comparison with it.",
+            metavar="URL",
+        ),
+    ] = "",
     scratch: Annotated[
         Path, typer.Option(help="A folder on the disk that is to be measured.")
     ] = _SCRATCH,
@@ -84,7 +95,7 @@ def main(  # noqa: PLR0913 -- each is an option
         found = [
             figure
             for name in names or list(Name)
-            for figure in _measured(name, setting, rounds, postgres)
+            for figure in _measured(name, setting, rounds, (postgres, eliot_url))
         ]
     figures.show(found, console)
     console.print(f"Took {time.monotonic() - started_at:.0f} s.")
@@ -93,18 +104,22 @@ def main(  # noqa: PLR0913 -- each is an option
 
 
 def _measured(
-    name: Name, setting: Stage, rounds: int, postgres: str
+    name: Name, setting: Stage, rounds: int, others: tuple[str, str]
 ) -> Iterator[Figure]:
+    postgres, eliot_url = others
     match name:
         case Name.ASK:
-            return asking.measure(setting.folder, postgres)
+            found = asking.measure(setting.folder, postgres)
         case Name.SYMCACHE:
-            return symcaching.measure(setting.folder, rounds)
+            found = symcaching.measure(setting.folder, rounds)
         case Name.SYMBOLICATE:
-            return symbolicating.measure(setting, rounds)
+            found = symbolicating.measure(setting, rounds)
+        case Name.ELIOT:
+            found = eliot.measure(setting, rounds, eliot_url)
         case _:
             measure = _OF_SAMPLES[name]
-            return measure(setting, _samples(setting), rounds)
+            found = measure(setting, _samples(setting), rounds)
+    yield from found
 
 
 def _samples(setting: Stage) -> Samples:
