@@ -25,7 +25,7 @@ A stranger's file of 200 kB may have 8,000 at each, which take 8 ms to find.
 _PATIENCE = 64
 """How many functions an address may have on average, once it is many addresses."""
 _MANY_FUNCTIONS = 100_000
-_MOST_NAMES = 65_536
+_MOST_NAMES = 20_000
 """How many of a symcache's names are remembered."""
 _NOWHERE = 0xFFFF_FFFF
 """Where inlined functions begin. Source: symbolic-symcache/src/lookup.rs."""

@@ -17,6 +17,8 @@ _KEPT = PATIENCE + timedelta(seconds=90)
 _ANSWERED_KEPT = timedelta(seconds=90)
 """Source: spec/serving 4.5, "result kept 90 s"."""
 _QUICK = 1
+_MOST_OF_A_TOKEN = 200
+"""How many requests of a token are kept; those that were asked first go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,14 @@ class Pending:
 
 
 def keep(body: bytes, token: Token | None) -> UUID:
-    """Keep the body of a request for whoever shows `token`, and return its id."""
+    """Keep the body of a request for whoever shows `token`, and return its id.
+
+    Of those that a token has waiting, or that all without one have, some are kept.
+    """
     now = timezone.now()
+    others = PendingQuestion.objects.filter(token=token).order_by("-asked_at", "pk")
+    too_old = others.values_list("pk", flat=True)[_MOST_OF_A_TOKEN - 1 :]
+    PendingQuestion.objects.filter(pk__in=list(too_old)).delete()
     kept = PendingQuestion.objects.create(
         id=uuid4(),
         token=token,

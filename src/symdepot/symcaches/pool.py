@@ -7,7 +7,7 @@ from functools import cache
 from symdepot.domain.ids import Checksum
 from symdepot.domain.symcache import OpenSymCache
 
-_MOST = 256
+_MOST = 128
 """How many a process keeps open; each is mapped, and has its names as they are asked."""
 
 

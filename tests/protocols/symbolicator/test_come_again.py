@@ -160,3 +160,17 @@ def test_when_too_many_wait_those_come_again_who_can(
     assert can.json()["status"] == "pending"
     assert (cannot.status_code, cannot["Retry-After"]) == (503, "1")
     assert cannot.json()["detail"] == "maximum number of concurrent requests reached"
+
+
+def test_a_token_has_only_so_many_requests_waiting(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending, "_MOST_OF_A_TOKEN", 2)
+    body = a_question(at(0x1012))
+
+    ids = [post(client, body, AT_ONCE).json()["request_id"] for _ in range(3)]
+    other = post(a_client(), body, AT_ONCE).json()
+
+    assert other["status"] == "pending"
+    statuses = [come_again(client, request_id).status_code for request_id in ids]
+    assert statuses == [404, 200, 200]

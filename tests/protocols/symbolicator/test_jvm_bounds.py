@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from tests.factories import a_debug_file, a_project
+from tests.factories import a_client, a_debug_file, a_project
+from tests.protocols.symbolicator.asking import post
 from tests.protocols.symbolicator.retracing import (
     BUNDLE_ID,
     MAPPING_ID,
@@ -100,3 +101,19 @@ def test_a_line_has_its_context_from_the_first_bundle_that_has_it() -> None:
     frames = retraced(*own, modules=asked)
 
     assert [frame.get("context_line") for frame in frames] == ["1", "two", None]
+
+
+@pytest.mark.parametrize(
+    "much",
+    [
+        {"classes": [0] * 100_000},
+        {"exceptions": [0] * 100_000},
+        {"stacktraces": [{"frames": [0] * 100_000}]},
+        {"classes": ["a"] * 100_001},
+    ],
+)
+def test_of_many_faults_the_first_is_told(much: dict[str, Any]) -> None:
+    answer = post(a_client(), much, "/symbolicate-jvm")
+
+    assert answer.status_code == 422
+    assert len(answer.json()["causes"]) == 1

@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pytest_django import Settings
-from tests.factories import a_client, a_project
+from tests.factories import a_client, a_project, upload
 from tests.protocols.symbolicator.asking import (
     BREAKPAD_ID,
     DEBUG_ID,
+    INLINED,
     a_module,
     a_question,
     at,
@@ -95,7 +97,7 @@ def test_with_another_method_there_is_nothing_to_be_had() -> None:
 
 
 ADDRESSES = st.integers(-1, 2**65) | st.sampled_from(
-    ["0x40001012", "0x0", "0xffffffffffffffff", "", "0x", "7", None]
+    ["0x40001012", "0x40001018", "0x0", "0xffffffffffffffff", "", "0x", "7", None]
 )
 IDS = st.sampled_from([DEBUG_ID, BREAKPAD_ID, "", "0" * 32, "\0", "abcd" * 10, None])
 ANYTHING = st.recursive(
@@ -137,29 +139,32 @@ BODIES = ANYTHING | st.fixed_dictionaries(
             ),
             max_size=2,
         ),
-        "modules": st.lists(MODULES, max_size=3),
+        "modules": st.lists(MODULES | st.just(a_module()), max_size=3),
     },
     optional={"options": ANYTHING, "signal": st.integers(-1, 2**33)},
 )
 
 
-@given(BODIES)
-@settings(
+@pytest.fixture
+def hello(settings: Settings) -> Client:
+    """Return who may read, and as much as he likes, of a project that has a program."""
+    settings.SYMCACHES, settings.SYMBOLICATIONS_PER_MINUTE = True, 0
+    project = a_project()
+    upload(a_client(), INLINED.encode())
+    token = tokens.mint_for_url(project, by="a test")
+    return Client(headers={"Authorization": f"Bearer {token}"})
+
+
+@given(body=BODIES)
+@hypothesis_settings(
     max_examples=150,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_no_json_whatever_is_a_fault_of_ours(body: object) -> None:
-    tokens_client = _client()
-
-    answer = post(tokens_client, json.dumps(body))
+def test_no_json_whatever_is_a_fault_of_ours(hello: Client, body: object) -> None:
+    answer = post(hello, json.dumps(body))
 
     assert answer.status_code in {200, 400, 422}, answer.content
     (ANSWER if answer.status_code == 200 else REFUSAL).validate_json(answer.content)
-
-
-def _client() -> Client:
-    token = tokens.mint_for_url(a_project(), by="a test")
-    return Client(headers={"Authorization": f"Bearer {token}"})
 
 
 def test_a_module_that_says_nothing_of_itself_is_missing() -> None:

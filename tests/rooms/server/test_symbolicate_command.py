@@ -81,6 +81,15 @@ def test_a_stripped_program_says_which_module_it_is(
     assert said.out.count(" main at ") == 2
 
 
+def test_a_build_id_is_no_debug_id_with_an_age(symdepot: Say) -> None:
+    build_id = "0123456789abcdef" * 2 + "01234567"
+    DebugFile.objects.update(code_id=build_id, file_format="elf")
+
+    assert symdepot(*ASKED, "--debug-id", build_id, "1006").status == 0
+    assert symdepot(*ASKED, "--debug-id", "f" * 40, "1006").status == 1
+    assert WantedId.objects.get().code_id == "f" * 40
+
+
 def test_what_is_not_there_is_wanted_and_what_is_near_is_said(symdepot: Say) -> None:
     a_debug_file(a_project(), debug_id=DebugId.parse(f"{OTHER}-2"))
 
@@ -122,13 +131,19 @@ def test_a_text_comes_back_with_its_addresses_resolved(
         (("--debug-id", DEBUG_ID, "--module", "x", "1006"), "one module only"),
         (("--debug-id", "what", "1006"), "is no debug id"),
         (("--module", "/nowhere", "1006"), "there is no file"),
+        (("--debug-id", DEBUG_ID), "no addresses"),
         (("--debug-id", DEBUG_ID, "main"), "is no address in hex"),
         (("--debug-id", DEBUG_ID, "1" * 17), "beyond all addresses"),
     ],
 )
 def test_what_is_typed_wrongly_is_said(
-    symdepot: Say, words: tuple[str, ...], complaint: str
+    symdepot: Say,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    complaint: str,
 ) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+
     said = symdepot(*ASKED, *words)
 
     assert said.status == 2

@@ -10,11 +10,15 @@ from typing import Annotated, Literal, Required, TypedDict
 from pydantic import AfterValidator, Field, TypeAdapter
 
 from symdepot.domain.ids import DebugId
+from symdepot.protocols.symbolicator.schemas import Lines
 
 _MOST = 2**64 - 1
 _MOST_LINES = 2**32 - 1
 _MOST_MODULES = 100
 """A program has one mapping, and a bundle for each of its parts."""
+_MOST_FRAMES = 100_000
+_MOST_NAMES = 100_000
+"""Exceptions, and classes. A list fails at its first fault: faults take more room."""
 
 
 def _debug_id(text: str) -> str:
@@ -38,9 +42,9 @@ class RawJvmFrame(TypedDict, total=False):
     in_app: bool | None
     signature: str | None
     method_synthesized: bool | None
-    pre_context: list[str] | None
+    pre_context: Lines | None
     context_line: str | None
-    post_context: list[str] | None
+    post_context: Lines | None
 
 
 class RawJvmException(TypedDict):
@@ -53,7 +57,9 @@ class RawJvmException(TypedDict):
 class RawJvmStack(TypedDict, total=False):
     """A stack trace."""
 
-    frames: Required[list[RawJvmFrame]]
+    frames: Required[
+        Annotated[list[RawJvmFrame], Field(max_length=_MOST_FRAMES, fail_fast=True)]
+    ]
 
 
 class RawJvmModule(TypedDict):
@@ -74,11 +80,17 @@ class JvmBody(TypedDict, total=False):
     """A request. `sources` may be named in it, and are not asked."""
 
     platform: str | None
-    exceptions: list[RawJvmException]
-    stacktraces: list[RawJvmStack]
-    modules: Annotated[list[RawJvmModule], Field(max_length=_MOST_MODULES)]
+    exceptions: Annotated[
+        list[RawJvmException], Field(max_length=_MOST_NAMES, fail_fast=True)
+    ]
+    stacktraces: Annotated[
+        list[RawJvmStack], Field(max_length=_MOST_NAMES, fail_fast=True)
+    ]
+    modules: Annotated[
+        list[RawJvmModule], Field(max_length=_MOST_MODULES, fail_fast=True)
+    ]
     release_package: str | None
-    classes: list[str]
+    classes: Annotated[list[str], Field(max_length=_MOST_NAMES, fail_fast=True)]
     options: JvmOptions
 
 

@@ -26,6 +26,7 @@ EXAMPLES = (
 )
 _ASKER = "symdepot symbolicate"
 _WAIT_SECONDS = 60.0
+_BUILD_ID_DIGITS = 40
 
 
 def symbolicate(  # noqa: PLR0913 -- each is an option
@@ -70,6 +71,8 @@ def symbolicate(  # noqa: PLR0913 -- each is an option
     ids = _ids(debug_id) if module is None else _ids_of(Path(module))
     name = module.name if module else ""
     typed = list(_numbers(addresses or sys.stdin.read().split()))
+    if not typed:
+        raise typer.BadParameter("no addresses, neither here nor on standard input")
     answer = _asked(project, ids, name, typed)
     _complain_of(answer.modules[0])
     for line in _told(answer, typed, as_json=as_json):
@@ -105,17 +108,18 @@ def _numbers(words: Sequence[str]) -> Iterator[int]:
 
 
 def _ids(text: str | None) -> "ModuleIds":
-    """Read a debug id or, of as many digits as those have, a build id."""
+    """Read a debug id or, by its 40 digits and where it is none, a build id."""
     from symdepot.domain.ids import CodeId, DebugId
     from symdepot.domain.modules import ModuleIds
 
-    debug_id, code_id = DebugId.parse_or_none(text or ""), None
+    typed = text or ""
+    debug_id = DebugId.parse_or_none(typed)
+    if debug_id is not None and len(typed) != _BUILD_ID_DIGITS:
+        return ModuleIds.known(debug_id, None, is_windows=True)
     try:
-        code_id = CodeId.parse((text or "").replace("-", ""))
+        return ModuleIds.known(None, CodeId.parse(typed), is_elf=True)
     except ValueError:
-        if debug_id is None:
-            raise typer.BadParameter(f"{text!r} is no debug id") from None
-    return ModuleIds.known(debug_id, code_id, is_windows=True)
+        raise typer.BadParameter(f"{text!r} is no debug id") from None
 
 
 def _ids_of(file: Path) -> "ModuleIds":
