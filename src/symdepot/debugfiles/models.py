@@ -59,9 +59,10 @@ class DebugFile(models.Model):
         ]
         indexes = [
             models.Index(fields=["project", "debug_id"], name="by_debug_id"),
-            models.Index(fields=["project", "code_id"], name="by_code_id"),
             # With the row: the newest of thousands of one name are a glance away.
             models.Index(fields=["project", "bare_name", "id"], name="by_bare_name"),
+            # The id first: most questions go to many projects, and find it in none.
+            models.Index(fields=["code_id", "project"], name="by_code_id_first"),
         ]
 
     def __str__(self) -> str:

@@ -188,4 +188,6 @@ def test_an_answer_is_looked_up_and_not_searched_for(layout: Layout, path: str) 
     steps = [step for step in plan if "debugfiles_debugfile" in step]
     assert steps
     for step in steps:
-        assert re.search(r"by_(code|debug)_id \(project_id=\? AND", step), plan
+        assert re.search(
+            r"by_debug_id \(project_id=\? AND|_first \(code_id=\? AND", step
+        ), plan
