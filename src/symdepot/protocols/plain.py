@@ -45,7 +45,10 @@ class Speech:
 
 def text(said: str, status: HTTPStatus) -> HttpResponse:
     """Return an answer of plain text."""
-    return HttpResponse(said, content_type="text/plain; charset=utf-8", status=status)
+    kind = "text/plain; charset=utf-8"
+    answer = HttpResponse(said, content_type=kind, status=status)
+    answer["Content-Length"] = str(len(answer.content))
+    return answer
 
 
 def spoken[**P](speech: Speech) -> Callable[[View[P]], View[P]]:
