@@ -26,15 +26,15 @@ class Room:
     size_bytes: int
 
 
-def precision(project: Project) -> timedelta:
+def precision(keep_unused_days: int | None) -> timedelta:
     """Return how old a noted last use may become before it is noted again.
 
     A tenth of what an unused file is kept, and a day at most: a file in use is never
     taken for an unused one, however short the retention is.
     """
-    if project.keep_unused_days is None:
+    if keep_unused_days is None:
         return _COARSEST
-    return min(_COARSEST, timedelta(days=project.keep_unused_days) / _FRACTION)
+    return min(_COARSEST, timedelta(days=keep_unused_days) / _FRACTION)
 
 
 def renew(project: Project, used: Sequence[DebugFile]) -> None:
@@ -44,7 +44,7 @@ def renew(project: Project, used: Sequence[DebugFile]) -> None:
     waits long: whoever reads is not kept from it by those who write.
     """
     now = timezone.now()
-    before = now - precision(project)
+    before = now - precision(project.keep_unused_days)
     stale = [
         row.pk for row in used if row.last_used_at is None or row.last_used_at < before
     ]

@@ -56,10 +56,15 @@ def note_useless(project: Project, sought: Sought, *, by: str, useless: int) -> 
     debug_id = sought.debug_id
     has_id = debug_id is not None and debug_id.uuid.int != 0
     miss = Miss(project.pk, str(debug_id) if has_id else "", str(sought.code_id or ""))
+    count(miss, by=by, name=sought.name, useless=useless)
+
+
+def count(miss: Miss, *, by: str, name: str, useless: int) -> None:
+    """Count the same, of a project that is known by its row alone."""
     if miss.debug_id or miss.code_id:
         now, asker = timezone.now(), _kept(by)[:_LONGEST_ASKER]
-        name = _kept(sought.name)[:_LONGEST_NAME]
-        TALLY.add(miss, Asking(1, now, now, asker, name, useless))
+        asking = Asking(1, now, now, asker, _kept(name)[:_LONGEST_NAME], useless)
+        TALLY.add(miss, asking)
 
 
 def clear(arrived: DebugFile) -> None:

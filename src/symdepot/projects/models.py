@@ -85,7 +85,12 @@ class Token(models.Model):
     objects = TokenQuerySet.as_manager()
 
     def __str__(self) -> str:
-        return f"{self.label or 'token'} …{self.hint}"
+        return shown(self.label, self.hint)
+
+
+def shown(label: str, hint: str) -> str:
+    """Return what people may see of a token."""
+    return f"{label or 'token'} …{hint}"
 
 
 class ReleaseStatus(models.TextChoices):

@@ -23,7 +23,8 @@ URL_PREFIX = "symd_"
 
 _SECRET_BYTES = 32
 _HINT_LENGTH = 4
-_LAST_USE_PRECISION = timedelta(minutes=1)
+LAST_USE_PRECISION = timedelta(minutes=1)
+"""How old a noted last use may become before it is noted again."""
 
 
 class Scope(StrEnum):
@@ -94,14 +95,19 @@ def recognise(token: str) -> Token:
     row = (
         Token.objects.valid(now)
         .select_related("organization", "project")
-        .filter(digest=_digest(token))
+        .filter(digest=digest(token))
         .first()
     )
     if row is None:
         raise Unauthenticated("This token is unknown, revoked or expired.")
-    if row.last_used_at is None or now - row.last_used_at > _LAST_USE_PRECISION:
+    if row.last_used_at is None or now - row.last_used_at > LAST_USE_PRECISION:
         Token.objects.filter(pk=row.pk).update(last_used_at=now)
     return row
+
+
+def digest(token: str) -> str:
+    """Return what is kept of `token`."""
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def issued(organization: Organization | None = None) -> list[Token]:
@@ -139,7 +145,7 @@ def _kept(row: Token, token: str, place: Organization | Project, by: str) -> str
     row.organization, row.project = (
         (place.organization, place) if isinstance(place, Project) else (place, None)
     )
-    row.digest, row.hint = _digest(token), token[-_HINT_LENGTH:]
+    row.digest, row.hint = digest(token), token[-_HINT_LENGTH:]
     ends_at = row.expires_at.isoformat() if row.expires_at else None
     with transaction.atomic():
         row.save(force_insert=True)
@@ -153,7 +159,3 @@ def _kept(row: Token, token: str, place: Organization | Project, by: str) -> str
             expires_at=ends_at,
         )
     return token
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -27,14 +27,7 @@ def bearer(request: HttpRequest) -> Bearer:
     known = getattr(request, "auth", None)
     if isinstance(known, Bearer):
         return known
-    kind, _, rest = request.headers.get("Authorization", "").strip().partition(" ")
-    match kind.lower():
-        case "bearer":
-            token = rest.strip()
-        case "basic":
-            token = _basic_token(rest)
-        case _:
-            token = ""
+    token = shown_token(request.headers.get("Authorization", ""))
     if not token:
         raise Unauthenticated(
             "Authentication credentials were not provided: "
@@ -59,6 +52,18 @@ def reader(request: HttpRequest, path_token: str | None) -> Bearer | None:
     return Bearer(tokens.recognise(path_token))
 
 
+def shown_token(authorization: str) -> str:
+    """Return the token that stands in a header `Authorization`; empty is none."""
+    kind, _, rest = authorization.strip().partition(" ")
+    match kind.lower():
+        case "bearer":
+            return rest.strip()
+        case "basic":
+            return _basic_token(rest)
+        case _:
+            return ""
+
+
 def shown_path(request: HttpRequest) -> str:
     """Return the path as it may be logged: without the token that may stand in it."""
     return _PATH_TOKEN.sub("/s/…/", request.path)[:_LONGEST_SHOWN]
@@ -66,8 +71,13 @@ def shown_path(request: HttpRequest) -> str:
 
 def asker(request: HttpRequest, who: Bearer) -> str:
     """Return who asks, and with which program, in words."""
-    agent = request.headers.get("User-Agent", "").strip()
-    return f"{who} ({agent})" if agent else str(who)
+    return with_program(str(who), request.headers.get("User-Agent", ""))
+
+
+def with_program(who: str, agent: str) -> str:
+    """Return the same of `who` with a program that calls itself `agent`."""
+    program = agent.strip()
+    return f"{who} ({program})" if program else who
 
 
 def _basic_token(encoded: str) -> str:

@@ -36,6 +36,15 @@ def found(request: HttpRequest, token: str | None, asked: Asked) -> DebugFile | 
     return _found(request, token, asked, is_whole=False)
 
 
+def useless_for(asked: Asked, newest: int) -> int:
+    """Return up to which row id files that are here do not help; 0 is none of them.
+
+    That a program is here does not help who wants debug information. Of parts, of
+    programs and of sources it is not told so: clients ask for those on the off chance.
+    """
+    return newest if asked.role is Role.DEBUGINFO else 0
+
+
 def _found(
     request: HttpRequest, token: str | None, asked: Asked, *, is_whole: bool
 ) -> DebugFile | None:
@@ -45,17 +54,13 @@ def _found(
     if row is not None:
         usage.renew(row.project, [row])
     elif who is not None:
-        is_debuginfo = is_whole and asked.role is Role.DEBUGINFO
-        _note_miss(request, who, asked, answer.newest if is_debuginfo else 0)
+        useless = useless_for(asked, answer.newest) if is_whole else 0
+        _note_miss(request, who, asked, useless)
     return row
 
 
 def _note_miss(request: HttpRequest, who: Bearer, asked: Asked, useless: int) -> None:
-    """Note what is wanted of a project; with a token for several nobody knows which.
-
-    That a program is here does not help who wants debug information. Of parts, of
-    programs and of sources it is not told so: clients ask for those on the off chance.
-    """
+    """Note what is wanted of a project; with a token for several nobody knows which."""
     project = reading.sole(who)
     if project is None:
         return

@@ -20,7 +20,9 @@ from symdepot.protocols import auth
 
 type View[**P] = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
-_READING = ("GET", "HEAD")
+READING = ("GET", "HEAD")
+"""The methods of those who read."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -62,25 +64,20 @@ def spoken[**P](speech: Speech) -> Callable[[View[P]], View[P]]:
         def answer(
             request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs
         ) -> HttpResponseBase:
-            if request.method not in _READING:
+            if request.method not in READING:
                 return _not_so()
             try:
                 return view(request, *args, **kwargs)
             except Exception as error:  # noqa: BLE001 -- the last chance to answer
-                return _explained(speech, request, error)
+                return explained(speech, request, error)
 
         return answer
 
     return speaking
 
 
-def _not_so() -> HttpResponse:
-    answer = text("GET or HEAD only", HTTPStatus.METHOD_NOT_ALLOWED)
-    answer["Allow"] = ", ".join(_READING)
-    return answer
-
-
-def _explained(speech: Speech, request: HttpRequest, error: Exception) -> HttpResponse:
+def explained(speech: Speech, request: HttpRequest, error: Exception) -> HttpResponse:
+    """Return the answer to a request that ended in `error`, and log why."""
     match error:
         case errors.SymdepotError():
             return _refusal(speech, request, error)
@@ -91,6 +88,12 @@ def _explained(speech: Speech, request: HttpRequest, error: Exception) -> HttpRe
         case _:
             _log.error("fault", path=auth.shown_path(request), exc_info=error)
             return text("internal server error", HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _not_so() -> HttpResponse:
+    answer = text("GET or HEAD only", HTTPStatus.METHOD_NOT_ALLOWED)
+    answer["Allow"] = ", ".join(READING)
+    return answer
 
 
 def _refusal(

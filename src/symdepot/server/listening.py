@@ -5,8 +5,8 @@ Run as `python -m symdepot.server.listening PARENT_PID`; `symdepot serve` does.
 
 import multiprocessing
 import sys
+from wsgiref.types import WSGIApplication
 
-from django.core.handlers.wsgi import WSGIHandler
 from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
@@ -46,7 +46,7 @@ def main() -> None:
     ).serve(target_loader=_application, wrap_loader=False)
 
 
-def _application() -> WSGIHandler:
+def _application() -> WSGIApplication:
     """Return what answers, in the process which shall run it."""
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid is not None:

@@ -23,7 +23,6 @@ from tests.factories import (
 from symdepot.debugfiles import usage
 from symdepot.debugfiles.models import DebugFile
 from symdepot.debugfiles.usage import Room
-from symdepot.projects.models import Project
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -37,9 +36,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 def test_it_is_noted_at_a_fraction_of_the_retention_and_daily_at_most(
     kept_days: int | None, precision: timedelta
 ) -> None:
-    project = Project(keep_unused_days=kept_days)
-
-    assert usage.precision(project) == precision
+    assert usage.precision(kept_days) == precision
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,187 @@
+"""A short way past Django for what debuggers ask most: misses, and small files.
+
+A debugger waits for each answer, and most of what it asks for nobody has. Such a
+question costs one lookup here, two with a token. An answer with a small file is the one
+that Django gave to the same question about the same row; its bytes are kept, whoever may
+have them is looked up each time. Whatever else is asked, or is in doubt, goes the long
+way.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from django.core.handlers.wsgi import WSGIRequest
+from django.db import Error, close_old_connections
+from django.http import HttpResponse
+
+from symdepot.debugfiles import glimpses as files
+from symdepot.debugfiles import wanted
+from symdepot.debugfiles.glimpses import Glimpse
+from symdepot.debugfiles.tally import Miss
+from symdepot.domain import layouts
+from symdepot.domain.asked import Asked
+from symdepot.domain.errors import DebugFileMissing
+from symdepot.domain.ids import Checksum
+from symdepot.domain.layouts import Layout
+from symdepot.projects import glimpses as readers
+from symdepot.projects.glimpses import Reader
+from symdepot.protocols import auth, lending, plain
+from symdepot.protocols.debuginfod.errors import SPEECH
+
+_LARGEST_BYTES = 256 * 1024
+_MOST_KEPT = 256
+"""So a process keeps 64 MiB at most."""
+
+_PATH = re.compile(
+    r"/(?:s/(symd_[\w-]+)/)?buildid/([0-9a-f]+/(?:debuginfo|executable))", re.ASCII
+).fullmatch
+_CONDITIONS = (
+    "HTTP_IF_NONE_MATCH",
+    "HTTP_IF_RANGE",
+    "HTTP_RANGE",
+    "HTTP_X_DEBUGINFOD_MAXSIZE",
+)
+"""Whoever sends one of these may be answered with less than a file."""
+_MATTERS = (
+    "HTTP_ACCEPT_ENCODING",
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_SENDFILE_TYPE",
+    "REMOTE_ADDR",
+)
+"""These decide how a file is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What is sent back."""
+
+    status: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    @classmethod
+    def of(cls, response: HttpResponse) -> "_Answer":
+        """Return what Django would send."""
+        status = f"{response.status_code} {response.reason_phrase}"
+        return cls(status, tuple(response.items()), response.content)
+
+    def sent(self, start_response: StartResponse) -> list[bytes]:
+        """Send it, as WSGI has it."""
+        start_response(self.status, list(self.headers))
+        return [self.body]
+
+    def is_all_of(self, checksum: Checksum) -> bool:
+        """Say whether this is a whole file, as it is."""
+        is_ok = self.status.startswith(f"{HTTPStatus.OK.value} ")
+        return is_ok and Checksum.of(self.body) == checksum
+
+
+class ShortWay:
+    """An application before Django's, which is the long way."""
+
+    def __init__(
+        self, long_way: WSGIApplication, *, most_kept: int = _MOST_KEPT
+    ) -> None:
+        self._long_way = long_way
+        self._slot = lru_cache(maxsize=most_kept)(_empty_slot)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
+        """Answer, or let Django answer."""
+        asked = _what_is_asked(environ)
+        answer = None if asked is None else self._answer(environ, *asked)
+        if answer is None:
+            return self._long_way(environ, start_response)
+        return answer.sent(start_response)
+
+    def _answer(
+        self, environ: WSGIEnvironment, asked: Asked, token: str | None
+    ) -> _Answer | None:
+        """Return the answer, if it can be had on the short way."""
+        try:
+            who = None if token is None else readers.reader(token)
+            is_known = who is not None or token is None
+            return self._looked_up(environ, who, asked) if is_known else None
+        except Error as error:
+            return _Answer.of(plain.explained(SPEECH, WSGIRequest(environ), error))
+        finally:
+            # As Django does when a request ends.
+            close_old_connections()
+
+    def _looked_up(
+        self, environ: WSGIEnvironment, who: Reader | None, asked: Asked
+    ) -> _Answer | None:
+        found = files.found(who, asked)
+        if found.fittest is not None:
+            return self._with_file(environ, found.fittest)
+        if who is not None:
+            useless = lending.useless_for(asked, found.newest)
+            _note_miss(environ, who, asked, useless)
+        return _MISS
+
+    def _with_file(self, environ: WSGIEnvironment, file: Glimpse) -> _Answer | None:
+        is_short = file.size_bytes <= _LARGEST_BYTES and file.is_noted
+        if not is_short or environ["REQUEST_METHOD"] != "GET":
+            return None
+        if any(header in environ for header in _CONDITIONS):
+            return None
+        told = tuple(environ.get(header, "") for header in _MATTERS)
+        slot = self._slot(file, told)
+        if slot:
+            return slot[0]
+        answer = self._ask(environ)
+        if answer.is_all_of(file.checksum):
+            slot[:] = [answer]
+        return answer
+
+    def _ask(self, environ: WSGIEnvironment) -> _Answer:
+        """Return what Django answers, all of it."""
+        head: list[Any] = []
+
+        def noting(*said: object) -> Callable[[bytes], object]:
+            head[:] = said
+            return lambda _: None
+
+        blocks = self._long_way(environ, noting)
+        try:
+            body = b"".join(blocks)
+        finally:
+            if hasattr(blocks, "close"):
+                blocks.close()
+        return _Answer(head[0], tuple(head[1]), body)
+
+
+def _empty_slot(file: Glimpse, told: tuple[str, ...]) -> list[_Answer]:
+    """Return where to keep the answer with `file` to whoever tells this."""
+    return []
+
+
+def _what_is_asked(environ: WSGIEnvironment) -> tuple[Asked, str | None] | None:
+    """Return the file that is asked for, and with which token; None for anything else."""
+    match = _PATH(environ["PATH_INFO"])
+    if match is None or environ["REQUEST_METHOD"] not in plain.READING:
+        return None
+    token, path = match.groups()
+    asked = layouts.parse(Layout.DEBUGINFOD, path)
+    if token is None and "HTTP_AUTHORIZATION" in environ:
+        token = auth.shown_token(environ["HTTP_AUTHORIZATION"])
+    return None if asked is None else (asked, token)
+
+
+def _note_miss(
+    environ: WSGIEnvironment, who: Reader, asked: Asked, useless: int
+) -> None:
+    """Note what is wanted of a project, as `lending` does."""
+    project_id = readers.sole_project_id(who)
+    if project_id is None:
+        return
+    miss = Miss(project_id, debug_id="", code_id=asked.code_ids[0].hex)
+    by = auth.with_program(who.words, environ.get("HTTP_USER_AGENT", ""))
+    wanted.count(miss, by=by, name=asked.name, useless=useless)
+
+
+_MISS = _Answer.of(SPEECH.says(DebugFileMissing("")))

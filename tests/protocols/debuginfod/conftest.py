@@ -1,0 +1,16 @@
+"""What tests of the short way begin with."""
+
+import pytest
+from tests.protocols.debuginfod.ways import LongWay
+
+from symdepot.protocols.debuginfod.short_way import ShortWay
+
+
+@pytest.fixture
+def long_way() -> LongWay:
+    return LongWay()
+
+
+@pytest.fixture
+def short_way(long_way: LongWay) -> ShortWay:
+    return ShortWay(long_way)
