@@ -18,6 +18,7 @@ from bench import (
     finishing,
     repeating,
     samples,
+    serving,
     stage,
     symbolicating,
     symcaching,
@@ -40,6 +41,7 @@ class Name(StrEnum):
     SYMCACHE = "symcache"
     SYMBOLICATE = "symbolicate"
     ELIOT = "eliot"
+    SERVE = "serve"
 
 
 _OF_SAMPLES: dict[Name, Callable[[Stage, Samples, int], Iterator[Figure]]] = {
@@ -55,7 +57,7 @@ def main(  # noqa: PLR0913 -- each is an option
     ] = None,
     *,
     rounds: Annotated[
-        int, typer.Option(help="How often to upload or convert.", min=1, max=20)
+        int, typer.Option(help="How often to upload, convert or ask.", min=1, max=20)
     ] = 5,
     json: Annotated[
         Path | None, typer.Option(help="Write the figures to this file, too.")
@@ -116,6 +118,8 @@ def _measured(
             found = symbolicating.measure(setting, rounds)
         case Name.ELIOT:
             found = eliot.measure(setting, rounds, eliot_url)
+        case Name.SERVE:
+            found = serving.measure(setting, rounds)
         case _:
             measure = _OF_SAMPLES[name]
             found = measure(setting, _samples(setting), rounds)
