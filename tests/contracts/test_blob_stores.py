@@ -8,6 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from random import Random
 from threading import Barrier
+from urllib.request import Request, urlopen
 from uuid import uuid4
 
 import obstore
@@ -283,6 +284,22 @@ def test_whoever_borrows_a_file_meets_their_own_errors(store: BlobStore) -> None
 
     with pytest.raises(FileNotFoundError, match="mine"), store.on_disk(CHECKSUM):
         raise FileNotFoundError("mine")
+
+
+def test_a_signed_url_brings_the_bytes_or_there_is_none(store: BlobStore) -> None:
+    store.put(CHECKSUM, BytesIO(CONTENT))
+
+    url = store.signed_url(CHECKSUM, valid_for=timedelta(minutes=1))
+
+    if isinstance(store, S3Store):
+        assert url is not None
+        with urlopen(url) as answer:  # noqa: S310  # of our own server
+            assert answer.read() == CONTENT
+        part = Request(url, headers={"Range": "bytes=4-8"})  # noqa: S310
+        with urlopen(part) as answer:  # noqa: S310
+            assert (answer.status, answer.read()) == (206, CONTENT[4:9])
+    else:
+        assert url is None
 
 
 def test_says_that_a_blob_is_missing(store: BlobStore) -> None:

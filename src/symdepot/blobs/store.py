@@ -94,6 +94,13 @@ class BlobStore(Protocol):
         """
         ...
 
+    def signed_url(self, checksum: Checksum, *, valid_for: timedelta) -> str | None:
+        """Return where anybody may GET the bytes for so long; None if nowhere.
+
+        Whether there are any is not looked at.
+        """
+        ...
+
     def delete(self, checksum: Checksum) -> None:
         """Forget the bytes; forgetting what was never kept is no error."""
         ...

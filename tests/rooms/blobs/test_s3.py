@@ -7,7 +7,9 @@ from io import BytesIO
 from pathlib import Path
 from random import Random
 from threading import Thread
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 from uuid import uuid4
 
 import obstore
@@ -15,7 +17,7 @@ import pytest
 from obstore.store import ObjectStore
 from tests.contracts.seaweed import S3Server
 
-from symdepot.blobs import buckets
+from symdepot.blobs import buckets, layout
 from symdepot.blobs.s3 import S3Store
 from symdepot.domain.errors import StorageUnavailable
 from symdepot.domain.ids import Checksum
@@ -270,3 +272,23 @@ def test_a_forked_process_is_told_instead_of_waiting_for_ever(
 
     with pytest.raises(RuntimeError, match="forked"):
         store.open(CHECKSUM)
+
+
+def test_a_signed_url_is_for_one_blob_and_for_so_long_only(
+    bucket: ObjectStore, store: S3Store
+) -> None:
+    other = Checksum.of(b"other bytes")
+    for content in (CONTENT, b"other bytes"):
+        obstore.put(bucket, layout.place(Checksum.of(content)), content)
+    soon = store.signed_url(CHECKSUM, valid_for=timedelta(seconds=1))
+    later = store.signed_url(CHECKSUM, valid_for=timedelta(minutes=1))
+    time.sleep(2.1)  # its clock counts in seconds
+
+    refused = []
+    for url in (soon, later.replace(layout.place(CHECKSUM), layout.place(other))):
+        with pytest.raises(HTTPError) as refusal:
+            urlopen(url)  # noqa: S310  # of our own server
+        refused.append(refusal.value.code)
+        refusal.value.close()
+
+    assert refused == [403, 403]
