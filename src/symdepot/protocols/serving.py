@@ -17,9 +17,12 @@ from django.utils.http import content_disposition_header, parse_etags
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.lookup import Content
 from symdepot.domain.elf_sections import Section
+from symdepot.protocols import compressing
+from symdepot.protocols.compressing import Coding
 
 _BLOCK_BYTES = 1024 * 1024
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})").fullmatch
+_WITH_THE_FILE = {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,40 +44,35 @@ def serve(
     filename: str,
     section: Section | None = None,
 ) -> HttpResponseBase:
-    """Answer with the bytes of `content`, or a section, streamed chunk after chunk.
+    """Answer with the bytes of `content`, or a section of it.
 
-    Answers `HEAD`, a `GET` of a single `Range` (206, or 416 where there are no such
-    bytes; any other form of range is ignored, as RFC 9110 14.2 allows),
-    `If-None-Match` and `If-Range`. The ETag is the file's SHA-1, so it is strong and
-    the same everywhere.
+    They are streamed chunk after chunk. Answers
+    `HEAD`, a `GET` of a single `Range` (206, or 416 where there are no such bytes; any
+    other form of range is ignored, as RFC 9110 14.2 allows), `If-None-Match` and
+    `If-Range`. The ETag is the file's SHA-1, so it is strong and the same everywhere;
+    where the bytes are compressed on their way it is weak.
 
     Raises:
         BlobMissing: the bytes are gone.
         StorageUnavailable: the disk or bucket did not answer.
     """
-    of_all = Section(0, content.size_bytes)
-    origin = of_all if section is None else section
+    origin = Section(0, content.size_bytes) if section is None else section
     part = "" if section is None else f"-{section.start}-{section.size_bytes}"
-    etag = f'"{content.checksum}{part}"'
-    if _is_known(request, etag):
-        return _described(HttpResponse(status=HTTPStatus.NOT_MODIFIED), etag)
-    span, is_part = _asked_for(request, origin.size_bytes, etag)
-    if span is None:
-        refusal = HttpResponse(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
-        refusal["Content-Range"] = f"bytes */{origin.size_bytes}"
-        return _described(refusal, etag)
-    response = _body(request, content, span.after(origin.start))
-    response["Content-Length"] = str(span.stop - span.start)
-    response["Content-Disposition"] = (
-        content_disposition_header(as_attachment=True, filename=filename)
-        or "attachment"
-    )
-    if is_part:
-        response.status_code = HTTPStatus.PARTIAL_CONTENT
-        response["Content-Range"] = (
-            f"bytes {span.start}-{span.stop - 1}/{origin.size_bytes}"
-        )
-    return _described(response, etag)
+    tag = f'"{content.checksum}{part}"'
+    coding = _coding(request, content, origin)
+    if _is_known(request, tag):
+        answer: HttpResponseBase = HttpResponse(status=HTTPStatus.NOT_MODIFIED)
+    elif coding is not None:
+        answer = _compressed(request, content, origin, coding)
+    else:
+        answer = _streamed(request, content, origin, tag)
+    if answer.status_code in _WITH_THE_FILE:
+        answer["Content-Disposition"] = _disposition(filename)
+    answer["ETag"] = f"W/{tag}" if coding else tag
+    answer["Accept-Ranges"] = "bytes"
+    if compressing.is_an_option(origin.size_bytes):
+        answer["Vary"] = "Accept-Encoding"
+    return answer
 
 
 def excerpt(content: Content, start: int, size_bytes: int) -> bytes:
@@ -87,18 +85,59 @@ def excerpt(content: Content, start: int, size_bytes: int) -> bytes:
     return b"".join(_bytes_of(content, _Span(start, start + size_bytes)))
 
 
-def _described(response: HttpResponseBase, etag: str) -> HttpResponseBase:
-    response["ETag"] = etag
-    response["Accept-Ranges"] = "bytes"
-    return response
+def _coding(request: HttpRequest, content: Content, origin: Section) -> Coding | None:
+    """Return how to compress, if at all; what lies in the middle stands for the rest."""
+    if not compressing.is_an_option(origin.size_bytes):
+        return None
+    middle = origin.start + origin.size_bytes // 2
+    return compressing.coding(
+        request, lambda: excerpt(content, middle, compressing.SAMPLE_BYTES)
+    )
 
 
-def _is_known(request: HttpRequest, etag: str) -> bool:
+def _compressed(
+    request: HttpRequest, content: Content, origin: Section, coding: Coding
+) -> HttpResponseBase:
+    """Answer with all of it, compressed; nobody knows yet how long that will be."""
+    blocks = _bytes_of(content, _Span(0, origin.size_bytes).after(origin.start))
+    answer = _body(request, compressing.compressed(blocks, coding))
+    answer["Content-Encoding"] = coding.value
+    return answer
+
+
+def _streamed(
+    request: HttpRequest, content: Content, origin: Section, tag: str
+) -> HttpResponseBase:
+    """Answer with all of it, or the part that is asked for."""
+    span, is_part = _asked_for(request, origin.size_bytes, tag)
+    if span is None:
+        refusal = HttpResponse(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+        refusal["Content-Range"] = f"bytes */{origin.size_bytes}"
+        return refusal
+    answer = _body(request, _bytes_of(content, span.after(origin.start)))
+    answer["Content-Length"] = str(span.stop - span.start)
+    if is_part:
+        answer.status_code = HTTPStatus.PARTIAL_CONTENT
+        answer["Content-Range"] = (
+            f"bytes {span.start}-{span.stop - 1}/{origin.size_bytes}"
+        )
+    return answer
+
+
+def _disposition(filename: str) -> str:
+    return (
+        content_disposition_header(as_attachment=True, filename=filename)
+        or "attachment"
+    )
+
+
+def _is_known(request: HttpRequest, tag: str) -> bool:
+    """Say whether the client has it, compressed or not."""
     known = [
-        tag.removeprefix("W/")
-        for tag in parse_etags(request.headers.get("If-None-Match", ""))
+        one.removeprefix("W/")
+        for one in parse_etags(request.headers.get("If-None-Match", ""))
     ]
-    return etag in known or "*" in known
+    return tag in known or "*" in known
 
 
 def _asked_for(
@@ -122,11 +161,11 @@ def _asked_for(
     return (_Span(start, stop) if start < stop else None), True
 
 
-def _body(request: HttpRequest, content: Content, span: _Span) -> HttpResponseBase:
+def _body(request: HttpRequest, blocks: Iterator[bytes]) -> HttpResponseBase:
     kind = "application/octet-stream"
     if request.method == "HEAD":
         return HttpResponse(content_type=kind)
-    return StreamingHttpResponse(_begun(_bytes_of(content, span)), content_type=kind)
+    return StreamingHttpResponse(_begun(blocks), content_type=kind)
 
 
 def _begun(blocks: Iterator[bytes]) -> Iterator[bytes]:

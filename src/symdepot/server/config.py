@@ -78,6 +78,9 @@ class Config(BaseSettings):
     upload_concurrency: int = Field(8, ge=1, le=16)
     """How many requests a client may send chunks in at once."""
 
+    download_compression: Literal["auto", "always", "none"] = "auto"
+    """Whether files are compressed for clients that ask; `auto` spares near ones."""
+
     chunk_size: int = Field(32 * _MIB, ge=1024)
     """The size of a chunk in bytes, a power of two."""
 

@@ -18,6 +18,7 @@ UPLOAD_URL_PREFIX = CONFIG.upload_url_prefix.rstrip("/")
 RELATIVE_UPLOAD_URLS = CONFIG.relative_upload_urls
 UPLOAD_COMPRESSION = CONFIG.upload_compression
 UPLOAD_CONCURRENCY = CONFIG.upload_concurrency
+DOWNLOAD_COMPRESSION = CONFIG.download_compression
 CHUNK_SIZE = CONFIG.chunk_size
 CHUNKS_PER_REQUEST = CONFIG.chunks_per_request
 MAX_REQUEST_SIZE = CONFIG.max_request_size

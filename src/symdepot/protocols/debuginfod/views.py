@@ -115,7 +115,7 @@ def _described(
     answer["X-DEBUGINFOD-SIZE"] = str(size_bytes)
     answer["X-DEBUGINFOD-FILE"] = quote(name, safe=_READABLE)
     answer["Last-Modified"] = http_date(row.file.created_at.timestamp())
-    answer["Cache-Control"] = "public" if row.project.is_public else "private"
+    answer.setdefault("Cache-Control", "public" if row.project.is_public else "private")
     return answer
 
 

@@ -1,6 +1,5 @@
 """GET and POST organizations/<org>/chunk-upload/: how to send chunks, and chunks."""
 
-import ipaddress
 import re
 from http import HTTPStatus
 from typing import cast
@@ -16,7 +15,7 @@ from symdepot.blobs.configured import blob_store
 from symdepot.domain.errors import InvalidRequest, RequestTooLarge
 from symdepot.pipeline import intake
 from symdepot.projects.access import Deed
-from symdepot.protocols import auth
+from symdepot.protocols import auth, nearness
 from symdepot.protocols.sentry.encodings import Encoding
 from symdepot.protocols.sentry.parts import ChunkParts, Limits
 from symdepot.protocols.sentry.schemas import ChunkUploadOptions
@@ -142,26 +141,14 @@ def _url(organization: str, user_agent: str) -> str:
 def _compression(request: HttpRequest) -> list[str]:
     """Return how chunks should be compressed by this client.
 
-    Compressing costs sentry-cli more time than a near network saves it. A proxy says
-    in `X-Forwarded-For` for whom it speaks; the header is not trusted with anything
-    else, and whoever forges it slows down nobody but itself.
+    It costs sentry-cli more time than a near network saves it.
     """
     match settings.UPLOAD_COMPRESSION:
         case "gzip":
             return ["gzip"]
         case "none":
             return []
-    forwarded = request.headers.get("X-Forwarded-For", "")
-    hops = [request.META.get("REMOTE_ADDR", ""), *forwarded.split(",")]
-    is_near = all(_is_near(hop.strip()) for hop in hops if hop.strip())
-    return [] if is_near else ["gzip"]
-
-
-def _is_near(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_private
-    except ValueError:
-        return False
+    return [] if nearness.is_near(request) else ["gzip"]
 
 
 def _check_announced_length(request: HttpRequest, limits: Limits) -> None:
