@@ -17,7 +17,7 @@ from django.utils.http import content_disposition_header, parse_etags
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.lookup import Content
 from symdepot.domain.elf_sections import Section
-from symdepot.protocols import compressing
+from symdepot.protocols import compressing, handing
 from symdepot.protocols.compressing import Coding
 
 _BLOCK_BYTES = 1024 * 1024
@@ -46,7 +46,7 @@ def serve(
 ) -> HttpResponseBase:
     """Answer with the bytes of `content`, or a section of it.
 
-    They are streamed chunk after chunk. Answers
+    They are streamed chunk after chunk, or handed over as `handing` has it. Answers
     `HEAD`, a `GET` of a single `Range` (206, or 416 where there are no such bytes; any
     other form of range is ignored, as RFC 9110 14.2 allows), `If-None-Match` and
     `If-Range`. The ETag is the file's SHA-1, so it is strong and the same everywhere;
@@ -59,9 +59,12 @@ def serve(
     origin = Section(0, content.size_bytes) if section is None else section
     part = "" if section is None else f"-{section.start}-{section.size_bytes}"
     tag = f'"{content.checksum}{part}"'
-    coding = _coding(request, content, origin)
+    is_handed = section is None and handing.is_possible(request, content)
+    coding = None if is_handed else _coding(request, content, origin)
     if _is_known(request, tag):
         answer: HttpResponseBase = HttpResponse(status=HTTPStatus.NOT_MODIFIED)
+    elif is_handed:
+        answer = handing.handed_over(content)
     elif coding is not None:
         answer = _compressed(request, content, origin, coding)
     else:
@@ -70,7 +73,7 @@ def serve(
         answer["Content-Disposition"] = _disposition(filename)
     answer["ETag"] = f"W/{tag}" if coding else tag
     answer["Accept-Ranges"] = "bytes"
-    if compressing.is_an_option(origin.size_bytes):
+    if not is_handed and compressing.is_an_option(origin.size_bytes):
         answer["Vary"] = "Accept-Encoding"
     return answer
 

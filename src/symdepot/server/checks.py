@@ -3,13 +3,19 @@
 import errno
 import os
 import socket
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryFile
+from urllib.parse import urlsplit
 
 import psycopg
+from django.conf import settings
 from django.db import connection
 
+from symdepot.blobs import buckets
 from symdepot.blobs.configured import blob_store
+from symdepot.domain.errors import StorageUnavailable
+from symdepot.domain.ids import Checksum
 from symdepot.server import addresses
 from symdepot.server.config import Config, Misconfigured
 
@@ -69,6 +75,27 @@ def storage_is_named() -> None:
         raise Misconfigured(f"SYMDEPOT_BLOB_URL cannot be used: {error}") from error
 
 
+def downloads_can_be_handed_over() -> None:
+    """Check that whoever shall send files, if not we ourselves, can get at them.
+
+    Raises:
+        Misconfigured: they cannot.
+    """
+    scheme = urlsplit(settings.BLOB_URL).scheme
+    if settings.DOWNLOADS == "accel" and scheme != "file":
+        raise Misconfigured(
+            "SYMDEPOT_DOWNLOADS is 'accel', but SYMDEPOT_BLOB_URL names no folder that "
+            f"nginx could read ({scheme}://). For a bucket there is 'redirect'."
+        )
+    if settings.DOWNLOADS == "redirect" and scheme not in buckets.SCHEMES:
+        raise Misconfigured(
+            "SYMDEPOT_DOWNLOADS is 'redirect', but SYMDEPOT_BLOB_URL names no bucket "
+            f"that clients could be sent to ({scheme}://). For a folder there is 'accel'."
+        )
+    if settings.DOWNLOADS == "redirect":
+        _try_to_sign()
+
+
 def database_answers() -> None:
     """Check that there is a Postgres where the settings say; SQLite always answers.
 
@@ -85,6 +112,17 @@ def database_answers() -> None:
     except psycopg.OperationalError as error:
         raise Misconfigured(
             f"The database that SYMDEPOT_DATABASE_URL names does not answer: {error}"
+        ) from error
+
+
+def _try_to_sign() -> None:
+    try:
+        blob_store().signed_url(Checksum.of(b""), valid_for=timedelta(seconds=1))
+    except StorageUnavailable as error:
+        raise Misconfigured(
+            "SYMDEPOT_DOWNLOADS is 'redirect', but no URL of the bucket can be signed: "
+            "that needs a key (access_key_id and secret_access_key in SYMDEPOT_BLOB_URL "
+            "or the environment), or a role of this machine."
         ) from error
 
 

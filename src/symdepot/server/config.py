@@ -6,6 +6,7 @@ heading for each.
 """
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Literal, Self, override
@@ -25,6 +26,7 @@ _FILE = f"{PREFIX}CONFIG"
 _MIB = 1024 * 1024
 _MOST_IN_A_LIST = 32_000
 """SQLite takes 32,766 parameters in a question."""
+_LOCATION = re.compile(r"/([._-]*[A-Za-z0-9][A-Za-z0-9._-]*/)+").fullmatch
 _DATABASES = ("sqlite", "postgres", "postgresql")
 
 
@@ -77,6 +79,12 @@ class Config(BaseSettings):
 
     upload_concurrency: int = Field(8, ge=1, le=16)
     """How many requests a client may send chunks in at once."""
+
+    downloads: Literal["stream", "accel", "redirect"] = "stream"
+    """Who sends files: this server, the nginx in front of it, or the bucket."""
+
+    accel_prefix: str = "/.blobs/"
+    """Below which path nginx, but nobody else, finds the blobs."""
 
     download_compression: Literal["auto", "always", "none"] = "auto"
     """Whether files are compressed for clients that ask; `auto` spares near ones."""
@@ -183,6 +191,13 @@ class Config(BaseSettings):
                 "sentry-cli takes no URL with a path; use a host of its own"
             )
         return url
+
+    @field_validator("accel_prefix")
+    @classmethod
+    def _is_a_location(cls, prefix: str) -> str:
+        if not _LOCATION(prefix):
+            raise ValueError("it should be a path between two slashes, as in /.blobs/")
+        return prefix
 
     @field_validator("chunk_size")
     @classmethod

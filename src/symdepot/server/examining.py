@@ -106,6 +106,7 @@ def storage() -> str:
             "What was kept came back changed, or could not be deleted. Check the disk "
             "or bucket that SYMDEPOT_BLOB_URL names before you trust it."
         )
+    checks.downloads_can_be_handed_over()
     took_ms = (time.monotonic() - started_at) * 1000
     return f"bytes are kept, read again and deleted in {took_ms:.0f} ms"
 

@@ -21,9 +21,11 @@ def serve(chosen: Config) -> None:
     """Serve until SIGTERM or SIGINT; say on standard output how to use it.
 
     Raises:
-        Misconfigured: the port is taken, or the server does not come up.
+        Misconfigured: the port is taken, files cannot be handed over as they should,
+            or the server does not come up.
     """
     checks.port_is_free(chosen)
+    checks.downloads_can_be_handed_over()
     for name in config.misspelt():
         _log.warning("not a setting, see docs/configuration.md", variable=name)
     _let_go_of_database()
