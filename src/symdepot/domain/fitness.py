@@ -25,14 +25,15 @@ def best(newest_first: Sequence[ObjectFile], asked: Asked) -> int | None:
     places = [
         place
         for place, candidate in enumerate(newest_first)
-        if asked.means(candidate) and _serves(candidate, asked.role)
+        if asked.means(candidate) and serves(candidate, asked.role)
     ]
     if not places:
         return None
     return min(places, key=lambda place: (_faults(newest_first[place], asked), place))
 
 
-def _serves(candidate: ObjectFile, role: Role) -> bool:
+def serves(candidate: ObjectFile, role: Role) -> bool:
+    """Say whether a file, be there no better one, can be given out in this role."""
     if candidate.format not in _NATIVE:
         return True
     match role:
