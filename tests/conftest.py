@@ -11,7 +11,9 @@ from tests.contracts.seaweed import S3Server, running_s3
 from tests.queueing import HELD, IMMEDIATE, HeldQueue
 
 from symdepot.blobs.configured import blob_store
+from symdepot.debugfiles.census import in_minute
 from symdepot.projects.rates import rates
+from symdepot.protocols.counting import page
 from symdepot.symcaches.pool import pool
 from symdepot.symcaches.shelf import shelf
 
@@ -41,19 +43,19 @@ def house(settings: Settings, tmp_path: Path) -> Iterator[None]:
     settings.ASSEMBLE_WAIT_SECONDS = 0.2
     settings.SYMCACHES = False
     settings.RATES_FILE = tmp_path / "rates"
+    settings.COUNTS_DIR = tmp_path / "counts"
     settings.SYMCACHE_DIR = tmp_path / "symcaches"
     settings.WANTED_WRITE_SECONDS = 0
     settings.CHUNK_SIZE = 1 << 20
     settings.MAX_REQUEST_SIZE = 4 << 20
-    blob_store.cache_clear()
-    shelf.cache_clear()
-    pool.cache_clear()
-    rates.cache_clear()
+    _forget()
     yield
-    blob_store.cache_clear()
-    shelf.cache_clear()
-    pool.cache_clear()
-    rates.cache_clear()
+    _forget()
+
+
+def _forget() -> None:
+    for remembered in (blob_store, shelf, pool, rates, page, in_minute):
+        remembered.cache_clear()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The same files, in a depot and in elfutils' own debuginfod: where do answers differ?"""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -122,3 +123,33 @@ def test_these_are_the_differences_that_are_meant(  # noqa: PLR0913, PLR0917 -- 
 
     assert reference.ask(method, path).status == status
     assert ours.ask(method, path).status == own_status
+
+
+def test_numbers_have_the_names_that_a_monitor_knows(
+    reference: Wire, ours: Wire
+) -> None:
+    for wire in (reference, ours):
+        wire.ask("GET", f"/buildid/{'ab' * 20}/debuginfo")
+
+    theirs, own = (
+        {
+            (name, tuple(sorted(re.findall(r"(\w+)=", labels))))
+            for name, labels in re.findall(
+                r"^(\w+)(?:\{(.*)\})? [0-9.]+$",
+                wire.ask("GET", "/metrics").content.decode(),
+                re.MULTILINE,
+            )
+        }
+        for wire in (reference, ours)
+    )
+
+    assert own
+    assert own <= theirs | {("found_debuginfo_total", ("source",))}
+
+
+def test_both_say_what_they_are(reference: Wire, ours: Wire) -> None:
+    for wire, whose in ((reference, "elfutils"), (ours, "symdepot")):
+        said = wire.ask("GET", "/")
+        assert said.status == 200
+        assert said.headers["Content-Type" if wire is reference else "content-type"]
+        assert re.match(rf"debuginfod \({whose}\) [0-9.]+", said.content.decode())

@@ -40,7 +40,7 @@ def log() -> Iterator[list[EventDict]]:
 
 
 def told(error: Exception, speech: Speech = debuginfod.SPEECH) -> Answer:
-    @plain.spoken(speech)
+    @plain.spoken(speech, lambda _: "other")
     def door(request: HttpRequest) -> HttpResponseBase:
         raise error
 

@@ -4,19 +4,25 @@ Debuggers show such a text to people, or take it for "not here"; none of them re
 JSON or HTML.
 """
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
 from http import HTTPStatus
 from math import ceil
-from typing import Concatenate
+from typing import Concatenate, cast
 
 import structlog
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    StreamingHttpResponse,
+)
 
 from symdepot.domain import errors
-from symdepot.protocols import auth
+from symdepot.protocols import auth, counting
 
 type View[**P] = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
@@ -53,10 +59,13 @@ def text(said: str, status: HTTPStatus) -> HttpResponse:
     return answer
 
 
-def spoken[**P](speech: Speech) -> Callable[[View[P]], View[P]]:
+def spoken[**P](
+    speech: Speech, kind: Callable[[HttpRequest], str]
+) -> Callable[[View[P]], View[P]]:
     """Let a view, to be asked with GET or HEAD, answer what goes wrong as `speech` does.
 
-    It is logged once. What is merely not there is not logged: debuggers ask for much that nobody has.
+    It is logged once. What is merely not there is not logged: debuggers ask for much
+    that nobody has. All is counted, as an answer of a `kind`.
     """
 
     def speaking(view: View[P]) -> View[P]:
@@ -64,16 +73,55 @@ def spoken[**P](speech: Speech) -> Callable[[View[P]], View[P]]:
         def answer(
             request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs
         ) -> HttpResponseBase:
-            if request.method not in READING:
-                return _not_so()
+            started_at = time.perf_counter()
             try:
-                return view(request, *args, **kwargs)
+                said = (
+                    view(request, *args, **kwargs)
+                    if request.method in READING
+                    else _not_so()
+                )
             except Exception as error:  # noqa: BLE001 -- the last chance to answer
-                return explained(speech, request, error)
+                said = explained(speech, request, error)
+            return counted(said, kind(request), time.perf_counter() - started_at)
 
         return answer
 
     return speaking
+
+
+class _Sent:
+    """Blocks on their way to a client; in the end, it notes how much of them went."""
+
+    def __init__(self, blocks: Iterator[bytes], note: Callable[[int], None]) -> None:
+        self._blocks = blocks
+        self._note = note
+        self._size_bytes = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        block = next(self._blocks)
+        self._size_bytes += len(block)
+        return block
+
+    def close(self) -> None:
+        """Django calls this when the answer is out, or its reader gone."""
+        self._note(self._size_bytes)
+
+
+def counted(answer: HttpResponseBase, kind: str, seconds: float) -> HttpResponseBase:
+    """Count an answer of a `kind` that took so long to begin, and return it."""
+    status = answer.status_code
+    match answer:
+        case StreamingHttpResponse():
+            blocks = cast("Iterator[bytes]", answer.streaming_content)
+            answer.streaming_content = _Sent(
+                blocks, lambda sent: counting.counted(kind, status, sent, seconds)
+            )
+        case HttpResponse():
+            counting.counted(kind, status, len(answer.content), seconds)
+    return answer
 
 
 def explained(speech: Speech, request: HttpRequest, error: Exception) -> HttpResponse:

@@ -38,6 +38,7 @@ SYMCACHE_RETRY_SECONDS = CONFIG.symcache_retry
 SYMCACHE_DISK_BYTES = CONFIG.symcache_disk
 RATES_FILE = DATA_DIR / "rates"
 SYMBOLICATIONS_PER_MINUTE = CONFIG.symbolications_per_minute
+COUNTS_DIR = DATA_DIR / "counts"
 SYMCACHE_DIR = DATA_DIR / "symcaches"
 KEEP_SUPERSEDED_DAYS = CONFIG.keep_superseded
 KEEP_UNASSEMBLED_HOURS = CONFIG.keep_unassembled

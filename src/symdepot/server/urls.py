@@ -7,6 +7,7 @@ from symdepot.domain.layouts import Layout
 from symdepot.projects.tokens import URL_PREFIX
 from symdepot.protocols import auth
 from symdepot.protocols.breakpad import views as breakpad
+from symdepot.protocols.debuginfod import telling
 from symdepot.protocols.debuginfod import views as debuginfod
 from symdepot.protocols.eliot import errors as eliot_errors
 from symdepot.protocols.eliot import symbolicate as eliot
@@ -77,6 +78,9 @@ def doors(api: NinjaAPI) -> list[URLPattern]:
 reading = [
     *doors(symbolicator_api),
     *doors(eliot_api),
+    re_path(r"^/*$", telling.itself),
+    re_path(r"^/*metadata$", telling.metadata),
+    re_path(r"^/*metrics$", telling.metrics),
     re_path(r"^/*buildid/(?P<rest>(?s:.*))$", debuginfod.by_build_id),
     re_path(
         r"^/*unified/(?P<path>(?s:.*))$", symstore.by_path, {"layout": Layout.UNIFIED}

@@ -203,7 +203,7 @@ class AnyPath(TestCase):
 
         answer = Client().generic("GET", "/", PATH_INFO=f"/{wire}")
 
-        assert answer.status_code == 404
+        assert answer.status_code == (404 if path.strip("/") else 200)
 
 
 def test_other_doors_stay_where_they_are() -> None:

@@ -17,7 +17,7 @@ from symdepot.protocols import lending, plain, serving
 from symdepot.protocols.breakpad.errors import IGNORED, SPEECH
 
 
-@plain.spoken(SPEECH)
+@plain.spoken(SPEECH, lambda _: "breakpad")
 def by_path(
     request: HttpRequest, path: str, token: str | None = None
 ) -> HttpResponseBase:

@@ -3,6 +3,7 @@
 Source: spec/serving 1.1 to 1.3.
 """
 
+import re
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -24,12 +25,19 @@ from symdepot.domain.layouts import Layout
 from symdepot.protocols import lending, plain, serving
 from symdepot.protocols.debuginfod.errors import SPEECH
 
+_KIND = re.compile(r"buildid/[^/]*/(debuginfo|executable|section|source)\b").search
 _SOURCE = "source/"
 _SECTION = "section/"
 _READABLE = "/ +@,:~()[]"
 
 
-@plain.spoken(SPEECH)
+def kind(request: HttpRequest) -> str:
+    """Return what is asked for, as it is counted."""
+    match = _KIND(request.path)
+    return "other" if match is None else match[1]
+
+
+@plain.spoken(SPEECH, kind)
 def by_build_id(
     request: HttpRequest, rest: str, token: str | None = None
 ) -> HttpResponseBase:

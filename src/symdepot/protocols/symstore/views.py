@@ -14,7 +14,7 @@ from symdepot.protocols import lending, plain, serving
 from symdepot.protocols.symstore.errors import SPEECH
 
 
-@plain.spoken(SPEECH)
+@plain.spoken(SPEECH, lambda _: "symstore")
 def by_path(
     request: HttpRequest,
     path: str,
