@@ -105,17 +105,22 @@ def by_ids(
 ) -> list[DebugFile]:
     """Return all current debug files of an exact id, newest first.
 
-    With both ids given, those of the debug id; only if there are none at all, those
-    of the code id. With `release`, only those of the release of that version.
+    With both ids given, those of the debug id come first, and then those of the code id
+    alone. Sentry has these only where there are none of the former; Symbolicator asks
+    for either, tries what comes first, and would miss a program of which there is
+    but a source bundle by the debug id. With `release`, only those of the release of
+    that version.
 
-    Source: spec/sentry-server 3.1.
+    Source: spec/sentry-server 3.1, spec/serving 4.4.
     """
     rows = _answering(project, formats, release).order_by("-pk")
     found: list[DebugFile] = []
     if debug_id is not None:
         found = list(rows.filter(debug_id=str(debug_id)))
-    if not found and code_id is not None:
-        found = list(rows.filter(code_id=str(code_id)))
+    if code_id is not None:
+        known = {row.pk for row in found}
+        of_code_id = rows.filter(code_id=str(code_id))
+        found += [row for row in of_code_id if row.pk not in known]
     return found
 
 

@@ -22,6 +22,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 CRASH = DebugId(UUID("67e9247c-814e-392b-a027-dbde6748fcbf"))
 CODE = CodeId("f1c3bcc0279865fe3058404b2831d9e64135386c")
 
+# Source: spec/serving 4.4: one unknown word, and all of the list is lost.
+KNOWN_TO_SYMBOLICATOR = {
+    *("pe", "pdb", "portablepdb", "macho", "elf", "wasm", "breakpad"),
+    *("sourcebundle", "uuidmap", "bcsymbolmap", "il2cpp", "proguard"),
+    "dartsymbolmap",
+}
+
 
 @pytest.fixture
 def game() -> Project:
@@ -164,13 +171,28 @@ def test_a_code_id_is_found_in_any_case() -> None:
 
 
 @pytest.mark.usefixtures("game")
-def test_the_code_id_is_asked_only_where_the_debug_id_finds_nothing() -> None:
+def test_of_two_ids_either_is_found_and_the_debug_id_first() -> None:
     unknown = "57e9247c-814e-392b-a027-dbde6748fcbf"
+    of_debug_id = ["crash", "crash.debug"]
 
-    assert names(debug_id=CRASH, code_id="5ab380779000") == ["crash", "crash.debug"]
+    assert names(debug_id=CRASH, code_id="5ab380779000") == [*of_debug_id, "App.exe"]
+    assert names(debug_id=CRASH, code_id=CODE.hex) == of_debug_id
+    assert names(debug_id=CRASH, code_id="abc") == of_debug_id
     assert names(debug_id=unknown, code_id="5ab380779000") == ["App.exe"]
     assert names(debug_id=unknown, code_id="abc") == []
     assert names(debug_id="no id", code_id="5ab380779000") == ["App.exe"]
+
+
+def test_symbolicator_can_read_the_list_whatever_is_in_it() -> None:
+    project = a_project()
+    for kind in Format:
+        a_debug_file(project, debug_id=CRASH, format=kind, features=frozenset({kind}))
+
+    rows = listed(debug_id=CRASH, code_id=CODE.hex).json()
+
+    assert len(rows) == len(Format)
+    assert all(isinstance(row["id"], str) for row in rows)
+    assert {row["symbolType"] for row in rows} <= KNOWN_TO_SYMBOLICATOR
 
 
 @pytest.mark.usefixtures("game")

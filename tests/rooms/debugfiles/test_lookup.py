@@ -73,7 +73,7 @@ def test_ids_find_the_newest_first_and_prefer_the_debug_id() -> None:
 
     assert lookup.by_ids(project, CRASH, None) == [two, one]
     assert lookup.by_ids(project, None, CODE) == [three, one]
-    assert lookup.by_ids(project, CRASH, CODE) == [two, one]
+    assert lookup.by_ids(project, CRASH, CODE) == [two, one, three]
     assert lookup.by_ids(project, unknown, CODE) == [three, one]
     assert lookup.by_ids(project, CRASH, CODE, [Format.BREAKPAD]) == [two]
     assert lookup.by_ids(project, CRASH, CODE, [Format.PE]) == []
