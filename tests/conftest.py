@@ -12,6 +12,7 @@ from tests.queueing import HELD, IMMEDIATE, HeldQueue
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.census import in_minute
+from symdepot.debugfiles.transactions import first_since
 from symdepot.projects.rates import rates
 from symdepot.protocols.counting import page
 from symdepot.symcaches.pool import pool
@@ -54,7 +55,7 @@ def house(settings: Settings, tmp_path: Path) -> Iterator[None]:
 
 
 def _forget() -> None:
-    for remembered in (blob_store, shelf, pool, rates, page, in_minute):
+    for remembered in (blob_store, shelf, pool, rates, page, in_minute, first_since):
         remembered.cache_clear()
 
 

@@ -27,6 +27,7 @@ from symdepot.protocols.sentry import (
 from symdepot.protocols.sentry.errors import speak_errors
 from symdepot.protocols.symbolicator import described, jvm, symbolicate
 from symdepot.protocols.symbolicator import errors as symbolicator
+from symdepot.protocols.symstore import admin as symstore_admin
 from symdepot.protocols.symstore import views as symstore
 from symdepot.server import health, openapi
 
@@ -88,6 +89,7 @@ reading = [
     re_path(
         r"^/*native/(?P<path>(?s:.*))$", symstore.by_path, {"layout": Layout.NATIVE}
     ),
+    re_path(r"^/*(?i:000admin)/+(?P<name>[^/]+)$", symstore_admin.admin),
     re_path(r"^/*(?:proxy/)?(?P<path>(?s:.*)(?i:\.sym))$", breakpad.by_path),
     re_path(r"^/*(?:proxy/)?(?P<path>(?!api/)(?s:.+))$", symstore.by_path),
 ]

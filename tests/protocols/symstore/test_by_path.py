@@ -20,6 +20,7 @@ from symdepot.projects.models import Project
 pytestmark = pytest.mark.django_db
 
 BUILD_ID = CodeId("dfb85de42daffd09640c8fe377d572de3e168920")
+SHORT_ID = CodeId("11b85de42daffd09640c8fe377d572de")
 PE_ID = CodeId("5ab380779000")
 GUID = UUID("3249d99d-0c40-4931-8610-f4e4fb0b6936")
 PDB_PATH = f"crash.pdb/{GUID.hex.upper()}1/crash.pdb"
@@ -40,6 +41,12 @@ def project() -> Project:
     kinds: dict[bytes, dict[str, Any]] = {
         b"elf": {**elf, "kind": "lib", "features": frozenset({"symtab"})},
         b"elf debug": elf,
+        b"elf of a short id": {
+            **elf,
+            "kind": "lib",
+            "code_id": SHORT_ID,
+            "name": "short.so",
+        },
         b"pe": {
             "format": Format.PE,
             "kind": "exe",
@@ -72,6 +79,9 @@ def ask(path: str, client: Client | None = None) -> Answer:
     [
         (f"libm.so/elf-buildid-{BUILD_ID}/libm.so", b"elf"),
         (f"_.debug/elf-buildid-sym-{BUILD_ID}/_.debug", b"elf debug"),
+        # As .NET asks: padded to 20 bytes.
+        (f"short.so/elf-buildid-{SHORT_ID}00000000/short.so", b"elf of a short id"),
+        (f"_/elf-buildid-{SHORT_ID}00000000/_", b"elf of a short id"),
         (f"_/_.debug/elf-buildid-sym-{BUILD_ID}/_.debug", b"elf debug"),
         (f"_.dwarf/mach-uuid-sym-{MACHO}/_.dwarf", b"dsym"),
         ("crash.exe/5AB380779000/crash.exe", b"pe"),
@@ -111,11 +121,22 @@ def test_a_path_brings_what_it_means(path: str, content: bytes) -> None:
         "index2.txt",
         "/index2.txt",
         "pingme.txt",
-        "000Admin/lastid.txt",
+        "000Admin",
+        "000Admin/",
+        "000Admin/pingme.txt",
+        "000Admin/1",
+        "000Admin/00000000001",
+        "proxy/000Admin/lastid.txt",
         PDB_PATH.replace("crash.pdb/", "crash.pd_/"),
         f"{PDB_PATH[:-1]}_",
         f"crash.pdb/{GUID.hex}1/file.ptr",
         f"crash.pdb/{GUID.hex}1/refs.ptr",
+        "crash.exe/5AB380779000/crash.ex_",
+        "crash.dll/5AB380779000/crash.dl_",
+        f"crash.cs/sha1-{BUILD_ID}/crash.cs",
+        f"libm.so/elf-buildid-coreclr-{BUILD_ID}/libm.so",
+        f"crash/mach-uuid-coreclr-{MACHO}/crash",
+        f"crash.ni.r2rmap/r2rmap-v1-{GUID.hex}/crash.ni.r2rmap",
         "favicon.ico",
         "unified/index2.txt",
         "native/x",

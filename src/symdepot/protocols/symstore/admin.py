@@ -1,0 +1,82 @@
+r"""000Admin/: the log that symstore keeps, from which clients see what there is.
+
+    lastid.txt      0000000002
+    0000000002      "crash.pdb\3249D99D0C4049318610F4E4FB0B69361","crash.pdb"
+    server.txt      0000000002,add,file,11/26/2026,10:00:00,"symdepot","","",
+
+Source: spec/serving 2.2; Microsoft, "Using SymStore", "SymStore Transactions".
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from http import HTTPStatus
+from itertools import batched
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
+
+from symdepot.debugfiles import transactions
+from symdepot.debugfiles.models import DebugFile
+from symdepot.domain import fitness, placing
+from symdepot.domain.asked import Role
+from symdepot.domain.layouts import Layout
+from symdepot.projects import reading
+from symdepot.projects.models import Project
+from symdepot.protocols import auth, plain
+from symdepot.protocols.symstore.errors import SPEECH
+
+_NUMBER = re.compile(r"[0-9]{10}").fullmatch
+_FOLDERS = re.compile(r".*[/\\]")
+_ROLES = (Role.EXECUTABLE, Role.DEBUGINFO)
+_LINES_AT_A_TIME = 1_000
+
+
+@plain.spoken(SPEECH, lambda _: "symstore")
+def admin(
+    request: HttpRequest, name: str, token: str | None = None
+) -> HttpResponseBase:
+    """Answer with a file of the log, about what may be read."""
+    asked = name.lower()
+    if asked not in {"lastid.txt", "server.txt", "history.txt"} and not _NUMBER(asked):
+        return plain.text("Symbol Not Found (and ignored)", HTTPStatus.NOT_FOUND)
+    projects = reading.readable(auth.reader(request, token))
+    last = transactions.last()
+    if asked == "lastid.txt":
+        return plain.text(f"{last:010}", HTTPStatus.OK)
+    if not _NUMBER(asked):
+        return plain.text("".join(_history(projects)), HTTPStatus.OK)
+    return _transaction(projects, int(asked), last)
+
+
+def _transaction(
+    projects: QuerySet[Project], number: int, last: int
+) -> HttpResponseBase:
+    if not 1 <= number <= last:
+        return plain.text("Symbol Not Found", HTTPStatus.NOT_FOUND)
+    lines = _lines(transactions.files(projects, number))
+    blocks = ("".join(some).encode() for some in batched(lines, _LINES_AT_A_TIME))
+    return StreamingHttpResponse(blocks, content_type="text/plain; charset=utf-8")
+
+
+def _lines(files: Iterator[DebugFile]) -> Iterator[str]:
+    """Write under which keys each file is served; some have two, and some none."""
+    for file in files:
+        kept = file.object_file()
+        named = replace(kept, name=_FOLDERS.sub("", kept.name))
+        for role in _ROLES:
+            serves = fitness.serves(named, role)
+            place = placing.place(Layout.SYMSTORE, role, named) if serves else None
+            match (place or "").split("/"):
+                case [name, key, again] if name == again and _can_be_listed(name):
+                    yield f'"{name}\\{key}","{named.name}"\r\n'
+
+
+def _can_be_listed(name: str) -> bool:
+    return name.isprintable() and '"' not in name
+
+
+def _history(projects: QuerySet[Project]) -> Iterator[str]:
+    for one in transactions.history(projects):
+        at = f"{one.began_at:%m/%d/%Y,%H:%M:%S}"
+        yield f'{one.number:010},add,file,{at},"symdepot","","",\r\n'
