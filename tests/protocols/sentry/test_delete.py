@@ -6,6 +6,7 @@ from tests.factories import (
     a_breakpad_file,
     a_client,
     a_debug_file,
+    a_file,
     a_project,
     files_url,
     pieces,
@@ -18,6 +19,7 @@ from tests.protocols.sentry.wire import called, kept
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile
+from symdepot.domain.errors import BlobMissing
 from symdepot.domain.ids import Checksum
 from symdepot.projects.tokens import Scope
 from symdepot.uploads.models import (
@@ -218,3 +220,25 @@ def test_a_superseded_file_answers_again_when_the_newer_one_is_deleted() -> None
 
     [listed] = a_client().get(files_url(), {"debug_id": str(debug_id)}).json()
     assert listed["id"] == str(one.pk)
+
+
+@pytest.mark.usefixtures("disk")
+def test_what_is_deleted_while_it_is_sent_comes_whole_or_breaks_off() -> None:
+    half = b"x" * (2 << 20)
+    project, client = a_project(), a_client()
+    one, several = a_debug_file(project, half), a_debug_file(project)
+    DebugFile.objects.filter(pk=several.pk).update(file=a_file(project, half, b"rest"))
+
+    sent = []
+    for row in (one, several):
+        answer: Answer = client.get(files_url(), {"id": row.pk})
+        blocks = iter(answer.streaming_content)
+        sent.append((row, next(blocks), blocks))
+    for row in (one, several):
+        assert delete(row.pk).status_code == 204
+
+    (_, first, rest), (_, begun, lost) = sent
+    assert first + b"".join(rest) == half
+    # A client sees that it is cut off, since it knows how much there is to come.
+    with pytest.raises(BlobMissing):
+        b"".join([begun, *lost])

@@ -142,6 +142,31 @@ def test_a_range_means_nothing_to_head() -> None:
     assert "Content-Range" not in answer
 
 
+def test_a_file_of_more_than_one_range_of_symbolicator_comes_in_several() -> None:
+    block = bytes(range(256)) * 4096
+    project = a_project()
+    row = a_debug_file(project)
+    DebugFile.objects.filter(pk=row.pk).update(file=a_file(project, *[block] * 130))
+    total, limit = 130 << 20, 128 << 20
+    client = a_client()
+
+    answers: list[Answer] = [
+        client.get(files_url(), {"id": row.pk}, headers={"Range": f"bytes={asked}"})
+        for asked in (f"0-{limit - 1}", f"{limit}-{total - 1}")
+    ]
+
+    # Source: spec/serving 4.3: it asks for the rest once it knows the size.
+    assert [answer["Content-Range"] for answer in answers] == [
+        f"bytes 0-{limit - 1}/{total}",
+        f"bytes {limit}-{total - 1}/{total}",
+    ]
+    sizes = [
+        sum(len(part) for part in answer.streaming_content if block.startswith(part))
+        for answer in answers
+    ]
+    assert sizes == [limit, 2 << 20]
+
+
 @given(first=st.integers(0, SIZE - 1), length=st.integers(1, SIZE))
 def test_any_range_is_what_a_slice_would_be(first: int, length: int) -> None:
     last = min(first + length, SIZE) - 1
