@@ -13,6 +13,7 @@ from tests.clients.sentry_cli import NEWEST
 
 from bench import (
     asking,
+    downloading,
     eliot,
     figures,
     finishing,
@@ -42,12 +43,14 @@ class Name(StrEnum):
     SYMBOLICATE = "symbolicate"
     ELIOT = "eliot"
     SERVE = "serve"
+    DOWNLOAD = "download"
 
 
 _OF_SAMPLES: dict[Name, Callable[[Stage, Samples, int], Iterator[Figure]]] = {
     Name.UPLOAD: uploading.measure,
     Name.FINISH: finishing.measure,
     Name.REPEAT: repeating.measure,
+    Name.DOWNLOAD: downloading.measure,
 }
 
 

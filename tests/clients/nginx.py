@@ -29,12 +29,25 @@ def documented() -> str:
 @contextmanager
 def before(upstream: str, blobs: Path, folder: Path) -> Iterator[str]:
     """Run nginx before the server at `upstream`; lend the URL where it answers."""
-    port = surroundings.free_port()
     locations = (
         documented()
         .replace("http://127.0.0.1:8000", upstream)
         .replace("/var/lib/symdepot/blobs/", f"{blobs}/")
     )
+    with _running(locations, folder) as url:
+        yield url
+
+
+@contextmanager
+def alone(files: Path, folder: Path) -> Iterator[str]:
+    """Run nginx over a folder of files; lend the URL where it answers."""
+    with _running(f"root {files};", folder) as url:
+        yield url
+
+
+@contextmanager
+def _running(locations: str, folder: Path) -> Iterator[str]:
+    port = surroundings.free_port()
     config = folder / "nginx.conf"
     config.write_text(
         _CONFIG.format(
@@ -70,6 +83,9 @@ error_log stderr warn;
 events {{ }}
 http {{
     access_log off;
+    # As Debian has it.
+    sendfile on;
+    tcp_nopush on;
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;
