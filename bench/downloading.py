@@ -1,4 +1,4 @@
-"""(h): what sending a large file costs, against nginx, and when to compress it."""
+"""(l): what sending a large file costs, against nginx, and when to compress it."""
 
 import json
 import shutil
@@ -68,7 +68,7 @@ def _figures(
         for coding, sent in by_us.items()
     }
     yield Figure(
-        f"(h) {size / 1e6:.0f} MB, as they are, against nginx",
+        f"(l) {size / 1e6:.0f} MB, as they are, against nginx",
         speed["identity"].median / theirs.median,
         "x",
         AGAINST_NGINX,
@@ -78,12 +78,12 @@ def _figures(
     for coding, sent in by_us.items():
         cpu = Series.of(one.server_cpu_seconds / whole * 1000 for one in sent)
         yield Figure(
-            f"(h) {coding}: MB of the file a second",
+            f"(l) {coding}: MB of the file a second",
             speed[coding].median,
             "MB/s",
             made_of=f"{speed[coding]}; on the wire 1/{size / sent[0].size_bytes:.2f}",
         )
-        yield Figure(f"(h) {coding}: server CPU", cpu.median, "s/GB", made_of=str(cpu))
+        yield Figure(f"(l) {coding}: server CPU", cpu.median, "s/GB", made_of=str(cpu))
 
 
 def _of_depot(depot: Depot, url: str, coding: str) -> _Sent:
