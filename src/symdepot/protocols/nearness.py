@@ -1,6 +1,7 @@
 """Tells clients of the own network from those who are farther away."""
 
 import ipaddress
+from functools import lru_cache
 
 from django.http import HttpRequest
 
@@ -12,8 +13,14 @@ def is_near(request: HttpRequest) -> bool:
     for whom it speaks; the header is not trusted with anything else, and whoever
     forges it slows down nobody but itself.
     """
-    forwarded = request.headers.get("X-Forwarded-For", "")
-    hops = [request.META.get("REMOTE_ADDR", ""), *forwarded.split(",")]
+    address = request.META.get("REMOTE_ADDR", "")
+    return are_near(address, request.headers.get("X-Forwarded-For", ""))
+
+
+@lru_cache(4096)
+def are_near(address: str, forwarded_for: str) -> bool:
+    """Say the same of who asks, and of those for whom that one speaks."""
+    hops = [address, *forwarded_for.split(",")]
     return all(_is_private(hop.strip()) for hop in hops if hop.strip())
 
 

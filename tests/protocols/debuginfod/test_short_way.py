@@ -28,6 +28,7 @@ from symdepot.debugfiles.wanted import TALLY
 from symdepot.domain.ids import CodeId
 from symdepot.projects import reading, tokens
 from symdepot.projects.models import Token
+from symdepot.protocols import counting
 from symdepot.protocols.debuginfod.short_way import ShortWay
 from symdepot.uploads.models import File
 
@@ -270,3 +271,21 @@ def test_a_database_that_fails_is_told_of_in_the_same_words(
     assert answers[0] == answers[1]
     assert status(answers[0]) in {500, 503}
     assert long_way.times == 1
+
+
+def test_what_it_answers_is_counted_once_as_on_the_long_way(
+    long_way: LongWay, short_way: ShortWay
+) -> None:
+    a_companion(a_public_project())
+
+    counts = []
+    for way in (long_way, short_way):
+        before = {(c.kind, c.status): c.answers for c in counting.counts()}
+        for _ in range(3):
+            ask(way, debuginfo())
+        ask(way, debuginfo(NOBODYS))
+        after = {(c.kind, c.status): c.answers for c in counting.counts()}
+        counts.append({key: after[key] - before.get(key, 0) for key in after})
+
+    assert counts[0] == {("debuginfo", 200): 3, ("debuginfo", 404): 1}
+    assert counts[1] == counts[0]

@@ -8,8 +8,9 @@ way.
 """
 
 import re
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
@@ -30,7 +31,7 @@ from symdepot.domain.ids import Checksum
 from symdepot.domain.layouts import Layout
 from symdepot.projects import glimpses as readers
 from symdepot.projects.glimpses import Reader
-from symdepot.protocols import auth, lending, plain
+from symdepot.protocols import auth, counting, lending, nearness, plain
 from symdepot.protocols.debuginfod.errors import SPEECH
 
 _LARGEST_BYTES = 256 * 1024
@@ -47,22 +48,18 @@ _CONDITIONS = (
     "HTTP_X_DEBUGINFOD_MAXSIZE",
 )
 """Whoever sends one of these may be answered with less than a file."""
-_MATTERS = (
-    "HTTP_ACCEPT_ENCODING",
-    "HTTP_X_FORWARDED_FOR",
-    "HTTP_X_SENDFILE_TYPE",
-    "REMOTE_ADDR",
-)
-"""These decide how a file is sent."""
+_MATTERS = ("HTTP_ACCEPT_ENCODING", "HTTP_X_SENDFILE_TYPE")
+"""These decide how a file is sent; so does whether it goes far."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What is sent back."""
+    """What is sent back; whether Django said so, and has counted it."""
 
     status: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    is_djangos: bool = False
 
     @classmethod
     def of(cls, response: HttpResponse) -> "_Answer":
@@ -92,10 +89,15 @@ class ShortWay:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
         """Answer, or let Django answer."""
+        started_at = time.perf_counter()
         asked = _what_is_asked(environ)
         answer = None if asked is None else self._answer(environ, *asked)
-        if answer is None:
+        if asked is None or answer is None:
             return self._long_way(environ, start_response)
+        if not answer.is_djangos:
+            seconds = time.perf_counter() - started_at
+            kind, status = asked[0].role.value, int(answer.status[:3])
+            counting.counted(kind, status, len(answer.body), seconds)
         return answer.sent(start_response)
 
     def _answer(
@@ -129,13 +131,12 @@ class ShortWay:
             return None
         if any(header in environ for header in _CONDITIONS):
             return None
-        told = tuple(environ.get(header, "") for header in _MATTERS)
-        slot = self._slot(file, told)
+        slot = self._slot(file, _what_matters(environ))
         if slot:
             return slot[0]
         answer = self._ask(environ)
         if answer.is_all_of(file.checksum):
-            slot[:] = [answer]
+            slot[:] = [replace(answer, is_djangos=False)]
         return answer
 
     def _ask(self, environ: WSGIEnvironment) -> _Answer:
@@ -152,10 +153,17 @@ class ShortWay:
         finally:
             if hasattr(blocks, "close"):
                 blocks.close()
-        return _Answer(head[0], tuple(head[1]), body)
+        return _Answer(head[0], tuple(head[1]), body, is_djangos=True)
 
 
-def _empty_slot(file: Glimpse, told: tuple[str, ...]) -> list[_Answer]:
+def _what_matters(environ: WSGIEnvironment) -> tuple[object, ...]:
+    """Return all of a request that decides how a file is sent."""
+    forwarded_for = environ.get("HTTP_X_FORWARDED_FOR", "")
+    is_near = nearness.are_near(environ.get("REMOTE_ADDR", ""), forwarded_for)
+    return (is_near, *(environ.get(header, "") for header in _MATTERS))
+
+
+def _empty_slot(file: Glimpse, told: tuple[object, ...]) -> list[_Answer]:
     """Return where to keep the answer with `file` to whoever tells this."""
     return []
 
