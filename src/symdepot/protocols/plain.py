@@ -9,10 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
 from http import HTTPStatus
-from math import ceil
 from typing import Concatenate, cast
 
-import structlog
 from django.db import InterfaceError, OperationalError
 from django.http import (
     HttpRequest,
@@ -22,14 +20,12 @@ from django.http import (
 )
 
 from symdepot.domain import errors
-from symdepot.protocols import auth, counting
+from symdepot.protocols import counting, refusing
 
 type View[**P] = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 READING = ("GET", "HEAD")
 """The methods of those who read."""
-
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +39,7 @@ class Speech:
         """Return the answer to a request that ended in `error`."""
         status = next(s for kind, s in self.status.items() if isinstance(error, kind))
         said = next((t for kind, t in self.text.items() if isinstance(error, kind)), "")
-        answer = text(said or str(error), status)
-        if status == HTTPStatus.UNAUTHORIZED:
-            answer["WWW-Authenticate"] = 'Basic realm="symdepot", Bearer'
-        if isinstance(error, errors.Unavailable):
-            answer["Retry-After"] = str(ceil(error.retry_after_seconds))
-        return answer
+        return refusing.headed(text(said or str(error), status), error)
 
 
 def text(said: str, status: HTTPStatus) -> HttpResponse:
@@ -130,12 +121,10 @@ def explained(speech: Speech, request: HttpRequest, error: Exception) -> HttpRes
         case errors.SymdepotError():
             return _refusal(speech, request, error)
         case OperationalError() | InterfaceError():
-            lost = errors.Unavailable("The database does not answer. Try again.")
-            lost.__cause__ = error
-            return _refusal(speech, request, lost)
+            return _refusal(speech, request, refusing.without_database(error))
         case _:
-            _log.error("fault", path=auth.shown_path(request), exc_info=error)
-            return text("internal server error", HTTPStatus.INTERNAL_SERVER_ERROR)
+            said = str(refusing.fault(request, error))
+            return text(said, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def _not_so() -> HttpResponse:
@@ -149,13 +138,5 @@ def _refusal(
 ) -> HttpResponse:
     answer = speech.says(error)
     if not isinstance(error, errors.Missing):
-        unforeseen = isinstance(error, errors.Unavailable)
-        (_log.warning if unforeseen else _log.info)(
-            "refused",
-            status=answer.status_code,
-            why=str(error),
-            cause=repr(error.__cause__),
-            method=request.method,
-            path=auth.shown_path(request),
-        )
+        refusing.logged(request, answer.status_code, error)
     return answer

@@ -8,15 +8,13 @@ Source: spec/sentry-cli A6; spec/sentry-server 1.3 for the texts.
 
 from functools import partial
 from http import HTTPStatus
-from math import ceil
 
-import structlog
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
 from symdepot.domain import errors
+from symdepot.protocols import refusing
 
 STATUS: dict[type[errors.SymdepotError], HTTPStatus] = {
     errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
@@ -39,17 +37,11 @@ TEXT: dict[type[errors.SymdepotError], str] = {
 
 _SAID_AS_ERROR = (HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT)
 
-_log = structlog.get_logger(__name__)
-
 
 def speak_errors(api: NinjaAPI) -> None:
     """Teach `api` to answer every error as sentry-cli expects it."""
-    for error, status in STATUS.items():
-        api.add_exception_handler(error, partial(_answer, api, status))
+    refusing.speak(api, STATUS, partial(_said, api), challenge="Bearer")
     api.add_exception_handler(ValidationError, partial(_answer_invalid, api))
-    for lost in (OperationalError, InterfaceError):
-        api.add_exception_handler(lost, partial(_answer_no_database, api))
-    api.add_exception_handler(Exception, partial(_answer_fault, api))
 
 
 def nothing_there(request: HttpRequest, exception: Exception) -> JsonResponse:
@@ -59,26 +51,12 @@ def nothing_there(request: HttpRequest, exception: Exception) -> JsonResponse:
     )
 
 
-def _answer(
-    api: NinjaAPI, status: HTTPStatus, request: HttpRequest, error: Exception
+def _said(
+    api: NinjaAPI, request: HttpRequest, status: HTTPStatus, error: errors.SymdepotError
 ) -> HttpResponse:
     text = next((t for kind, t in TEXT.items() if isinstance(error, kind)), str(error))
     key = "error" if status in _SAID_AS_ERROR else "detail"
-    log = _log.warning if status == HTTPStatus.SERVICE_UNAVAILABLE else _log.info
-    log(
-        "refused",
-        status=int(status),
-        why=str(error),
-        cause=repr(error.__cause__),
-        method=request.method,
-        path=request.path,
-    )
-    response = api.create_response(request, {key: text}, status=status)
-    if status == HTTPStatus.UNAUTHORIZED:
-        response["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, errors.Unavailable):
-        response["Retry-After"] = str(ceil(error.retry_after_seconds))
-    return response
+    return api.create_response(request, {key: text}, status=status)
 
 
 def _answer_invalid(
@@ -88,25 +66,4 @@ def _answer_invalid(
     where = ".".join(str(part) for part in first["loc"][1:])
     return api.create_response(
         request, {"error": f"{where}: {first['msg']}"}, status=HTTPStatus.BAD_REQUEST
-    )
-
-
-def _answer_no_database(
-    api: NinjaAPI, request: HttpRequest, error: Exception
-) -> HttpResponse:
-    """Answer what sentry-cli tries again: it does so after a 503, never after a 500."""
-    _log.error("no database", path=request.path, exc_info=error)
-    unavailable = errors.Unavailable("The database does not answer. Try again.")
-    return _answer(api, HTTPStatus.SERVICE_UNAVAILABLE, request, unavailable)
-
-
-def _answer_fault(
-    api: NinjaAPI, request: HttpRequest, error: Exception
-) -> HttpResponse:
-    """Answer a fault of ours: what it was stands in the log, not in the answer."""
-    _log.error("fault", method=request.method, path=request.path, exc_info=error)
-    return api.create_response(
-        request,
-        {"detail": "internal server error"},
-        status=HTTPStatus.INTERNAL_SERVER_ERROR,
     )

@@ -6,17 +6,14 @@ Source: spec/serving 4.5, "Errors".
 from collections.abc import Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
-from math import ceil
 
-import structlog
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import ValidationError as NinjaValidationError
 from pydantic import ValidationError
 
 from symdepot.domain import errors
-from symdepot.protocols import auth
+from symdepot.protocols import refusing
 
 STATUS: Mapping[type[errors.SymdepotError], HTTPStatus] = {
     errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
@@ -30,37 +27,17 @@ STATUS: Mapping[type[errors.SymdepotError], HTTPStatus] = {
 """The nearest class of an error's family tells."""
 
 _MOST_CAUSES = 10
-_log = structlog.get_logger(__name__)
 
 
 def speak_errors(api: NinjaAPI) -> None:
     """Teach `api` to answer every error as Symbolicator does."""
-    for error, status in STATUS.items():
-        api.add_exception_handler(error, partial(_answer, api, status))
+    refusing.speak(
+        api,
+        STATUS,
+        lambda request, status, error: _said(api, request, status, str(error)),
+    )
     api.add_exception_handler(ValidationError, partial(_answer_invalid, api))
     api.add_exception_handler(NinjaValidationError, partial(_answer_query, api))
-    for lost in (OperationalError, InterfaceError):
-        api.add_exception_handler(lost, partial(_answer_no_database, api))
-    api.add_exception_handler(Exception, partial(_answer_fault, api))
-
-
-def _answer(
-    api: NinjaAPI, status: HTTPStatus, request: HttpRequest, error: Exception
-) -> HttpResponse:
-    is_ours = isinstance(error, errors.Unavailable)
-    (_log.warning if is_ours else _log.info)(
-        "refused",
-        status=int(status),
-        why=str(error),
-        cause=repr(error.__cause__),
-        path=auth.shown_path(request),
-    )
-    response = _said(api, request, status, str(error))
-    if status == HTTPStatus.UNAUTHORIZED:
-        response["WWW-Authenticate"] = 'Basic realm="symdepot", Bearer'
-    if isinstance(error, errors.Unavailable):
-        response["Retry-After"] = str(ceil(error.retry_after_seconds))
-    return response
 
 
 def _answer_invalid(
@@ -93,23 +70,6 @@ def _cause(loc: Sequence[int | str], message: str) -> str:
 
 def _place(loc: Sequence[int | str]) -> str:
     return ".".join(str(part) for part in loc)
-
-
-def _answer_no_database(
-    api: NinjaAPI, request: HttpRequest, error: Exception
-) -> HttpResponse:
-    unavailable = errors.Unavailable("The database does not answer. Try again.")
-    unavailable.__cause__ = error
-    return _answer(api, HTTPStatus.SERVICE_UNAVAILABLE, request, unavailable)
-
-
-def _answer_fault(
-    api: NinjaAPI, request: HttpRequest, error: Exception
-) -> HttpResponse:
-    """Answer a fault of ours: what it was stands in the log, not in the answer."""
-    _log.error("fault", path=auth.shown_path(request), exc_info=error)
-    status = HTTPStatus.INTERNAL_SERVER_ERROR
-    return _said(api, request, status, "internal server error")
 
 
 def _said(

@@ -1,0 +1,97 @@
+"""How doors say no: what is the same in every protocol, whatever its words."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from http import HTTPStatus
+from math import ceil
+
+import structlog
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI
+
+from symdepot.domain import errors
+from symdepot.domain.errors import SymdepotError
+from symdepot.protocols import auth
+
+CHALLENGE = 'Basic realm="symdepot", Bearer'
+"""What a client that shows no token, or a wrong one, is asked for."""
+LOST = (OperationalError, InterfaceError)
+"""What is raised when the database is away."""
+
+type Said = Callable[[HttpRequest, HTTPStatus, SymdepotError], HttpResponse]
+"""Puts an error into the words of a protocol."""
+
+_log = structlog.get_logger(__name__)
+
+
+def speak(
+    api: NinjaAPI,
+    statuses: Mapping[type[SymdepotError], HTTPStatus],
+    said: Said,
+    *,
+    challenge: str = CHALLENGE,
+) -> None:
+    """Teach `api` to answer every error; the nearest class tells the status.
+
+    A fault of ours is told without its reason, which stands in the log.
+    """
+
+    def answer(
+        status: HTTPStatus, request: HttpRequest, error: SymdepotError
+    ) -> HttpResponse:
+        logged(request, int(status), error)
+        return headed(said(request, status, error), error, challenge)
+
+    def no_database(request: HttpRequest, error: Exception) -> HttpResponse:
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+        return answer(status, request, without_database(error))
+
+    def faulty(request: HttpRequest, error: Exception) -> HttpResponse:
+        status = HTTPStatus.INTERNAL_SERVER_ERROR
+        return said(request, status, fault(request, error))
+
+    for kind, status in statuses.items():
+        api.add_exception_handler(kind, partial(answer, status))
+    for lost in LOST:
+        api.add_exception_handler(lost, partial(no_database))
+    api.add_exception_handler(Exception, partial(faulty))
+
+
+def headed(
+    answer: HttpResponse, error: SymdepotError, challenge: str = CHALLENGE
+) -> HttpResponse:
+    """Add what a client needs to know to ask again, and better."""
+    if answer.status_code == HTTPStatus.UNAUTHORIZED:
+        answer["WWW-Authenticate"] = challenge
+    if isinstance(error, errors.Unavailable):
+        answer["Retry-After"] = str(ceil(error.retry_after_seconds))
+    return answer
+
+
+def logged(request: HttpRequest, status: int, error: SymdepotError) -> None:
+    """Log that a request was refused, and why: as a warning, if that is our fault."""
+    is_ours = isinstance(error, errors.Unavailable)
+    (_log.warning if is_ours else _log.info)(
+        "refused",
+        status=status,
+        why=str(error),
+        cause=repr(error.__cause__),
+        method=request.method,
+        path=auth.shown_path(request),
+    )
+
+
+def without_database(lost: Exception) -> errors.Unavailable:
+    """Return what is said when the database is away: clients try again after a 503."""
+    said = errors.Unavailable("The database does not answer. Try again.")
+    said.__cause__ = lost
+    return said
+
+
+def fault(request: HttpRequest, error: Exception) -> errors.Faulty:
+    """Log a fault that nobody foresaw, and return what is said of it."""
+    _log.error(
+        "fault", method=request.method, path=auth.shown_path(request), exc_info=error
+    )
+    return errors.Faulty()
