@@ -2,7 +2,7 @@
 
 import os
 import re
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, suppress
 from pathlib import Path
 
 import pytest
@@ -12,21 +12,31 @@ from symdepot.server.cli import progress
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
+def all_of(terminal: int) -> bytes:
+    """Return what was shown on a terminal that nobody writes to any more."""
+    shown = b""
+    with open(terminal, "rb", buffering=0) as screen, suppress(OSError):
+        while block := screen.read(1 << 16):
+            shown += block
+    return shown
+
+
 def test_a_voyage_shows_files_and_bytes_and_what_is_said_stays(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
     looking, showing = os.openpty()
-    with os.fdopen(showing, "w") as errors, redirect_stderr(errors):
-        with progress.voyage("Importing", files=3, size_bytes=4_000_000) as voyage:
-            voyage.step(1_000_000)
-            voyage.step(1_000_000)
-            voyage.say("bad.sym: [bold] is no debug file.")
+    with (
+        os.fdopen(showing, "w") as errors,
+        redirect_stderr(errors),
+        progress.voyage("Importing", files=3, size_bytes=4_000_000) as voyage,
+    ):
+        voyage.step(1_000_000)
+        voyage.step(1_000_000)
+        voyage.say("bad.sym: [bold] is no debug file.")
 
-        shown = _ESCAPES.sub("", os.read(looking, 1 << 16).decode())
-
-    os.close(looking)
+    shown = _ESCAPES.sub("", all_of(looking).decode())
     assert re.search(r"Importing .* 2 of 3 files 2\.0/4\.0 MB", shown)
     assert "bad.sym: [bold] is no debug file.\r\n" in shown
 
