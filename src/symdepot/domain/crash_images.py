@@ -6,20 +6,23 @@ from dataclasses import dataclass, replace
 
 from symdepot.domain.images import Image, Images
 
-LENGTH_LIMIT = 4096
-"""No line that is longer is read."""
+_LENGTHS = range(len("a+0x1/0x1"), 4097)
+"""No line that is longer is read, and none that is too short to tell anything."""
 
 _HEX = "[0-9a-fA-F]"
+# Up to the last character that is no blank, found from the end: a lazy star would go
+# through a run of blanks once for each of them.
+_TRIMMED = r"(?:.*\S)?"
 _MAPPED = (
     # `info proc mappings` of gdb, old and new
     re.compile(
         rf"\s*0x(?P<start>{_HEX}{{1,16}})\s+0x(?P<end>{_HEX}{{1,16}})\s+0x{_HEX}+\s+"
-        rf"0x(?P<offset>{_HEX}{{1,16}})\s+(?:[-rwxps]{{4}}\s+)?(?P<name>/.*?)\s*"
+        rf"0x(?P<offset>{_HEX}{{1,16}})\s+(?:[-rwxps]{{4}}\s+)?(?P<name>/{_TRIMMED})\s*"
     ).fullmatch,
     # /proc/PID/maps
     re.compile(
         rf"\s*(?P<start>{_HEX}{{6,16}})-(?P<end>{_HEX}{{6,16}})\s+[-rwxps]{{4}}\s+"
-        rf"(?P<offset>{_HEX}{{1,16}})\s+[0-9a-f]+:[0-9a-f]+\s+[0-9]+\s+(?P<name>/.*?)\s*"
+        rf"(?P<offset>{_HEX}{{1,16}})\s+[0-9a-f]+:[0-9a-f]+\s+[0-9]+\s+(?P<name>/{_TRIMMED})\s*"
     ).fullmatch,
 )
 _LISTED = (
@@ -32,7 +35,7 @@ _LISTED = (
     # `image list` of lldb
     re.compile(
         rf"\s*\[\s*[0-9]+\]\s+(?P<id>{_HEX}[-0-9a-fA-F]{{15,60}})\s+"
-        rf"0x(?P<start>{_HEX}{{1,16}})\s+(?P<name>\S.*?)\s*(?P<end>)(?P<arch>)"
+        rf"0x(?P<start>{_HEX}{{1,16}})\s+(?P<name>\S{_TRIMMED})\s*(?P<end>)(?P<arch>)"
     ).fullmatch,
 )
 
@@ -58,7 +61,7 @@ class CrashImages:
         sizes: list[int] = []
         by_path: dict[str, int] = {}
         for line in lines:
-            if len(line) > LENGTH_LIMIT:
+            if not may_tell(line):
                 continue
             listed = _first(_LISTED, line)
             if listed is not None:
@@ -86,6 +89,11 @@ class CrashImages:
         if found is not None and found[1] == 0:
             return replace(found[0], name=name)
         return CrashModule(name, address=address)
+
+
+def may_tell(line: str) -> bool:
+    """Say whether a line is one that is read."""
+    return len(line) in _LENGTHS
 
 
 def hex_id(text: str | None) -> str | None:

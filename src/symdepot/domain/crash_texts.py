@@ -9,12 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from symdepot.domain.crash_images import (
-    LENGTH_LIMIT,
-    CrashImages,
-    CrashModule,
-    hex_id,
-)
+from symdepot.domain.crash_images import CrashImages, CrashModule, hex_id, may_tell
 
 SPOTS_LIMIT = 20_000
 """As many are found in one text; what comes after is left as it is."""
@@ -70,7 +65,7 @@ def spots(text: str) -> list[Spot]:
     found: list[Spot] = []
     begin = 0
     for line in lines:
-        if len(line) <= LENGTH_LIMIT:
+        if may_tell(line):
             found.extend(_in_line(line, begin, images))
         if len(found) >= SPOTS_LIMIT:
             return found[:SPOTS_LIMIT]
