@@ -1,10 +1,11 @@
 """Finds the debug files of modules, many at once, wherever somebody may read."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import reduce
 from itertools import batched
 from operator import or_
 
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from symdepot.debugfiles.models import DebugFile
@@ -21,13 +22,15 @@ def of_ids(
 ) -> dict[ModuleIds, list[DebugFile]]:
     """Return the current debug files that each of these modules has, best first.
 
-    What is known to be damaged is left out. One question for a hundred modules.
+    What is known to be damaged is left out. One question for a hundred modules; one
+    more for those that may have aged, and one for the projects.
     """
     readable = Q(project__in=projects.order_by().values("pk"))
     asked = [ids for ids in dict.fromkeys(wanted) if ids]
+    aged = _aged(projects, [ids for ids in asked if modules.may_have_aged(ids)])
     found: dict[ModuleIds, list[DebugFile]] = {ids: [] for ids in wanted}
     for some in batched(asked, _MODULES_A_QUESTION):
-        rows = _candidates(readable, some)
+        rows = _candidates(readable, some, aged)
         objects = [row.object_file() for row in rows]
         by_id = _Index(rows)
         for ids in some:
@@ -54,22 +57,59 @@ class _Index:
         return sorted(near)
 
 
-def _candidates(readable: Q, some: Sequence[ModuleIds]) -> list[DebugFile]:
-    """Return all of these ids, or of a later age, newest first."""
-    matching = reduce(or_, (readable & one for one in _matches(some)))
+def _candidates(
+    readable: Q, some: Sequence[ModuleIds], aged: Mapping[ModuleIds, Sequence[int]]
+) -> list[DebugFile]:
+    """Return all of these ids, or of another age, newest first."""
+    matching = reduce(or_, _matches(readable, some, aged))
     rows = DebugFile.objects.current().filter(matching, file__damaged_at=None)
     newest_first = rows.select_related("file", "project__organization").order_by("-pk")
     return list(newest_first[:_MOST_ROWS])
 
 
-def _matches(some: Sequence[ModuleIds]) -> Iterator[Q]:
+def _matches(
+    readable: Q, some: Sequence[ModuleIds], aged: Mapping[ModuleIds, Sequence[int]]
+) -> Iterator[Q]:
     """Each is for an index of its own; see `finding`."""
     if debug_ids := [str(ids.debug_id) for ids in some if ids.debug_id]:
-        yield Q(debug_id__in=debug_ids)
+        yield readable & Q(debug_id__in=debug_ids)
     if code_ids := [ids.code_id.hex for ids in some if ids.code_id]:
-        yield Q(code_id__in=code_ids)
-    for ids in some:
-        if ids.debug_id is not None and modules.may_have_aged(ids):
-            # After the UUID comes nothing, or a hyphen and hexadecimal digits.
-            uuid = str(ids.debug_id.uuid)
-            yield Q(debug_id__gte=uuid, debug_id__lt=f"{uuid}-g")
+        yield readable & Q(code_id__in=code_ids)
+    if row_ids := [row_id for ids in some for row_id in aged.get(ids, ())]:
+        yield Q(pk__in=sorted(row_ids, reverse=True)[:_MOST_ROWS])
+
+
+def _aged(
+    projects: QuerySet[Project], asked: Sequence[ModuleIds]
+) -> dict[ModuleIds, list[int]]:
+    """Return the row ids of files of the same UUID, whatever their age."""
+    found: dict[ModuleIds, list[int]] = {}
+    project_ids = [*projects.order_by().values_list("pk", flat=True)] if asked else []
+    for some in batched(asked, _MODULES_A_QUESTION) if project_ids else ():
+        places = ", ".join(["(%s, %s, %s)"] * len(some))
+        ids = ", ".join(["%s"] * len(project_ids))
+        values = [value for n, one in enumerate(some) for value in (n, *_range(one))]
+        with connection.cursor() as cursor:
+            asking = _AGED.format(rows=places, ids=ids)
+            cursor.execute(asking, [*values, *project_ids, _MOST_ROWS])
+            for place, row_id in cursor.fetchall():
+                found.setdefault(some[place], []).append(row_id)
+    return found
+
+
+def _range(ids: ModuleIds) -> tuple[str, str]:
+    # After the UUID comes nothing, or a hyphen and hexadecimal digits.
+    uuid = str(ids.debug_id.uuid) if ids.debug_id else ""
+    return uuid, f"{uuid}-g"
+
+
+# Put together by Django, a hundred ranges take longer to write than to look up. For the
+# CROSS JOIN see `near`.
+_AGED = """
+    WITH sought (place, low, high) AS (VALUES {rows})
+    SELECT sought.place, row.id FROM sought
+    CROSS JOIN debugfiles_debugfile AS row
+    WHERE row.project_id IN ({ids}) AND row.superseded_at IS NULL
+    AND row.debug_id >= sought.low AND row.debug_id < sought.high
+    ORDER BY row.id DESC LIMIT %s
+    """

@@ -194,9 +194,9 @@ def test_no_more_is_asked_of_the_database_for_more_modules(
     frames = [(index, 0x1000) for index in range(30)]
     ask(job(*frames, modules=modules), client)
 
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(6):
         ask(job(*frames[:1]), client)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(6):
         ask({"jobs": [job(*frames, modules=modules)] * 10}, client)
 
 
