@@ -68,6 +68,14 @@ REFUSED: list[tuple[object, str]] = [
         {"jobs": [job()] * 11},
         "please limit number of jobs in a single request to <= 10",
     ),
+    (
+        {
+            "jobs": [
+                job(modules=[[f"{n}-{m}", "0"] for m in range(6000)]) for n in range(2)
+            ]
+        },
+        "please limit number of modules in a single request to <= 10000",
+    ),
     *(
         ({"memoryMap": said, "stacks": STACKS}, f"job 0 has invalid modules: {why}")
         for said, why in MODULES_FAULTS

@@ -6,6 +6,7 @@ Stacks repeat themselves: of a profile, one frame in twenty is new.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from symdepot.domain.errors import InvalidRequest
 from symdepot.domain.ids import DebugId
 from symdepot.domain.images import Image
 from symdepot.domain.modules import ModuleIds
@@ -13,6 +14,8 @@ from symdepot.domain.stacktrace import AskedFrame, AskedStack
 from symdepot.protocols.eliot.jobs import Address, Job, Module
 from symdepot.symbolication.request import AskedModule, Question
 
+MOST_MODULES = 10_000
+"""Of one request, each counted once; a large process has a thousand."""
 _MOST = 2**64 - 1
 _NOWHERE = -1
 """Where nothing is, for offsets that no program has."""
@@ -43,11 +46,19 @@ class Gathered:
 
 
 def gathered(jobs: Sequence[Job]) -> Gathered:
-    """Return what `jobs` ask."""
+    """Return what `jobs` ask.
+
+    Raises:
+        InvalidRequest: they name more modules than are looked for at once.
+    """
     together = Gathered()
     for job in jobs:
         for module in job.modules:
             together.modules.setdefault(module, len(together.modules))
+        if len(together.modules) > MOST_MODULES:
+            raise InvalidRequest(
+                f"please limit number of modules in a single request to <= {MOST_MODULES}"
+            )
         places = together.places(job)
         has_id = [bool(debug_id) for _, debug_id in job.modules]
         for stack in job.stacks:
