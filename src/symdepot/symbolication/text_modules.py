@@ -171,23 +171,26 @@ def _by_name(search: _Search, modules: Sequence[Named], text: str) -> None:
         search.project, {n for some in names.values() for n in some}
     )
     for module in modules:
-        of_use = next(
-            filter(None, (_of_use(rows.get(n, ())) for n in names[module])), []
-        )
+        groups = [rows[name] for name in names[module] if name in rows]
+        # A program without symbols tells its id, and so where they are.
+        of_use = next(filter(None, [*map(_of_use, groups), *groups]), None)
         if not of_use:
             continue
         newest = of_use[0].object_file()
-        ids = ModuleIds.known(newest.debug_id, newest.code_id)
-        search.asked[module] = _asked(module, ids)
-        others = len({row.debug_id for row in of_use}) - 1
-        if others:
-            search.notes.append(_several(module.name, of_use[0], others))
+        if ids := ModuleIds.known(newest.debug_id, newest.code_id):
+            search.asked[module] = _asked(module, ids)
+        if len({row.debug_id for row in of_use}) > 1:
+            search.notes.append(_several(module.name, of_use))
 
 
-def _several(name: str, taken: DebugFile, others: int) -> str:
+def _several(name: str, of_use: Sequence[DebugFile]) -> str:
+    taken = of_use[0]
+    others = len({row.debug_id for row in of_use}) - 1
+    is_newest = taken.pk == max(row.pk for row in of_use)
+    newest = "newest" if is_newest else "newest that tells lines"
     return (
         f"The text tells no id of {name}; {others} other debug files of this name are "
-        f"here, of which the newest was taken: {taken}, of {taken.created_at:%Y-%m-%d}."
+        f"here, of which the {newest} was taken: {taken}, of {taken.created_at:%Y-%m-%d}."
     )
 
 
@@ -214,7 +217,9 @@ def _choice(module: Named, found: Found) -> Choice:
     if found.symbols is ModuleStatus.MALFORMED:
         return Choice(None, f"No symcache could be made of it: {told}")
     if found.symbols is ModuleStatus.MISSING:
-        return Choice(None, _NO_ID.format(module.build_id))
+        ids = found.asked.ids
+        wanted = module.build_id or ids.debug_id or ids.code_id
+        return Choice(None, _NO_ID.format(wanted))
     return Choice(None, _BY_STATUS.get(found.symbols) or told)
 
 
