@@ -8,9 +8,10 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+from symdepot.domain.errors import Unavailable
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline.walking import Found
 
@@ -55,20 +56,30 @@ class Journal:
 
 @contextmanager
 def opened(folder: Path) -> Iterator[Journal]:
-    """Open the journal in `folder`; what cannot be read is begun anew."""
+    """Open the journal in `folder`; what cannot be read is begun anew.
+
+    Raises:
+        Unavailable: it cannot be kept there, or not any longer.
+    """
     path = folder / _NAME
     try:
-        rows = _connected(path)
+        with closing(_begun(path)) as rows:
+            yield Journal(rows)
+    except sqlite3.Error as error:
+        raise Unavailable(
+            f"What was imported cannot be noted in {path}: {error}."
+        ) from error
+
+
+def _begun(path: Path) -> sqlite3.Connection:
+    try:
+        return _connected(path)
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError:
-        for each in folder.glob(f"{_NAME}*"):
+        for each in path.parent.glob(f"{_NAME}*"):
             each.unlink(missing_ok=True)
-        rows = _connected(path)
-    try:
-        yield Journal(rows)
-    finally:
-        rows.close()
+        return _connected(path)
 
 
 def _connected(path: Path) -> sqlite3.Connection:

@@ -1,8 +1,10 @@
 """Who imports again reads only what is new, and brings back only what is gone."""
 
 import os
+import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from tests.importing import BY, counts, imported
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile
+from symdepot.domain.errors import Unavailable
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline import importing, journal
 from symdepot.pipeline.importing import Fate
@@ -171,3 +174,26 @@ def test_what_failed_is_tried_again(
 
     assert counts(imported(project, tree))[Fate.FAILED] == 1
     assert read(opened, tree) == ["bad.sym"]
+
+
+def test_a_journal_that_cannot_be_kept_ends_it_with_a_sentence(
+    project: Project, tree: Path
+) -> None:
+    path = tree.parent / "import-journal.db"
+    path.mkdir()
+
+    with pytest.raises(Unavailable) as never_begun:
+        imported(project, tree)
+    path.rmdir()
+    imported(project)
+    with closing(sqlite3.connect(path)) as rows:
+        rows.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON read_file "
+            "BEGIN SELECT raise(ABORT, 'database or disk is full'); END"
+        )
+    with pytest.raises(Unavailable) as broken_off:
+        imported(project, tree)
+
+    begun = f"What was imported cannot be noted in {path}: "
+    assert str(never_begun.value) == f"{begun}unable to open database file."
+    assert str(broken_off.value) == f"{begun}database or disk is full."
