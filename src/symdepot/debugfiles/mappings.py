@@ -1,22 +1,26 @@
 """Finds the mapping that is meant for a text, in which names were shortened."""
 
 import re
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from uuid import UUID
 
-from symdepot.blobs.store import BlobStore
-from symdepot.debugfiles import lookup
+from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain import java_lines, proguard
 from symdepot.domain.errors import BlobMissing
-from symdepot.domain.ids import DebugId
+from symdepot.domain.ids import Checksum, DebugId
 from symdepot.domain.objects import Format
 from symdepot.projects.models import Project
+from symdepot.uploads.models import FileChunk
 
 MOST_LOOKED_AT = 500
 """Newest first; who has more of them should say which is meant."""
 
 _HEAD_BYTES = 8192
+_REMEMBERED = 4096
+_SHORT_DIGITS = 7
 _uuids = re.compile(
     r"\b[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\b",
     re.IGNORECASE,
@@ -33,11 +37,11 @@ def current(project: Project) -> list[DebugFile]:
     return list(newest.values())
 
 
-def meant(project: Project, text: str, store: BlobStore) -> list[DebugFile]:
+def meant(project: Project, text: str) -> list[DebugFile]:
     """Return the current mappings that may be meant, newest first.
 
     Those whose id stands in the text; if there are none, those that R8 names in it; if
-    there are none of these, all.
+    there are none of these, all, but where R8 names one, none that it calls otherwise.
 
     Raises:
         StorageUnavailable: the store did not answer.
@@ -48,13 +52,28 @@ def meant(project: Project, text: str, store: BlobStore) -> list[DebugFile]:
     made_by_r8 = java_lines.r8_map_ids(text)
     if by_id or not made_by_r8:
         return by_id or known
-    by_r8 = [row for row in known if not made_by_r8.isdisjoint(_r8_ids(row, store))]
-    return by_r8 or known
+    short = _shortened(made_by_r8)
+    called = _r8_ids([row.file_id for row in known])
+    by_r8 = [row for row in known if not short.isdisjoint(called[row.file_id])]
+    return by_r8 or [row for row in known if not called[row.file_id]]
 
 
-def _r8_ids(row: DebugFile, store: BlobStore) -> set[str]:
-    """Return the ids that R8 wrote at the beginning of a mapping."""
-    chunks = lookup.content(row).chunks
-    with suppress(BlobMissing), store.open(chunks[0][0]) as content:
-        return proguard.r8_ids(content.read(_HEAD_BYTES))
-    return set()
+def _r8_ids(files: Sequence[int]) -> dict[int, frozenset[str]]:
+    """Return the ids that R8 wrote at the beginnings of these files."""
+    firsts = FileChunk.objects.filter(file__in=files, position=0)
+    called = dict.fromkeys(files, frozenset[str]())
+    for file_id, checksum in firsts.values_list("file_id", "chunk__checksum"):
+        with suppress(BlobMissing):
+            called[file_id] = _r8_ids_in(Checksum(checksum))
+    return called
+
+
+@lru_cache(_REMEMBERED)
+def _r8_ids_in(chunk: Checksum) -> frozenset[str]:
+    with blob_store().open(chunk) as content:
+        return _shortened(proguard.r8_ids(content.read(_HEAD_BYTES)))
+
+
+def _shortened(ids: Iterable[str]) -> frozenset[str]:
+    """Return ids as R8 shortens them: a text may have them whole, and a mapping not."""
+    return frozenset(one[:_SHORT_DIGITS] for one in ids)

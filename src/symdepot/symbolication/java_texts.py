@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import structlog
 
-from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import mappings, usage
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain import java_lines
@@ -20,12 +19,16 @@ from symdepot.projects.models import Project
 from symdepot.symbolication import retracing
 
 _NO_MAPPING = "Names of Java stay as they are: there is no ProGuard mapping here."
+_NOT_HERE = (
+    "Names of Java stay as they are: the ProGuard mapping that R8 calls {} is not here."
+)
 _SEVERAL = (
     "Names of Java stay as they are: {} mappings may be meant, and the text names none. "
     "Write the UUID of one into a line of its own; the newest is {}, of {:%Y-%m-%d}."
 )
 _NOT_READ = "Names of Java stay as they are: the mapping {} cannot be read: {}"
 _TAKEN = "Names of Java are told by the mapping {}, of {:%Y-%m-%d}."
+_MOST_NAMED = 3
 _log = structlog.get_logger(__name__)
 
 
@@ -48,9 +51,11 @@ def retraced(project: Project, text: str) -> JavaText:
     """
     if not any(map(java_lines.frame_line, text.split("\n"))):
         return JavaText(text, 0, [])
-    meant = mappings.meant(project, text, blob_store())
+    meant = mappings.meant(project, text)
     if not meant:
-        return JavaText(text, 0, [_NO_MAPPING])
+        named = ", ".join(sorted(java_lines.r8_map_ids(text))[:_MOST_NAMED])
+        told = _NOT_HERE.format(named) if named else _NO_MAPPING
+        return JavaText(text, 0, [told])
     newest = meant[0]
     if len(meant) > 1:
         told = _SEVERAL.format(len(meant), newest.debug_id, newest.created_at)

@@ -1,7 +1,9 @@
 """Stack traces of Java in a pasted text get their real names, beside native ones."""
 
+from uuid import UUID
+
 import pytest
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 from tests.factories import a_breakpad_file, a_client, a_project, upload
 from tests.protocols.symbolicator.retracing import MAPPING_ID, a_mapping_of
 
@@ -71,6 +73,44 @@ def test_of_several_the_one_that_the_text_names_is_taken() -> None:
         ],
     )
     assert named == ResolvedText(f"{MAPPING_ID}\n{REAL}", 1, [], [])
+
+
+def test_where_r8_names_another_mapping_none_is_taken_that_it_calls_otherwise() -> None:
+    named = TRACE.replace("SourceFile", "r8-map-id-2222222")
+    a_mapping_of(a_project(), f"# pg_map_id: 1111111\n{MAPPING}")
+
+    other = resolved(named)
+    a_mapping_of(a_project(), MAPPING, OTHER_ID)
+    perhaps = resolved(named)
+
+    assert other == ResolvedText(
+        named,
+        0,
+        [],
+        [
+            (
+                "Names of Java stay as they are: "
+                "the ProGuard mapping that R8 calls 2222222 is not here."
+            )
+        ],
+    )
+    assert perhaps.resolved == 1
+    assert OTHER_ID in perhaps.notes[0]
+
+
+def test_mappings_are_asked_once_what_r8_calls_them(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    for n in range(20):
+        called = f"# pg_map_id: 11111{n:02}\n"
+        a_mapping_of(a_project(), called + MAPPING, str(UUID(int=n + 1)))
+    named = TRACE.replace("SourceFile", "r8-map-id-1111107" + "0" * 57)
+
+    with django_assert_max_num_queries(15):
+        answer = resolved(named)
+
+    assert answer.resolved == 1
+    assert str(UUID(int=8)) in answer.notes[0]
 
 
 def test_native_frames_in_the_same_text_are_resolved_too(settings: Settings) -> None:

@@ -86,15 +86,17 @@ def _of(project: "Project", uuid: str) -> "DebugFile":
 
 
 def _mapping(project: "Project", where: str, text: str) -> "DebugFile":
-    from symdepot.blobs.configured import blob_store
     from symdepot.debugfiles import mappings
+    from symdepot.domain import java_lines
 
-    meant = mappings.meant(project, text, blob_store())
+    meant = mappings.meant(project, text)
     if len(meant) == 1:
         return meant[0]
     if not meant:
+        named = "that R8 names in the text" if java_lines.r8_map_ids(text) else "at all"
         raise typer.BadParameter(
-            f"{where} has no mapping; upload one: sentry-cli upload-proguard mapping.txt"
+            f"{where} has no mapping {named}; upload it: "
+            "sentry-cli upload-proguard mapping.txt"
         )
     listed = [
         f"{row.debug_id} of {row.created_at:%Y-%m-%d %H:%M}"
