@@ -5,9 +5,10 @@ may stand for, and what to ask.
 """
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from enum import Enum, auto
+from itertools import pairwise
 
 from symdepot.domain.crash_images import CrashImages, CrashModule, hex_id, may_tell
 
@@ -64,9 +65,9 @@ def spots(text: str) -> list[Spot]:
     images = CrashImages(lines)
     found: list[Spot] = []
     begin = 0
-    for line in lines:
+    for above, line in pairwise(["", *lines]):
         if may_tell(line):
-            found.extend(_in_line(line, begin, images))
+            found.extend(_below(above, _in_line(line, begin, images)))
         if len(found) >= SPOTS_LIMIT:
             return found[:SPOTS_LIMIT]
         begin += len(line) + 1
@@ -79,6 +80,23 @@ def _in_line(line: str, begin: int, images: CrashImages) -> Iterator[Spot]:
         if found:
             yield from found
             return
+
+
+# Who was interrupted by a signal had called nobody. Source: gdb's `SIGTRAMP_FRAME`; the
+# names of what lies between in glibc, in the kernel's vDSO for ARM, and in Darwin.
+_interrupted = re.compile(
+    r"<signal handler called>|\b(?:__restore_rt|__kernel_rt_sigreturn|_sigtramp)\b"
+).search
+_OF_UNWINDERS = frozenset({Look.GDB, Look.LLDB, Look.APPLE})
+
+
+def _below(above: str, found: Iterable[Spot]) -> Iterator[Spot]:
+    """Yield the spots of a line, which is that of a caller unless `above` says no."""
+    for spot in found:
+        if spot.look in _OF_UNWINDERS and _interrupted(above):
+            yield replace(spot, is_return_address=False)
+        else:
+            yield spot
 
 
 # compiler-rt's `%L`: `(path+0x12)`. Addresses of callers are one less than they were.

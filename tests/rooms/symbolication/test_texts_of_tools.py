@@ -64,6 +64,21 @@ int main(void) {
 """
 
 
+INTERRUPTED = """
+#include <signal.h>
+#include <stdlib.h>
+void other(void) { abort(); }
+void stumble(volatile int *p) { *p = 1; }
+void stop(int signal) { abort(); }
+int main(void) {
+    signal(SIGSEGV, stop);
+    stumble(0);
+    other();
+}
+"""
+"""Stumbles at the first instruction of a function, so that one before is another's."""
+
+
 @pytest.fixture(autouse=True)
 def symcaches_are_made(settings: Settings) -> None:
     settings.SYMCACHES = True
@@ -116,6 +131,28 @@ def test_a_backtrace_of_gdb_without_symbols_is_resolved(
     ]
     untouched = [line for line in session.splitlines() if "?? ()" not in line]
     assert [one for one in answer.text.splitlines() if one in untouched] == untouched
+
+
+def test_who_was_interrupted_by_a_signal_had_called_nobody(
+    crash: Callable[[str, str], Path],
+) -> None:
+    gdb = shutil.which("gdb") or surroundings.lacking("gdb", "it is not installed")
+    program = crash(INTERRUPTED, "-fno-inline -fno-ipa-pure-const")
+    passed_on = "handle SIGSEGV nostop noprint pass"
+    commands = ("set width 0", passed_on, "run", "bt", "info proc mappings")
+    words = (word for command in commands for word in ("-ex", command))
+
+    answer = resolved(printed(gdb, "-batch", "-nx", *words, program))
+
+    frames = re.findall(
+        r"^#\d+ .*?(<signal.*|\w+ \(\) at <stdin>.*)$", answer.text, re.MULTILINE
+    )
+    assert frames == [
+        "stop () at <stdin>:6",
+        "<signal handler called>",
+        "stumble () at <stdin>:5",
+        "main () at <stdin>:9",
+    ]
 
 
 @pytest.mark.parametrize(("kind", "begins"), [("-pie", 0), ("-no-pie", 0x40_0000)])
