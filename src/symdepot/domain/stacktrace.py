@@ -4,7 +4,7 @@ What is known of modules comes from whoever calls: `resolve` asks once for all m
 that frames lie in, and then each of them once for its addresses, in their order.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -176,11 +176,11 @@ class _Lookup:
 
     def located(self, stack: AskedStack, hits: Sequence[_Hit | None]) -> list[_Located]:
         default = callsites.default_for(frame.adjusted for frame in stack.frames)
+        said = {s: callsites.adjustment(s, default) for s in (None, True, False)}
         registers: Mapping[str, int] | None = stack.registers
         located = []
         for frame, hit in zip(stack.frames, hits, strict=True):
-            how = callsites.adjustment(frame.adjusted, default)
-            located.append(self._located(hit, how, registers))
+            located.append(self._located(hit, said[frame.adjusted], registers))
             registers = None
         return located
 
@@ -248,15 +248,20 @@ def _frames(
 
 def _expanded(
     index: int, where: tuple[int, int], image: Image, places: Sequence[Place]
-) -> Iterator[Frame]:
+) -> list[Frame]:
+    """Return the frames at an address: the last is the program's own function."""
     module, relative = where
     base = image.address
     address, is_relative, found = base + relative, not base, FrameStatus.SYMBOLICATED
-    last = len(places) - 1
-    for depth, place in enumerate(places):
-        begins = place.function_address if depth == last else None
-        shown = None if begins is None else base + begins
-        yield Frame(found, index, address, module, is_relative, place, shown)
+    frames = [
+        Frame(found, index, address, module, is_relative, place)
+        for place in places[:-1]
+    ]
+    outermost = places[-1]
+    begins = outermost.function_address
+    shown = None if begins is None else base + begins
+    frames.append(Frame(found, index, address, module, is_relative, outermost, shown))
+    return frames
 
 
 def _ordered(frames: list[Frame], order: FrameOrder) -> list[Frame]:

@@ -4,6 +4,7 @@ Source: spec/serving 4.5, "Response 200".
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from symdepot.debugfiles.models import DebugFile
@@ -71,11 +72,6 @@ def _frames(
     ]
 
 
-def _kept(raw: RawFrame) -> Json:
-    """Return what a client said of a frame and nobody else knows."""
-    return {key: value for key in _KEPT if not _is_usual(key, value := raw.get(key))}
-
-
 def _as_it_came(frame: Frame, raw: RawFrame, packages: Sequence[str]) -> Json:
     kept = {key: value for key, value in raw.items() if not _is_usual(key, value)}
     if frame.module is not None and (package := packages[frame.module]):
@@ -99,31 +95,42 @@ def _found(
     contexts: Mapping[Line, SourceContext],
 ) -> Json:
     """Return what is known of a frame; of ten thousand, so it is done in few steps."""
-    place, module = frame.place, frame.module
+    _, index, address, module, is_relative, place, begins = frame
     if place is None or module is None:
         return _as_it_came(frame, raw, packages)
+    function, path, _, language, _ = place
     told: Json = {
         "status": _SYMBOLICATED,
-        "original_index": frame.original_index,
-        "instruction_addr": hex(frame.address),
-        "symbol": place.function,
-        "function": demangled(place.function),
+        "original_index": index,
+        "instruction_addr": hex(address),
+        "symbol": function,
+        "function": demangled(function),
     }
-    if frame.is_relative:
+    if is_relative:
         told["addr_mode"] = f"rel:{module}"
     if package := packages[module] or raw.get("package"):
         told["package"] = package
-    if frame.function_address is not None:
-        told["sym_addr"] = hex(frame.function_address)
-    if place.language != _UNKNOWN:
-        told["lang"] = place.language
-    if place.path:
-        _add_line(told, place, contexts.get((module, place.path, place.line)))
-    return told | _kept(raw)
+    if begins is not None:
+        told["sym_addr"] = hex(begins)
+    if language != _UNKNOWN:
+        told["lang"] = language
+    if path:
+        _add_line(told, place, contexts.get((module, path, place.line)))
+    if len(raw) > 1:
+        _keep(told, raw)
+    return told
+
+
+def _keep(told: Json, raw: RawFrame) -> None:
+    """Add what a client said of a frame and nobody else knows."""
+    for key in _KEPT:
+        value = raw.get(key)
+        if value is not None and (key, value) not in _USUAL:
+            told[key] = value
 
 
 def _add_line(told: Json, place: Place, context: SourceContext | None) -> None:
-    told["filename"] = place.path.replace("\\", "/").rpartition("/")[2]
+    told["filename"] = _file(place.path)
     told["abs_path"] = place.path
     if place.line:
         told["lineno"] = place.line
@@ -134,6 +141,11 @@ def _add_line(told: Json, place: Place, context: SourceContext | None) -> None:
     told["context_line"] = context.line
     if context.after:
         told["post_context"] = context.after
+
+
+@lru_cache(16_384)
+def _file(path: str) -> str:
+    return path.replace("\\", "/").rpartition("/")[2]
 
 
 def _module(asked: RawModule, found: FoundModule, *, shows_candidates: bool) -> Json:
