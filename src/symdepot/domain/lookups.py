@@ -29,6 +29,10 @@ _MOST_NAMES = 20_000
 """How many of a symcache's names are remembered."""
 _NOWHERE = 0xFFFF_FFFF
 """Where inlined functions begin. Source: symbolic-symcache/src/lookup.rs."""
+# Found once, and not for each of ten thousand addresses.
+_look_up = lib.symbolic_symcache_lookup
+_free = lib.symbolic_lookup_result_free
+_address_of = ffi.addressof
 
 
 class Frame(NamedTuple):
@@ -81,14 +85,14 @@ class Lookups:
             if left < 0:
                 found.append([])
                 continue
-            result = lib.symbolic_symcache_lookup(pointer, address)
+            result = _look_up(pointer, address)
             try:
                 count = result.len
                 found.append(self._told(result.items, count) if count else [])
                 left -= count
             finally:
                 # The strings of the result go with it.
-                lib.symbolic_lookup_result_free(ffi.addressof(result))
+                _free(_address_of(result))
         return found
 
     def _told(self, items: ffi.CData, count: int) -> list[Frame]:
@@ -103,12 +107,13 @@ class Lookups:
             path = (
                 unpack(items[index].full_path.data, path_bytes) if path_bytes else b""
             )
-            if name_at not in names or language_at not in names or path not in paths:
-                self._learn(items[index], path)
             start = None if begins == _NOWHERE else begins
-            frames.append(
-                frame((names[name_at], paths[path], line, names[language_at], start))
-            )
+            try:
+                named = names[name_at], paths[path], line, names[language_at], start
+            except KeyError:
+                self._learn(items[index], path)
+                named = names[name_at], paths[path], line, names[language_at], start
+            frames.append(frame(named))
         return frames
 
     def _learn(self, item: ffi.CData, path: bytes) -> None:
