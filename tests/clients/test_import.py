@@ -52,7 +52,7 @@ def test_debuginfod_find_brings_what_came_from_a_tree_or_a_package(
 
     said = depot.told("import", PROJECT, str(source))
 
-    assert said.startswith("Imported 1 debug files, ")
+    assert said.startswith("Imported 1 debug file, ")
     found = seat.said("debuginfod-find", "debuginfo", build_id_of(program))
     assert Path(found.strip()).read_bytes() == content
 

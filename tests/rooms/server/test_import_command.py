@@ -33,7 +33,7 @@ def test_it_sums_up_and_names_what_failed(symdepot: Say, tree: Path) -> None:
 
     assert said.status == 1
     assert said.out == (
-        f"Imported 1 debug files, {size:.2f} kB, into acme/game.\n"
+        f"Imported 1 debug file, {size:.2f} kB, into acme/game.\n"
         "No debug files, and passed over: 1.\n"
         "Could not be taken, for the reasons above: 1.\n"
     )
@@ -66,7 +66,7 @@ def test_a_trial_says_what_would_come(symdepot: Say, tree: Path) -> None:
     said = symdepot("import", "acme/game", str(tree / "good.sym"), "--dry-run")
 
     first, last = said.out.splitlines()
-    assert first.startswith("This would import 1 debug files, ")
+    assert first.startswith("This would import 1 debug file, ")
     assert last == "Nothing was changed."
     assert not DebugFile.objects.exists()
 

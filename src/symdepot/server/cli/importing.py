@@ -120,7 +120,8 @@ def _summary(report: _Report, project: str) -> str:
     )
     did = "This would import" if report.is_trial else "Imported"
     size = sizes.spoken(report.size_bytes)
-    sentences = [f"{did} {imported:,} debug files, {size}, into {project}."]
+    files = "debug file" if imported == 1 else "debug files"
+    sentences = [f"{did} {imported:,} {files}, {size}, into {project}."]
     if here:
         sentences.append(f"Here already: {here:,}.")
     if passed:
