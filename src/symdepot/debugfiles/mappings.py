@@ -7,7 +7,7 @@ from functools import lru_cache
 from uuid import UUID
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles.models import DebugFile
+from symdepot.debugfiles.models import DebugFile, DebugFileQuerySet
 from symdepot.domain import java_lines, proguard
 from symdepot.domain.errors import BlobMissing
 from symdepot.domain.ids import Checksum, DebugId
@@ -29,12 +29,7 @@ _uuids = re.compile(
 
 def current(project: Project) -> list[DebugFile]:
     """Return the current mappings of `project`, newest first; of each id the newest."""
-    rows = DebugFile.objects.within(project).current()
-    mappings = rows.filter(file_format=Format.PROGUARD).order_by("-pk")
-    newest: dict[str, DebugFile] = {}
-    for row in mappings[:MOST_LOOKED_AT]:
-        newest.setdefault(row.debug_id, row)
-    return list(newest.values())
+    return _newest(DebugFile.objects.within(project))
 
 
 def meant(project: Project, text: str) -> list[DebugFile]:
@@ -46,16 +41,26 @@ def meant(project: Project, text: str) -> list[DebugFile]:
     Raises:
         StorageUnavailable: the store did not answer.
     """
-    known = current(project)
     named = {str(DebugId(UUID(found))) for found in _uuids(text)}
-    by_id = [row for row in known if row.debug_id in named]
-    made_by_r8 = java_lines.r8_map_ids(text)
-    if by_id or not made_by_r8:
-        return by_id or known
+    rows = DebugFile.objects.within(project)
+    by_id = _newest(rows.filter(debug_id__in=sorted(named)[:MOST_LOOKED_AT]))
+    if by_id:
+        return by_id
+    known, made_by_r8 = current(project), java_lines.r8_map_ids(text)
+    if not made_by_r8:
+        return known
     short = _shortened(made_by_r8)
     called = _r8_ids([row.file_id for row in known])
     by_r8 = [row for row in known if not short.isdisjoint(called[row.file_id])]
     return by_r8 or [row for row in known if not called[row.file_id]]
+
+
+def _newest(rows: DebugFileQuerySet) -> list[DebugFile]:
+    mappings = rows.current().filter(file_format=Format.PROGUARD).order_by("-pk")
+    newest: dict[str, DebugFile] = {}
+    for row in mappings[:MOST_LOOKED_AT]:
+        newest.setdefault(row.debug_id, row)
+    return list(newest.values())
 
 
 def _r8_ids(files: Sequence[int]) -> dict[int, frozenset[str]]:

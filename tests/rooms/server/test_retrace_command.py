@@ -9,6 +9,8 @@ from tests.factories import a_project
 from tests.protocols.symbolicator.retracing import MAPPING_ID, a_mapping_of
 from tests.rooms.server.saying import Said, Say
 
+from symdepot.debugfiles import mappings
+
 pytestmark = pytest.mark.django_db
 
 OTHER_ID = "11111111-2222-4333-8444-555555555555"
@@ -124,3 +126,16 @@ def test_what_was_found_can_be_had_as_json(symdepot: Say, tmp_path: Path) -> Non
         "frames_found": 1,
         "text": RETRACED,
     }
+
+
+def test_an_old_mapping_is_found_by_the_id_in_the_text_however_many_are_newer(
+    symdepot: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mappings, "MOST_LOOKED_AT", 2)
+    a_mapping_of(a_project(), MAPPING)
+    for number in range(3):
+        a_mapping_of(a_project(), OTHER, f"{number}{OTHER_ID[1:]}")
+
+    said = symdepot(*WORDS, kept(tmp_path, f"{MAPPING_ID}\n{TRACE}"))
+
+    assert said == Said(0, f"{MAPPING_ID}\n{RETRACED}", "")
