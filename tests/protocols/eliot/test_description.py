@@ -11,6 +11,7 @@ from tests.protocols.eliot.asking import MODULE, ask, job
 from tests.protocols.eliot.test_refusals import REFUSED
 from tests.protocols.eliot.test_v5 import JOB, WHOLE
 
+from symdepot.protocols.eliot.gathering import MOST_MODULES as MOST
 from symdepot.protocols.eliot.jobs import MOST_JOBS
 from symdepot.protocols.eliot.schemas import Job, Results, Symbolicated
 from symdepot.protocols.symbolicator.described import COMPONENTS
@@ -87,9 +88,16 @@ def test_requests_of_the_form_that_is_described_are_those_that_are_answered() ->
     assert all(is_described(payload) for payload in answered)
     assert {ask(payload, Client()).status_code for payload in answered} == {200}
     beyond_forms = [payload for payload in refused if is_described(payload)]
-    assert beyond_forms == [
+    too_many = [payload for payload in beyond_forms if modules_of(payload) > MOST]
+    assert [payload for payload in beyond_forms if payload not in too_many] == [
         {"memoryMap": [MODULE], "stacks": [[], [[0, 1], [1, 0]]]},
     ]
+    assert [len(payload["jobs"]) for payload in too_many] == [2]
+
+
+def modules_of(payload: dict[str, Any]) -> int:
+    jobs: list[dict[str, Any]] = payload.get("jobs", [payload])
+    return sum(len(job["memoryMap"]) for job in jobs)
 
 
 def is_described(payload: dict[str, Any]) -> bool:
