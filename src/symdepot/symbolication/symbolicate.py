@@ -1,17 +1,16 @@
 """Answers a question: finds the symbols, has stack traces resolved, adds the sources."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import chain
 
 from django.db import close_old_connections
 
-from symdepot.debugfiles.models import DebugFile
 from symdepot.domain import stacktrace
-from symdepot.domain.images import Images
-from symdepot.domain.stacktrace import ModuleStatus, Symbols
+from symdepot.domain.stacktrace import ModuleStatus, Resolved, Symbols
 from symdepot.symbolication import sources, symbols
 from symdepot.symbolication.request import Answer, FoundModule, Question, Scope
+from symdepot.symbolication.sources import Contexts
 from symdepot.symbolication.symbols import Found
 
 
@@ -54,40 +53,25 @@ def symbolicated(
         else sources.NONE
     )
     close_old_connections()  # nor does telling it
-    modules = _modules(question, resolved.images, found, contexts.bundles)
+    modules = [
+        FoundModule(asked, resolved.images[index], resolved.modules[index])
+        if index not in found
+        else _module(found[index], index, resolved, contexts)
+        for index, asked in enumerate(question.modules)
+    ]
     return Answer(resolved.stacks, modules, contexts.lines)
 
 
-def _modules(
-    question: Question,
-    images: Images,
-    found: Mapping[int, Found],
-    bundles: Mapping[int, DebugFile],
-) -> list[FoundModule]:
-    return [
-        FoundModule(asked, images[index], ModuleStatus.UNUSED)
-        if index not in found
-        else _module(images, index, found[index], bundles.get(index))
-        for index, asked in enumerate(question.modules)
-    ]
-
-
 def _module(
-    images: Images, index: int, one: Found, bundle: DebugFile | None
+    one: Found, index: int, resolved: Resolved, contexts: Contexts
 ) -> FoundModule:
-    symbols_or_why_not = one.symbols
-    status, arch = ModuleStatus.FOUND, ""
-    if isinstance(symbols_or_why_not, ModuleStatus):
-        status = symbols_or_why_not
-    else:
-        arch = symbols_or_why_not.arch
     return FoundModule(
         one.asked,
-        images[index],
-        status,
-        arch=arch,
+        resolved.images[index],
+        resolved.modules[index],
+        arch="" if isinstance(one.symbols, ModuleStatus) else one.symbols.arch,
         symbols=one.chosen,
-        sources=bundle,
+        sources=contexts.bundles.get(index),
         candidates=tuple(one.candidates),
         misses=tuple(one.misses),
     )

@@ -42,10 +42,15 @@ class NotReady(Exception):
 
 @dataclass(slots=True)
 class Found:
-    """What was found of one module, and what its symbols are, or why there are none."""
+    """What was found of one module, and what its symbols are, or why there are none.
+
+    `naming` are those of its `rows` that name functions by address; of both, the best
+    come first.
+    """
 
     asked: AskedModule
     rows: Sequence[DebugFile]
+    naming: Sequence[DebugFile]
     symbols: OpenSymCache | ModuleStatus = ModuleStatus.MISSING
     chosen: DebugFile | None = None
     candidates: list[Candidate] = field(default_factory=list)
@@ -55,10 +60,6 @@ class Found:
     def bundles(self) -> list[DebugFile]:
         """The source bundles of the module, the best first."""
         return [row for row in self.rows if row.file_format == Format.SOURCE_BUNDLE]
-
-    def naming(self) -> list[DebugFile]:
-        """Return the files that name functions by address, the best first."""
-        return [row for row in self.rows if conversion.is_of_use(row.object_file())]
 
 
 def find(
@@ -76,7 +77,7 @@ def find(
     """
     rows = modules.of_ids(scope.projects, [module.ids for module in asked.values()])
     found = {i: _found(module, rows[module.ids]) for i, module in asked.items()}
-    naming = {row.pk: row for one in found.values() for row in one.naming()}
+    naming = {row.pk: row for one in found.values() for row in one.naming}
     standing = _made(list(naming.values()), found, until)
     if may_wait and any(_awaits(one, standing) for one in found.values()):
         raise NotReady
@@ -87,7 +88,9 @@ def find(
 
 
 def _found(module: AskedModule, rows: Sequence[DebugFile]) -> Found:
-    return Found(module, [row for row in rows if row.file_format in _OBJECTS])
+    objects = [row for row in rows if row.file_format in _OBJECTS]
+    naming = [row for row in objects if conversion.is_of_use(row.object_file())]
+    return Found(module, objects, naming)
 
 
 def _made(
@@ -109,7 +112,7 @@ def _made(
 
 def _awaits(one: Found, standing: Mapping[int, SymCache]) -> bool:
     """Whether the best file that may come to something is not ready yet."""
-    for row in one.naming():
+    for row in one.naming:
         outcome = standing[row.pk].outcome if row.pk in standing else Outcome.FAILED
         if outcome != Outcome.FAILED:
             return outcome in _ON_ITS_WAY
@@ -122,7 +125,7 @@ def _open(one: Found, standing: Mapping[int, SymCache]) -> None:
         one.symbols = ModuleStatus.UNSUPPORTED
     failed: list[ModuleStatus] = []
     for row in one.rows:
-        if one.chosen is not None or not conversion.is_of_use(row.object_file()):
+        if one.chosen is not None or row not in one.naming:
             one.candidates.append(Candidate(row, None))
             continue
         opened = _opened(standing.get(row.pk))

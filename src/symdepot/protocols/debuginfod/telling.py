@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator
 from http import HTTPStatus
 
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from symdepot.debugfiles import census, searching
@@ -16,7 +15,7 @@ from symdepot.debugfiles.searching import Key
 from symdepot.domain import layouts
 from symdepot.domain.errors import InvalidRequest
 from symdepot.projects import reading
-from symdepot.protocols import auth, counting, plain
+from symdepot.protocols import auth, counting, plain, refusing
 from symdepot.protocols.debuginfod.errors import SPEECH
 
 _VERSION = importlib.metadata.version("symdepot")
@@ -67,7 +66,7 @@ def metrics(request: HttpRequest, token: str | None = None) -> HttpResponse:
             for role, number in kept.items()
         )
         lines.append(_line("ready", 1))
-    except (OperationalError, InterfaceError):
+    except refusing.LOST:
         lines.append(_line("ready", 0))
     text = "".join(f"{line}\n" for line in lines)
     return HttpResponse(text, content_type=_PROMETHEUS)
