@@ -22,11 +22,11 @@ from django.conf import settings  # noqa: E402 -- only after `setup`, as all bel
 from django.utils import timezone  # noqa: E402
 
 from symdepot.blobs.configured import blob_store  # noqa: E402
-from symdepot.domain import inspection  # noqa: E402
-from symdepot.domain import symcache as symcaches  # noqa: E402
-from symdepot.domain.conversion import Made, Wanted  # noqa: E402
+from symdepot.domain.formats import inspection  # noqa: E402
 from symdepot.domain.ids import Checksum  # noqa: E402
 from symdepot.domain.objects import ObjectFile  # noqa: E402
+from symdepot.domain.symcache import symcache_file as symcaches  # noqa: E402
+from symdepot.domain.symcache.conversion import Made, Wanted  # noqa: E402
 from symdepot.pipeline import steps  # noqa: E402
 from symdepot.projects.models import Organization  # noqa: E402
 from symdepot.sandbox import converting  # noqa: E402

@@ -9,7 +9,7 @@ import pytest
 from tests.clients import surroundings
 from tests.domain import mappings
 
-from symdepot.domain import retrace
+from symdepot.domain.jvm import retrace
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 

@@ -13,7 +13,7 @@ from tests.clients.conftest import StartDepot
 from tests.clients.depot import Depot
 from tests.clients.sentry_cli import SentryCli
 
-from symdepot.domain import inspection
+from symdepot.domain.formats import inspection
 
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(240)]
 

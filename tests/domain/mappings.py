@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from symdepot.domain.retrace import NameMapping
+from symdepot.domain.jvm.retrace import NameMapping
 
 SHORT = [f"{package}.{name}" for package in "ab" for name in "abc"]
 """Few, so that some have the same; and with them what a dot could break."""

@@ -11,7 +11,7 @@ from tests.fixtures.agreement import Verdict
 from tests.fixtures.anatomy import Functions
 from tests.fixtures.second_opinions import Opinion, Symbolizer
 
-from symdepot.domain import inspection
+from symdepot.domain.formats import inspection
 
 pytestmark = pytest.mark.slow
 

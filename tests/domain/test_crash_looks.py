@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symdepot.domain import crash_looks, crash_texts
-from symdepot.domain.crash_looks import Shown
+from symdepot.domain.crash_text import crash_parser, crash_renderer
+from symdepot.domain.crash_text.crash_renderer import Shown
 
 INNER = Shown("inner", "/src/a.c", 3, None)
 OUTER = Shown("outer", "/src/b.c", 9, 18)
@@ -18,10 +18,12 @@ IMAGES = "[  0] C9A2F1E0-0123-4567-89AB-CDEF01234567 0x0000000000001000 /srv/a.b
 
 def answered(text: str, *frames: Shown) -> str:
     """The text with `frames` at each of its spots."""
-    spots = crash_texts.spots(text)
+    spots = crash_parser.spots(text)
     pieces, copied = [], 0
-    for spot, around in zip(spots, crash_looks.surroundings(text, spots), strict=True):
-        answer = crash_looks.replaced(spot, around, frames)
+    for spot, around in zip(
+        spots, crash_renderer.surroundings(text, spots), strict=True
+    ):
+        answer = crash_renderer.replaced(spot, around, frames)
         pieces += [text[copied : spot.start], around.said if answer is None else answer]
         copied = spot.end
     return "".join([*pieces, text[copied:]])
@@ -144,17 +146,17 @@ def test_no_name_breaks_a_line_nor_goes_on_for_ever(name: str, path: str) -> Non
     shown = Shown.cut(name * 500, path, 1, 0)
 
     for text in (shown.function, shown.path):
-        assert len(text) <= crash_looks.LENGTH_LIMIT + 1
+        assert len(text) <= crash_renderer.LENGTH_LIMIT + 1
         assert text.isprintable()
 
 
 def test_each_spot_knows_its_line() -> None:
     text = "a\n\n./a(+0x1) [0x1]\r\n f+0x1/0x2 g+0x1/0x2\n"
-    spots = crash_texts.spots(text)
+    spots = crash_parser.spots(text)
 
     told = [
         (around.number, around.before, around.ending, around.is_alone)
-        for around in crash_looks.surroundings(text, spots)
+        for around in crash_renderer.surroundings(text, spots)
     ]
 
     assert told == [

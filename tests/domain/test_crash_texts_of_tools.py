@@ -8,10 +8,12 @@ from tests.clients import surroundings
 from tests.fixtures import compiled
 from tests.fixtures.printing import printed
 
-from symdepot.domain import crash_texts, inspection, symcache
-from symdepot.domain.conversion import Wanted
-from symdepot.domain.crash_texts import Spot
-from symdepot.domain.symcache import OpenSymCache
+from symdepot.domain.crash_text import crash_parser
+from symdepot.domain.crash_text.crash_parser import Spot
+from symdepot.domain.formats import inspection
+from symdepot.domain.symcache import symcache_file
+from symdepot.domain.symcache.conversion import Wanted
+from symdepot.domain.symcache.symcache_file import OpenSymCache
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +45,7 @@ def places(program: Path, spots: list[Spot]) -> list[tuple[str, int]]:
     (found,) = inspection.inspect(program, name="a")
     into = program.with_suffix(".symcache")
     into.touch()
-    symcache.convert(program, Wanted(found.debug_id, found.arch), into)
+    symcache_file.convert(program, Wanted(found.debug_id, found.arch), into)
     opened = OpenSymCache.open(into)
     frames = [
         opened.frames(spot.offset - spot.is_return_address)[-1]
@@ -60,7 +62,7 @@ def test_a_report_of_the_address_sanitizer_leads_to_the_source(tmp_path: Path) -
 
     report = printed(program, ASAN_OPTIONS="symbolize=0:detect_leaks=0")
 
-    spots = crash_texts.spots(report)
+    spots = crash_parser.spots(report)
     assert places(program, spots)[:2] == [("poke", 3), ("main", 8)]
     assert all(report[s.start : s.end].startswith("(/") for s in spots)
 
@@ -80,7 +82,7 @@ def test_a_backtrace_of_gdb_with_its_mappings_leads_to_the_source(
 
     spots = [
         spot
-        for spot in crash_texts.spots(session)
+        for spot in crash_parser.spots(session)
         if spot.module.name == str(bare) and spot.is_return_address
     ]
     assert {session[spot.start : spot.end] for spot in spots} == {"?? ()"}

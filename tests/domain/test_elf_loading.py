@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fixtures import compiled
 
-from symdepot.domain import elf_loading
+from symdepot.domain.formats import elf as formats_elf
 
 BASE = 0x40_0000
 NOTE, LOAD = 4, 1
@@ -39,8 +39,8 @@ def elf(
 @pytest.mark.parametrize("wide", [True, False])
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_the_first_segment_that_is_loaded_tells(*, wide: bool, order: str) -> None:
-    assert elf_loading.begins_at(elf(wide=wide, order=order)) == BASE + 0x1000
-    assert elf_loading.begins_at(elf(wide=wide, order=order, kinds=(NOTE,))) == 0
+    assert formats_elf.begins_at(elf(wide=wide, order=order)) == BASE + 0x1000
+    assert formats_elf.begins_at(elf(wide=wide, order=order, kinds=(NOTE,))) == 0
 
 
 @pytest.mark.parametrize(("option", "begins"), [("-no-pie", BASE), ("-pie", 0)])
@@ -51,8 +51,8 @@ def test_programs_begin_where_the_linker_has_put_them(
     companion = compiled.debug_companion(program)
 
     for path in (program, companion):
-        head = path.read_bytes()[: elf_loading.HEAD_BYTES]
-        assert elf_loading.begins_at(head) == begins
+        head = path.read_bytes()[: formats_elf.HEAD_BYTES]
+        assert formats_elf.begins_at(head) == begins
 
 
 @given(noise=st.binary(max_size=100), at=st.integers(0, 200), wide=st.booleans())
@@ -61,6 +61,6 @@ def test_nothing_else_begins_anywhere_and_nothing_breaks(
 ) -> None:
     head = elf(wide=wide, order="<")
 
-    assert elf_loading.begins_at(noise) == 0
-    assert elf_loading.begins_at(head[:at] + noise + head[at + len(noise) :]) >= 0
-    assert elf_loading.begins_at(head[:at]) >= 0
+    assert formats_elf.begins_at(noise) == 0
+    assert formats_elf.begins_at(head[:at] + noise + head[at + len(noise) :]) >= 0
+    assert formats_elf.begins_at(head[:at]) >= 0

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fixtures import builders, compiled
 
-from symdepot.domain import elf_sections
-from symdepot.domain.elf_sections import Section
+from symdepot.domain.formats import elf
+from symdepot.domain.formats.elf import Section
 
 CONTENT = b"0123456789"
 
@@ -19,7 +19,7 @@ def find(content: bytes, name: str) -> Section | None:
     def read(start: int, size: int) -> bytes:
         return content[start : start + size]
 
-    return elf_sections.find(read, len(content), name)
+    return elf.find(read, len(content), name)
 
 
 def found(content: bytes, name: str) -> bytes | None:
@@ -126,8 +126,8 @@ def test_no_more_is_read_than_the_limits(content: bytes) -> None:
         sizes.append(size)
         return content[start : start + size]
 
-    assert elf_sections.find(read, len(content), ".one") is None
-    assert max(sizes) <= elf_sections.SECTIONS_LIMIT * 64
+    assert elf.find(read, len(content), ".one") is None
+    assert max(sizes) <= elf.SECTIONS_LIMIT * 64
 
 
 @given(

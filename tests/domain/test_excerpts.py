@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.domain import mappings
 
-from symdepot.domain import excerpts
-from symdepot.domain.java_lines import JavaFrame
-from symdepot.domain.retrace import NameMapping
+from symdepot.domain.jvm import mapping_subset
+from symdepot.domain.jvm.retrace import NameMapping
+from symdepot.domain.jvm.stack_text import JavaFrame
 
 
 def excerpt(mapping: Path, names: set[str]) -> bytes:
     into = io.BytesIO()
-    excerpts.copy(mapping, names, into)
+    mapping_subset.copy(mapping, names, into)
     return into.getvalue()
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from tests.factories import an_object
 
-from symdepot.domain import fitness
-from symdepot.domain.asked import Age, Asked, Role
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
+from symdepot.domain.selection import ranking
+from symdepot.domain.selection.file_query import Age, Asked, Role
 
 BUILD_ID = CodeId("dfb85de42daffd09640c8fe377d572de3e168920")
 PDB_ID = DebugId.parse("3249d99d-0c40-4931-8610-f4e4fb0b6936-2")
@@ -35,7 +35,7 @@ def asked_for(role: Role, *formats: Format, **differing: Any) -> Asked:
 
 
 def best(candidates: Sequence[ObjectFile], asked: Asked) -> ObjectFile | None:
-    place = fitness.best(candidates, asked)
+    place = ranking.best(candidates, asked)
     return None if place is None else candidates[place]
 
 

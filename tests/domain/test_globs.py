@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from symdepot.domain import globs
+from symdepot.domain.symbol_paths import globs
 
 FNM_PATHNAME = 1
 """Source: glibc, posix/fnmatch.h."""

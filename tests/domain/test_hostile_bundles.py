@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symdepot.domain import source_bundles
 from symdepot.domain.errors import NotADebugFile
+from symdepot.domain.formats import source_bundle
 
 HEADER = b"SYSB" + struct.pack("<I", 2)
 TEXT = "int a;\n" * 100
@@ -39,7 +39,7 @@ def read(folder: Path, content: bytes) -> dict[str, str | None] | str:
     path = folder / "some.src.zip"
     path.write_bytes(content)
     try:
-        with source_bundles.opened(path) as sources:
+        with source_bundle.opened(path) as sources:
             return {known: sources.source(known) for known in sources.paths}
     except NotADebugFile as error:
         return str(error)
@@ -70,7 +70,7 @@ def test_a_manifest_may_name_much_that_is_not_there(tmp_path: Path) -> None:
     path.write_bytes(bundle(files | {"a": source("/a.c")}, {"a": TEXT}))
     began = time.process_time()
 
-    with source_bundles.opened(path) as sources:
+    with source_bundle.opened(path) as sources:
         found = sources.source("/A.c"), sources.source("/./a.c"), len(sources)
 
     assert found == (None, TEXT, 1)
@@ -79,7 +79,7 @@ def test_a_manifest_may_name_much_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_path_that_no_system_would_open_is_left_out(tmp_path: Path) -> None:
-    longest = "/" * (source_bundles.PATH_LIMIT - 2) + "/a"
+    longest = "/" * (source_bundle.PATH_LIMIT - 2) + "/a"
     files = {"a": source(longest), "b": source("/" + longest)}
 
     found = read(tmp_path, bundle(files, {"a": TEXT, "b": TEXT}))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symdepot.domain.images import Image, Images
+from symdepot.domain.stacks.memory_map import Image, Images
 
 
 def test_an_image_without_a_size_reaches_up_to_the_next() -> None:

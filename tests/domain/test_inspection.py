@@ -8,8 +8,8 @@ import pytest
 from symbolic import exceptions
 from tests.fixtures import builders, compiled
 
-from symdepot.domain import inspection
 from symdepot.domain.errors import NotADebugFile
+from symdepot.domain.formats import inspection
 from symdepot.domain.objects import ObjectFile, thin
 
 ID = UUID("dfb8e43a-f242-3d73-a453-aeb6a777ef75")

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.factories import an_object
 
-from symdepot.domain import layouts, placing
-from symdepot.domain.asked import Age, Asked, Role
 from symdepot.domain.ids import CodeId, DebugId
-from symdepot.domain.layouts import Layout
 from symdepot.domain.objects import Format, ObjectFile
+from symdepot.domain.selection.file_query import Age, Asked, Role
+from symdepot.domain.symbol_paths import path_builder, path_parser
+from symdepot.domain.symbol_paths.path_parser import Layout
 
 PE_ID, BUILD_ID = "5ab380779000", "dfb85de42daffd09640c8fe377d572de3e168920"
 PDB_ID = DebugId.parse("3249d99d-0c40-4931-8610-f4e4fb0b6936-1")
@@ -30,7 +30,7 @@ def kept(form: Format, name: str, debug_id: DebugId, code_id: str = "") -> Objec
 
 
 def read(layout: Layout, path: str) -> Asked:
-    asked = layouts.parse(layout, path)
+    asked = path_parser.parse(layout, path)
     assert asked is not None, path
     return asked
 
@@ -224,7 +224,7 @@ ONE_WAY = [
 def test_a_file_is_looked_for_where_symbolicator_looks(
     layout: Layout, role: Role, known: ObjectFile, path: str
 ) -> None:
-    assert placing.place(layout, role, known) == path
+    assert path_builder.place(layout, role, known) == path
 
 
 @pytest.mark.parametrize(("layout", "role", "known", "path"), BOTH_WAYS + ONE_WAY)
@@ -294,7 +294,7 @@ def test_a_path_asks_for_the_file_that_is_looked_for_there_in_any_case(
 def test_a_path_says_all_that_is_known_of_the_file(
     layout: Layout, path: str, asked: Asked
 ) -> None:
-    assert layouts.parse(layout, path) == asked
+    assert path_parser.parse(layout, path) == asked
 
 
 def test_a_build_id_that_dotnet_padded_means_the_shorter_one_too() -> None:
@@ -375,13 +375,13 @@ def test_a_pdb_answers_if_it_is_no_younger_than_asked(age: int) -> None:
 def test_what_is_no_path_of_a_layout_asks_for_nothing(
     layout: Layout, path: str
 ) -> None:
-    assert layouts.parse(layout, path) is None
+    assert path_parser.parse(layout, path) is None
 
 
 @pytest.mark.parametrize("layout", Layout)
 @given(path=st.text() | st.from_regex(re.compile(r"([^/]{0,3}/?)?[0-9a-fF/.-]{0,60}")))
 def test_no_text_is_too_odd_to_be_read(layout: Layout, path: str) -> None:
-    asked = layouts.parse(layout, path)
+    asked = path_parser.parse(layout, path)
 
     assert asked is None or asked.code_ids or asked.debug_ids
 
@@ -414,7 +414,7 @@ def test_every_path_leads_back_to_the_file_it_was_made_for(
         else None,
     )
 
-    path = placing.place(layout, role, known)
+    path = path_builder.place(layout, role, known)
 
     if path is not None:
         asked = read(layout, path)

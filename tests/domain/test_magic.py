@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 from tests.fixtures import builders
 
-from symdepot.domain import magic
-from symdepot.domain.magic import HEAD_BYTES, Package
+from symdepot.domain.formats import file_type
+from symdepot.domain.formats.file_type import HEAD_BYTES, Package
 
 ID = UUID(int=7)
 ELF = b"\x7fELF\x02\x01\x01" + bytes(9)
@@ -42,19 +42,19 @@ OTHERS = {
 
 @pytest.mark.parametrize("what", DEBUG_FILES)
 def test_a_debug_file_looks_like_one_whatever_it_is_called(what: str) -> None:
-    assert magic.is_like_a_debug_file(DEBUG_FILES[what][:HEAD_BYTES], "/x/any.name")
+    assert file_type.is_like_a_debug_file(DEBUG_FILES[what][:HEAD_BYTES], "/x/any.name")
 
 
 @pytest.mark.parametrize("what", OTHERS)
 def test_what_only_begins_like_a_debug_file_does_not_look_like_one(what: str) -> None:
-    assert not magic.is_like_a_debug_file(OTHERS[what], "/x/any.name")
+    assert not file_type.is_like_a_debug_file(OTHERS[what], "/x/any.name")
 
 
 def test_a_mapping_is_known_by_its_name() -> None:
     head = builders.PROGUARD_MAPPING
 
-    assert magic.is_like_a_debug_file(head, f"/apps/proguard/{ID}.txt")
-    assert not magic.is_like_a_debug_file(head, f"/apps/elsewhere/{ID}.txt")
+    assert file_type.is_like_a_debug_file(head, f"/apps/proguard/{ID}.txt")
+    assert not file_type.is_like_a_debug_file(head, f"/apps/elsewhere/{ID}.txt")
 
 
 @pytest.mark.parametrize(
@@ -78,4 +78,4 @@ def test_a_mapping_is_known_by_its_name() -> None:
 def test_packages_are_known_by_content_and_archives_by_name(
     head: bytes, name: str, kind: Package | None
 ) -> None:
-    assert magic.package(head, name) is kind
+    assert file_type.package(head, name) is kind

@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from symdepot.domain import inspection, proguard
 from symdepot.domain.errors import NotADebugFile
+from symdepot.domain.formats import inspection, proguard
 from symdepot.domain.ids import DebugId
 from symdepot.domain.objects import Format, ObjectFile
 

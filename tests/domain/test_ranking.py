@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symdepot.domain import ranking
 from symdepot.domain.ids import DebugId
 from symdepot.domain.objects import Format, ObjectFile
+from symdepot.domain.selection import ranking
 
 FEATURES = ("debug", "sources", "symtab", "unwind")
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.domain import mappings
 
-from symdepot.domain import java_signatures, real_names, retrace
-from symdepot.domain.java_lines import JavaFrame
-from symdepot.domain.real_names import Answers, AskedFrame, Questions
+from symdepot.domain.jvm import mapping_query, retrace, stack_text
+from symdepot.domain.jvm.mapping_query import Answers, AskedFrame, Questions
+from symdepot.domain.jvm.stack_text import JavaFrame
 
 MAPPING = """\
 com.example.Größe -> a.a:
@@ -28,7 +28,7 @@ def test_each_question_is_answered_if_the_mapping_knows(tmp_path: Path) -> None:
     right = AskedFrame("a.a", "f", 0, "(La/a;)V")
     asked = Questions((run, right, AskedFrame("x.y", "c", 1, "()V")), ("a.a", "x.y"))
 
-    assert real_names.answers(mappings.kept(tmp_path, MAPPING), asked) == Answers(
+    assert mapping_query.answers(mappings.kept(tmp_path, MAPPING), asked) == Answers(
         frames={
             run: [JavaFrame("com.example.Größe", "run", None, 7)],
             right: [JavaFrame("com.example.Größe", "right", None, 0)],
@@ -42,7 +42,7 @@ def test_names_move_no_cursor(tmp_path: Path) -> None:
     path = mappings.kept(tmp_path, MAPPING)
     frame = AskedFrame("a.e", "x", 0, "(La/e;)V")
 
-    answers = real_names.answers(path, Questions((frame,), ("a.e",)))
+    answers = mapping_query.answers(path, Questions((frame,), ("a.e",)))
 
     assert answers.class_names == {"a.e": "com.evil.\ufffd[2J"}
     assert answers.signatures == {"(La/e;)V": "(com.evil.\ufffd[2J)"}
@@ -53,9 +53,9 @@ def test_no_frame_becomes_endless(tmp_path: Path) -> None:
     path = mappings.kept(tmp_path, RECURSIVE)
     frame = AskedFrame("d.d", "d", 1)
 
-    answers = real_names.answers(path, Questions((frame,)))
+    answers = mapping_query.answers(path, Questions((frame,)))
 
-    assert len(answers.frames[frame]) == real_names.MOST_INLINED
+    assert len(answers.frames[frame]) == mapping_query.MOST_INLINED
 
 
 @given(
@@ -77,10 +77,10 @@ def test_a_text_is_retraced_with_the_answers_as_with_the_mapping(
     frames = "".join(f"\tat {c}.{m}(SourceFile:{n})\n" for c, m, n in calls)
     trace = f"a.a: no\n{frames}Caused by: a.b: x\n{frames}"
 
-    answers = real_names.answers(path, real_names.questions(trace))
+    answers = mapping_query.answers(path, mapping_query.questions(trace))
 
     mapping = retrace.NameMapping.open(path)
-    assert real_names.retraced(trace, answers) == retrace.text(trace, mapping)
+    assert mapping_query.retraced(trace, answers) == retrace.text(trace, mapping)
 
 
 @pytest.mark.parametrize(
@@ -104,6 +104,6 @@ def test_a_text_is_retraced_with_the_answers_as_with_the_mapping(
 def test_a_signature_is_read_whole_or_not_at_all(
     descriptor: str, spoken: str | None
 ) -> None:
-    found = java_signatures.signature(descriptor, {"a.b": "com.example.B"}.get)
+    found = stack_text.signature(descriptor, {"a.b": "com.example.B"}.get)
 
     assert (None if found is None else str(found)) == spoken

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symdepot.domain import java_lines, retrace
 from symdepot.domain.errors import NotADebugFile
-from symdepot.domain.java_lines import JavaFrame
-from symdepot.domain.retrace import NameMapping
+from symdepot.domain.jvm import retrace, stack_text
+from symdepot.domain.jvm.retrace import NameMapping
+from symdepot.domain.jvm.stack_text import JavaFrame
 
 MAPPING = """\
 # compiler: R8
@@ -165,7 +165,7 @@ def test_a_text_that_the_mapping_does_not_know_is_left_as_it_is(
 def test_no_line_takes_long(line: str) -> None:
     began = time.process_time()
 
-    java_lines.frame_line(line)
-    java_lines.exception_line(line, line)
+    stack_text.frame_line(line)
+    stack_text.exception_line(line, line)
 
     assert time.process_time() - began < 0.5

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.domain import mappings
 
-from symdepot.domain import retrace
+from symdepot.domain.jvm import retrace
 
 OUTSIDE = """\
 some.Class -> b:

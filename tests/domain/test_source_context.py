@@ -2,8 +2,8 @@
 
 import pytest
 
-from symdepot.domain import source_context
-from symdepot.domain.source_context import SourceContext
+from symdepot.domain.stacks import source_context
+from symdepot.domain.stacks.source_context import SourceContext
 
 TWENTY = [f"line {number}" for number in range(1, 21)]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symdepot.domain import source_paths
+from symdepot.domain.stacks import source_paths
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 from tests.fixtures import compiled
 
-from symdepot.domain import inspection, stacktrace, symcache
-from symdepot.domain.conversion import Wanted
-from symdepot.domain.images import Image
-from symdepot.domain.lookups import Frame as Place
-from symdepot.domain.stacktrace import (
+from symdepot.domain.formats import inspection
+from symdepot.domain.stacks import stack_resolver
+from symdepot.domain.stacks.memory_map import Image
+from symdepot.domain.stacks.stack_resolver import (
     AskedFrame,
     AskedStack,
     Frame,
@@ -24,7 +23,10 @@ from symdepot.domain.stacktrace import (
     Symbols,
     SymbolsOf,
 )
-from symdepot.domain.symcache import OpenSymCache
+from symdepot.domain.symcache import symcache_file
+from symdepot.domain.symcache.address_lookup import Frame as Place
+from symdepot.domain.symcache.conversion import Wanted
+from symdepot.domain.symcache.symcache_file import OpenSymCache
 
 BASE = 0x7F00_0000
 PROGRAM = """\
@@ -65,7 +67,7 @@ def resolved(
     signal: int | None = None,
 ) -> Resolved:
     stack = AskedStack(frames, registers or {})
-    return stacktrace.resolve([stack], images, symbols_of, signal=signal)
+    return stack_resolver.resolve([stack], images, symbols_of, signal=signal)
 
 
 def test_an_address_becomes_a_function_a_file_and_a_line() -> None:
@@ -107,7 +109,7 @@ def test_the_order_may_be_turned_round_inlined_functions_included() -> None:
     book = Book({0x10: [place("leaf"), place("f")], 0x1F: [place("main")]})
     stack = AskedStack([AskedFrame(BASE + 0x10), AskedFrame(BASE + 0x20)])
 
-    answer = stacktrace.resolve(
+    answer = stack_resolver.resolve(
         [stack], [Image(BASE)], always(book), order=FrameOrder.CALLER_FIRST
     )
 
@@ -227,7 +229,7 @@ def test_repeated_addresses_are_looked_up_once_and_in_order() -> None:
         opened.append(modules)
         return books
 
-    stacktrace.resolve([stack, stack], images, symbols_of)
+    stack_resolver.resolve([stack, stack], images, symbols_of)
 
     assert opened == [[0, 1]]
     assert (books[0].asked, books[1].asked) == ([0x10, 0x30], [0x20])
@@ -264,7 +266,7 @@ def test_ten_thousand_frames_cost_little_besides_the_lookups() -> None:
     stack = AskedStack([AskedFrame(BASE + 7919 * i % 0x1000) for i in range(100)])
     began = time.process_time()
 
-    answer = stacktrace.resolve([stack] * 100, [Image(BASE)], always(book))
+    answer = stack_resolver.resolve([stack] * 100, [Image(BASE)], always(book))
 
     spent = time.process_time() - began
     assert sum(len(frames) for frames in answer.stacks) > 19_000
@@ -276,7 +278,7 @@ def _symbols(program: Path) -> OpenSymCache:
     (found,) = inspection.inspect(program, name="hello")
     into = program.with_suffix(".symcache")
     into.touch()
-    symcache.convert(program, Wanted(found.debug_id, found.arch), into)
+    symcache_file.convert(program, Wanted(found.debug_id, found.arch), into)
     return OpenSymCache.open(into)
 
 

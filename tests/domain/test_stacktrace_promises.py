@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symdepot.domain import stacktrace
-from symdepot.domain.images import Image, Images
-from symdepot.domain.lookups import Frame as Place
-from symdepot.domain.stacktrace import (
+from symdepot.domain.stacks import stack_resolver
+from symdepot.domain.stacks.memory_map import Image, Images
+from symdepot.domain.stacks.stack_resolver import (
     AskedFrame,
     AskedStack,
     Frame,
@@ -19,6 +18,7 @@ from symdepot.domain.stacktrace import (
     ModuleStatus,
     Resolved,
 )
+from symdepot.domain.symcache.address_lookup import Frame as Place
 
 ARCHITECTURES = ["x86_64", "x86", "arm", "arm64", "mips64", "ppc64", "wasm32", "", "?"]
 ANY_ADDRESS = st.integers(0, 60) | st.integers(0, 2**64 - 1)
@@ -52,7 +52,7 @@ class Request:
     signal: int | None
 
     def resolved(self, order: FrameOrder = FrameOrder.CALLEE_FIRST) -> Resolved:
-        return stacktrace.resolve(
+        return stack_resolver.resolve(
             self.stacks, self.images, self.symbols_of, signal=self.signal, order=order
         )
 
@@ -212,7 +212,7 @@ def test_sizes_are_filled_in_up_to_the_next_module(request: Request) -> None:
 def test_too_long_an_answer_goes_on_without_inlined_functions(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(stacktrace, "MOST_FRAMES", 5)
+    monkeypatch.setattr(stack_resolver, "MOST_FRAMES", 5)
     stack = AskedStack([AskedFrame(BASE + 1, adjusted=False)] * 2)
     request = Request([stack] * 2, [Image(BASE)], [Book("x86_64", 1, 1)], None)
 

@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 from tests.fixtures import builders
 
-from symdepot.domain import inspection, symbolmaps
 from symdepot.domain.errors import NotADebugFile
+from symdepot.domain.formats import inspection, symbol_maps
 from symdepot.domain.ids import DebugId
 from symdepot.domain.objects import Format, ObjectFile
 
@@ -136,7 +136,7 @@ def test_what_begins_otherwise_is_no_map(tmp_path: Path, content: bytes) -> None
     path = tmp_path / "no-map"
     path.write_bytes(content)
 
-    assert symbolmaps.format_of(path) is None
+    assert symbol_maps.format_of(path) is None
 
 
 def test_a_large_line_mapping_is_read_in_little_more_than_its_own_size(
@@ -153,7 +153,7 @@ def test_a_large_line_mapping_is_read_in_little_more_than_its_own_size(
     assert size_bytes > 5_000_000
 
     tracemalloc.start()
-    symbolmaps.check_il2cpp(path)
+    symbol_maps.check_il2cpp(path)
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 

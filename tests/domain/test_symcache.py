@@ -11,12 +11,13 @@ from symbolic.symcache import SymCache
 from tests.factories import an_object
 from tests.fixtures import builders, compiled
 
-from symdepot.domain import conversion, inspection, symcache
-from symdepot.domain.conversion import Conversion, Made, NotMade, Wanted
+from symdepot.domain.formats import inspection
 from symdepot.domain.ids import DebugId
-from symdepot.domain.lookups import MOST_FRAMES
 from symdepot.domain.objects import Format
-from symdepot.domain.symcache import OpenSymCache
+from symdepot.domain.symcache import conversion, symcache_file
+from symdepot.domain.symcache.address_lookup import MOST_FRAMES
+from symdepot.domain.symcache.conversion import Conversion, Made, NotMade, Wanted
+from symdepot.domain.symcache.symcache_file import OpenSymCache
 
 ID = UUID("dfb8e43a-f242-3d73-a453-aeb6a777ef75")
 OTHER = UUID(int=7)
@@ -44,7 +45,7 @@ def converted(content: bytes | Path, wanted: Wanted, into: Path) -> Conversion:
     source = content if isinstance(content, Path) else into.with_name("source")
     if isinstance(content, bytes):
         source.write_bytes(content)
-    return symcache.convert(source, wanted, into)
+    return symcache_file.convert(source, wanted, into)
 
 
 def wanted_of(path: Path) -> Wanted:
@@ -194,7 +195,7 @@ def test_one_of_another_format_is_not_opened(made: Path, version: int) -> None:
     """What is read as of another format than it is may be read for ever."""
     converted(INLINED.encode(), Wanted(DebugId(ID), "x86_64"), made)
     content = bytearray(made.read_bytes())
-    assert content[4:8] == struct.pack("<I", symcache.FORMAT_VERSION)
+    assert content[4:8] == struct.pack("<I", symcache_file.FORMAT_VERSION)
 
     struct.pack_into("<I", content, 4, version)
     made.write_bytes(content)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from tests.fixtures import builders
 
-from symdepot.domain import inspection
 from symdepot.domain.errors import NotADebugFile
+from symdepot.domain.formats import inspection
 from symdepot.domain.objects import Format, ObjectFile
 
 

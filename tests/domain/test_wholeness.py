@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from tests.fixtures import builders
 
-from symdepot.domain import wholeness
+from symdepot.domain.formats import pe
 
 PADDING = 0x200
 
@@ -29,7 +29,7 @@ def a_program(
 def least(folder: Path, content: bytes) -> int:
     path = folder / "some-program"
     path.write_bytes(content)
-    return wholeness.least_bytes(path)
+    return pe.least_bytes(path)
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from django.utils import timezone
 
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain import bare_names, ranking
 from symdepot.domain.ids import DebugId
 from symdepot.domain.objects import ObjectFile
+from symdepot.domain.selection import ranking
+from symdepot.domain.symbol_paths import file_names
 from symdepot.projects.models import Project
 from symdepot.uploads.models import File
 
@@ -32,7 +33,7 @@ def enter(project: Project, file: File, found: ObjectFile) -> DebugFile:
             "kind": found.kind or "",
             "features": sorted(found.features),
             "object_name": found.name,
-            "bare_name": bare_names.bare(found.name),
+            "bare_name": file_names.bare(found.name),
         },
     )
     if is_new:

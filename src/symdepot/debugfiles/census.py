@@ -9,10 +9,10 @@ from uuid import UUID
 from django.db.models import Count, QuerySet
 
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain import fitness
-from symdepot.domain.asked import Role
 from symdepot.domain.ids import DebugId
 from symdepot.domain.objects import Format, ObjectFile
+from symdepot.domain.selection import ranking
+from symdepot.domain.selection.file_query import Role
 from symdepot.projects.models import Project
 
 _ROLES = (Role.DEBUGINFO, Role.EXECUTABLE)
@@ -42,7 +42,7 @@ def in_minute(project_ids: tuple[int, ...], minute: int) -> Mapping[Role, int]:
     total: Counter[Role] = Counter(dict.fromkeys(_ROLES, 0))
     for kind, features, number in alike:
         one = _such_as(kind, frozenset(features))
-        total.update({role: number for role in _ROLES if fitness.serves(one, role)})
+        total.update({role: number for role in _ROLES if ranking.serves(one, role)})
     return total
 
 

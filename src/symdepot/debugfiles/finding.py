@@ -8,8 +8,8 @@ from operator import or_
 from django.db.models import Q, QuerySet
 
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain import fitness
-from symdepot.domain.asked import Age, Asked
+from symdepot.domain.selection import ranking
+from symdepot.domain.selection.file_query import Age, Asked
 from symdepot.projects.models import Project
 
 _MOST_CANDIDATES = 1000
@@ -40,7 +40,7 @@ def found(projects: QuerySet[Project], asked: Asked) -> Found:
     """Return the same, and what is here under these ids although it may not serve."""
     here = _candidates(projects, asked)
     sound = [row for row in here if row.file.damaged_at is None]
-    place = fitness.best([row.object_file() for row in sound], asked)
+    place = ranking.best([row.object_file() for row in sound], asked)
     newest = here[0].pk if here else 0
     return Found(None if place is None else sound[place], newest)
 

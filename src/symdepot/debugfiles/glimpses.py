@@ -12,10 +12,10 @@ from typing import Any
 from django.utils import timezone
 
 from symdepot.debugfiles import usage
-from symdepot.domain import fitness
-from symdepot.domain.asked import Asked
 from symdepot.domain.ids import Checksum, CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
+from symdepot.domain.selection import ranking
+from symdepot.domain.selection.file_query import Asked
 from symdepot.projects import questions
 from symdepot.projects.glimpses import Reader
 from symdepot.projects.questions import Values
@@ -57,7 +57,7 @@ def found(who: Reader | None, asked: Asked) -> Found:
     if not here:
         return _NOTHING
     sound = [row for row in here if row[_DAMAGED_AT] is None]
-    place = fitness.best([_object_file(row[:_DAMAGED_AT]) for row in sound], asked)
+    place = ranking.best([_object_file(row[:_DAMAGED_AT]) for row in sound], asked)
     fittest = None if place is None else _glimpse(*sound[place][_ROW_ID:])
     return Found(fittest, here[0][_ROW_ID])
 

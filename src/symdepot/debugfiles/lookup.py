@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from django.db.models import Q
 
 from symdepot.debugfiles.models import DebugFile, DebugFileQuerySet
-from symdepot.domain import ranking
 from symdepot.domain.errors import DebugFileMissing
 from symdepot.domain.ids import Checksum, CodeId, DebugId
 from symdepot.domain.objects import Format
+from symdepot.domain.selection import ranking
 from symdepot.projects.access import is_row_id
 from symdepot.projects.models import Project
 from symdepot.uploads.models import FileChunk

@@ -8,9 +8,10 @@ from uuid import UUID
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile, DebugFileQuerySet
-from symdepot.domain import java_lines, proguard
 from symdepot.domain.errors import BlobMissing
+from symdepot.domain.formats import proguard
 from symdepot.domain.ids import Checksum, DebugId
+from symdepot.domain.jvm import stack_text
 from symdepot.domain.objects import Format
 from symdepot.projects.models import Project
 from symdepot.uploads.models import FileChunk
@@ -46,7 +47,7 @@ def meant(project: Project, text: str) -> list[DebugFile]:
     by_id = _newest(rows.filter(debug_id__in=sorted(named)[:MOST_LOOKED_AT]))
     if by_id:
         return by_id
-    known, made_by_r8 = current(project), java_lines.r8_map_ids(text)
+    known, made_by_r8 = current(project), stack_text.r8_map_ids(text)
     if not made_by_r8:
         return known
     short = _shortened(made_by_r8)

@@ -2,9 +2,9 @@
 
 from django.db import models
 
-from symdepot.domain import bare_names
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
+from symdepot.domain.symbol_paths import file_names
 from symdepot.projects.models import Project, Release
 from symdepot.uploads.models import File
 
@@ -43,7 +43,7 @@ class DebugFile(models.Model):
     kind = models.CharField(max_length=16, blank=True)
     features = models.JSONField(default=list)
     object_name = models.TextField()
-    bare_name = models.CharField(max_length=bare_names.LENGTH_LIMIT, blank=True)
+    bare_name = models.CharField(max_length=file_names.LENGTH_LIMIT, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     superseded_at = models.DateTimeField(null=True)
     last_used_at = models.DateTimeField(null=True)

@@ -9,8 +9,8 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain import modules
-from symdepot.domain.modules import ModuleIds
+from symdepot.domain.selection import module_ids
+from symdepot.domain.selection.module_ids import ModuleIds
 from symdepot.projects.models import Project
 
 _MODULES_A_QUESTION = 100
@@ -27,7 +27,7 @@ def of_ids(
     """
     readable = Q(project__in=projects.order_by().values("pk"))
     asked = [ids for ids in dict.fromkeys(wanted) if ids]
-    aged = _aged(projects, [ids for ids in asked if modules.may_have_aged(ids)])
+    aged = _aged(projects, [ids for ids in asked if module_ids.may_have_aged(ids)])
     found: dict[ModuleIds, list[DebugFile]] = {ids: [] for ids in wanted}
     for some in batched(asked, _MODULES_A_QUESTION):
         rows = _candidates(readable, some, aged)
@@ -36,7 +36,7 @@ def of_ids(
         for ids in some:
             places = by_id.places(ids)
             near = [objects[place] for place in places]
-            found[ids] = [rows[places[p]] for p in modules.ranked(ids, near)]
+            found[ids] = [rows[places[p]] for p in module_ids.ranked(ids, near)]
     return found
 
 

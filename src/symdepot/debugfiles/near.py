@@ -14,8 +14,9 @@ from django.db import connection
 
 from symdepot.debugfiles import namesakes
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain import bare_names, holdings
 from symdepot.domain.ids import CodeId, DebugId
+from symdepot.domain.selection import ranking
+from symdepot.domain.symbol_paths import file_names
 from symdepot.projects.models import Project
 from symdepot.uploads.models import Assembly, State
 
@@ -116,7 +117,7 @@ class _Rows:
 
     def namesakes(self, sought: Sought) -> list[DebugFile]:
         """Return the newest of each id that have the name."""
-        name = bare_names.bare(sought.name)
+        name = file_names.bare(sought.name)
         newest: dict[str, DebugFile] = {}
         for row in self._by_name.get(name, ()) if name else ():
             newest.setdefault(_ids(row), row)
@@ -169,7 +170,7 @@ def _ids(row: DebugFile) -> str:
 
 
 def _of_the_id(row: DebugFile) -> NearMiss:
-    held = holdings.held(row.object_file())
+    held = ranking.held(row.object_file())
     kind, text = Kind.HERE, f"is here under this id, and holds {held}."
     if row.file.damaged_at is not None:
         kind = Kind.DAMAGED
@@ -177,10 +178,10 @@ def _of_the_id(row: DebugFile) -> NearMiss:
     elif row.superseded_at is not None:
         kind = Kind.SUPERSEDED
         text = "is here under this id, but what was uploaded later took its place."
-    elif not holdings.tells_lines(row.object_file()):
+    elif not ranking.tells_lines(row.object_file()):
         kind = Kind.NO_DEBUG_INFORMATION
         text = f"is here under this id, without debug information: it holds {held}."
-    elif holdings.lacks_program(row.object_file()):
+    elif ranking.lacks_program(row.object_file()):
         kind = Kind.NO_PROGRAM
         text = f"is here under this id, without the program: it holds {held}."
     return _miss(kind, row, text)
@@ -227,7 +228,7 @@ def _rows(project: Project, some: Sequence[Sought]) -> list[DebugFile]:
     The newest first.
     """
     ids = _of_ids(project, some)
-    names = {bare_names.bare(one.name) for one in some}
+    names = {file_names.bare(one.name) for one in some}
     ids |= namesakes.row_ids(project, names, _NAMESAKES)
     found = DebugFile.objects.filter(pk__in=sorted(ids, reverse=True)[:_MOST_ROWS])
     return list(found.select_related("file").order_by("-pk"))

@@ -9,9 +9,10 @@ from itertools import batched, chain
 from django.db.models import QuerySet
 
 from symdepot.debugfiles.models import DebugFile, DebugFileQuerySet
-from symdepot.domain import fitness, globs
-from symdepot.domain.asked import Role
 from symdepot.domain.objects import Format
+from symdepot.domain.selection import ranking
+from symdepot.domain.selection.file_query import Role
+from symdepot.domain.symbol_paths import globs
 from symdepot.projects.models import Project
 
 _MOST_FILES = 5_000
@@ -110,5 +111,5 @@ def _listed(pages: Iterator[DebugFileQuerySet]) -> Found:
 def _known(row: DebugFile) -> Iterator[Known]:
     kept = row.object_file()
     for role in (Role.EXECUTABLE, Role.DEBUGINFO):
-        if fitness.serves(kept, role):
+        if ranking.serves(kept, role):
             yield Known(role, row.code_id, row.object_name)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from symdepot.blobs.store import BlobStore
 from symdepot.debugfiles.lookup import Content
-from symdepot.domain import source_bundles
 from symdepot.domain.errors import NotADebugFile
-from symdepot.domain.source_bundles import SourceBundle
+from symdepot.domain.formats import source_bundle
+from symdepot.domain.formats.source_bundle import SourceBundle
 from symdepot.uploads import joining
 
 
@@ -45,6 +45,6 @@ def opened(bundle: Content, store: BlobStore, scratch: Path) -> Iterator[SourceB
     chunks = [chunk for chunk, _ in bundle.chunks]
     with (
         joining.at_hand(bundle.checksum, chunks, store, scratch) as path,
-        source_bundles.opened(path) as sources,
+        source_bundle.opened(path) as sources,
     ):
         yield sources

@@ -41,7 +41,7 @@ protocol's own `errors.py` to say; nothing here knows a status code.
 import math
 from collections.abc import Sequence
 
-from symdepot.domain import sizes
+from symdepot.domain import text_format
 from symdepot.domain.ids import Checksum
 
 
@@ -70,7 +70,7 @@ class BodyTooLarge(Refused):
 
     def __init__(self, limit_bytes: int) -> None:
         super().__init__(
-            f"The body of this request may have {sizes.spoken(limit_bytes)}."
+            f"The body of this request may have {text_format.spoken(limit_bytes)}."
         )
 
 
@@ -146,9 +146,9 @@ class QuotaExceeded(Refused):
         needed_bytes: int,
     ) -> None:
         super().__init__(
-            f"Organization {organization!r} uses {sizes.spoken(used_bytes)} of its "
-            f"quota of {sizes.spoken(quota_bytes)}, and this needs at least "
-            f"{sizes.spoken(needed_bytes)} more. Delete debug files that are not "
+            f"Organization {organization!r} uses {text_format.spoken(used_bytes)} of its "
+            f"quota of {text_format.spoken(quota_bytes)}, and this needs at least "
+            f"{text_format.spoken(needed_bytes)} more. Delete debug files that are not "
             "needed, or ask whoever runs this server for more room."
         )
         self.used_bytes = used_bytes

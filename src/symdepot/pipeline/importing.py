@@ -19,7 +19,7 @@ from django.conf import settings
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import lookup
-from symdepot.domain import claims, magic, objects
+from symdepot.domain import objects
 from symdepot.domain.errors import (
     ChunksMissing,
     FileTooLarge,
@@ -29,9 +29,11 @@ from symdepot.domain.errors import (
     SandboxUnavailable,
     StorageUnavailable,
 )
+from symdepot.domain.formats import file_type
+from symdepot.domain.formats.file_type import Package
 from symdepot.domain.ids import Checksum
-from symdepot.domain.magic import Package
 from symdepot.domain.objects import ObjectFile
+from symdepot.domain.selection import client_metadata
 from symdepot.pipeline import intake, journal, steps, tasks, thinning, walking
 from symdepot.pipeline.journal import Journal
 from symdepot.pipeline.walking import Closed, Found
@@ -156,9 +158,9 @@ class _Taker:
         source = _Source(found.path, name[-settings.MAX_NAME_LENGTH :], name, found)
         try:
             head = _head(found)
-            if kind := magic.package(head, name):
+            if kind := file_type.package(head, name):
                 yield from self._unpack(source, kind)
-            elif magic.is_like_a_debug_file(head, name):
+            elif file_type.is_like_a_debug_file(head, name):
                 yield from self._take_whole(source)
             else:
                 yield source.told(Fate.PASSED, "It does not look like a debug file.")
@@ -205,8 +207,8 @@ class _Taker:
         except (Refused, SandboxUnavailable) as error:
             return source.told(Fate.FAILED, str(error))
         try:
-            claim = claims.said_id(source.name)
-            found = objects.findable(claims.claimed(inside, claim))
+            claim = client_metadata.said_id(source.name)
+            found = objects.findable(client_metadata.claimed(inside, claim))
         except NotADebugFile as error:
             return source.told(Fate.PASSED, str(error))
         keep = partial(self._foresee if self._is_trial else self._enter, thin, source)
@@ -281,7 +283,7 @@ def _head(found: Found) -> bytes:
     if not found.size_bytes:
         return b""
     with found.path.open("rb", buffering=0) as file:
-        return file.read(magic.HEAD_BYTES)
+        return file.read(file_type.HEAD_BYTES)
 
 
 def _check_size(path: Path, name: str) -> None:

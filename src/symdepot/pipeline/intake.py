@@ -16,9 +16,10 @@ from django.utils import timezone
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import lookup
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain import claims, proguard
 from symdepot.domain.errors import NotADebugFile, QuotaExceeded
+from symdepot.domain.formats import proguard
 from symdepot.domain.ids import Checksum, DebugId
+from symdepot.domain.selection import client_metadata
 from symdepot.pipeline import freeing, steps, tasks, unpacking
 from symdepot.projects.models import Organization, Project
 from symdepot.symcaches import outcomes
@@ -100,7 +101,7 @@ def take_in_zip(project: Project, archive: IO[bytes], *, by: str) -> list[DebugF
     said: dict[tuple[Checksum, DebugId | None], Offer] = {}
     for unpacked, sizes in unpacking.unpack(archive):
         keep_chunks(project.organization, sizes)
-        words = (unpacked.checksum, claims.said_id(unpacked.name))
+        words = (unpacked.checksum, client_metadata.said_id(unpacked.name))
         said.setdefault(words, replace(unpacked, offered_by=by))
     # A name without an id makes an error of what is a mapping under another name.
     offers = [o for _, o in sorted(said.items(), key=lambda each: each[0][1] is None)]
@@ -188,7 +189,9 @@ def _there(
         found = _claimed(offer, same)
         if found is None:
             known = same[0].object_file()
-            again = claims.offered_again(known, name=offer.name, claim=offer.debug_id)
+            again = client_metadata.offered_again(
+                known, name=offer.name, claim=offer.debug_id
+            )
             found = _with_id(same, again.debug_id)
             if found is None and not may_enter:
                 return Standing(State.ASSEMBLING)

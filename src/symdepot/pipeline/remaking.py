@@ -11,7 +11,7 @@ from django.db.models.functions import Substr
 from django.utils import timezone
 
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain import conversion
+from symdepot.domain.symcache import conversion
 from symdepot.pipeline import tasks
 from symdepot.symcaches import making
 from symdepot.symcaches.models import SymCache

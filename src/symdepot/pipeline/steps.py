@@ -8,11 +8,12 @@ from django.utils import timezone
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import catalogue, wanted
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain import claims, objects
-from symdepot.domain.conversion import Made
+from symdepot.domain import objects
 from symdepot.domain.errors import ChunksMissing, LeaseLost
 from symdepot.domain.ids import Checksum, DebugId
 from symdepot.domain.objects import ObjectFile
+from symdepot.domain.selection import client_metadata
+from symdepot.domain.symcache.conversion import Made
 from symdepot.pipeline import freeing
 from symdepot.projects import audit, revisions
 from symdepot.projects.audit import Action
@@ -48,7 +49,7 @@ def take_in(held: Assembly) -> DebugFile:
     with joining.joined(checksum, parts, blob_store(), settings.SCRATCH_DIR) as path:
         inside = inspected(path, name=held.name)
     claim = DebugId.parse_or_none(held.debug_id)
-    found = objects.findable(claims.claimed(inside, claim))
+    found = objects.findable(client_metadata.claimed(inside, claim))
 
     with chunks.not_while_freeing():
         file = files.enter(checksum, parts, size_bytes)

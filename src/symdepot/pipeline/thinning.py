@@ -5,8 +5,8 @@ from pathlib import Path
 
 from django.conf import settings
 
-from symdepot.domain import fat
-from symdepot.domain.fat import Slice
+from symdepot.domain.formats import fat_macho
+from symdepot.domain.formats.fat_macho import Slice
 from symdepot.uploads.scratch import lent
 
 _BLOCK_BYTES = 1024 * 1024
@@ -22,7 +22,7 @@ def thin_files(path: Path) -> Iterator[Path]:
         StorageUnavailable: the scratch disk did not take a thin one.
         OSError: the file cannot be read.
     """
-    slices = fat.slices(path)
+    slices = fat_macho.slices(path)
     if not slices:
         yield path
     for one in slices:

@@ -5,8 +5,8 @@ from django.http import HttpRequest
 from symdepot.debugfiles import finding, usage, wanted
 from symdepot.debugfiles.models import DebugFile
 from symdepot.debugfiles.near import Sought
-from symdepot.domain.asked import Asked, Role
 from symdepot.domain.errors import DebugFileMissing
+from symdepot.domain.selection.file_query import Asked, Role
 from symdepot.projects import reading
 from symdepot.projects.access import Bearer
 from symdepot.protocols import auth

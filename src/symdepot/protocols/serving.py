@@ -16,7 +16,7 @@ from django.utils.http import content_disposition_header, parse_etags
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.lookup import Content
-from symdepot.domain.elf_sections import Section
+from symdepot.domain.formats.elf import Section
 from symdepot.protocols import compressing, handing
 from symdepot.protocols.compressing import Coding
 

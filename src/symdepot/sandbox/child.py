@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from symdepot.domain import inspection, real_names, symcache
-from symdepot.domain.conversion import Conversion, Made, NotMade, Wanted
 from symdepot.domain.errors import NotADebugFile
+from symdepot.domain.formats import inspection
+from symdepot.domain.jvm import mapping_query
 from symdepot.domain.objects import ObjectFile
+from symdepot.domain.symcache import symcache_file
+from symdepot.domain.symcache.conversion import Conversion, Made, NotMade, Wanted
 from symdepot.sandbox import limits, messages, papers
 from symdepot.sandbox.limits import Limits
 
@@ -82,7 +84,7 @@ def convert(request: Request, errand: Errand) -> Conversion:
         OSError: the file cannot be read, or the symcache not be written.
     """
     try:
-        return symcache.convert(request.path, errand.wanted, errand.into)
+        return symcache_file.convert(request.path, errand.wanted, errand.into)
     except OSError as error:
         if error.errno != errno.EFBIG:
             raise
@@ -101,7 +103,7 @@ def answer(request: Request, paper: Path) -> Answered:
     """
     try:
         asked = papers.to_questions(paper.read_bytes())
-        answers = real_names.answers(request.path, asked)
+        answers = mapping_query.answers(request.path, asked)
         paper.write_bytes(papers.from_answers(asked, answers))
     except OSError as error:
         if error.errno != errno.EFBIG:

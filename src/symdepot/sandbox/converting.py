@@ -5,9 +5,9 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from symdepot.domain import unpacking
-from symdepot.domain.conversion import Conversion, Made, NotMade, Wanted
 from symdepot.domain.errors import ParserDied, SandboxUnavailable
+from symdepot.domain.formats import elf
+from symdepot.domain.symcache.conversion import Conversion, Made, NotMade, Wanted
 from symdepot.sandbox import limits, messages, warm
 from symdepot.sandbox.limits import Limits
 from symdepot.sandbox.warm import WarmProcess
@@ -58,9 +58,7 @@ class Converter(WarmProcess):
     def convert(self, path: Path, wanted: Wanted, into: Path) -> Conversion:
         """Do what `converting.convert` does."""
         try:
-            allowed = self._limits_for(
-                path.stat().st_size, unpacking.promised_bytes(path)
-            )
+            allowed = self._limits_for(path.stat().st_size, elf.promised_bytes(path))
         except OSError as e:
             raise SandboxUnavailable("it cannot be read") from e
         request = {

@@ -8,8 +8,8 @@ Answers are `{"frames": [[place, [[class, method, file, line]]]], "class_names":
 import json
 from collections.abc import Iterator, Mapping
 
-from symdepot.domain.java_lines import JavaFrame
-from symdepot.domain.real_names import Answers, AskedFrame, Questions
+from symdepot.domain.jvm.mapping_query import Answers, AskedFrame, Questions
+from symdepot.domain.jvm.stack_text import JavaFrame
 from symdepot.sandbox.messages import Garbled
 
 

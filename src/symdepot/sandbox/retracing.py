@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from symdepot.domain.errors import NotADebugFile, SandboxUnavailable
-from symdepot.domain.real_names import Answers, Questions
+from symdepot.domain.jvm.mapping_query import Answers, Questions
 from symdepot.sandbox import limits, messages, papers, warm
 from symdepot.sandbox.limits import Limits
 from symdepot.sandbox.warm import WarmProcess

@@ -11,10 +11,10 @@ import traceback
 from collections.abc import Sequence
 from itertools import chain
 
-from symdepot.domain import magic, packages
 from symdepot.domain.errors import FileTooLarge, NotADebugFile
-from symdepot.domain.magic import HEAD_BYTES, Package
-from symdepot.domain.packages import Bounds, Member
+from symdepot.domain.formats import archives, file_type
+from symdepot.domain.formats.archives import Bounds, Member
+from symdepot.domain.formats.file_type import HEAD_BYTES, Package
 from symdepot.sandbox import child, frames, kernel, limits
 from symdepot.sandbox.frames import Kind
 from symdepot.sandbox.limits import Limits
@@ -30,7 +30,7 @@ def serve(arguments: Sequence[str]) -> int:
     limits.impose(Limits(**orders["limits"]))
     try:
         bounds = Bounds(**orders["bounds"])
-        for member in packages.members(_ARCHIVE_FD, Package(orders["kind"]), bounds):
+        for member in archives.members(_ARCHIVE_FD, Package(orders["kind"]), bounds):
             _hand_out(member, orders["member_bytes"])
         _say(Kind.DONE)
     except NotADebugFile as error:
@@ -51,7 +51,7 @@ def _hand_out(member: Member, limit_bytes: int) -> None:
     while len(head) < HEAD_BYTES and (block := next(member.blocks, b"")):
         head += block
     name = "/" + member.name.removeprefix("./").lstrip("/")
-    if not magic.is_like_a_debug_file(head[:HEAD_BYTES], name):
+    if not file_type.is_like_a_debug_file(head[:HEAD_BYTES], name):
         return
     if member.promised_bytes > limit_bytes:
         error = FileTooLarge(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from symdepot.domain.errors import NotADebugFile, ParserDied, SandboxUnavailable
-from symdepot.domain.magic import Package
+from symdepot.domain.formats.file_type import Package
 from symdepot.sandbox import frames, limits, warm, watching
 from symdepot.sandbox.frames import Frame, Kind
 from symdepot.sandbox.limits import Limits

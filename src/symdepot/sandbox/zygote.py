@@ -17,8 +17,8 @@ import socket
 import sys
 from collections.abc import Sequence
 
-from symdepot.domain.conversion import Wanted
 from symdepot.domain.ids import DebugId
+from symdepot.domain.symcache.conversion import Wanted
 from symdepot.sandbox import child, kernel, messages, watching
 from symdepot.sandbox.child import Errand, Questioning, Reader, Request
 from symdepot.sandbox.limits import Limits

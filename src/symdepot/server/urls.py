@@ -3,7 +3,7 @@
 from django.urls import URLPattern, include, path, re_path
 from ninja import NinjaAPI
 
-from symdepot.domain.layouts import Layout
+from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.projects.tokens import URL_PREFIX
 from symdepot.protocols import auth
 from symdepot.protocols.breakpad import views as breakpad

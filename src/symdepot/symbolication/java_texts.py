@@ -7,7 +7,6 @@ import structlog
 
 from symdepot.debugfiles import mappings, usage
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain import java_lines
 from symdepot.domain.errors import (
     BlobDamaged,
     BlobMissing,
@@ -15,6 +14,7 @@ from symdepot.domain.errors import (
     NotADebugFile,
     ParserDied,
 )
+from symdepot.domain.jvm import stack_text
 from symdepot.projects.models import Project
 from symdepot.symbolication import retracing
 
@@ -49,11 +49,11 @@ def retraced(project: Project, text: str) -> JavaText:
     Raises:
         Unavailable: something of ours failed; the same may work in a moment.
     """
-    if not any(map(java_lines.frame_line, text.split("\n"))):
+    if not any(map(stack_text.frame_line, text.split("\n"))):
         return JavaText(text, 0, [])
     meant = mappings.meant(project, text)
     if not meant:
-        named = ", ".join(sorted(java_lines.r8_map_ids(text))[:_MOST_NAMED])
+        named = ", ".join(sorted(stack_text.r8_map_ids(text))[:_MOST_NAMED])
         told = _NOT_HERE.format(named) if named else _NO_MAPPING
         return JavaText(text, 0, [told])
     newest = meant[0]

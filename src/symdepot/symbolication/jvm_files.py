@@ -2,9 +2,9 @@
 
 from symdepot.debugfiles import finding, usage, wanted
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain.asked import Asked, Role
 from symdepot.domain.ids import DebugId
 from symdepot.domain.objects import Format
+from symdepot.domain.selection.file_query import Asked, Role
 from symdepot.symbolication.request import Scope
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from symdepot.domain import java_lines
-from symdepot.domain.java_lines import JavaFrame
+from symdepot.domain.jvm import stack_text
+from symdepot.domain.jvm.stack_text import JavaFrame
 from symdepot.symbolication.jvm_names import RealNames
 from symdepot.symbolication.jvm_traces import JvmFrame, JvmTraces
 
@@ -54,7 +54,7 @@ def _renamed(frame: JvmFrame, real: JavaFrame, *, is_inlined: bool) -> JvmFrame:
     """
     file = real.file
     if file is None and is_inlined:
-        file = java_lines.source_file(real.class_name, like=frame.filename or "")
+        file = stack_text.source_file(real.class_name, like=frame.filename or "")
     is_asked = frame.lineno is not None
     return replace(
         frame,

@@ -13,8 +13,8 @@ from symdepot.domain.errors import (
     ParserDied,
 )
 from symdepot.domain.ids import DebugId
-from symdepot.domain.java_lines import JavaFrame
-from symdepot.domain.real_names import Answers, AskedFrame, Questions
+from symdepot.domain.jvm.mapping_query import Answers, AskedFrame, Questions
+from symdepot.domain.jvm.stack_text import JavaFrame
 from symdepot.symbolication import jvm_files, retracing
 from symdepot.symbolication.jvm_traces import JvmException, JvmFrame, JvmTraces, Lack
 from symdepot.symbolication.request import Scope

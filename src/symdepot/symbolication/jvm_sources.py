@@ -11,10 +11,10 @@ from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import lookup
 from symdepot.debugfiles import sources as kept
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain import java_sources
 from symdepot.domain.errors import BlobMissing, Refused, Unavailable
 from symdepot.domain.ids import DebugId
-from symdepot.domain.source_context import SourceContext
+from symdepot.domain.jvm import stack_text
+from symdepot.domain.stacks.source_context import SourceContext
 from symdepot.symbolication import jvm_files, sources
 from symdepot.symbolication.jvm_traces import JvmFrame
 from symdepot.symbolication.request import Scope
@@ -78,7 +78,7 @@ def _shown(frame: JvmFrame, told: Mapping[_Line, SourceContext]) -> JvmFrame:
 def _line(frame: JvmFrame) -> _Line | None:
     if not frame.lineno:
         return None
-    return java_sources.bundled_as(frame.module, frame.abs_path), frame.lineno
+    return stack_text.bundled_as(frame.module, frame.abs_path), frame.lineno
 
 
 def _by_source(lines: Sequence[_Line]) -> dict[str, list[int]]:

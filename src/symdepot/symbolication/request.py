@@ -7,10 +7,15 @@ from enum import StrEnum
 from django.db.models import QuerySet
 
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain.images import Image
-from symdepot.domain.modules import ModuleIds
-from symdepot.domain.source_context import SourceContext
-from symdepot.domain.stacktrace import AskedStack, Frame, FrameOrder, ModuleStatus
+from symdepot.domain.selection.module_ids import ModuleIds
+from symdepot.domain.stacks.memory_map import Image
+from symdepot.domain.stacks.source_context import SourceContext
+from symdepot.domain.stacks.stack_resolver import (
+    AskedStack,
+    Frame,
+    FrameOrder,
+    ModuleStatus,
+)
 from symdepot.projects.models import Project
 
 

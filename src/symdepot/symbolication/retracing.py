@@ -7,9 +7,9 @@ from django.conf import settings
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import lookup
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain import real_names
-from symdepot.domain.real_names import Answers, Questions
-from symdepot.domain.retrace import Retraced
+from symdepot.domain.jvm import mapping_query
+from symdepot.domain.jvm.mapping_query import Answers, Questions
+from symdepot.domain.jvm.retrace import Retraced
 from symdepot.sandbox import retracing
 from symdepot.uploads import joining
 from symdepot.uploads.scratch import lent
@@ -38,5 +38,5 @@ def text(trace: str, mapping: DebugFile) -> Retraced:
     Raises:
         As `answers`.
     """
-    asked = real_names.questions(trace)
-    return real_names.retraced(trace, answers(mapping, asked))
+    asked = mapping_query.questions(trace)
+    return mapping_query.retraced(trace, answers(mapping, asked))

@@ -12,11 +12,11 @@ from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import lookup, usage
 from symdepot.debugfiles import sources as kept
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain import source_context
 from symdepot.domain.errors import BlobMissing, NotADebugFile, Unavailable
-from symdepot.domain.source_bundles import SourceBundle
-from symdepot.domain.source_context import SourceContext
-from symdepot.domain.stacktrace import Frame
+from symdepot.domain.formats.source_bundle import SourceBundle
+from symdepot.domain.stacks import source_context
+from symdepot.domain.stacks.source_context import SourceContext
+from symdepot.domain.stacks.stack_resolver import Frame
 from symdepot.symbolication.request import Line
 from symdepot.symbolication.symbols import Found
 

@@ -6,8 +6,8 @@ from itertools import chain
 
 from django.db import close_old_connections
 
-from symdepot.domain import stacktrace
-from symdepot.domain.stacktrace import ModuleStatus, Resolved, Symbols
+from symdepot.domain.stacks import stack_resolver
+from symdepot.domain.stacks.stack_resolver import ModuleStatus, Resolved, Symbols
 from symdepot.symbolication import sources, symbols
 from symdepot.symbolication.request import Answer, FoundModule, Question, Scope
 from symdepot.symbolication.sources import Contexts
@@ -40,7 +40,7 @@ def symbolicated(
         close_old_connections()  # lookups take their time, and need none
         return {index: one.symbols for index, one in found.items()}
 
-    resolved = stacktrace.resolve(
+    resolved = stack_resolver.resolve(
         question.stacks,
         [module.image for module in question.modules],
         symbols_of,

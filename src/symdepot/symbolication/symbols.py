@@ -11,11 +11,11 @@ from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import modules, usage, wanted
 from symdepot.debugfiles.models import DebugFile
 from symdepot.debugfiles.near import Sought
-from symdepot.domain import conversion
 from symdepot.domain.errors import StorageUnavailable
 from symdepot.domain.objects import Format
-from symdepot.domain.stacktrace import ModuleStatus
-from symdepot.domain.symcache import OpenSymCache
+from symdepot.domain.stacks.stack_resolver import ModuleStatus
+from symdepot.domain.symcache import conversion
+from symdepot.domain.symcache.symcache_file import OpenSymCache
 from symdepot.symbolication.request import AskedModule, Candidate, Fate, Scope
 from symdepot.symcaches import explaining, opening
 from symdepot.symcaches.models import Outcome, SymCache

@@ -14,15 +14,17 @@ from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import lookup, namesakes
 from symdepot.debugfiles.models import DebugFile
 from symdepot.debugfiles.near import Sought
-from symdepot.domain import bare_names, conversion, elf_loading
-from symdepot.domain.crash_texts import Look, Spot
+from symdepot.domain.crash_text.crash_parser import Look, Spot
 from symdepot.domain.errors import BlobMissing
+from symdepot.domain.formats import elf
 from symdepot.domain.ids import CodeId, DebugId
-from symdepot.domain.images import Image
-from symdepot.domain.modules import ModuleIds
 from symdepot.domain.objects import Format
-from symdepot.domain.stacktrace import ModuleStatus
-from symdepot.domain.symcache import OpenSymCache
+from symdepot.domain.selection.module_ids import ModuleIds
+from symdepot.domain.stacks.memory_map import Image
+from symdepot.domain.stacks.stack_resolver import ModuleStatus
+from symdepot.domain.symbol_paths import file_names
+from symdepot.domain.symcache import conversion
+from symdepot.domain.symcache.symcache_file import OpenSymCache
 from symdepot.projects.models import Project
 from symdepot.symbolication import symbols
 from symdepot.symbolication.request import AskedModule, Scope
@@ -143,12 +145,12 @@ def begins_at(choice: Choice) -> int:
         return 0
     (first, _), *_ = lookup.content(row).chunks
     with suppress(BlobMissing), blob_store().open(first) as content:
-        return elf_loading.begins_at(content.read(elf_loading.HEAD_BYTES))
+        return elf.begins_at(content.read(elf.HEAD_BYTES))
     return 0
 
 
 def _asked(module: Named, ids: ModuleIds) -> AskedModule:
-    return AskedModule(Image(0, 0), ids, bare_names.without_folders(module.name))
+    return AskedModule(Image(0, 0), ids, file_names.without_folders(module.name))
 
 
 def _ids(module: Named) -> ModuleIds:
@@ -196,7 +198,7 @@ def _several(name: str, of_use: Sequence[DebugFile]) -> str:
 
 def _names(module: Named, release: str) -> list[str]:
     """Return what a file of the module may be called, the likeliest first."""
-    name = bare_names.bare(module.name)
+    name = file_names.bare(module.name)
     if module.look is not Look.KERNEL:
         return [name]
     if name == _KERNEL:

@@ -2,13 +2,13 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from symdepot.domain import callsites
-from symdepot.domain.callsites import Adjustment
-from symdepot.domain.crash_looks import Shown
-from symdepot.domain.crash_texts import Look, Spot
-from symdepot.domain.demangling import demangled
-from symdepot.domain.lookups import Frame
-from symdepot.domain.symcache import OpenSymCache
+from symdepot.domain.crash_text.crash_parser import Look, Spot
+from symdepot.domain.crash_text.crash_renderer import Shown
+from symdepot.domain.stacks import return_addresses
+from symdepot.domain.stacks.return_addresses import Adjustment
+from symdepot.domain.symcache.address_lookup import Frame
+from symdepot.domain.symcache.demangler import demangled
+from symdepot.domain.symcache.symcache_file import OpenSymCache
 from symdepot.symbolication import text_modules
 from symdepot.symbolication.text_modules import Choice, Named
 
@@ -118,7 +118,7 @@ def _looked_up(
 ) -> dict[tuple[Spot, int], list[Frame]]:
     """Return the frames at the offset of each spot from each of `starts`."""
     addresses = {
-        (spot, start): callsites.looked_up(
+        (spot, start): return_addresses.looked_up(
             start + spot.offset,
             symbols.arch,
             Adjustment.YES if spot.is_return_address else Adjustment.NO,

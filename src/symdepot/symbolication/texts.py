@@ -4,9 +4,9 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from symdepot.domain import crash_looks, crash_texts
-from symdepot.domain.crash_looks import Surroundings
-from symdepot.domain.crash_texts import Spot
+from symdepot.domain.crash_text import crash_parser, crash_renderer
+from symdepot.domain.crash_text.crash_parser import Spot
+from symdepot.domain.crash_text.crash_renderer import Surroundings
 from symdepot.projects.models import Project
 from symdepot.symbolication import java_texts, text_modules, text_places
 from symdepot.symbolication.request import Scope
@@ -68,7 +68,7 @@ def resolved(
 
 
 def _native(scope: Scope, project: Project, text: str, until: float) -> ResolvedText:
-    spots = crash_texts.spots(text)
+    spots = crash_parser.spots(text)
     if not spots:
         return ResolvedText(text, 0, [], [])
     choices = text_modules.chosen(scope, project, spots, text, until=until)
@@ -88,12 +88,12 @@ def _answers(
 ) -> Iterator[str | Unresolved]:
     """Yield what to write instead of each spot, or why nothing."""
     added = 0
-    around = crash_looks.surroundings(text, spots)
+    around = crash_renderer.surroundings(text, spots)
     for spot, place, here in zip(spots, places, around, strict=True):
         if isinstance(place, str):
             yield _unresolved(spot, here, place)
             continue
-        answer = crash_looks.replaced(spot, here, place)
+        answer = crash_renderer.replaced(spot, here, place)
         added += len(answer or "")
         if answer is None or answer == here.said:
             yield _unresolved(spot, here, _NOTHING_NEW)
@@ -122,5 +122,5 @@ def _spliced(
 def _limits(spots: Sequence[Spot], unresolved: Sequence[Unresolved]) -> Iterator[str]:
     if len(unresolved) > MOST_TOLD:
         yield f"{len(unresolved)} addresses stayed; the first {MOST_TOLD} are listed."
-    if len(spots) == crash_texts.SPOTS_LIMIT:
+    if len(spots) == crash_parser.SPOTS_LIMIT:
         yield f"Only the first {len(spots)} addresses were looked at."

@@ -8,11 +8,11 @@ from django.db.models import F
 from django.utils import timezone
 
 from symdepot.blobs.store import BlobStore
-from symdepot.domain import conversion
-from symdepot.domain.conversion import Conversion, Made, NotMade
 from symdepot.domain.errors import LeaseLost, StorageUnavailable
 from symdepot.domain.ids import Checksum
 from symdepot.domain.objects import ObjectFile
+from symdepot.domain.symcache import conversion
+from symdepot.domain.symcache.conversion import Conversion, Made, NotMade
 from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.symcaches.versions import VERSION
 from symdepot.uploads import chunks, leases

@@ -6,8 +6,8 @@ from datetime import datetime
 from django.db import models
 from django.db.models import Q
 
-from symdepot.domain.conversion import Wanted
 from symdepot.domain.ids import DebugId
+from symdepot.domain.symcache.conversion import Wanted
 from symdepot.symcaches.versions import VERSION
 from symdepot.uploads.models import File
 

@@ -8,10 +8,10 @@ from django.utils import timezone
 
 from symdepot.blobs.store import BlobStore
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain import conversion
 from symdepot.domain.errors import BlobDamaged, BlobMissing
 from symdepot.domain.ids import Checksum
-from symdepot.domain.symcache import OpenSymCache
+from symdepot.domain.symcache import conversion
+from symdepot.domain.symcache.symcache_file import OpenSymCache
 from symdepot.symcaches import making, outcomes
 from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.symcaches.pool import pool

@@ -13,11 +13,11 @@ from tests.factories import a_debug_file, a_project
 
 from symdepot.debugfiles import finding
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain import layouts
-from symdepot.domain.asked import Asked
 from symdepot.domain.ids import CodeId, DebugId
-from symdepot.domain.layouts import Layout
 from symdepot.domain.objects import Format
+from symdepot.domain.selection.file_query import Asked
+from symdepot.domain.symbol_paths import path_parser
+from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.projects import reading
 from symdepot.projects.models import Project
 
@@ -28,7 +28,7 @@ GUID = UUID("3249d99d-0c40-4931-8610-f4e4fb0b6936")
 
 
 def asked(path: str, layout: Layout = Layout.SYMSTORE) -> Asked:
-    found = layouts.parse(layout, path)
+    found = path_parser.parse(layout, path)
     assert found is not None
     return found
 

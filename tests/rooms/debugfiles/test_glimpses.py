@@ -12,11 +12,11 @@ from tests.factories import a_debug_file, a_project
 from symdepot.debugfiles import finding, glimpses
 from symdepot.debugfiles.glimpses import Glimpse
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain import layouts
-from symdepot.domain.asked import Asked, Role
 from symdepot.domain.ids import Checksum, CodeId
-from symdepot.domain.layouts import Layout
 from symdepot.domain.objects import Format
+from symdepot.domain.selection.file_query import Asked, Role
+from symdepot.domain.symbol_paths import path_parser
+from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.projects import reading
 from symdepot.projects.glimpses import Reader
 from symdepot.projects.models import Project
@@ -28,7 +28,7 @@ BUILD_ID = CodeId("dfb85de42daffd09640c8fe377d572de3e168920")
 
 
 def asked(role: Role = Role.DEBUGINFO, build_id: CodeId = BUILD_ID) -> Asked:
-    found = layouts.parse(Layout.DEBUGINFOD, f"{build_id}/{role}")
+    found = path_parser.parse(Layout.DEBUGINFOD, f"{build_id}/{role}")
     assert found is not None
     return found
 

@@ -6,8 +6,8 @@ from tests.factories import a_debug_file, a_project
 
 from symdepot.debugfiles import modules
 from symdepot.domain.ids import DebugId
-from symdepot.domain.modules import ModuleIds
 from symdepot.domain.objects import Format
+from symdepot.domain.selection.module_ids import ModuleIds
 from symdepot.projects.models import Project
 
 pytestmark = pytest.mark.django_db

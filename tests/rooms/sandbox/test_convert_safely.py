@@ -11,11 +11,11 @@ import psutil
 import pytest
 from tests.fixtures import builders, compiled
 
-from symdepot.domain import inspection
-from symdepot.domain.conversion import Made, NotMade, Wanted
 from symdepot.domain.errors import SandboxUnavailable
+from symdepot.domain.formats import inspection
 from symdepot.domain.ids import DebugId
-from symdepot.domain.symcache import OpenSymCache
+from symdepot.domain.symcache.conversion import Made, NotMade, Wanted
+from symdepot.domain.symcache.symcache_file import OpenSymCache
 from symdepot.sandbox import limits
 from symdepot.sandbox.converting import Converter
 from symdepot.sandbox.limits import Limits

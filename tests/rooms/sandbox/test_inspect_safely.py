@@ -10,8 +10,8 @@ import psutil
 import pytest
 from tests.fixtures import builders, compiled
 
-from symdepot.domain import inspection
 from symdepot.domain.errors import NotADebugFile, ParserDied
+from symdepot.domain.formats import inspection
 from symdepot.sandbox import inspecting
 from symdepot.sandbox.inspecting import Inspector
 from symdepot.sandbox.limits import Limits

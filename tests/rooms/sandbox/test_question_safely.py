@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from tests.fixtures import builders
 
-from symdepot.domain import real_names
 from symdepot.domain.errors import NotADebugFile, ParserDied, SandboxUnavailable
-from symdepot.domain.real_names import Answers, AskedFrame, Questions
+from symdepot.domain.jvm import mapping_query
+from symdepot.domain.jvm.mapping_query import Answers, AskedFrame, Questions
 from symdepot.sandbox import limits, papers
 from symdepot.sandbox.limits import Limits
 from symdepot.sandbox.messages import Garbled
@@ -62,7 +62,7 @@ def test_the_child_answers_as_the_mapping_does(
 ) -> None:
     told = retracer.ask_mapping(mapping, ASKED, paper)
 
-    assert told == real_names.answers(mapping, ASKED)
+    assert told == mapping_query.answers(mapping, ASKED)
     assert told.class_names == {"a.a": "com.example.Größe"}
 
 

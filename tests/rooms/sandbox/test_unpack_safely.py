@@ -18,7 +18,7 @@ from tests.fixtures import builders, packed
 from tests.rooms.sandbox.misunpacking import A_SECOND
 
 from symdepot.domain.errors import NotADebugFile, ParserDied
-from symdepot.domain.magic import Package
+from symdepot.domain.formats.file_type import Package
 from symdepot.sandbox import unpacking
 from symdepot.sandbox.unpacking import Member, Unfit
 

@@ -19,12 +19,12 @@ from tests.queueing import HeldQueue
 
 from symdepot.debugfiles.models import DebugFile, WantedId
 from symdepot.domain.ids import CodeId, DebugId
-from symdepot.domain.images import Image
-from symdepot.domain.lookups import Frame
-from symdepot.domain.modules import ModuleIds
 from symdepot.domain.objects import Format
-from symdepot.domain.stacktrace import AskedFrame, AskedStack, ModuleStatus
-from symdepot.domain.symcache import OpenSymCache
+from symdepot.domain.selection.module_ids import ModuleIds
+from symdepot.domain.stacks.memory_map import Image
+from symdepot.domain.stacks.stack_resolver import AskedFrame, AskedStack, ModuleStatus
+from symdepot.domain.symcache.address_lookup import Frame
+from symdepot.domain.symcache.symcache_file import OpenSymCache
 from symdepot.projects.models import Project
 from symdepot.symbolication.request import (
     Answer,

@@ -12,7 +12,7 @@ from tests.making import WHY_NOT, a_hopeless_file
 from tests.queueing import HeldQueue
 
 from symdepot.debugfiles.models import DebugFile, WantedId
-from symdepot.domain import crash_texts
+from symdepot.domain.crash_text import crash_parser
 from symdepot.projects.models import Project
 from symdepot.symbolication import text_modules, texts
 from symdepot.symbolication.texts import ResolvedText
@@ -241,7 +241,7 @@ def test_a_text_names_no_more_modules_than_are_looked_for(
 def test_an_answer_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(texts, "MOST_ADDED", 70)
     monkeypatch.setattr(texts, "MOST_TOLD", 1)
-    monkeypatch.setattr(crash_texts, "SPOTS_LIMIT", 4)
+    monkeypatch.setattr(crash_parser, "SPOTS_LIMIT", 4)
     sent("game.sym")
 
     answer = resolved("./game(+0x1004) [0x1]\n" * 5)
@@ -280,7 +280,7 @@ def test_all_characters_outside_of_spots_come_back() -> None:
     @given(st.lists(st.sampled_from(PIECES) | st.text(), max_size=20))
     def check(pieces: list[str]) -> None:
         text = "".join(pieces)
-        spots = crash_texts.spots(text)
+        spots = crash_parser.spots(text)
 
         answer = resolved(text)
 

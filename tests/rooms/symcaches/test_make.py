@@ -25,9 +25,9 @@ from tests.together import together
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain.conversion import NotMade
 from symdepot.domain.errors import LeaseLost, SandboxUnavailable
 from symdepot.domain.ids import Checksum
+from symdepot.domain.symcache.conversion import NotMade
 from symdepot.pipeline import remaking, retention, steps, tasks
 from symdepot.sandbox import converting
 from symdepot.symcaches import making

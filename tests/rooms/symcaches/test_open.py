@@ -11,7 +11,7 @@ from tests.making import WHY_NOT, a_hopeless_file, let_pass, row, uploaded
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
-from symdepot.domain.symcache import OpenSymCache
+from symdepot.domain.symcache.symcache_file import OpenSymCache
 from symdepot.pipeline import remaking
 from symdepot.symcaches import opening
 from symdepot.symcaches.models import Outcome, SymCache

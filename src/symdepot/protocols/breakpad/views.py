@@ -10,9 +10,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from symdepot.debugfiles import lookup
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain import layouts, placing
-from symdepot.domain.asked import Asked, Role
-from symdepot.domain.layouts import Layout
+from symdepot.domain.selection.file_query import Asked, Role
+from symdepot.domain.symbol_paths import path_builder, path_parser
+from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.protocols import lending, plain, serving
 from symdepot.protocols.breakpad.errors import IGNORED, SPEECH
 
@@ -22,7 +22,7 @@ def by_path(
     request: HttpRequest, path: str, token: str | None = None
 ) -> HttpResponseBase:
     """Answer with the symbol file that `path` asks for; pages may ask, too."""
-    asked = layouts.parse(Layout.BREAKPAD, path)
+    asked = path_parser.parse(Layout.BREAKPAD, path)
     if asked is None:
         return plain.text(IGNORED, HTTPStatus.NOT_FOUND)
     row = lending.lent(request, token, asked)
@@ -34,7 +34,7 @@ def by_path(
 def _answer(
     request: HttpRequest, asked: Asked, row: DebugFile, path: str
 ) -> HttpResponseBase:
-    place = placing.place(Layout.BREAKPAD, Role.BREAKPAD, row.object_file())
+    place = path_builder.place(Layout.BREAKPAD, Role.BREAKPAD, row.object_file())
     if place is not None and not asked.debug_ids:
         base = request.path.removesuffix(path)
         query = request.META.get("QUERY_STRING", "")

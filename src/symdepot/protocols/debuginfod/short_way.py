@@ -24,11 +24,11 @@ from symdepot.debugfiles import glimpses as files
 from symdepot.debugfiles import wanted
 from symdepot.debugfiles.glimpses import Glimpse
 from symdepot.debugfiles.tally import Miss
-from symdepot.domain import layouts
-from symdepot.domain.asked import Asked
 from symdepot.domain.errors import DebugFileMissing
 from symdepot.domain.ids import Checksum
-from symdepot.domain.layouts import Layout
+from symdepot.domain.selection.file_query import Asked
+from symdepot.domain.symbol_paths import path_parser
+from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.projects import glimpses as readers
 from symdepot.projects.glimpses import Reader
 from symdepot.protocols import auth, counting, lending, nearness, plain
@@ -174,7 +174,7 @@ def _what_is_asked(environ: WSGIEnvironment) -> tuple[Asked, str | None] | None:
     if match is None or environ["REQUEST_METHOD"] not in plain.READING:
         return None
     token, path = match.groups()
-    asked = layouts.parse(Layout.DEBUGINFOD, path)
+    asked = path_parser.parse(Layout.DEBUGINFOD, path)
     if token is None and "HTTP_AUTHORIZATION" in environ:
         token = auth.shown_token(environ["HTTP_AUTHORIZATION"])
     return None if asked is None else (asked, token)

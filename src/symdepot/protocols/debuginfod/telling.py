@@ -12,8 +12,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from symdepot.debugfiles import census, searching
 from symdepot.debugfiles.searching import Key
-from symdepot.domain import layouts
 from symdepot.domain.errors import InvalidRequest
+from symdepot.domain.symbol_paths import path_parser
 from symdepot.projects import reading
 from symdepot.protocols import auth, counting, plain, refusing
 from symdepot.protocols.debuginfod.errors import SPEECH
@@ -43,7 +43,7 @@ def metadata(request: HttpRequest, token: str | None = None) -> HttpResponse:
     if named not in set(Key):
         raise InvalidRequest(f"unsupported key; these are: {', '.join(Key)}")
     key = Key(named)
-    if key is Key.BUILD_ID and not layouts.is_build_id(value):
+    if key is Key.BUILD_ID and not path_parser.is_build_id(value):
         raise InvalidRequest("A build id is an even number of digits 0-9 and a-f.")
     who = auth.reader(request, token)
     found = searching.search(reading.readable(who), key, value)

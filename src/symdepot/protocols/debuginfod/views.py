@@ -17,11 +17,12 @@ from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import lookup, sources
 from symdepot.debugfiles.lookup import Content
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain import elf_sections, layouts
-from symdepot.domain.asked import Role
-from symdepot.domain.elf_sections import Section
 from symdepot.domain.errors import DebugFileMissing, InvalidRequest
-from symdepot.domain.layouts import Layout
+from symdepot.domain.formats import elf
+from symdepot.domain.formats.elf import Section
+from symdepot.domain.selection.file_query import Role
+from symdepot.domain.symbol_paths import path_parser
+from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.protocols import lending, plain, serving
 from symdepot.protocols.debuginfod.errors import SPEECH
 
@@ -43,13 +44,13 @@ def by_build_id(
 ) -> HttpResponseBase:
     """Answer with the file that a build id and a kind name."""
     build_id, _, kind = rest.partition("/")
-    if not layouts.is_build_id(build_id):
+    if not path_parser.is_build_id(build_id):
         raise InvalidRequest("A build id is an even number of digits 0-9 and a-f.")
     if kind.startswith(_SECTION):
         return _section(request, token, build_id, kind.removeprefix(_SECTION))
     if kind.startswith(_SOURCE):
         return _source(request, token, build_id, kind.removeprefix(_SOURCE))
-    asked = layouts.parse(Layout.DEBUGINFOD, rest)
+    asked = path_parser.parse(Layout.DEBUGINFOD, rest)
     if asked is None or asked.role is Role.SOURCES:
         raise DebugFileMissing(kind)
     row = lending.lent(request, token, asked)
@@ -64,13 +65,13 @@ def _section(
     Source: spec/serving 1.9: that of the debug information, or else of the program.
     """
     for role in (Role.DEBUGINFO, Role.EXECUTABLE):
-        asked = layouts.parse(Layout.DEBUGINFOD, f"{build_id}/{role}")
+        asked = path_parser.parse(Layout.DEBUGINFOD, f"{build_id}/{role}")
         row = None if asked is None else lending.found(request, token, asked)
         if row is None:
             continue
         content = lookup.content(row)
         read = partial(serving.excerpt, content)
-        section = elf_sections.find(read, content.size_bytes, name)
+        section = elf.find(read, content.size_bytes, name)
         if section is not None:
             return _answer(request, row, content, section)
     raise DebugFileMissing(name)
@@ -83,7 +84,7 @@ def _source(
 
     The slash before `path` is its own, but for programs built with relative paths.
     """
-    asked = layouts.parse(Layout.DEBUGINFOD, f"{build_id}/source")
+    asked = path_parser.parse(Layout.DEBUGINFOD, f"{build_id}/source")
     row = None if asked is None else lending.found(request, token, asked)
     if row is None:
         raise DebugFileMissing(path)

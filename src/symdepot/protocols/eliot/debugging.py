@@ -6,7 +6,7 @@ Source: eliot/symbolicate_resource.py, `DebugStats`, for the names.
 from collections import Counter
 from collections.abc import Sequence
 
-from symdepot.domain.stacktrace import ModuleStatus
+from symdepot.domain.stacks.stack_resolver import ModuleStatus
 from symdepot.protocols.eliot.gathering import Gathered
 from symdepot.protocols.eliot.rendering import Json, key
 from symdepot.symbolication.request import Answer

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from symdepot.domain.errors import InvalidRequest
 from symdepot.domain.ids import DebugId
-from symdepot.domain.images import Image
-from symdepot.domain.modules import ModuleIds
-from symdepot.domain.stacktrace import AskedFrame, AskedStack
+from symdepot.domain.selection.module_ids import ModuleIds
+from symdepot.domain.stacks.memory_map import Image
+from symdepot.domain.stacks.stack_resolver import AskedFrame, AskedStack
 from symdepot.protocols.eliot.jobs import Address, Job, Module
 from symdepot.symbolication.request import AskedModule, Question
 

@@ -8,10 +8,10 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from symdepot.domain.demangling import demangled
 from symdepot.domain.errors import InvalidRequest
-from symdepot.domain.lookups import Frame as Place
-from symdepot.domain.stacktrace import Frame, ModuleStatus
+from symdepot.domain.stacks.stack_resolver import Frame, ModuleStatus
+from symdepot.domain.symcache.address_lookup import Frame as Place
+from symdepot.domain.symcache.demangler import demangled
 from symdepot.protocols.eliot.gathering import Gathered
 from symdepot.protocols.eliot.jobs import Address, Job, Module
 from symdepot.symbolication.request import Answer

@@ -7,7 +7,7 @@ from typing import Literal, NotRequired, TypedDict
 
 from pydantic import ConfigDict, TypeAdapter, with_config
 
-from symdepot.domain.stacktrace import FrameStatus, ModuleStatus
+from symdepot.domain.stacks.stack_resolver import FrameStatus, ModuleStatus
 
 _STRICT = ConfigDict(extra="forbid")
 

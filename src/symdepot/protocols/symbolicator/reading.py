@@ -2,9 +2,9 @@
 
 from symdepot.domain.errors import InvalidRequest
 from symdepot.domain.ids import CodeId, DebugId
-from symdepot.domain.images import Image
-from symdepot.domain.modules import ModuleIds
-from symdepot.domain.stacktrace import AskedFrame, AskedStack, FrameOrder
+from symdepot.domain.selection.module_ids import ModuleIds
+from symdepot.domain.stacks.memory_map import Image
+from symdepot.domain.stacks.stack_resolver import AskedFrame, AskedStack, FrameOrder
 from symdepot.protocols.symbolicator.schemas import (
     MOST_FRAMES,
     Address,

@@ -8,10 +8,10 @@ from functools import lru_cache
 from typing import Any
 
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain.demangling import demangled
-from symdepot.domain.lookups import Frame as Place
-from symdepot.domain.source_context import SourceContext
-from symdepot.domain.stacktrace import Frame, FrameStatus, ModuleStatus
+from symdepot.domain.stacks.source_context import SourceContext
+from symdepot.domain.stacks.stack_resolver import Frame, FrameStatus, ModuleStatus
+from symdepot.domain.symcache.address_lookup import Frame as Place
+from symdepot.domain.symcache.demangler import demangled
 from symdepot.protocols.symbolicator import reading
 from symdepot.protocols.symbolicator.schemas import Body, RawFrame, RawModule, RawStack
 from symdepot.symbolication.request import Answer, Candidate, Fate, FoundModule, Line

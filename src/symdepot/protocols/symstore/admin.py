@@ -18,9 +18,10 @@ from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 
 from symdepot.debugfiles import transactions
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain import fitness, placing
-from symdepot.domain.asked import Role
-from symdepot.domain.layouts import Layout
+from symdepot.domain.selection import ranking
+from symdepot.domain.selection.file_query import Role
+from symdepot.domain.symbol_paths import path_builder
+from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.projects import reading
 from symdepot.projects.models import Project
 from symdepot.protocols import auth, plain
@@ -65,8 +66,8 @@ def _lines(files: Iterator[DebugFile]) -> Iterator[str]:
         kept = file.object_file()
         named = replace(kept, name=_FOLDERS.sub("", kept.name))
         for role in _ROLES:
-            serves = fitness.serves(named, role)
-            place = placing.place(Layout.SYMSTORE, role, named) if serves else None
+            serves = ranking.serves(named, role)
+            place = path_builder.place(Layout.SYMSTORE, role, named) if serves else None
             match (place or "").split("/"):
                 case [name, key, again] if name == again and _can_be_listed(name):
                     yield f'"{name}\\{key}","{named.name}"\r\n'

@@ -8,8 +8,8 @@ from http import HTTPStatus
 from django.http import HttpRequest, HttpResponseBase
 
 from symdepot.debugfiles import lookup
-from symdepot.domain import layouts
-from symdepot.domain.layouts import Layout
+from symdepot.domain.symbol_paths import path_parser
+from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.protocols import lending, plain, serving
 from symdepot.protocols.symstore.errors import SPEECH
 
@@ -27,7 +27,7 @@ def by_path(
     store on a disk is not here, as is nothing else that is no path of a layout; to
     find that out nobody has to be known.
     """
-    asked = layouts.parse(layout, path)
+    asked = path_parser.parse(layout, path)
     if asked is None:
         return plain.text("Symbol Not Found (and ignored)", HTTPStatus.NOT_FOUND)
     row = lending.lent(request, token, asked)

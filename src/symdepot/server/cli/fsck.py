@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from symdepot.domain import sizes
+from symdepot.domain import text_format
 from symdepot.server import house
 from symdepot.server.cli import progress
 from symdepot.server.cli.options import DataDir
@@ -48,7 +48,8 @@ def fsck(
         bool, typer.Option("--repair", help="Repair what can be repaired safely.")
     ] = False,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Do not read the bytes, only their sizes.")
+        bool,
+        typer.Option("--quick", help="Do not read the bytes, only their text_format."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Report as JSON.")] = False,
     data_dir: DataDir = None,
@@ -98,7 +99,7 @@ def _print(made: "Examination", repaired: list["Finding"]) -> None:
         typer.echo(_line(finding, is_repaired=finding in repaired))
         for name in finding.hurts:
             typer.echo(f"    uploading it again heals {name}")
-    looked = f"{made.blobs:,} blobs of {sizes.spoken(made.size_bytes)}"
+    looked = f"{made.blobs:,} blobs of {text_format.spoken(made.size_bytes)}"
     young = f", {made.young:,} of them too young to have a row" if made.young else ""
     typer.echo(f"Looked at {looked}{young}, and {made.files:,} files.")
     if made.is_sound:

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from symdepot.domain import sizes
+from symdepot.domain import text_format
 from symdepot.server import house
 from symdepot.server.cli import progress
 from symdepot.server.cli.options import DataDir
@@ -77,13 +77,13 @@ def _print(report: "Report", *, dry_run: bool) -> None:
         if taken.count or taken.size_bytes:
             table.add_row(
                 f"{taken.count:,}",
-                sizes.spoken(taken.size_bytes),
+                text_format.spoken(taken.size_bytes),
                 _SENTENCES[reason.value],
             )
     console = Console(highlight=False, soft_wrap=True)
     if table.row_count:
         console.print(table)
-    freed = sizes.spoken(report.size_bytes)
+    freed = text_format.spoken(report.size_bytes)
     would = (
         f"would free {freed}. Nothing was changed." if dry_run else f"freed {freed}."
     )

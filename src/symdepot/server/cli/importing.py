@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from symdepot.domain import sizes
+from symdepot.domain import text_format
 from symdepot.domain.errors import SymdepotError
 from symdepot.server.cli import acting, place, printing, progress
 from symdepot.server.cli.options import DataDir
@@ -119,7 +119,7 @@ def _summary(report: _Report, project: str) -> str:
         for fate in ("imported", "here", "passed over", "failed")
     )
     did = "This would import" if report.is_trial else "Imported"
-    size = sizes.spoken(report.size_bytes)
+    size = text_format.spoken(report.size_bytes)
     files = "debug file" if imported == 1 else "debug files"
     sentences = [f"{did} {imported:,} {files}, {size}, into {project}."]
     if here:

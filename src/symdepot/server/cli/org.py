@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from symdepot.domain import sizes
+from symdepot.domain import text_format
 from symdepot.server import house
 from symdepot.server.cli import acting
 from symdepot.server.cli.options import DataDir
@@ -67,7 +67,7 @@ def show(
     for project in access.projects(organization):
         has = room[project.pk]
         typer.echo(
-            f"  {project}: {sizes.spoken(has.size_bytes)} "
+            f"  {project}: {text_format.spoken(has.size_bytes)} "
             f"in {has.debug_files:,} debug files"
         )
 
@@ -108,7 +108,7 @@ def change(
         may = (
             "no quota"
             if quota_bytes is None
-            else f"{sizes.spoken(quota_bytes)} of quota"
+            else f"{text_format.spoken(quota_bytes)} of quota"
         )
         typer.echo(f"Organization {slug!r} has {may}.")
 
@@ -117,12 +117,12 @@ def _size(text: str) -> int | None:
     if text == "none":
         return None
     try:
-        return sizes.parse(text)
+        return text_format.parse(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 
 
 def _usage(organization: "Organization", used_bytes: int) -> str:
     may = organization.quota_bytes
-    of = "no quota" if may is None else f"a quota of {sizes.spoken(may)}"
-    return f"{organization}: {sizes.spoken(used_bytes)}, {of}"
+    of = "no quota" if may is None else f"a quota of {text_format.spoken(may)}"
+    return f"{organization}: {text_format.spoken(used_bytes)}, {of}"

@@ -87,13 +87,13 @@ def _of(project: "Project", uuid: str) -> "DebugFile":
 
 def _mapping(project: "Project", where: str, text: str) -> "DebugFile":
     from symdepot.debugfiles import mappings
-    from symdepot.domain import java_lines
+    from symdepot.domain.jvm import stack_text
 
     meant = mappings.meant(project, text)
     if len(meant) == 1:
         return meant[0]
     if not meant:
-        named = "that R8 names in the text" if java_lines.r8_map_ids(text) else "at all"
+        named = "that R8 names in the text" if stack_text.r8_map_ids(text) else "at all"
         raise typer.BadParameter(
             f"{where} has no mapping {named}; upload it: "
             "sentry-cli upload-proguard mapping.txt"

@@ -14,7 +14,7 @@ from symdepot.server.cli.options import DataDir
 from symdepot.server.cli.place import PLACE_WORDS
 
 if TYPE_CHECKING:
-    from symdepot.domain.modules import ModuleIds
+    from symdepot.domain.selection.module_ids import ModuleIds
     from symdepot.projects.models import Project
     from symdepot.symbolication.request import Answer, FoundModule
 
@@ -110,7 +110,7 @@ def _numbers(words: Sequence[str]) -> Iterator[int]:
 def _ids(text: str | None) -> "ModuleIds":
     """Read a debug id or, by its 40 digits and where it is none, a build id."""
     from symdepot.domain.ids import CodeId, DebugId
-    from symdepot.domain.modules import ModuleIds
+    from symdepot.domain.selection.module_ids import ModuleIds
 
     typed = text or ""
     debug_id = DebugId.parse_or_none(typed)
@@ -124,7 +124,7 @@ def _ids(text: str | None) -> "ModuleIds":
 
 def _ids_of(file: Path) -> "ModuleIds":
     from symdepot.domain import objects
-    from symdepot.domain.modules import ModuleIds
+    from symdepot.domain.selection.module_ids import ModuleIds
     from symdepot.sandbox import inspecting
 
     if not file.is_file():
@@ -136,8 +136,8 @@ def _ids_of(file: Path) -> "ModuleIds":
 def _asked(
     project: "Project", ids: "ModuleIds", name: str, addresses: Sequence[int]
 ) -> "Answer":
-    from symdepot.domain.images import Image
-    from symdepot.domain.stacktrace import AskedFrame, AskedStack
+    from symdepot.domain.stacks.memory_map import Image
+    from symdepot.domain.stacks.stack_resolver import AskedFrame, AskedStack
     from symdepot.symbolication.request import AskedModule, Question, Scope
     from symdepot.symbolication.symbolicate import symbolicated
 
@@ -164,7 +164,7 @@ def _complain_of(found: "FoundModule") -> None:
 def _told(
     answer: "Answer", addresses: Sequence[int], *, as_json: bool
 ) -> Iterator[str]:
-    from symdepot.domain.demangling import demangled
+    from symdepot.domain.symcache.demangler import demangled
 
     told: dict[int, list[dict[str, object]]] = {}
     for frame in answer.stacks[0] if answer.stacks else ():

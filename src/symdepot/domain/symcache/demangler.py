@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import pydemumble  # type: ignore[import-untyped]  # it has no stubs
 
-from symdepot.domain import name_growth
+from symdepot.domain.symcache import demangle_limits
 
 LENGTH_LIMIT = 2048
 """Half of what it takes to overflow a stack of 512 KiB, in characters."""
@@ -58,10 +58,10 @@ type _Scheme = tuple[str, Callable[[str], int]]
 
 # By what a name begins with. Mach-O puts a further underscore before all names.
 _SCHEMES: tuple[tuple[tuple[str, ...], _Scheme], ...] = (
-    (("_Z", "__Z", "___Z", "____Z"), ("cpp", name_growth.of_itanium)),
-    (("_R", "__R"), ("rust", name_growth.of_rust)),
-    (("?",), ("cpp", name_growth.of_microsoft)),
-    (("$s", "_$s", "$S", "_$S", "_T", "__T"), ("swift", name_growth.of_swift)),
+    (("_Z", "__Z", "___Z", "____Z"), ("cpp", demangle_limits.of_itanium)),
+    (("_R", "__R"), ("rust", demangle_limits.of_rust)),
+    (("?",), ("cpp", demangle_limits.of_microsoft)),
+    (("$s", "_$s", "$S", "_$S", "_T", "__T"), ("swift", demangle_limits.of_swift)),
 )
 
 

@@ -14,8 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from struct import Struct
 
-from symdepot.domain import source_paths
 from symdepot.domain.errors import NotADebugFile
+from symdepot.domain.stacks import source_paths
 
 MEMBERS_LIMIT = 200_000
 """More files than go into the largest programs; a Linux kernel has 30,000."""

@@ -6,10 +6,10 @@ Source: spec/serving 2.1, 4.2 and 8.1.
 import re
 from collections.abc import Callable
 
-from symdepot.domain.asked import Role
 from symdepot.domain.ids import DebugId
-from symdepot.domain.layouts import Layout
 from symdepot.domain.objects import Format, ObjectFile
+from symdepot.domain.selection.file_query import Role
+from symdepot.domain.symbol_paths.path_parser import Layout
 
 
 def place(layout: Layout, role: Role, kept: ObjectFile) -> str | None:

@@ -12,10 +12,10 @@ from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple, Protocol
 
-from symdepot.domain import callsites
-from symdepot.domain.callsites import Adjustment
-from symdepot.domain.images import Image, Images
-from symdepot.domain.lookups import Frame as Place
+from symdepot.domain.stacks import return_addresses
+from symdepot.domain.stacks.memory_map import Image, Images
+from symdepot.domain.stacks.return_addresses import Adjustment
+from symdepot.domain.symcache.address_lookup import Frame as Place
 
 
 class FrameStatus(StrEnum):
@@ -175,8 +175,8 @@ class _Lookup:
         self._told = 0
 
     def located(self, stack: AskedStack, hits: Sequence[_Hit | None]) -> list[_Located]:
-        default = callsites.default_for(frame.adjusted for frame in stack.frames)
-        said = {s: callsites.adjustment(s, default) for s in (None, True, False)}
+        default = return_addresses.default_for(frame.adjusted for frame in stack.frames)
+        said = {s: return_addresses.adjustment(s, default) for s in (None, True, False)}
         registers: Mapping[str, int] | None = stack.registers
         located = []
         for frame, hit in zip(stack.frames, hits, strict=True):
@@ -199,8 +199,8 @@ class _Lookup:
         if image.address:  # or nothing is adjusted: see `has_absolute_addresses`
             address, arch = image.address + relative, symbols.arch
             if how is Adjustment.GUESS:
-                how = callsites.guess(address, arch, self._signal, registers)
-            relative = callsites.looked_up(address, arch, how) - image.address
+                how = return_addresses.guess(address, arch, self._signal, registers)
+            relative = return_addresses.looked_up(address, arch, how) - image.address
         return (module, relative) if relative >= 0 else FrameStatus.MISSING_SYMBOL
 
     def look_up(self, wanted: AbstractSet[tuple[int, int]]) -> None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from symdepot.domain.images import Image, Images
+from symdepot.domain.stacks.memory_map import Image, Images
 
 _LENGTHS = range(len("a+0x1/0x1"), 4097)
 """No line that is longer is read, and none that is too short to tell anything."""

@@ -9,7 +9,7 @@ import re
 from enum import StrEnum
 from typing import Literal
 
-from symdepot.domain import proguard
+from symdepot.domain.formats import proguard
 
 HEAD_BYTES = 4096
 

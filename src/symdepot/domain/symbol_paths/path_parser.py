@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable
 from enum import StrEnum
 
-from symdepot.domain.asked import Age, Asked, Role
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format
+from symdepot.domain.selection.file_query import Age, Asked, Role
 
 is_build_id = re.compile(r"(?:[0-9a-f]{2}){1,64}").fullmatch
 """Whether a text is a build id as debuginfod writes it."""

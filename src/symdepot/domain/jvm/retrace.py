@@ -11,9 +11,9 @@ from typing import Protocol, Self
 from symbolic.exceptions import SymbolicError
 from symbolic.proguard import ProguardMapper
 
-from symdepot.domain import java_lines
 from symdepot.domain.errors import NotADebugFile
-from symdepot.domain.java_lines import JavaFrame
+from symdepot.domain.jvm import stack_text
+from symdepot.domain.jvm.stack_text import JavaFrame
 
 _LINE_LIMIT = 2**31
 
@@ -126,7 +126,7 @@ def text(trace: str, mapping: Names) -> Retraced:
     found = 0
     retraced: list[str] = []
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
-        frame_line = java_lines.frame_line(line)
+        frame_line = stack_text.frame_line(line)
         if frame_line is None:
             retraced.append(_with_its_exception(line, following, mapping))
             continue
@@ -137,6 +137,6 @@ def text(trace: str, mapping: Names) -> Retraced:
 
 
 def _with_its_exception(line: str, following: str, mapping: Names) -> str:
-    said = java_lines.exception_line(line, following)
+    said = stack_text.exception_line(line, following)
     name = None if said is None else mapping.class_name(said.class_name)
     return line if said is None or name is None else said.of(name)

@@ -19,7 +19,7 @@ except (OSError, AttributeError) as error:
     raise ImportError("the shared library libarchive is not there") from error
 
 from symdepot.domain.errors import NotADebugFile
-from symdepot.domain.magic import Package
+from symdepot.domain.formats.file_type import Package
 
 _BLOCK_BYTES = 256 * 1024
 _COMPRESSIONS = ("gzip", "bzip2", "lzma", "xz", "zstd")

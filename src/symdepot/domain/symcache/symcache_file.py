@@ -20,10 +20,10 @@ from symbolic.debuginfo import Archive, Object
 from symbolic.exceptions import IoError, Panic, SymbolicError
 from symbolic.symcache import SYMCACHE_LATEST_VERSION, SymCache
 
-from symdepot.domain import function_names, lookups
-from symdepot.domain.conversion import Conversion, Made, NotMade, Wanted
 from symdepot.domain.ids import DebugId
-from symdepot.domain.lookups import Frame, Lookups
+from symdepot.domain.symcache import address_lookup, functions_by_name
+from symdepot.domain.symcache.address_lookup import Frame, Lookups
+from symdepot.domain.symcache.conversion import Conversion, Made, NotMade, Wanted
 
 FORMAT_VERSION: int = SYMCACHE_LATEST_VERSION
 """The file format that symbolic writes."""
@@ -119,7 +119,9 @@ class OpenSymCache:
 
         Several functions may have a name, and one may be listed more than once.
         """
-        return function_names.addresses(lookups.content(self._symcache), names)
+        return functions_by_name.addresses(
+            address_lookup.content(self._symcache), names
+        )
 
 
 def _names_files(symcache: RawIOBase) -> bool:

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from symdepot.domain import excerpts, java_signatures, retrace
-from symdepot.domain.java_lines import JavaFrame
-from symdepot.domain.retrace import NameMapping, Retraced
+from symdepot.domain.jvm import mapping_subset, retrace, stack_text
+from symdepot.domain.jvm.retrace import NameMapping, Retraced
+from symdepot.domain.jvm.stack_text import JavaFrame
 
 MOST_INLINED = 500
 """No compiler inlines so deep; what a hostile mapping says beyond is not heard."""
@@ -34,7 +34,7 @@ class Questions:
         """Return the short names of all classes that it takes to answer."""
         names = {*self.class_names, *(frame.class_name for frame in self.frames)}
         for frame in self.frames:
-            names.update(java_signatures.class_names(frame.signature or ""))
+            names.update(stack_text.class_names(frame.signature or ""))
         return names
 
 
@@ -55,7 +55,7 @@ def answers(mapping: Path, asked: Questions) -> Answers:
         OSError: it cannot be read at all.
     """
     with os.fdopen(os.memfd_create("excerpt"), "wb") as excerpt:
-        excerpts.copy(mapping, asked.mentioned(), excerpt)
+        mapping_subset.copy(mapping, asked.mentioned(), excerpt)
         excerpt.flush()
         names = NameMapping.open(Path(f"/proc/self/fd/{excerpt.fileno()}"))
         return _told(names, asked)
@@ -110,7 +110,7 @@ def _told(names: NameMapping, asked: Questions) -> Answers:
     frames: dict[AskedFrame, list[JavaFrame]] = {}
     signatures: dict[str, str] = {}
     for each in asked.frames:
-        signature = java_signatures.signature(each.signature or "", names.class_name)
+        signature = stack_text.signature(each.signature or "", names.class_name)
         if signature is not None and each.signature is not None:
             signatures[each.signature] = _printable(str(signature))
         frame = JavaFrame(each.class_name, each.method, None, each.line)

@@ -10,7 +10,12 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from itertools import pairwise
 
-from symdepot.domain.crash_images import CrashImages, CrashModule, hex_id, may_tell
+from symdepot.domain.crash_text.crash_modules import (
+    CrashImages,
+    CrashModule,
+    hex_id,
+    may_tell,
+)
 
 SPOTS_LIMIT = 20_000
 """As many are found in one text; what comes after is left as it is."""

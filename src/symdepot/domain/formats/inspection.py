@@ -19,10 +19,11 @@ from symbolic.exceptions import (
     SymbolicError,
 )
 
-from symdepot.domain import claims, proguard, symbolmaps, unpacking, wholeness
 from symdepot.domain.errors import NotADebugFile
+from symdepot.domain.formats import elf, pe, proguard, symbol_maps
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
+from symdepot.domain.selection import client_metadata
 
 # Debug information packs to a half or a fifth; packed with patience, to a twentieth.
 _HONEST_RATIO = 32
@@ -52,7 +53,7 @@ def inspect(path: Path, *, name: str) -> list[ObjectFile]:
     mapping_id = proguard.mapping_id(name)
     if mapping_id is not None:
         return [_mapping(path, mapping_id)]
-    map_format = symbolmaps.format_of(path)
+    map_format = symbol_maps.format_of(path)
     if map_format is not None:
         return [_map(path, map_format, name)]
     _refuse_to_unpack_lies(path)
@@ -73,7 +74,7 @@ def rehearse(path: Path) -> None:
     made of them (10,000 nested inlined functions overflow its stack). For a large
     file that takes seconds, so a large file is left to whoever makes its symcache.
     """
-    if path.stat().st_size + unpacking.promised_bytes(path) > _REHEARSED_BYTES:
+    if path.stat().st_size + elf.promised_bytes(path) > _REHEARSED_BYTES:
         return
     with suppress(SymbolicError):
         for o in _objects(path):
@@ -100,7 +101,7 @@ def _described(o: Object, name: str) -> ObjectFile:
         debug_id=DebugId.parse(o.debug_id),
         code_id=CodeId.parse(o.code_id) if o.code_id else None,
         features=o.features,
-        name=claims.object_name(name, kind_of_file),
+        name=client_metadata.object_name(name, kind_of_file),
     )
 
 
@@ -119,9 +120,9 @@ def _map(path: Path, map_format: Format, name: str) -> ObjectFile:
             case Format.UUID_MAP:
                 UuidMapping.from_plist(str(_NIL), os.fsencode(path))
             case Format.IL2CPP:
-                symbolmaps.check_il2cpp(path)
+                symbol_maps.check_il2cpp(path)
             case _:
-                symbolmaps.check_dart(path)
+                symbol_maps.check_dart(path)
     except SymbolicError as e:
         what = "UuidMap" if map_format is Format.UUID_MAP else "BCSymbolMap"
         raise NotADebugFile(f"Invalid {what}: {_text(e)}") from e
@@ -133,13 +134,13 @@ def _map(path: Path, map_format: Format, name: str) -> ObjectFile:
         debug_id=_NIL,
         code_id=None,
         features=frozenset({"mapping"} if is_mapping else ()),
-        name=claims.object_name(name, map_format),
+        name=client_metadata.object_name(name, map_format),
     )
 
 
 def _refuse_to_unpack_lies(path: Path) -> None:
     size_bytes = path.stat().st_size
-    promised_bytes = unpacking.promised_bytes(path)
+    promised_bytes = elf.promised_bytes(path)
     if promised_bytes > max(_ALWAYS_UNPACKED_BYTES, _HONEST_RATIO * size_bytes):
         raise NotADebugFile(
             f"Invalid debug information file: its {size_bytes} bytes "
@@ -148,7 +149,7 @@ def _refuse_to_unpack_lies(path: Path) -> None:
 
 
 def _refuse_part_of_a_whole(path: Path) -> None:
-    size_bytes, least_bytes = path.stat().st_size, wholeness.least_bytes(path)
+    size_bytes, least_bytes = path.stat().st_size, pe.least_bytes(path)
     if size_bytes < least_bytes:
         raise NotADebugFile(
             f"Invalid debug information file: it is cut short, after {size_bytes} "

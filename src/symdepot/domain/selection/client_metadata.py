@@ -4,8 +4,8 @@ import re
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from symdepot.domain import proguard
 from symdepot.domain.errors import NotADebugFile
+from symdepot.domain.formats import proguard
 from symdepot.domain.ids import DebugId
 from symdepot.domain.objects import Format, ObjectFile
 

@@ -7,7 +7,7 @@ reports of Apple's have them; kernels and summaries have one line for all.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from symdepot.domain.crash_texts import Look, Spot
+from symdepot.domain.crash_text.crash_parser import Look, Spot
 
 LENGTH_LIMIT = 1000
 """No name or path that is longer is shown whole."""
