@@ -14,7 +14,7 @@ from uuid import uuid4
 import obstore
 import pytest
 
-from symdepot.blobs import buckets, layout
+from symdepot.blobs import blob_paths, s3
 from symdepot.blobs.local import LocalStore
 from symdepot.blobs.memory import MemoryStore
 from symdepot.blobs.s3 import S3Store
@@ -46,7 +46,7 @@ def on_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
 
 def in_a_bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
     server = request.getfixturevalue("s3_server")
-    bucket = buckets.from_url(server.url(uuid4().hex))
+    bucket = s3.from_url(server.url(uuid4().hex))
     return S3Store(bucket, tmp_path), lambda place, data: obstore.put(
         bucket, place, data
     )
@@ -148,7 +148,7 @@ def test_putting_again_heals_what_was_damaged(
     store: BlobStore, put_anything: Put
 ) -> None:
     store.put(CHECKSUM, BytesIO(CONTENT))
-    put_anything(layout.place(CHECKSUM), b"bytes that have rotted")
+    put_anything(blob_paths.place(CHECKSUM), b"bytes that have rotted")
 
     store.put(CHECKSUM, BytesIO(CONTENT))
 

@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
 
-from symdepot.blobs import buckets
+from symdepot.blobs import s3
 from symdepot.blobs.local import LocalStore
 from symdepot.blobs.memory import MemoryStore
 from symdepot.blobs.s3 import S3Store
@@ -30,11 +30,11 @@ def blob_store() -> BlobStore:
             return LocalStore(_folder(url))
         case "memory":
             return MemoryStore()
-        case scheme if scheme in buckets.SCHEMES:
-            return S3Store(buckets.from_url(url), Path(settings.SCRATCH_DIR))
+        case scheme if scheme in s3.SCHEMES:
+            return S3Store(s3.from_url(url), Path(settings.SCRATCH_DIR))
     raise ValueError(
         "BLOB_URL must begin with one of file://, memory://, "
-        + ", ".join(f"{scheme}://" for scheme in buckets.SCHEMES)
+        + ", ".join(f"{scheme}://" for scheme in s3.SCHEMES)
         + "."
     )
 

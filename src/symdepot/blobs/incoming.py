@@ -1,4 +1,7 @@
-"""Bytes on their way in: hashed as they come, in a file that nobody sees yet."""
+"""Bytes on their way in: hashed as they come, in a file that nobody sees yet.
+
+A reader that hashes what passes through it, so that no caller can forget to.
+"""
 
 import hashlib
 import time
@@ -11,9 +14,47 @@ from shutil import copyfileobj
 from typing import BinaryIO
 
 from symdepot.blobs.store import BlobWriter
-from symdepot.blobs.verified import verify
-from symdepot.domain.errors import StorageUnavailable
+from symdepot.domain.errors import ChecksumMismatch, StorageUnavailable
 from symdepot.domain.ids import Checksum
+
+
+class VerifiedReader:
+    """Wraps `content`; at its end, raises if it did not hash to `claimed`.
+
+    The end is the read that returns nothing: only who reads until then knows that
+    what came before was right. `size_bytes` counts what has passed.
+    """
+
+    def __init__(self, content: BinaryIO, claimed: Checksum) -> None:
+        self._content = content
+        self._claimed = claimed
+        self._sha1 = hashlib.sha1(usedforsecurity=False)
+        self.size_bytes = 0
+
+    def read(self, limit: int, /) -> bytes:
+        """Return up to `limit` bytes, a positive number; none is the end.
+
+        Raises:
+            ChecksumMismatch: this was the end, and the content was not as claimed.
+        """
+        data = self._content.read(limit)
+        if not data:
+            verify(self._sha1.hexdigest(), self._claimed)
+        self._sha1.update(data)
+        self.size_bytes += len(data)
+        return data
+
+
+def verify(sha1_hex: str, claimed: Checksum) -> None:
+    """Compare what was hashed with what was said.
+
+    Raises:
+        ChecksumMismatch: they differ.
+    """
+    actual = Checksum(sha1_hex)
+    if actual != claimed:
+        raise ChecksumMismatch(claimed=claimed, actual=actual)
+
 
 BLOCK_BYTES = 1 << 20
 

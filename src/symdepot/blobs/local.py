@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
-from symdepot.blobs import incoming, layout
+from symdepot.blobs import blob_paths, incoming
 from symdepot.blobs.incoming import IncomingFile
 from symdepot.blobs.store import BlobWriter, Stored
 from symdepot.domain.errors import BlobMissing, StorageUnavailable
@@ -100,11 +100,11 @@ class LocalStore:
             for folder in filter(_is_ours, _children(top)):
                 for path in _children(folder):
                     relative = path.relative_to(self._root).as_posix()
-                    if checksum := layout.checksum_at(relative):
+                    if checksum := blob_paths.checksum_at(relative):
                         yield checksum
 
     def _path(self, checksum: Checksum) -> Path:
-        return self._root / layout.place(checksum)
+        return self._root / blob_paths.place(checksum)
 
     def _described(self, checksum: Checksum) -> Stored:
         with _answering(checksum):

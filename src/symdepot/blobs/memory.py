@@ -8,9 +8,8 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import BinaryIO
 
-from symdepot.blobs.incoming import fill
+from symdepot.blobs.incoming import fill, verify
 from symdepot.blobs.store import BlobWriter, Stored
-from symdepot.blobs.verified import verify
 from symdepot.domain.errors import BlobMissing
 from symdepot.domain.ids import Checksum
 

@@ -7,6 +7,8 @@ bucket never holds what nobody has verified. An upload that breaks off may leave
 which show nowhere and cost money: give the bucket a lifecycle rule that aborts
 incomplete multipart uploads. Whoever may not list the bucket is not told what is
 missing, but that it is forbidden, and so to us such a storage is unavailable.
+
+From a URL to a bucket, and how long to wait for its answers.
 """
 
 import os
@@ -19,12 +21,14 @@ from pathlib import Path
 from secrets import token_hex
 from shutil import copyfileobj
 from typing import BinaryIO
+from urllib.parse import parse_qsl, urlsplit
 
 import obstore
+from obstore import store
 from obstore.exceptions import BaseError, GenericError
 from obstore.store import ObjectStore
 
-from symdepot.blobs import incoming, layout
+from symdepot.blobs import blob_paths, incoming
 from symdepot.blobs.incoming import BLOCK_BYTES, IncomingFile
 from symdepot.blobs.store import BlobWriter, Stored
 from symdepot.domain.errors import BlobMissing, StorageUnavailable
@@ -80,21 +84,21 @@ class S3Store:
         """Return a URL of the bucket, signed with the key that is ours."""
         with _asking():
             return obstore.sign(  # type: ignore[call-overload,no-any-return]  # all can
-                self._bucket, "GET", layout.place(checksum), valid_for
+                self._bucket, "GET", blob_paths.place(checksum), valid_for
             )
 
     def delete(self, checksum: Checksum) -> None:
         """Forget the bytes."""
         # S3 does not say whether there were any; the others do.
         with suppress(BlobMissing), _asking(checksum):
-            obstore.delete(self._bucket, layout.place(checksum))
+            obstore.delete(self._bucket, blob_paths.place(checksum))
 
     def stored(self) -> Iterator[Stored]:
         """List what is kept, by the bucket's clock."""
         with _asking():
             for page in obstore.list(self._bucket, chunk_size=_LIST_PAGE):
                 for found in page:
-                    if checksum := layout.checksum_at(found["path"]):
+                    if checksum := blob_paths.checksum_at(found["path"]):
                         yield Stored(checksum, found["size"], found["last_modified"])
 
     def sweep_incoming(self, older_than: timedelta) -> int:
@@ -107,7 +111,7 @@ class S3Store:
     def __contains__(self, checksum: Checksum) -> bool:
         try:
             with _asking(checksum):
-                self._look_for(layout.place(checksum))
+                self._look_for(blob_paths.place(checksum))
         except BlobMissing:
             return False
         return True
@@ -126,7 +130,7 @@ class S3Store:
         with _asking():
             obstore.put(
                 self._bucket,
-                layout.place(file.checksum),
+                blob_paths.place(file.checksum),
                 file.path,
                 chunk_size=max(_PART_BYTES, -(-file.size_bytes // _PARTS_LIMIT)),
                 max_concurrency=_PARTS_AT_A_TIME,
@@ -197,7 +201,7 @@ class _Download(RawIOBase):
             try:
                 answer = obstore.get(
                     self._bucket,
-                    layout.place(self._checksum),
+                    blob_paths.place(self._checksum),
                     # All of an empty object is, as a range, an error.
                     options={"range": {"offset": self._position}}
                     if self._position
@@ -234,3 +238,85 @@ def _asking(wanted: Checksum | None = None) -> Iterator[None]:
 def _first_asker() -> int:
     """Return the process in which obstore's threads run: they do not survive a fork."""
     return os.getpid()
+
+
+# One that does not answer is given up after about the larger of these two, before
+# those who wait for us give us up.
+RETRY_LIMIT = timedelta(seconds=10)
+SILENCE_LIMIT = timedelta(seconds=20)
+_CONNECT_LIMIT = timedelta(seconds=3)
+_RETRIES_LIMIT = 4
+# A download takes as long as its reader does; only silence ends it.
+_REQUEST_LIMIT = timedelta(days=1)
+
+# obstore knows more, but panics on some of them when they come this way: `timeout`.
+_S3_OPTIONS = frozenset(
+    {
+        "access_key_id",
+        "checksum_algorithm",
+        "endpoint",
+        "region",
+        "secret_access_key",
+        "server_side_encryption",
+        "session_token",
+        "skip_signature",
+        "sse_kms_key_id",
+        "unsigned_payload",
+        "virtual_hosted_style_request",
+    }
+)
+_OPTIONS = {"s3": _S3_OPTIONS, "gs": frozenset[str](), "az": frozenset[str]()}
+SCHEMES = tuple(_OPTIONS)
+
+
+def from_url(url: str) -> ObjectStore:
+    """Return the bucket that `url` names, without asking it for anything.
+
+    `s3://bucket/prefix?endpoint=…&region=…` takes those options of obstore's
+    `S3Config` that stand above, percent-encoded. What it does not say, and everything
+    for `gs://bucket/prefix` and `az://container/prefix`, is looked for where each
+    cloud's own programs do: `AWS_…`, `GOOGLE_…`, `AZURE_…`, the machine's identity.
+    `AWS_ENDPOINT_URL_S3`, if set, goes before `endpoint`: obstore has it so.
+
+    Raises:
+        ValueError: `url` names no bucket that could be used. The text is for whoever
+            wrote it, and repeats no option's value.
+    """
+    parts = urlsplit(url, allow_fragments=False)
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    _check(parts.scheme, parts.netloc, options)
+    plain_http = options.get("endpoint", "").startswith("http://")
+    if parts.scheme == "s3":
+        # Not every server that speaks S3 knows how to delete in bulk.
+        options["disable_bulk_delete"] = "true"
+    try:
+        bucket: ObjectStore = store.from_url(
+            parts._replace(query="").geturl(),
+            config=options,  # type: ignore[call-overload]  # its keys were checked
+            client_options={
+                "connect_timeout": _CONNECT_LIMIT,
+                "read_timeout": SILENCE_LIMIT,
+                "timeout": _REQUEST_LIMIT,
+                **({"allow_http": True} if plain_http else {}),
+            },
+            retry_config={"max_retries": _RETRIES_LIMIT, "retry_timeout": RETRY_LIMIT},
+        )
+    except BaseError as error:
+        raise ValueError(
+            f"The {parts.scheme} bucket {parts.netloc} cannot be used: something in its "
+            "URL, or in the environment, is malformed or missing."
+        ) from error
+    return bucket
+
+
+def _check(scheme: str, bucket: str, options: dict[str, str]) -> None:
+    if not bucket:
+        raise ValueError(f"After {scheme}:// must come the name of a bucket.")
+    if unknown := options.keys() - _OPTIONS[scheme]:
+        raise ValueError(
+            f"{', '.join(sorted(unknown))}: not an option of a {scheme} bucket; "
+            f"these are: {', '.join(sorted(_OPTIONS[scheme])) or 'none'}."
+        )
+    # obstore would panic on it, but only when the bucket is first asked.
+    if not options.get("endpoint", "https://").startswith(("http://", "https://")):
+        raise ValueError("The endpoint must begin with http:// or https://.")

@@ -13,8 +13,8 @@ from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
 from symdepot.blobs.configured import blob_store
+from symdepot.blobs.incoming import VerifiedReader
 from symdepot.blobs.store import Stored
-from symdepot.blobs.verified import VerifiedReader
 from symdepot.domain.errors import BlobMissing, ChecksumMismatch
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline import consistency, orphans

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from symdepot.blobs import layout
+from symdepot.blobs import blob_paths
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.lookup import Content
 from symdepot.domain.errors import BlobMissing, StorageUnavailable
@@ -54,7 +54,7 @@ def _to_proxy(chunk: Checksum) -> HttpResponse:
     if chunk not in blob_store():
         raise BlobMissing(chunk)
     answer = HttpResponse(content_type="application/octet-stream")
-    answer[_HEADER] = f"{settings.ACCEL_PREFIX}{layout.place(chunk)}"
+    answer[_HEADER] = f"{settings.ACCEL_PREFIX}{blob_paths.place(chunk)}"
     return answer
 
 

@@ -12,7 +12,7 @@ import psycopg
 from django.conf import settings
 from django.db import connection
 
-from symdepot.blobs import buckets
+from symdepot.blobs import s3
 from symdepot.blobs.configured import blob_store
 from symdepot.domain.errors import StorageUnavailable
 from symdepot.domain.ids import Checksum
@@ -87,7 +87,7 @@ def downloads_can_be_handed_over() -> None:
             "SYMDEPOT_DOWNLOADS is 'accel', but SYMDEPOT_BLOB_URL names no folder that "
             f"nginx could read ({scheme}://). For a bucket there is 'redirect'."
         )
-    if settings.DOWNLOADS == "redirect" and scheme not in buckets.SCHEMES:
+    if settings.DOWNLOADS == "redirect" and scheme not in s3.SCHEMES:
         raise Misconfigured(
             "SYMDEPOT_DOWNLOADS is 'redirect', but SYMDEPOT_BLOB_URL names no bucket "
             f"that clients could be sent to ({scheme}://). For a folder there is 'accel'."

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from symdepot.blobs.incoming import VerifiedReader
 from symdepot.blobs.store import BlobStore
-from symdepot.blobs.verified import VerifiedReader
 from symdepot.domain.errors import (
     BlobDamaged,
     ChecksumMismatch,

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 _FUNCTIONS = {
-    "symdepot.blobs.verified": ("VerifiedReader.read",),
+    "symdepot.blobs.incoming": ("VerifiedReader.read",),
     "symdepot.uploads.files": ("enter",),
     "symdepot.uploads.assembly": ("finish",),
     "symdepot.sandbox.inspecting": ("inspect",),

@@ -17,7 +17,7 @@ import pytest
 from obstore.store import ObjectStore
 from tests.contracts.seaweed import S3Server
 
-from symdepot.blobs import buckets, layout
+from symdepot.blobs import blob_paths, s3
 from symdepot.blobs.s3 import S3Store
 from symdepot.domain.errors import StorageUnavailable
 from symdepot.domain.ids import Checksum
@@ -34,7 +34,7 @@ type StoreAt = Callable[[str], S3Store]
 
 @pytest.fixture
 def bucket(s3_server: S3Server) -> ObjectStore:
-    return buckets.from_url(s3_server.url(uuid4().hex))
+    return s3.from_url(s3_server.url(uuid4().hex))
 
 
 @pytest.fixture
@@ -44,17 +44,17 @@ def store(bucket: ObjectStore, tmp_path: Path) -> S3Store:
 
 @pytest.fixture
 def store_at(tmp_path: Path) -> StoreAt:
-    return lambda url: S3Store(buckets.from_url(url), tmp_path)
+    return lambda url: S3Store(s3.from_url(url), tmp_path)
 
 
 @pytest.fixture
 def no_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(buckets, "RETRY_LIMIT", timedelta())
+    monkeypatch.setattr(s3, "RETRY_LIMIT", timedelta())
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch, no_retries: None) -> None:
-    monkeypatch.setattr(buckets, "SILENCE_LIMIT", timedelta(seconds=0.2))
+    monkeypatch.setattr(s3, "SILENCE_LIMIT", timedelta(seconds=0.2))
 
 
 @pytest.fixture
@@ -279,13 +279,16 @@ def test_a_signed_url_is_for_one_blob_and_for_so_long_only(
 ) -> None:
     other = Checksum.of(b"other bytes")
     for content in (CONTENT, b"other bytes"):
-        obstore.put(bucket, layout.place(Checksum.of(content)), content)
+        obstore.put(bucket, blob_paths.place(Checksum.of(content)), content)
     soon = store.signed_url(CHECKSUM, valid_for=timedelta(seconds=1))
     later = store.signed_url(CHECKSUM, valid_for=timedelta(minutes=1))
     time.sleep(2.1)  # its clock counts in seconds
 
     refused = []
-    for url in (soon, later.replace(layout.place(CHECKSUM), layout.place(other))):
+    for url in (
+        soon,
+        later.replace(blob_paths.place(CHECKSUM), blob_paths.place(other)),
+    ):
         with pytest.raises(HTTPError) as refusal:
             urlopen(url)  # noqa: S310  # of our own server
         refused.append(refusal.value.code)

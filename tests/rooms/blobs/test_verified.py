@@ -2,7 +2,7 @@ from io import BytesIO
 
 import pytest
 
-from symdepot.blobs.verified import VerifiedReader
+from symdepot.blobs.incoming import VerifiedReader
 from symdepot.domain.errors import ChecksumMismatch
 from symdepot.domain.ids import Checksum
 

@@ -12,7 +12,7 @@ from tests.contracts.seaweed import S3Server
 from tests.factories import keep
 from tests.together import together
 
-from symdepot.blobs import buckets
+from symdepot.blobs import s3
 from symdepot.blobs.configured import blob_store
 from symdepot.blobs.local import LocalStore
 from symdepot.blobs.memory import MemoryStore
@@ -248,7 +248,7 @@ def test_a_shelf_that_was_never_used_has_nothing_to_clear(shelf: Shelf) -> None:
 def test_a_symcache_in_a_bucket_is_fetched_once(
     s3_server: S3Server, shelf: Shelf, tmp_path: Path
 ) -> None:
-    store = S3Store(buckets.from_url(s3_server.url(uuid4().hex)), tmp_path / "scratch")
+    store = S3Store(s3.from_url(s3_server.url(uuid4().hex)), tmp_path / "scratch")
     store.put(NAME, BytesIO(CONTENT))
 
     assert read(shelf, store) == CONTENT
