@@ -29,8 +29,8 @@ from symdepot.domain.symcache import symcache_file as symcaches  # noqa: E402
 from symdepot.domain.symcache.conversion import Made, Wanted  # noqa: E402
 from symdepot.pipeline import steps  # noqa: E402
 from symdepot.projects.models import Organization  # noqa: E402
-from symdepot.sandbox import converting  # noqa: E402
-from symdepot.sandbox.converting import Converter  # noqa: E402
+from symdepot.sandbox import operations  # noqa: E402
+from symdepot.sandbox.operations import Converter  # noqa: E402
 from symdepot.server.migrating import migrate  # noqa: E402
 from symdepot.symcaches import making  # noqa: E402
 from symdepot.symcaches.models import Outcome, SymCache  # noqa: E402
@@ -67,7 +67,7 @@ def _alone(path: Path, found: ObjectFile) -> Callable[[], float]:
 
 
 def _here(path: Path, found: ObjectFile) -> Callable[[], float]:
-    converting._OF_THIS_PROCESS = Converter(niceness=0)  # noqa: SLF001 -- see above
+    operations._OF_THIS_PROCESS = Converter(niceness=0)  # noqa: SLF001 -- see above
     migrate()
     organization = Organization.objects.create(slug="bench")
     store = blob_store()

@@ -38,8 +38,8 @@ from symdepot.pipeline import intake, journal, steps, tasks, thinning, walking
 from symdepot.pipeline.journal import Journal
 from symdepot.pipeline.walking import Closed, Found
 from symdepot.projects.models import Project
-from symdepot.sandbox import unpacking
-from symdepot.sandbox.unpacking import Member, Unfit
+from symdepot.sandbox import archive_reader
+from symdepot.sandbox.archive_reader import Member, Unfit
 from symdepot.symcaches import making
 from symdepot.uploads import chunks, cutting
 from symdepot.uploads.scratch import lent
@@ -168,12 +168,14 @@ class _Taker:
             yield source.told(Fate.FAILED, f"It cannot be read: {error.strerror}.")
 
     def _unpack(self, source: _Source, kind: Package) -> Iterator[Told]:
-        if not unpacking.is_possible():
+        if not archive_reader.is_possible():
             raise SandboxUnavailable(_NO_LIBRARY.format(source.shown))
         is_empty = True
         try:
             with closing(
-                unpacking.unpack(source.path, kind, member_bytes=settings.MAX_FILE_SIZE)
+                archive_reader.unpack(
+                    source.path, kind, member_bytes=settings.MAX_FILE_SIZE
+                )
             ) as members:
                 for member in members:
                     is_empty = False

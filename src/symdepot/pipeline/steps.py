@@ -18,7 +18,7 @@ from symdepot.pipeline import freeing
 from symdepot.projects import audit, revisions
 from symdepot.projects.audit import Action
 from symdepot.projects.models import Project
-from symdepot.sandbox import converting, inspecting
+from symdepot.sandbox import operations
 from symdepot.symcaches import keeping, making
 from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.uploads import assembly, chunks, files, joining, leases
@@ -64,7 +64,7 @@ def inspected(path: Path, *, name: str) -> ObjectFile:
     Raises:
         NotADebugFile, ParserDied, SandboxUnavailable: see `inspecting.inspect`.
     """
-    return objects.thin(inspecting.inspect(path, name=name))
+    return objects.thin(operations.inspect(path, name=name))
 
 
 def enter_whole(project: Project, cut: Cut, found: ObjectFile, *, by: str) -> DebugFile:
@@ -98,7 +98,7 @@ def make_symcache(held: SymCache) -> Outcome:
 
     with lent(scratch, prefix="symcache-") as draft:
         with joining.joined(checksum, parts, store, scratch) as path:
-            conversion = converting.convert(path, held.wanted(), draft)
+            conversion = operations.convert(path, held.wanted(), draft)
         kept = keeping.keep(draft, store) if isinstance(conversion, Made) else None
 
     try:

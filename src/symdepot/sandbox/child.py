@@ -15,8 +15,8 @@ from symdepot.domain.jvm import mapping_query
 from symdepot.domain.objects import ObjectFile
 from symdepot.domain.symcache import symcache_file
 from symdepot.domain.symcache.conversion import Conversion, Made, NotMade, Wanted
-from symdepot.sandbox import limits, messages, papers
-from symdepot.sandbox.limits import Limits
+from symdepot.sandbox import protocol, resource_limits, spill_files
+from symdepot.sandbox.resource_limits import Limits
 
 OUT_OF_MEMORY = 77
 FAILED = 78
@@ -102,9 +102,9 @@ def answer(request: Request, paper: Path) -> Answered:
         OSError: it cannot be read, or the paper not be written.
     """
     try:
-        asked = papers.to_questions(paper.read_bytes())
+        asked = spill_files.to_questions(paper.read_bytes())
         answers = mapping_query.answers(request.path, asked)
-        paper.write_bytes(papers.from_answers(asked, answers))
+        paper.write_bytes(spill_files.from_answers(asked, answers))
     except OSError as error:
         if error.errno != errno.EFBIG:
             raise
@@ -133,7 +133,7 @@ def run(reader: Reader, request: Request, answer_fd: int, words_fd: int) -> NoRe
     status = FAILED
     try:
         _keep_only(answer_fd, words_fd)
-        limits.impose(request.limits)
+        resource_limits.impose(request.limits)
         _tell(_answer(reader, request))
         status = os.EX_OK
     except MemoryError:
@@ -174,10 +174,10 @@ def _said(found: Result) -> dict[str, object]:
         case Answered():
             return {"answered": True}
         case objects:
-            return {"objects": [messages.from_object(o) for o in objects]}
+            return {"objects": [protocol.from_object(o) for o in objects]}
 
 
 def _tell(answer: dict[str, object]) -> None:
-    message = messages.written(answer)
+    message = protocol.written(answer)
     while message:
         message = message[os.write(_ANSWER_FD, message) :]

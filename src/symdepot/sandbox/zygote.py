@@ -19,25 +19,25 @@ from collections.abc import Sequence
 
 from symdepot.domain.ids import DebugId
 from symdepot.domain.symcache.conversion import Wanted
-from symdepot.sandbox import child, kernel, messages, watching
+from symdepot.sandbox import child, child_monitor, linux, protocol
 from symdepot.sandbox.child import Errand, Questioning, Reader, Request
-from symdepot.sandbox.limits import Limits
-from symdepot.sandbox.watching import Cause, Child
+from symdepot.sandbox.child_monitor import Cause, Child
+from symdepot.sandbox.resource_limits import Limits
 
 
 def serve(arguments: Sequence[str], reader: Reader = child.read) -> None:
     """Have each file read that is asked for, until nobody asks any more."""
     line_fd, server = int(arguments[0]), int(arguments[1])
     line = socket.socket(fileno=line_fd)
-    server_fd = kernel.open_end(server)
+    server_fd = linux.open_end(server)
     _settle()
-    kernel.step_back(int(arguments[2]))
+    linux.step_back(int(arguments[2]))
     while os.getppid() == server and _is_asked(line, server_fd):
         try:
-            request = _request(messages.receive(line))
+            request = _request(protocol.receive(line))
             answer = _have_read(reader, request, (line.fileno(), server_fd))
-            messages.send(line, answer)
-        except messages.Ended:
+            protocol.send(line, answer)
+        except protocol.Ended:
             return
 
 
@@ -65,35 +65,35 @@ def _is_asked(line: socket.socket, server_fd: int) -> bool:
 
 def _request(message: bytes) -> Request:
     """Read what the server asks; it is trusted to ask rightly."""
-    match messages.read(message):
+    match protocol.read(message):
         case {"path": str(path), "name": str(name), "limits": dict(allowed)} as said:
             return Request(
-                messages.to_path(path),
+                protocol.to_path(path),
                 name,
                 Limits(**allowed),
                 _errand(said.get("errand")),
             )
         case other:
-            raise messages.Garbled(str(other))
+            raise protocol.Garbled(str(other))
 
 
 def _errand(said: object) -> Errand | Questioning | None:
     match said:
         case {"debug_id": str(debug_id), "arch": str(arch), "into": str(into)}:
             wanted = Wanted(DebugId.parse(debug_id), arch)
-            return Errand(wanted, messages.to_path(into))
+            return Errand(wanted, protocol.to_path(into))
         case {"paper": str(paper)}:
-            return Questioning(messages.to_path(paper))
+            return Questioning(protocol.to_path(paper))
         case _:
             return None
 
 
 def _have_read(reader: Reader, request: Request, unless: tuple[int, ...]) -> bytes:
     running = _fork(reader, request)
-    end = watching.watch(running, request.limits.wall_seconds, unless=unless)
+    end = child_monitor.watch(running, request.limits.wall_seconds, unless=unless)
     if end.cause is Cause.ABANDONED:
-        raise messages.Ended
-    return watching.told(running, end, request.limits)
+        raise protocol.Ended
+    return child_monitor.told(running, end, request.limits)
 
 
 def _fork(reader: Reader, request: Request) -> Child:
@@ -102,7 +102,7 @@ def _fork(reader: Reader, request: Request) -> Child:
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        kernel.end_with_parent()
+        linux.end_with_parent()
         if os.getppid() != parent:
             os._exit(child.FAILED)
         child.run(reader, request, child_answer_fd, child_words_fd)

@@ -19,7 +19,7 @@ from django.db.migrations.executor import MigrationExecutor
 from symdepot.blobs.configured import blob_store
 from symdepot.domain.errors import SymdepotError
 from symdepot.domain.ids import Checksum
-from symdepot.sandbox import inspecting
+from symdepot.sandbox import operations
 from symdepot.server import checks, config, trial
 from symdepot.server.config import Misconfigured
 
@@ -148,7 +148,7 @@ def sandbox() -> str:
     with NamedTemporaryFile(dir=settings.SCRATCH_DIR) as file:
         file.write(trial.a_tiny_file())
         file.flush()
-        found = inspecting.inspect(Path(file.name), name="doctor.sym")
+        found = operations.inspect(Path(file.name), name="doctor.sym")
     return f"a child process read a small file of format {found[0].format}"
 
 

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from symdepot.sandbox import kernel
+from symdepot.sandbox import linux
 
 
 def die_with(parent_pid: int) -> None:
@@ -17,6 +17,6 @@ def die_with(parent_pid: int) -> None:
     """
     if sys.platform != "linux":
         return
-    kernel.end_with_parent()
+    linux.end_with_parent()
     if os.getppid() != parent_pid:
         os._exit(1)

@@ -18,7 +18,7 @@ from django_tasks_db.models import DBTaskResult
 
 from symdepot.domain.errors import SandboxUnavailable
 from symdepot.pipeline import tasks
-from symdepot.sandbox import converting, inspecting
+from symdepot.sandbox import operations
 from symdepot.server import caretaking
 from symdepot.server.caretaking import Caretaker
 
@@ -46,7 +46,7 @@ def work() -> None:
     # Its warnings speak of Ctrl-C; what fails, it says louder.
     logging.getLogger("django_tasks_db").setLevel(logging.ERROR)
     with suppress(SandboxUnavailable):  # the first file would say so, and try again
-        inspecting.warm_up()
+        operations.warm_up()
     worker = a_worker()
     worker.configure_signals()
     _log.info("at work", worker=worker.worker_id)
@@ -77,7 +77,7 @@ def making_symcaches() -> Iterator[None]:
         yield
     finally:
         worker.running = False
-        converting.stop()
+        operations.stop()
         thread.join(_LEAVING_SECONDS)
 
 

@@ -10,7 +10,7 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.jvm import mapping_query
 from symdepot.domain.jvm.mapping_query import Answers, Questions
 from symdepot.domain.jvm.retrace import Retraced
-from symdepot.sandbox import retracing
+from symdepot.sandbox import operations
 from symdepot.uploads import joining
 from symdepot.uploads.scratch import lent
 
@@ -29,7 +29,7 @@ def answers(mapping: DebugFile, asked: Questions) -> Answers:
         joining.at_hand(content.checksum, chunks, blob_store(), scratch) as path,
         lent(scratch, prefix="questions-") as paper,
     ):
-        return retracing.ask(path, asked, paper)
+        return operations.ask(path, asked, paper)
 
 
 def text(trace: str, mapping: DebugFile) -> Retraced:

@@ -20,8 +20,8 @@ _FUNCTIONS = {
     "symdepot.blobs.incoming": ("VerifiedReader.read",),
     "symdepot.uploads.files": ("enter",),
     "symdepot.uploads.assembly": ("finish",),
-    "symdepot.sandbox.inspecting": ("inspect",),
-    "symdepot.sandbox.converting": ("convert",),
+    "symdepot.sandbox.operations": ("inspect",),
+    "symdepot.sandbox.operations": ("convert",),
     "symdepot.symcaches.making": ("conclude",),
     "symdepot.pipeline.steps": ("take_in", "make_symcache"),
 }

@@ -13,7 +13,7 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import SandboxUnavailable
 from symdepot.pipeline.importing import Fate
 from symdepot.projects.models import Project
-from symdepot.sandbox import unpacking
+from symdepot.sandbox import archive_reader
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -46,7 +46,7 @@ def test_what_is_in_a_package_comes_in_and_a_second_run_does_not_open_it(
     assert names() == ["fat", "fat", "hello"]
     assert list((tree.parent / "scratch").iterdir()) == []
 
-    monkeypatch.delattr(unpacking, "unpack")
+    monkeypatch.delattr(archive_reader, "unpack")
     assert counts(imported(project, tree)) == {Fate.HERE: 3}
 
 
@@ -122,7 +122,7 @@ def test_without_the_library_it_is_said_what_to_install(
     project: Project, tree: Path, files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     packed.tar(files, tree / "a.tar")
-    monkeypatch.setattr(unpacking, "is_possible", lambda: False)
+    monkeypatch.setattr(archive_reader, "is_possible", lambda: False)
 
     with pytest.raises(
         SandboxUnavailable, match=r"Install Debian's package libarchive"

@@ -26,7 +26,7 @@ from tests.waiting import let_pass
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import LeaseLost
 from symdepot.pipeline import heartbeat, intake, steps, tasks
-from symdepot.sandbox import inspecting
+from symdepot.sandbox import operations
 from symdepot.uploads import assembly
 from symdepot.uploads.models import Assembly, File, State
 
@@ -236,13 +236,13 @@ def test_one_file_that_stumbles_does_not_hold_up_the_others_of_its_task(
 def test_nothing_is_locked_while_bytes_are_read(
     monkeypatch: pytest.MonkeyPatch, disk: Path, held_queue: HeldQueue
 ) -> None:
-    inspect, seen = inspecting.inspect, []
+    inspect, seen = operations.inspect, []
 
     def look(path: Path, *, name: str) -> object:
         seen.append((connection.in_atomic_block, os.access(path, os.R_OK)))
         return inspect(path, name=name)
 
-    monkeypatch.setattr(inspecting, "inspect", look)
+    monkeypatch.setattr(operations, "inspect", look)
     content = a_breakpad_file()
     own(a_project(), *pieces(content, 40))
     standing(a_client(), content, piece=40)

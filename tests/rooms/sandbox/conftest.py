@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 from tests.fixtures import builders
 
-from symdepot.sandbox.inspecting import Inspector
-from symdepot.sandbox.limits import Limits
+from symdepot.sandbox.operations import Inspector
+from symdepot.sandbox.resource_limits import Limits
 
 MISBEHAVING = Path(__file__).with_name("misbehaving.py")
 

@@ -5,9 +5,9 @@ import signal
 import sys
 import time
 
-from symdepot.sandbox import frames, limits
-from symdepot.sandbox.frames import Kind
-from symdepot.sandbox.limits import Limits
+from symdepot.sandbox import archive_protocol, resource_limits
+from symdepot.sandbox.archive_protocol import Kind
+from symdepot.sandbox.resource_limits import Limits
 
 A_SECOND = Limits(
     memory_bytes=64 * 1024**2, mapped_bytes=0, cpu_seconds=1, wall_seconds=1.0
@@ -15,7 +15,7 @@ A_SECOND = Limits(
 
 
 def crash() -> None:
-    frames.send(1, Kind.MEMBER, b"/begun")
+    archive_protocol.send(1, Kind.MEMBER, b"/begun")
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
@@ -29,12 +29,12 @@ def be_silent() -> None:
 
 
 def give_up() -> None:
-    frames.send(1, Kind.FAULT, b"Traceback ...")
+    archive_protocol.send(1, Kind.FAULT, b"Traceback ...")
     sys.exit(78)
 
 
 def end_early() -> None:
-    frames.send(1, Kind.MEMBER, b"/begun")
+    archive_protocol.send(1, Kind.MEMBER, b"/begun")
 
 
 def babble() -> None:
@@ -48,19 +48,19 @@ def promise_too_much() -> None:
 
 
 def give_data_of_nothing() -> None:
-    frames.send(1, Kind.DATA, b"of what?")
+    archive_protocol.send(1, Kind.DATA, b"of what?")
 
 
 def give_too_much() -> None:
-    frames.send(1, Kind.MEMBER, b"/endless")
+    archive_protocol.send(1, Kind.MEMBER, b"/endless")
     while True:
-        frames.send(1, Kind.DATA, bytes(100_000))
+        archive_protocol.send(1, Kind.DATA, bytes(100_000))
 
 
 def refuse_in_gibberish() -> None:
-    frames.send(1, Kind.REFUSED, b"[" * 100_000)
+    archive_protocol.send(1, Kind.REFUSED, b"[" * 100_000)
 
 
 if __name__ == "__main__":
-    limits.impose(A_SECOND)
+    resource_limits.impose(A_SECOND)
     globals()[sys.argv[1]]()

@@ -16,14 +16,14 @@ from symdepot.domain.formats import inspection
 from symdepot.domain.ids import DebugId
 from symdepot.domain.symcache.conversion import Made, NotMade, Wanted
 from symdepot.domain.symcache.symcache_file import OpenSymCache
-from symdepot.sandbox import limits
-from symdepot.sandbox.converting import Converter
-from symdepot.sandbox.limits import Limits
+from symdepot.sandbox import resource_limits
+from symdepot.sandbox.operations import Converter
+from symdepot.sandbox.resource_limits import Limits
 
 ID = UUID(int=7)
 WANTED = Wanted(DebugId(ID), "x86_64")
 ENDED = "Reading this file ended the process that read it: "
-USUAL = limits.for_conversion(100_000, 0)
+USUAL = resource_limits.for_conversion(100_000, 0)
 
 
 @pytest.fixture(scope="module")

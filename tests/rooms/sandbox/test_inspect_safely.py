@@ -12,9 +12,9 @@ from tests.fixtures import builders, compiled
 
 from symdepot.domain.errors import NotADebugFile, ParserDied
 from symdepot.domain.formats import inspection
-from symdepot.sandbox import inspecting
-from symdepot.sandbox.inspecting import Inspector
-from symdepot.sandbox.limits import Limits
+from symdepot.sandbox import operations
+from symdepot.sandbox.operations import Inspector
+from symdepot.sandbox.resource_limits import Limits
 
 ID = UUID("dfb8e43a-f242-3d73-a453-aeb6a777ef75")
 HOSTILE = Path(__file__).parents[4] / "shared" / "corpus" / "hostile"
@@ -66,7 +66,7 @@ BROKEN = [lying_elf, truncated_pe, empty]
 def test_tells_of_a_file_what_inspection_tells(sound: Path) -> None:
     name = f"odd\udcff\n/{sound.name}.sym"
 
-    found = inspecting.inspect(sound, name=name)
+    found = operations.inspect(sound, name=name)
 
     assert found == inspection.inspect(sound, name=name)
     assert found[0].debug_id.uuid == UUID(int=7)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from symdepot.domain.errors import NotADebugFile, ParserDied, SandboxUnavailable
-from symdepot.sandbox import limits
-from symdepot.sandbox.inspecting import Inspector
+from symdepot.sandbox import resource_limits
+from symdepot.sandbox.operations import Inspector
 
 MEBIBYTE = 1024**2
 AN_OBJECT: dict[str, object] = {
@@ -181,7 +181,7 @@ def test_the_last_words_of_a_child_are_logged_and_no_more(
 def test_a_large_file_is_given_more(
     size_bytes: int, memory_mebibytes: int, cpu_seconds: int, wall_seconds: float
 ) -> None:
-    given = limits.for_file(size_bytes)
+    given = resource_limits.for_file(size_bytes)
 
     assert given.memory_bytes == memory_mebibytes * MEBIBYTE
     assert given.mapped_bytes == size_bytes

@@ -14,9 +14,9 @@ import pytest
 
 from symdepot.domain.errors import NotADebugFile, SandboxUnavailable
 from symdepot.domain.objects import ObjectFile
-from symdepot.sandbox import messages, warm
-from symdepot.sandbox.inspecting import Inspector
-from symdepot.sandbox.limits import Limits
+from symdepot.sandbox import protocol, zygote_client
+from symdepot.sandbox.operations import Inspector
+from symdepot.sandbox.resource_limits import Limits
 
 MISBEHAVING = Path(__file__).with_name("misbehaving.py")
 A_MOMENT = 1.5
@@ -25,7 +25,7 @@ LONG = Limits(memory_bytes=2**29, mapped_bytes=0, cpu_seconds=20, wall_seconds=3
 SERVER = """
 import sys
 from pathlib import Path
-from symdepot.sandbox.inspecting import Inspector
+from symdepot.sandbox.operations import Inspector
 
 Inspector(zygote=[sys.argv[1]]).inspect(Path(sys.argv[2]), name="sleep")
 """
@@ -33,7 +33,7 @@ Inspector(zygote=[sys.argv[1]]).inspect(Path(sys.argv[2]), name="sleep")
 CARELESS_SERVER = """
 import subprocess, sys, time
 from pathlib import Path
-from symdepot.sandbox.inspecting import Inspector
+from symdepot.sandbox.operations import Inspector
 
 inspector = Inspector()
 inspector.inspect(Path(sys.argv[1]), name="a")
@@ -46,7 +46,7 @@ FORKING_SERVER = """
 import os, signal, sys, threading, time
 from pathlib import Path
 from symdepot.domain.errors import NotADebugFile
-from symdepot.sandbox.inspecting import Inspector
+from symdepot.sandbox.operations import Inspector
 
 inspector = Inspector(zygote=[sys.argv[1]])
 answers = []
@@ -167,7 +167,7 @@ def test_a_zygote_that_hangs_is_replaced(
 ) -> None:
     with pytest.raises(NotADebugFile, match="well behaved"):
         sleeper.inspect(sound, name="behave")
-    monkeypatch.setattr(warm, "_GRACE_SECONDS", 1 - LONG.wall_seconds)
+    monkeypatch.setattr(zygote_client, "_GRACE_SECONDS", 1 - LONG.wall_seconds)
 
     with asleep(sleeper, sound) as (zygote, child, future):
         zygote.suspend()
@@ -184,7 +184,7 @@ def test_an_answer_that_nobody_waited_for_is_not_that_of_the_next_file(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(messages, "receive", be_interrupted)
+        patch.setattr(protocol, "receive", be_interrupted)
         with pytest.raises(KeyboardInterrupt):
             inspector.inspect(sound, name="first")
 

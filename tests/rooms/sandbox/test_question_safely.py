@@ -10,10 +10,10 @@ from tests.fixtures import builders
 from symdepot.domain.errors import NotADebugFile, ParserDied, SandboxUnavailable
 from symdepot.domain.jvm import mapping_query
 from symdepot.domain.jvm.mapping_query import Answers, AskedFrame, Questions
-from symdepot.sandbox import limits, papers
-from symdepot.sandbox.limits import Limits
-from symdepot.sandbox.messages import Garbled
-from symdepot.sandbox.retracing import Retracer
+from symdepot.sandbox import resource_limits, spill_files
+from symdepot.sandbox.operations import Retracer
+from symdepot.sandbox.protocol import Garbled
+from symdepot.sandbox.resource_limits import Limits
 
 MAPPING = """\
 com.example.Größe -> a.a:
@@ -23,7 +23,7 @@ com.example.Größe -> a.a:
 ASKED = Questions(
     (AskedFrame("a.a", "c", 1, "(La/a;)V"), AskedFrame("\ud800", "x", 0)), ("a.a", "x")
 )
-USUAL = limits.for_questioning(1000)
+USUAL = resource_limits.for_questioning(1000)
 
 
 @pytest.fixture(scope="module")
@@ -124,11 +124,11 @@ def test_a_mapping_that_is_gone_is_worth_a_retry(
 )
 def test_who_has_taken_over_a_child_can_say_nothing_but_answers(said: bytes) -> None:
     with pytest.raises(Garbled):
-        papers.to_answers(ASKED, said)
+        spill_files.to_answers(ASKED, said)
 
 
 def test_papers_bring_over_what_is_written_on_them() -> None:
     told = Answers({}, {"a.a": "\ud800"}, {"()V": "()"})
 
-    assert papers.to_questions(papers.from_questions(ASKED)) == ASKED
-    assert papers.to_answers(ASKED, papers.from_answers(ASKED, told)) == told
+    assert spill_files.to_questions(spill_files.from_questions(ASKED)) == ASKED
+    assert spill_files.to_answers(ASKED, spill_files.from_answers(ASKED, told)) == told

@@ -11,7 +11,7 @@ from tests.fixtures import builders
 
 from symdepot.domain.errors import NotADebugFile, ParserDied
 from symdepot.domain.objects import Format
-from symdepot.sandbox.inspecting import Inspector
+from symdepot.sandbox.operations import Inspector
 
 ID = UUID("dfb8e43a-f242-3d73-a453-aeb6a777ef75")
 MEGABYTE = 1_000_000

@@ -19,8 +19,8 @@ from tests.rooms.sandbox.misunpacking import A_SECOND
 
 from symdepot.domain.errors import NotADebugFile, ParserDied
 from symdepot.domain.formats.file_type import Package
-from symdepot.sandbox import unpacking
-from symdepot.sandbox.unpacking import Member, Unfit
+from symdepot.sandbox import archive_reader
+from symdepot.sandbox.archive_reader import Member, Unfit
 
 MISUNPACKING = str(Path(__file__).with_name("misunpacking.py"))
 LARGE = 1 << 30
@@ -31,7 +31,7 @@ def unpacked(
     path: Path, kind: Package, *, member_bytes: int = LARGE
 ) -> dict[str, bytes | str]:
     """Return what comes out: contents by names, or why it does not."""
-    return contents(unpacking.unpack(path, kind, member_bytes=member_bytes))
+    return contents(archive_reader.unpack(path, kind, member_bytes=member_bytes))
 
 
 def contents(came: Generator[Member | Unfit]) -> dict[str, bytes | str]:
@@ -210,7 +210,7 @@ def test_who_wants_only_the_beginning_of_a_file_gets_the_next_one_all_the_same(
 
     names = [
         one.name
-        for one in unpacking.unpack(archive, Package.TAR, member_bytes=LARGE)
+        for one in archive_reader.unpack(archive, Package.TAR, member_bytes=LARGE)
         if isinstance(one, Unfit) or next(one.blocks)
     ]
 
@@ -219,7 +219,7 @@ def test_who_wants_only_the_beginning_of_a_file_gets_the_next_one_all_the_same(
 
 def test_whoever_stops_reading_ends_the_child(tree: Path, tmp_path: Path) -> None:
     archive = packed.tar(tree, tmp_path / "a.tar")
-    reading = unpacking.unpack(archive, Package.TAR, member_bytes=LARGE)
+    reading = archive_reader.unpack(archive, Package.TAR, member_bytes=LARGE)
     next(reading)
     (child,) = unpackers()
 
@@ -251,7 +251,7 @@ def test_a_child_that_misbehaves_is_an_answer_in_time(
 
     with pytest.raises(ParserDied, match=re.escape(reason)):
         contents(
-            unpacking.unpack(
+            archive_reader.unpack(
                 tmp_path / "file",
                 Package.TAR,
                 member_bytes=1_000_000,

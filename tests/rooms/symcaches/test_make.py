@@ -29,7 +29,7 @@ from symdepot.domain.errors import LeaseLost, SandboxUnavailable
 from symdepot.domain.ids import Checksum
 from symdepot.domain.symcache.conversion import NotMade
 from symdepot.pipeline import remaking, retention, steps, tasks
-from symdepot.sandbox import converting
+from symdepot.sandbox import operations
 from symdepot.symcaches import making
 from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.symcaches.versions import VERSION
@@ -313,7 +313,7 @@ def test_what_could_not_be_read_for_a_moment_is_tried_again(
         raise SandboxUnavailable("there was none")
 
     with monkeypatch.context() as patch:
-        patch.setattr(converting, "convert", unavailable)
+        patch.setattr(operations, "convert", unavailable)
         held_queue.work()
     assert row().outcome == Outcome.QUEUED
 

@@ -125,11 +125,11 @@ def _ids(text: str | None) -> "ModuleIds":
 def _ids_of(file: Path) -> "ModuleIds":
     from symdepot.domain import objects
     from symdepot.domain.selection.module_ids import ModuleIds
-    from symdepot.sandbox import inspecting
+    from symdepot.sandbox import operations
 
     if not file.is_file():
         raise typer.BadParameter(f"there is no file {str(file)!r}")
-    found = objects.findable(objects.thin(inspecting.inspect(file, name=file.name)))
+    found = objects.findable(objects.thin(operations.inspect(file, name=file.name)))
     return ModuleIds.known(found.debug_id, found.code_id, is_windows=True)
 
 

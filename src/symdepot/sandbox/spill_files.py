@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from symdepot.domain.jvm.mapping_query import Answers, AskedFrame, Questions
 from symdepot.domain.jvm.stack_text import JavaFrame
-from symdepot.sandbox.messages import Garbled
+from symdepot.sandbox.protocol import Garbled
 
 
 def from_questions(asked: Questions) -> bytes:

@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from symdepot.sandbox import child, kernel, messages
-from symdepot.sandbox.limits import Limits
+from symdepot.sandbox import child, linux, protocol
+from symdepot.sandbox.resource_limits import Limits
 
 _LAST_WORDS_BYTES = 2000
 _BLOCK_BYTES = 65_536
@@ -59,7 +59,7 @@ def watch(running: Child, seconds: float, *, unless: tuple[int, ...] = ()) -> En
     It is abandoned as soon as one of the descriptors `unless` becomes readable.
     """
     deadline = time.monotonic() + seconds
-    end_fd = kernel.open_end(running.pid)
+    end_fd = linux.open_end(running.pid)
     for fd in (running.answer_fd, running.words_fd):
         os.set_blocking(fd, False)
     try:
@@ -77,12 +77,12 @@ def told(running: Child, end: End, limits: Limits) -> bytes:
     """Return what to say about a child that has ended: its answer, or why it has none."""
     code = os.waitstatus_to_exitcode(end.status)
     if end.cause is Cause.ENDED and code == os.EX_OK:
-        return running.answer or messages.written({"died": _SILENT, "words": ""})
+        return running.answer or protocol.written({"died": _SILENT, "words": ""})
     words = running.words.decode("utf-8", "replace")
     if end.cause is Cause.ENDED and -code in _LOST:
-        return messages.written({"lost": _LOST[-code], "words": words})
+        return protocol.written({"lost": _LOST[-code], "words": words})
     reason = _stopped(end, limits) or died(code, running.words, limits)
-    return messages.written({"died": reason, "words": words})
+    return protocol.written({"died": reason, "words": words})
 
 
 def died(code: int, words: bytes, limits: Limits) -> str:
@@ -113,7 +113,7 @@ def _hear_out(
             if not _hear(running, fd):
                 poll.unregister(fd)
                 pipes.remove(fd)
-        if len(running.answer) > messages.LONGEST_BYTES:
+        if len(running.answer) > protocol.LONGEST_BYTES:
             return Cause.ENDLESS
         if has_ended:
             return Cause.ENDED

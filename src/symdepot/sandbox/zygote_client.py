@@ -11,7 +11,7 @@ from typing import BinaryIO
 from weakref import WeakSet
 
 from symdepot.domain.errors import ParserDied, SandboxUnavailable
-from symdepot.sandbox import messages
+from symdepot.sandbox import protocol
 
 ZYGOTE = ("-m", "symdepot.sandbox.zygote")
 
@@ -54,7 +54,7 @@ class WarmProcess:
             SandboxUnavailable: there was no child; worth a retry.
         """
         with self._turn:
-            answer = self._ask(messages.written(request), wall_seconds)
+            answer = self._ask(protocol.written(request), wall_seconds)
         return _understood(answer, request["name"])
 
     def warm_up(self) -> None:
@@ -85,11 +85,11 @@ class WarmProcess:
     def _ask(self, request: bytes, wall_seconds: float) -> bytes:
         try:
             zygote = self._warm()
-            messages.send(zygote.line, request)
-            return messages.receive(
+            protocol.send(zygote.line, request)
+            return protocol.receive(
                 zygote.line, wait_seconds=wall_seconds + _GRACE_SECONDS
             )
-        except (messages.Ended, messages.Garbled, TimeoutError) as e:
+        except (protocol.Ended, protocol.Garbled, TimeoutError) as e:
             self.close()
             raise SandboxUnavailable("the process that has it read is gone") from e
         except BaseException:
@@ -116,7 +116,7 @@ class _Zygote:
     def __init__(
         self, arguments: Sequence[str], niceness: int, environment: Mapping[str, str]
     ) -> None:
-        self.line, far_end = messages.pair()
+        self.line, far_end = protocol.pair()
         with far_end:
             numbers = (far_end.fileno(), os.getpid(), niceness)
             words = (*arguments, *(str(number) for number in numbers))
@@ -181,8 +181,8 @@ def death(reason: str) -> ParserDied:
 
 def _understood(answer: bytes, name: object) -> dict[str, object]:
     try:
-        said = messages.read(answer)
-    except messages.Garbled as e:
+        said = protocol.read(answer)
+    except protocol.Garbled as e:
         raise nonsense() from e
     match said:
         case {"lost": str(reason), "words": words}:

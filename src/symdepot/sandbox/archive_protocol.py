@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from struct import Struct
 
-from symdepot.sandbox.messages import Ended, Garbled
+from symdepot.sandbox.protocol import Ended, Garbled
 
 LONGEST_BYTES = 1024 * 1024
 _HEAD = Struct(">cI")

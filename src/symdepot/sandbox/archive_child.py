@@ -15,9 +15,9 @@ from symdepot.domain.errors import FileTooLarge, NotADebugFile
 from symdepot.domain.formats import archives, file_type
 from symdepot.domain.formats.archives import Bounds, Member
 from symdepot.domain.formats.file_type import HEAD_BYTES, Package
-from symdepot.sandbox import child, frames, kernel, limits
-from symdepot.sandbox.frames import Kind
-from symdepot.sandbox.limits import Limits
+from symdepot.sandbox import archive_protocol, child, linux, resource_limits
+from symdepot.sandbox.archive_protocol import Kind
+from symdepot.sandbox.resource_limits import Limits
 
 _ARCHIVE_FD, _ANSWER_FD = 0, 1
 _LONGEST_TEXT = 2000
@@ -25,9 +25,9 @@ _LONGEST_TEXT = 2000
 
 def serve(arguments: Sequence[str]) -> int:
     """Hand out what is in the archive; return the status to end with."""
-    kernel.end_with_parent()
+    linux.end_with_parent()
     orders = json.loads(arguments[0])
-    limits.impose(Limits(**orders["limits"]))
+    resource_limits.impose(Limits(**orders["limits"]))
     try:
         bounds = Bounds(**orders["bounds"])
         for member in archives.members(_ARCHIVE_FD, Package(orders["kind"]), bounds):
@@ -61,12 +61,12 @@ def _hand_out(member: Member, limit_bytes: int) -> None:
         return
     _say(Kind.MEMBER, name)
     for block in chain([head], member.blocks):
-        frames.send(_ANSWER_FD, Kind.DATA, block)
+        archive_protocol.send(_ANSWER_FD, Kind.DATA, block)
     _say(Kind.END)
 
 
 def _say(kind: Kind, text: str = "") -> None:
-    frames.send(_ANSWER_FD, kind, text.encode("utf-8", "replace"))
+    archive_protocol.send(_ANSWER_FD, kind, text.encode("utf-8", "replace"))
 
 
 if __name__ == "__main__":

@@ -15,13 +15,18 @@ from typing import BinaryIO
 
 from symdepot.domain.errors import NotADebugFile, ParserDied, SandboxUnavailable
 from symdepot.domain.formats.file_type import Package
-from symdepot.sandbox import frames, limits, warm, watching
-from symdepot.sandbox.frames import Frame, Kind
-from symdepot.sandbox.limits import Limits
-from symdepot.sandbox.messages import Ended, Garbled
+from symdepot.sandbox import (
+    archive_protocol,
+    child_monitor,
+    resource_limits,
+    zygote_client,
+)
+from symdepot.sandbox.archive_protocol import Frame, Kind
+from symdepot.sandbox.protocol import Ended, Garbled
+from symdepot.sandbox.resource_limits import Limits
 
 _ENDING_SECONDS = 10.0
-UNPACKER = ("-m", "symdepot.sandbox.unpacker")
+UNPACKER = ("-m", "symdepot.sandbox.archive_child")
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8"}
 """Or libarchive would not know what to do with names that are not ASCII."""
 _log = logging.getLogger(__name__)
@@ -55,7 +60,7 @@ def unpack(
     *,
     member_bytes: int,
     unpacker: tuple[str, ...] = UNPACKER,
-    limits_for: Callable[[int], Limits] = limits.for_unpacking,
+    limits_for: Callable[[int], Limits] = resource_limits.for_unpacking,
 ) -> Generator[Member | Unfit, None, None]:
     """Yield the files in the archive at `path` that look like debug files.
 
@@ -106,7 +111,7 @@ class _Conversation:
                 case Frame(Kind.REFUSED, said):
                     yield _unfit(said)
                 case _:
-                    raise warm.nonsense()
+                    raise zygote_client.nonsense()
 
     def _blocks(self) -> Iterator[bytes]:
         left = self._member_bytes
@@ -118,20 +123,20 @@ class _Conversation:
                 case Frame(Kind.END):
                     self._is_open = False
                 case _:
-                    raise warm.nonsense()
+                    raise zygote_client.nonsense()
 
     def _hear(self) -> Frame:
         """Return what the child says next, unless it is that it cannot go on."""
         assert self._process.stdout is not None  # noqa: S101 - it was asked for
         try:
-            frame = frames.receive(
+            frame = archive_protocol.receive(
                 self._process.stdout.fileno(), wait_seconds=self._limits.wall_seconds
             )
         except TimeoutError:
             seconds = self._limits.wall_seconds
-            raise warm.death(f"it said nothing for {seconds:g} s") from None
+            raise zygote_client.death(f"it said nothing for {seconds:g} s") from None
         except Garbled:
-            raise warm.nonsense() from None
+            raise zygote_client.nonsense() from None
         except Ended:
             raise self._death() from None
         match frame:
@@ -145,8 +150,8 @@ class _Conversation:
         try:
             code = self._process.wait(_ENDING_SECONDS)
         except subprocess.TimeoutExpired:
-            return warm.nonsense()
-        return warm.death(watching.died(code, b"", self._limits))
+            return zygote_client.nonsense()
+        return zygote_client.death(child_monitor.died(code, b"", self._limits))
 
 
 @contextmanager
@@ -154,7 +159,7 @@ def _started(
     arguments: tuple[str, ...], archive: BinaryIO
 ) -> Iterator["subprocess.Popen[bytes]"]:
     try:
-        process = warm.started(
+        process = zygote_client.started(
             arguments,
             environment=_ENVIRONMENT,
             stdin=archive,
@@ -178,4 +183,4 @@ def _unfit(said: bytes) -> Unfit:
                 return Unfit(name, why)
     except (ValueError, RecursionError):
         pass
-    raise warm.nonsense()
+    raise zygote_client.nonsense()
