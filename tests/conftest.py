@@ -13,7 +13,7 @@ from tests.queueing import HELD, IMMEDIATE, HeldQueue
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.census import in_minute
 from symdepot.debugfiles.transactions import first_since
-from symdepot.projects.rates import rates
+from symdepot.projects.rate_limit import rates
 from symdepot.protocols.counting import page
 from symdepot.symcaches.pool import pool
 from symdepot.symcaches.shelf import shelf

@@ -11,7 +11,7 @@ from tests.factories import Answer, a_debug_file, a_project
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import CodeId
-from symdepot.projects import reading, tokens
+from symdepot.projects import access, tokens
 from symdepot.protocols import counting, plain
 from symdepot.protocols.counting import Count
 from symdepot.protocols.debuginfod.errors import SPEECH
@@ -23,7 +23,7 @@ CONTENT = b"\x7fELF and so on"
 
 def a_row() -> DebugFile:
     project = a_project()
-    reading.publish(project, is_public=True, by="a test")
+    access.publish(project, is_public=True, by="a test")
     return a_debug_file(project, CONTENT, code_id=BUILD_ID)
 
 

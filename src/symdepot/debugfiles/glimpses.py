@@ -16,9 +16,9 @@ from symdepot.domain.ids import Checksum, CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
 from symdepot.domain.selection import ranking
 from symdepot.domain.selection.file_query import Asked
-from symdepot.projects import questions
-from symdepot.projects.glimpses import Reader
-from symdepot.projects.questions import Values
+from symdepot.projects import sql
+from symdepot.projects.sql import Values
+from symdepot.projects.token_lookup import Reader
 
 _MOST_AT_HAND = 1024
 _DAMAGED_AT, _ROW_ID = 7, 8
@@ -53,7 +53,7 @@ def found(who: Reader | None, asked: Asked) -> Found:
 
     None reads what is public. `asked` is one build id and nothing else.
     """
-    here = questions.answered(*_question(who, asked))
+    here = sql.answered(*_question(who, asked))
     if not here:
         return _NOTHING
     sound = [row for row in here if row[_DAMAGED_AT] is None]

@@ -15,7 +15,7 @@ from symdepot.domain.objects import ObjectFile
 from symdepot.domain.selection import client_metadata
 from symdepot.domain.symcache.conversion import Made
 from symdepot.pipeline import freeing
-from symdepot.projects import audit, revisions
+from symdepot.projects import audit, webhooks
 from symdepot.projects.audit import Action
 from symdepot.projects.models import Project
 from symdepot.sandbox import operations
@@ -132,7 +132,7 @@ def _enter(project: Project, file: File, found: ObjectFile, *, by: str) -> Debug
     debug_file = catalogue.enter(project, file, found)
     making.want([(file, found)], until=leases.queued_until(timezone.now()))
     wanted.clear(debug_file)
-    revisions.move(project)
+    webhooks.move(project)
     audit.note(
         project,
         Action.UPLOADED,

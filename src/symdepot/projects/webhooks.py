@@ -1,4 +1,7 @@
-"""Webhooks: where to tell of a project's revisions, whose turn it is, how it went."""
+"""Webhooks: where to tell of a project's revisions, whose turn it is, how it went.
+
+Moves a project's revision, so that consumers see that new debug files arrived.
+"""
 
 import re
 import secrets
@@ -8,7 +11,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from symdepot.domain.errors import InvalidRequest
@@ -185,3 +188,15 @@ def _check(url: str) -> None:
             "https:// and a host, with neither user name nor fragment, of at most "
             f"{_LONGEST_URL} ASCII characters, percent-encoded where need be."
         )
+
+
+@transaction.atomic
+def move(project: Project) -> None:
+    """Note that debug files arrived, and that the project's webhooks are to tell it.
+
+    In the transaction in which they arrive.
+    """
+    Project.objects.filter(pk=project.pk).update(revision=F("revision") + 1)
+    Webhook.objects.filter(project=project, next_attempt_at=None).update(
+        next_attempt_at=timezone.now()
+    )

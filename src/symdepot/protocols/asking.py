@@ -5,7 +5,7 @@ from django.db import close_old_connections
 from django.http import HttpRequest, UnreadablePostError
 
 from symdepot.domain.errors import BodyTooLarge, InvalidRequest
-from symdepot.projects import reading
+from symdepot.projects import access
 from symdepot.projects.access import Bearer
 from symdepot.protocols import auth
 from symdepot.symbolication.request import Scope
@@ -28,7 +28,7 @@ def scope(request: HttpRequest, who: Bearer | None) -> Scope:
         NotAllowed: see `reading.readable`.
     """
     by = auth.asker(request, who) if who else ""
-    return Scope(reading.readable(who), reading.sole(who) if who else None, by)
+    return Scope(access.readable(who), access.sole(who) if who else None, by)
 
 
 def body(request: HttpRequest, *, limit_bytes: int) -> bytes:

@@ -7,7 +7,7 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.debugfiles.near import Sought
 from symdepot.domain.errors import DebugFileMissing
 from symdepot.domain.selection.file_query import Asked, Role
-from symdepot.projects import reading
+from symdepot.projects import access
 from symdepot.projects.access import Bearer
 from symdepot.protocols import auth
 
@@ -49,7 +49,7 @@ def _found(
     request: HttpRequest, token: str | None, asked: Asked, *, is_whole: bool
 ) -> DebugFile | None:
     who = auth.reader(request, token)
-    answer = finding.found(reading.readable(who), asked)
+    answer = finding.found(access.readable(who), asked)
     row = answer.fittest
     if row is not None:
         usage.renew(row.project, [row])
@@ -61,7 +61,7 @@ def _found(
 
 def _note_miss(request: HttpRequest, who: Bearer, asked: Asked, useless: int) -> None:
     """Note what is wanted of a project; with a token for several nobody knows which."""
-    project = reading.sole(who)
+    project = access.sole(who)
     if project is None:
         return
     sought = Sought(

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from symdepot.projects.access import Bearer
-from symdepot.projects.rates import rates
+from symdepot.projects.rate_limit import rates
 
 
 def spend(request: HttpRequest, who: Bearer | None) -> None:

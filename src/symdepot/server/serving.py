@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connections
 from django.db.backends.postgresql import base as postgresql
 
-from symdepot.projects import founding
+from symdepot.projects import organizations
 from symdepot.server import addresses, checks, config
 from symdepot.server.config import Config
 from symdepot.server.supervisor import Child, supervise
@@ -60,7 +60,7 @@ def _answers(chosen: Config) -> bool:
 
 def _announce(chosen: Config) -> None:
     """Print what to do next; who starts the first time gets a token to paste."""
-    token = founding.first_start()
+    token = organizations.first_start()
     _let_go_of_database()
     url = settings.PUBLIC_URL
     say(f"symdepot is running at {url}, with its data in {settings.DATA_DIR}.")
@@ -68,10 +68,10 @@ def _announce(chosen: Config) -> None:
         say(
             "",
             "To send debug files here, paste these lines. The token is shown this once.",
-            f"Clients before sentry-cli 2.20 need SENTRY_ORG={founding.DEFAULT}, too.",
+            f"Clients before sentry-cli 2.20 need SENTRY_ORG={organizations.DEFAULT}, too.",
             "",
             f"export SENTRY_URL={url}",
-            f"export SENTRY_PROJECT={founding.DEFAULT}",
+            f"export SENTRY_PROJECT={organizations.DEFAULT}",
             f"export SENTRY_AUTH_TOKEN={token}",
             "",
             "sentry-cli debug-files upload PATH",

@@ -13,7 +13,7 @@ from symdepot.debugfiles import searching
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import CodeId
 from symdepot.domain.objects import Format
-from symdepot.projects import reading, tokens
+from symdepot.projects import access, tokens
 from symdepot.projects.models import Project
 from symdepot.projects.tokens import Scope
 
@@ -42,7 +42,7 @@ def an_elf(project: Project, name: str, **differing: Any) -> DebugFile:
 @pytest.fixture
 def project() -> Project:
     project = a_project()
-    reading.publish(project, is_public=True, by="a test")
+    access.publish(project, is_public=True, by="a test")
     return project
 
 

@@ -26,7 +26,7 @@ from tests.protocols.debuginfod.ways import (
 from symdepot.debugfiles.models import DebugFile, WantedId
 from symdepot.debugfiles.wanted import TALLY
 from symdepot.domain.ids import CodeId
-from symdepot.projects import reading, tokens
+from symdepot.projects import access, tokens
 from symdepot.projects.models import Token
 from symdepot.protocols import counting
 from symdepot.protocols.debuginfod.short_way import ShortWay
@@ -138,7 +138,7 @@ def test_only_so_many_files_are_kept_in_memory(long_way: LongWay) -> None:
 
 
 def unpublished() -> None:
-    reading.publish(a_project(), is_public=False, by="me")
+    access.publish(a_project(), is_public=False, by="me")
 
 
 def superseded() -> None:
@@ -185,7 +185,7 @@ def test_who_may_have_a_file_is_said_anew_when_it_changes(short_way: ShortWay) -
     path = f"/s/{token}{debuginfo()}"
 
     for is_public, said in ((True, "public"), (False, "private"), (True, "public")):
-        reading.publish(project, is_public=is_public, by="me")
+        access.publish(project, is_public=is_public, by="me")
         for _ in range(3):
             assert ("Cache-Control", said) in ask(short_way, path)[1]
 

@@ -8,7 +8,7 @@ from tests.factories import a_client, a_project, an_organization
 from tests.protocols.eliot import asking
 from tests.protocols.eliot.asking import ask, job
 
-from symdepot.projects import reading, tokens
+from symdepot.projects import access, tokens
 from symdepot.projects.tokens import Scope
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,14 +41,14 @@ def test_without_a_token_there_are_public_projects_alone() -> None:
     asking.keep()
     assert not is_found(Client())
 
-    reading.publish(a_project(), is_public=True, by="a test")
+    access.publish(a_project(), is_public=True, by="a test")
 
     assert is_found(Client())
 
 
 def test_a_token_shows_nothing_of_others() -> None:
     asking.keep()
-    reading.publish(a_project(), is_public=True, by="a test")
+    access.publish(a_project(), is_public=True, by="a test")
     a_project("other", "others")
 
     assert not is_found(a_client("others"))

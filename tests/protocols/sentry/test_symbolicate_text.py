@@ -17,7 +17,7 @@ from tests.factories import (
     upload,
 )
 
-from symdepot.projects import rates
+from symdepot.projects import rate_limit
 from symdepot.projects.tokens import Scope
 from symdepot.protocols.sentry import texts
 
@@ -116,9 +116,9 @@ def test_a_body_counts_whatever_curl_calls_it() -> None:
 @pytest.fixture
 def one_a_minute(settings: Settings) -> Iterator[None]:
     settings.SYMBOLICATIONS_PER_MINUTE = 1
-    rates.rates.cache_clear()
+    rate_limit.rates.cache_clear()
     yield
-    rates.rates.cache_clear()
+    rate_limit.rates.cache_clear()
 
 
 @pytest.mark.usefixtures("one_a_minute")

@@ -5,7 +5,7 @@ from django.conf import settings as current
 from pytest_django import Settings
 from tests.factories import a_client, an_organization, chunk_url
 
-from symdepot.projects import chunking
+from symdepot.projects import organizations
 
 pytestmark = pytest.mark.django_db
 
@@ -197,7 +197,7 @@ def test_concurrency_fits_what_clients_can_read() -> None:
 
 def test_an_organization_that_takes_no_chunks_accepts_nothing_by_chunks() -> None:
     organization = an_organization()
-    chunking.switch(organization, on=False, by="a test")
+    organizations.switch(organization, on=False, by="a test")
     usual = a_client("other").get(chunk_url("other")).json()
 
     answer = a_client().get(chunk_url())

@@ -18,7 +18,7 @@ from tests.protocols.symbolicator.retracing import (
 )
 
 from symdepot.debugfiles.models import WantedId
-from symdepot.projects import reading, tokens
+from symdepot.projects import access, tokens
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -220,7 +220,7 @@ def test_a_token_reads_its_own_projects_and_anybody_public_ones() -> None:
     in_the_path = ask(body, Client(), f"/s/{url_token}").json()
     of_others = ask(body, stranger).json()
     of_nobody = ask(body, Client()).json()
-    reading.publish(a_project(), is_public=True, by="a test")
+    access.publish(a_project(), is_public=True, by="a test")
     of_anybody = ask(body, Client()).json()
 
     assert in_the_path["classes"] == of_anybody["classes"] != {}

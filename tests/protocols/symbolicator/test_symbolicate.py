@@ -19,7 +19,7 @@ from tests.protocols.symbolicator.asking import (
 
 from symdepot.debugfiles.models import WantedId
 from symdepot.domain.objects import Format
-from symdepot.projects import reading, tokens
+from symdepot.projects import access, tokens
 from symdepot.projects.models import Project
 from symdepot.projects.tokens import Scope
 from symdepot.protocols.symbolicator.answers import ANSWER
@@ -282,7 +282,7 @@ def test_a_project_shows_its_files_to_its_own_tokens_only(hello: str) -> None:
 
 
 def test_a_public_project_needs_no_token(hello: str, project: Project) -> None:
-    reading.publish(project, is_public=True, by="a test")
+    access.publish(project, is_public=True, by="a test")
 
     answer = post(Client(), a_question(at(0x1012)))
 

@@ -13,7 +13,7 @@ from symdepot.debugfiles import transactions
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format
-from symdepot.projects import reading, tokens
+from symdepot.projects import access, tokens
 from symdepot.projects.models import Organization, Project
 from symdepot.projects.tokens import Scope
 
@@ -29,7 +29,7 @@ GUID = UUID("3249d99d-0c40-4931-8610-f4e4fb0b6936")
 def project() -> Project:
     project = a_project()
     Organization.objects.update(created_at=FOUNDED)
-    reading.publish(project, is_public=True, by="a test")
+    access.publish(project, is_public=True, by="a test")
     return project
 
 

@@ -18,7 +18,7 @@ from symdepot.domain.objects import Format
 from symdepot.domain.selection.file_query import Asked
 from symdepot.domain.symbol_paths import path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
-from symdepot.projects import reading
+from symdepot.projects import access
 from symdepot.projects.models import Project
 
 pytestmark = pytest.mark.django_db
@@ -180,7 +180,7 @@ def test_an_answer_costs_one_question_whatever_the_number_of_projects(
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="Postgres counts rows first")
 def test_an_answer_is_looked_up_and_not_searched_for(layout: Layout, path: str) -> None:
     with CaptureQueriesContext(connection) as asked_for:
-        fittest(asked(path, layout), lambda: reading.readable(None))
+        fittest(asked(path, layout), lambda: access.readable(None))
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN QUERY PLAN {asked_for.captured_queries[0]['sql']}")
         plan = [str(row[-1]) for row in cursor.fetchall()]

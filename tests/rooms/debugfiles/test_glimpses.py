@@ -17,9 +17,9 @@ from symdepot.domain.objects import Format
 from symdepot.domain.selection.file_query import Asked, Role
 from symdepot.domain.symbol_paths import path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
-from symdepot.projects import reading
-from symdepot.projects.glimpses import Reader
+from symdepot.projects import access
 from symdepot.projects.models import Project
+from symdepot.projects.token_lookup import Reader
 from symdepot.uploads.models import File
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +35,7 @@ def asked(role: Role = Role.DEBUGINFO, build_id: CodeId = BUILD_ID) -> Asked:
 
 def found_by_models(who: Reader | None, what: Asked) -> finding.Found:
     if who is None:
-        return finding.found(reading.readable(None), what)
+        return finding.found(access.readable(None), what)
     own = Project.objects.filter(organization=who.organization_id)
     return finding.found(own.filter(pk=who.project_id) if who.project_id else own, what)
 
@@ -69,7 +69,7 @@ IDS = [CodeId(f"{number:040x}") for number in range(1, 8)]
 def many_files() -> None:
     """Make files of some kinds for some ids in some projects, not all of them well."""
     places = [a_project(), a_project("engine"), a_project("theirs", "strangers")]
-    reading.publish(places[1], is_public=True, by="me")
+    access.publish(places[1], is_public=True, by="me")
     now = timezone.now()
     for number, (code_id, place, (kind, features)) in enumerate(
         product(IDS, places, KINDS)
@@ -114,7 +114,7 @@ def test_it_tells_all_that_may_change() -> None:
     who = Reader(project.organization_id, project.pk, "somebody")
 
     private = fittest(who)
-    reading.publish(project, is_public=True, by="me")
+    access.publish(project, is_public=True, by="me")
     public = fittest(who)
 
     assert private.row_id == row.pk

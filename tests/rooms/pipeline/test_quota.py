@@ -24,7 +24,7 @@ from tests.factories import (
 from symdepot.blobs.configured import blob_store
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline import retention
-from symdepot.projects import limits
+from symdepot.projects import organizations
 from symdepot.projects.models import AuditEntry, Organization
 from symdepot.uploads import quota
 from symdepot.uploads.models import Assembly, AwaitedChunk, Chunk
@@ -40,7 +40,7 @@ FULL = (
 
 def allowed(quota_bytes: int | None) -> Organization:
     organization = a_project().organization
-    limits.allow(organization, quota_bytes, by="somebody")
+    organizations.allow(organization, quota_bytes, by="somebody")
     return organization
 
 
@@ -95,7 +95,7 @@ def test_it_is_asked_for_as_soon_as_there_is_room(settings: Settings) -> None:
     assert standing(client, content, piece=32)["state"] == "error"
     assert polled(client, content)["state"] == "not_found"
 
-    limits.allow(organization, 200, by="somebody")
+    organizations.allow(organization, 200, by="somebody")
 
     assert standing(client, content, piece=32)["state"] == "not_found"
 
@@ -224,8 +224,8 @@ def test_without_a_quota_nobody_is_asked_for_one(
 
 def test_a_change_of_the_quota_is_in_the_audit() -> None:
     organization = allowed(100)
-    limits.allow(organization, 100, by="somebody")
-    limits.allow(organization, None, by="somebody else")
+    organizations.allow(organization, 100, by="somebody")
+    organizations.allow(organization, None, by="somebody else")
 
     entries = AuditEntry.objects.filter(action="quota.changed").order_by("pk")
     assert [(entry.actor, entry.details) for entry in entries] == [

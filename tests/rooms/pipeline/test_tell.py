@@ -19,7 +19,7 @@ from tests.factories import a_breakpad_file, a_client, a_project, upload
 from tests.rooms.pipeline.consumer import Consumer, Exchange, listening
 
 from symdepot.pipeline import posting, telling
-from symdepot.projects import revisions, webhooks
+from symdepot.projects import webhooks
 from symdepot.projects.models import Webhook
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -72,7 +72,7 @@ def test_an_upload_is_told_to_the_webhook(consumer: Consumer) -> None:
 
 def test_what_has_been_told_is_not_told_again(consumer: Consumer) -> None:
     webhook = a_webhook(consumer)
-    revisions.move(webhook.project)
+    webhooks.move(webhook.project)
 
     assert [telling.tell() for _ in range(3)] == [1, 0, 0]
 
@@ -83,7 +83,7 @@ def test_the_signature_can_be_made_by_others_who_have_the_secret(
     consumer: Consumer, tmp_path: Path
 ) -> None:
     webhook = a_webhook(consumer)
-    revisions.move(webhook.project)
+    webhooks.move(webhook.project)
     telling.tell()
     (heard,) = consumer.heard
     key = base64.b64decode(webhook.secret.removeprefix("whsec_"))
@@ -116,7 +116,7 @@ def test_the_example_of_the_docs_believes_us_and_nobody_else(
     consumer: Consumer,
 ) -> None:
     webhook = a_webhook(consumer)
-    revisions.move(webhook.project)
+    webhooks.move(webhook.project)
     telling.tell()
     (heard,) = consumer.heard
     secret, headers, body = webhook.secret, heard.headers, heard.body
@@ -153,7 +153,7 @@ def test_the_example_of_the_docs_does_not_believe_old_news() -> None:
 
 def test_a_failure_is_tried_again_under_the_same_name(consumer: Consumer) -> None:
     webhook = a_webhook(consumer)
-    revisions.move(webhook.project)
+    webhooks.move(webhook.project)
     consumer.answers = [500, 200]
 
     assert telling.tell() == 0
@@ -171,7 +171,7 @@ def test_news_have_names_of_their_own(consumer: Consumer) -> None:
     webhook = a_webhook(consumer)
     a_webhook(consumer, "/other")
     for _ in range(2):
-        revisions.move(webhook.project)
+        webhooks.move(webhook.project)
         telling.tell()
 
     assert len({heard.headers["webhook-id"] for heard in consumer.heard}) == 4
@@ -179,10 +179,10 @@ def test_news_have_names_of_their_own(consumer: Consumer) -> None:
 
 def test_what_moves_while_it_is_told_is_told_next(consumer: Consumer) -> None:
     webhook = a_webhook(consumer)
-    revisions.move(webhook.project)
+    webhooks.move(webhook.project)
 
     def moves_meanwhile(exchange: Exchange) -> None:
-        revisions.move(webhook.project)
+        webhooks.move(webhook.project)
         connections.close_all()
         exchange.say(b"HTTP/1.1 204 No Content\r\n\r\n")
 
@@ -200,7 +200,7 @@ def test_who_is_slow_holds_up_nobody_who_is_told_beside_it(
     webhook = a_webhook(consumer)
     for n in range(3):
         a_webhook(consumer, f"/{n}")
-    revisions.move(webhook.project)
+    webhooks.move(webhook.project)
 
     def is_slow(exchange: Exchange) -> None:
         while len(consumer.heard) < 4:
@@ -216,7 +216,7 @@ def test_a_private_address_is_not_told_unless_it_is_allowed(
     consumer: Consumer, settings: Settings
 ) -> None:
     webhook = a_webhook(consumer)
-    revisions.move(webhook.project)
+    webhooks.move(webhook.project)
     settings.WEBHOOK_PRIVATE_ADDRESSES = False
 
     assert telling.tell() == 0

@@ -19,7 +19,7 @@ from tests.factories import (
 )
 
 from symdepot.domain.errors import InvalidRequest
-from symdepot.projects import audit, founding, tokens, webhooks
+from symdepot.projects import audit, organizations, tokens, webhooks
 from symdepot.projects.audit import Action, Question
 from symdepot.projects.models import AuditEntry, Organization, Token
 from symdepot.projects.tokens import Scope
@@ -54,10 +54,10 @@ def test_every_action_is_noted_somewhere(action: Action) -> None:
 
 
 def test_what_is_founded_is_noted() -> None:
-    organization = founding.found_organization("acme", by="me")
-    founding.found_project(organization, "game", by="you")
+    organization = organizations.found_organization("acme", by="me")
+    organizations.found_project(organization, "game", by="you")
     with pytest.raises(InvalidRequest):
-        founding.found_project(organization, "game", by="late")
+        organizations.found_project(organization, "game", by="late")
 
     assert noted() == [
         ("me", "organization.founded", "acme"),
@@ -66,7 +66,7 @@ def test_what_is_founded_is_noted() -> None:
 
 
 def test_the_first_start_notes_what_it_founds() -> None:
-    founding.first_start()
+    organizations.first_start()
 
     row = Token.objects.get()
     assert noted("default") == [
@@ -135,7 +135,7 @@ def test_a_deed_that_is_undone_is_not_noted() -> None:
 
     def undone() -> None:
         with transaction.atomic():
-            founding.found_project(organization, "game", by="me")
+            organizations.found_project(organization, "game", by="me")
             tokens.mint(organization, scopes=[], by="me")
             raise InterruptedError
 
@@ -194,8 +194,8 @@ def test_an_export_comes_row_by_row_from_one_question() -> None:
 
 
 def test_an_entry_outlives_what_it_was_about() -> None:
-    organization = founding.found_organization("acme", by="me")
-    founding.found_project(organization, "game", by="me").delete()
+    organization = organizations.found_organization("acme", by="me")
+    organizations.found_project(organization, "game", by="me").delete()
 
     assert len(noted()) == 2
     assert Organization.objects.count() == 1

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from symdepot.domain.errors import RateExceeded
-from symdepot.projects import rates
-from symdepot.projects.rates import Rates
+from symdepot.projects import rate_limit
+from symdepot.projects.rate_limit import Rates
 
 
 class Clock:
@@ -22,7 +22,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(rates, "time", clock)
+    monkeypatch.setattr(rate_limit, "time", clock)
     return clock
 
 
@@ -92,7 +92,7 @@ def test_a_clock_that_was_put_back_shuts_nobody_out_for_long(
 def test_other_processes_count_along(tmp_path: Path) -> None:
     kept = Rates(tmp_path / "rates")
     program = (
-        "import sys; from pathlib import Path; from symdepot.projects.rates import Rates;"
+        "import sys; from pathlib import Path; from symdepot.projects.rate_limit import Rates;"
         "kept = Rates(Path(sys.argv[1]));"
         "[kept.spend('a', a_minute=100) for _ in range(60)]"
     )

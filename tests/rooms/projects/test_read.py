@@ -6,7 +6,7 @@ import pytest
 from tests.factories import a_project, an_organization
 
 from symdepot.domain.errors import NotAllowed
-from symdepot.projects import reading, tokens
+from symdepot.projects import access, tokens
 from symdepot.projects.access import Bearer
 from symdepot.projects.models import AuditEntry, Project, Token
 from symdepot.projects.tokens import Scope
@@ -17,7 +17,7 @@ SHAPE = re.compile(r"symd_[A-Za-z0-9_-]{43}").fullmatch
 
 
 def readable(bearer: Bearer | None) -> set[str]:
-    return {project.slug for project in reading.readable(bearer)}
+    return {project.slug for project in access.readable(bearer)}
 
 
 def bearer_of(token: str) -> Bearer:
@@ -25,7 +25,7 @@ def bearer_of(token: str) -> Bearer:
 
 
 def publish(project: Project, *, is_public: bool = True) -> None:
-    reading.publish(project, is_public=is_public, by="me")
+    access.publish(project, is_public=is_public, by="me")
 
 
 def test_a_project_is_private_until_it_is_published() -> None:
@@ -61,7 +61,7 @@ def test_a_token_that_may_not_download_does_not_read(scope: Scope) -> None:
     token = tokens.mint(a_project(), scopes=[scope], by="me")
 
     with pytest.raises(NotAllowed):
-        reading.readable(bearer_of(token))
+        access.readable(bearer_of(token))
 
 
 def test_a_change_is_noted_and_what_changes_nothing_is_not() -> None:

@@ -13,7 +13,7 @@ from tests.factories import a_project
 from tests.together import together
 
 from symdepot.domain.errors import InvalidRequest
-from symdepot.projects import revisions, webhooks
+from symdepot.projects import webhooks
 from symdepot.projects.models import Project, Webhook
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -48,7 +48,7 @@ def fail(webhook: Webhook, times: int) -> None:
 
 def test_a_new_webhook_has_a_secret_of_its_own_and_nothing_to_tell() -> None:
     project = a_project()
-    revisions.move(project)
+    webhooks.move(project)
 
     first, second = a_webhook(project), a_webhook(project, URL + "2")
 
@@ -95,7 +95,7 @@ def test_a_move_is_told_to_the_project_s_own_webhooks_and_only_then() -> None:
     mine, second = a_webhook(project), a_webhook(project, URL + "2")
     a_webhook(other)
 
-    revisions.move(project)
+    webhooks.move(project)
 
     turns = webhooks.take_turns(9)
     assert {turn.webhook for turn in turns} == {mine, second}
@@ -115,7 +115,7 @@ def test_a_move_that_is_undone_is_not_told() -> None:
 
     def undone() -> None:
         with transaction.atomic():
-            revisions.move(webhook.project)
+            webhooks.move(webhook.project)
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
@@ -127,7 +127,7 @@ def test_a_move_that_is_undone_is_not_told() -> None:
 def test_many_moves_are_told_as_one() -> None:
     webhook = a_webhook()
     for _ in range(5):
-        revisions.move(webhook.project)
+        webhooks.move(webhook.project)
 
     (turn,) = webhooks.take_turns(9)
     webhooks.was_told(turn)
@@ -138,10 +138,10 @@ def test_many_moves_are_told_as_one() -> None:
 
 def test_a_move_while_an_older_one_is_told_is_told_right_after() -> None:
     webhook = a_webhook()
-    revisions.move(webhook.project)
+    webhooks.move(webhook.project)
     (turn,) = webhooks.take_turns(9)
 
-    revisions.move(webhook.project)
+    webhooks.move(webhook.project)
     assert webhooks.take_turns(9) == []
     webhooks.was_told(turn)
 
@@ -152,7 +152,7 @@ def test_a_move_while_an_older_one_is_told_is_told_right_after() -> None:
 
 def test_of_many_who_ask_for_a_turn_one_gets_it() -> None:
     hooks = [a_webhook(url=f"{URL}{n}") for n in range(5)]
-    revisions.move(hooks[0].project)
+    webhooks.move(hooks[0].project)
 
     given = together([partial(webhooks.take_turns, 9) for _ in range(6)])
 
@@ -162,7 +162,7 @@ def test_of_many_who_ask_for_a_turn_one_gets_it() -> None:
 
 def test_a_turn_that_somebody_else_takes_in_between_is_not_taken_again() -> None:
     webhook = a_webhook()
-    revisions.move(webhook.project)
+    webhooks.move(webhook.project)
     theirs: list[webhooks.Turn] = []
     is_faster = threading.Event()
 
@@ -180,13 +180,13 @@ def test_a_turn_that_somebody_else_takes_in_between_is_not_taken_again() -> None
 
 def test_a_move_that_is_just_being_made_is_waited_for() -> None:
     webhook = a_webhook()
-    revisions.move(webhook.project)
+    webhooks.move(webhook.project)
     (turn,) = webhooks.take_turns(9)
     has_begun = threading.Event()
 
     def move() -> None:
         with transaction.atomic():
-            revisions.move(webhook.project)
+            webhooks.move(webhook.project)
             has_begun.set()
             threading.Event().wait(0.3)
 
@@ -210,7 +210,7 @@ def test_no_move_is_lost_however_moves_and_tellings_meet() -> None:
 
     def move() -> None:
         for _ in range(10):
-            revisions.move(webhook.project)
+            webhooks.move(webhook.project)
 
     together([tell, tell, move, move])
     tell()
@@ -221,7 +221,7 @@ def test_no_move_is_lost_however_moves_and_tellings_meet() -> None:
 
 def test_a_turn_whose_process_was_killed_is_taken_again_when_it_ends() -> None:
     webhook = a_webhook()
-    revisions.move(webhook.project)
+    webhooks.move(webhook.project)
     (lost,) = webhooks.take_turns(9)
 
     assert webhooks.take_turns(9) == []
@@ -238,7 +238,7 @@ def test_a_turn_whose_process_was_killed_is_taken_again_when_it_ends() -> None:
 
 def test_pauses_grow_and_the_last_failure_gives_up_with_its_reason() -> None:
     webhook = a_webhook()
-    revisions.move(webhook.project)
+    webhooks.move(webhook.project)
 
     pauses = []
     for _ in range(webhooks.MOST_ATTEMPTS - 1):
@@ -258,12 +258,12 @@ def test_one_that_was_given_up_is_tried_once_for_each_move_until_it_hears() -> N
     webhook = a_webhook()
     fail(webhook, 10)
 
-    revisions.move(webhook.project)
+    webhooks.move(webhook.project)
     (turn,) = webhooks.take_turns(9)
     webhooks.was_not_told(turn, "It answered 503.")
     assert again(webhook).next_attempt_at is None
 
-    revisions.move(webhook.project)
+    webhooks.move(webhook.project)
     (turn,) = webhooks.take_turns(9)
     webhooks.was_told(turn)
 
@@ -275,7 +275,7 @@ def test_a_move_does_not_shorten_the_pause_after_a_failure() -> None:
     webhook = a_webhook()
     fail(webhook, 3)
 
-    revisions.move(webhook.project)
+    webhooks.move(webhook.project)
 
     assert webhooks.take_turns(9) == []
     assert pause(webhook, timezone.now()) == timedelta(seconds=90)
@@ -291,7 +291,7 @@ def test_no_more_turns_are_taken_than_asked_for_the_oldest_first() -> None:
 
 def test_a_webhook_that_is_removed_in_mid_turn_stays_so() -> None:
     webhook = a_webhook()
-    revisions.move(webhook.project)
+    webhooks.move(webhook.project)
     (turn,) = webhooks.take_turns(9)
 
     assert webhooks.remove(webhook.project, webhook.pk, by="me").url == URL
@@ -303,7 +303,7 @@ def test_a_webhook_that_is_removed_in_mid_turn_stays_so() -> None:
 
 def test_a_project_that_is_deleted_in_mid_turn_is_no_fault() -> None:
     webhook = a_webhook()
-    revisions.move(webhook.project)
+    webhooks.move(webhook.project)
     (turn,) = webhooks.take_turns(9)
 
     Project.objects.all().delete()

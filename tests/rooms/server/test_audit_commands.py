@@ -12,7 +12,7 @@ from tests.rooms.server.saying import Said, Say
 
 from symdepot.debugfiles import wanted
 from symdepot.domain.ids import CodeId, DebugId
-from symdepot.projects import audit, founding, revisions, webhooks
+from symdepot.projects import audit, organizations, webhooks
 from symdepot.projects.audit import Action
 from symdepot.projects.models import (
     AuditEntry,
@@ -164,7 +164,7 @@ def test_a_webhook_s_secret_is_all_that_is_printed_and_not_shown_again(
 def test_a_webhook_that_was_given_up_is_listed_with_the_reason(symdepot: Say) -> None:
     project = a_project("rocket")
     row = webhooks.add(project, URL, by="me")
-    revisions.move(project)
+    webhooks.move(project)
     Webhook.objects.update(attempts=webhooks.MOST_ATTEMPTS - 1)
     (turn,) = webhooks.take_turns(1)
     webhooks.was_not_told(turn, "It answered 410.")
@@ -214,7 +214,7 @@ def test_what_makes_no_sense_is_refused(
 
 
 def test_wanted_ids_are_listed_for_people_and_for_programs(symdepot: Say) -> None:
-    project = founding.found_project(an_organization(), "rocket", by="me")
+    project = organizations.found_project(an_organization(), "rocket", by="me")
     for n, count in (1, 2), (2, 1):
         for _ in range(count):
             wanted.note(

@@ -11,7 +11,7 @@ import structlog
 from tests.factories import a_project
 from tests.rooms.server.saying import Said, Say
 
-from symdepot.projects import reading, tokens
+from symdepot.projects import access, tokens
 from symdepot.server import logs
 
 READ_BY_ALL = "The debug files of acme/rocket can be read by anybody.\n"
@@ -25,10 +25,10 @@ def test_a_project_can_be_published_and_withdrawn(symdepot: Say) -> None:
 
     assert symdepot(*words) == Said(0, READ_BY_FEW, "")
     assert symdepot(*words, "--public") == Said(0, READ_BY_ALL, "")
-    assert reading.readable(None).count() == 1
+    assert access.readable(None).count() == 1
     assert symdepot(*words) == Said(0, READ_BY_ALL, "")
     assert symdepot(*words, "--no-public") == Said(0, READ_BY_FEW, "")
-    assert reading.readable(None).count() == 0
+    assert access.readable(None).count() == 0
 
 
 @pytest.mark.django_db

@@ -29,8 +29,8 @@ from symdepot.domain.ids import Checksum
 from symdepot.domain.selection.file_query import Asked
 from symdepot.domain.symbol_paths import path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
-from symdepot.projects import glimpses as readers
-from symdepot.projects.glimpses import Reader
+from symdepot.projects import token_lookup as readers
+from symdepot.projects.token_lookup import Reader
 from symdepot.protocols import auth, counting, lending, nearness, plain
 from symdepot.protocols.debuginfod.errors import SPEECH
 

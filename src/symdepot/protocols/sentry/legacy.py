@@ -15,7 +15,7 @@ from symdepot.debugfiles import lookup
 from symdepot.domain.errors import InvalidRequest
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline import intake
-from symdepot.projects import revisions
+from symdepot.projects import webhooks
 from symdepot.projects.access import Deed
 from symdepot.protocols import auth
 from symdepot.protocols.sentry import debug_files, rendering
@@ -75,7 +75,7 @@ def reprocessing(request: HttpRequest, org: str, project: str) -> HttpResponse:
 
     Source: spec/sentry-cli A1, step 6; spec/sentry-server 3.
     """
-    revisions.move(auth.bearer(request).project(org, project, Deed.UPLOAD))
+    webhooks.move(auth.bearer(request).project(org, project, Deed.UPLOAD))
     return HttpResponse(status=HTTPStatus.OK)
 
 

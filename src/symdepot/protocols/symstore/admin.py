@@ -22,7 +22,7 @@ from symdepot.domain.selection import ranking
 from symdepot.domain.selection.file_query import Role
 from symdepot.domain.symbol_paths import path_builder
 from symdepot.domain.symbol_paths.path_parser import Layout
-from symdepot.projects import reading
+from symdepot.projects import access
 from symdepot.projects.models import Project
 from symdepot.protocols import auth, plain
 from symdepot.protocols.symstore.errors import SPEECH
@@ -41,7 +41,7 @@ def admin(
     asked = name.lower()
     if asked not in {"lastid.txt", "server.txt", "history.txt"} and not _NUMBER(asked):
         return plain.text("Symbol Not Found (and ignored)", HTTPStatus.NOT_FOUND)
-    projects = reading.readable(auth.reader(request, token))
+    projects = access.readable(auth.reader(request, token))
     last = transactions.last()
     if asked == "lastid.txt":
         return plain.text(f"{last:010}", HTTPStatus.OK)

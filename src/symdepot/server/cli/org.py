@@ -26,9 +26,9 @@ def create(
 ) -> None:
     """Make an organization."""
     house.enter(data_dir=data_dir)
-    from symdepot.projects import founding
+    from symdepot.projects import organizations
 
-    founding.found_organization(slug, by=acting.actor())
+    organizations.found_organization(slug, by=acting.actor())
     typer.echo(
         f"Organization {slug!r} is made. Next: symdepot project create {slug}/PROJECT"
     )
@@ -96,15 +96,15 @@ def change(
     """Change what holds for an organization."""
     quota_bytes = None if quota is None else _size(quota)
     house.enter(data_dir=data_dir)
-    from symdepot.projects import access, chunking, limits
+    from symdepot.projects import access, organizations
 
     organization = access.organization(slug)
     if chunk_upload is not None:
-        chunking.switch(organization, on=chunk_upload, by=acting.actor())
+        organizations.switch(organization, on=chunk_upload, by=acting.actor())
         told = "send chunks" if chunk_upload else "send zips, if they know how"
         typer.echo(f"Clients of {slug!r} are told to {told}.")
     if quota is not None:
-        limits.allow(organization, quota_bytes, by=acting.actor())
+        organizations.allow(organization, quota_bytes, by=acting.actor())
         may = (
             "no quota"
             if quota_bytes is None

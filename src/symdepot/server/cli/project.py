@@ -37,9 +37,11 @@ def create(
     if not slash:
         raise typer.BadParameter(f"write it as ORG/PROJECT, not as {place!r}")
     house.enter(data_dir=data_dir)
-    from symdepot.projects import access, founding
+    from symdepot.projects import access, organizations
 
-    founding.found_project(access.organization(organization), slug, by=acting.actor())
+    organizations.found_project(
+        access.organization(organization), slug, by=acting.actor()
+    )
     typer.echo(
         f"Project {place!r} is made. "
         f"Next: symdepot token create {organization} --project {slug}"
@@ -58,10 +60,10 @@ def set_(
 ) -> None:
     """Say, or show, who may read the debug files of a project with a debugger."""
     found = of_name(place, data_dir)
-    from symdepot.projects import reading
+    from symdepot.projects import access
 
     if public is not None:
-        reading.publish(found, is_public=public, by=acting.actor())
+        access.publish(found, is_public=public, by=acting.actor())
         found.refresh_from_db()
     who = "anybody" if found.is_public else "only bearers of a token"
     typer.echo(f"The debug files of {place} can be read by {who}.")
@@ -102,12 +104,12 @@ def retention(
         if text is not None
     }
     found = of_name(place, data_dir)
-    from symdepot.projects import limits
+    from symdepot.projects import organizations
 
-    held = limits.retention(found)
+    held = organizations.retention(found)
     if changes:
         held = replace(held, **changes)
-        limits.retain(found, held, by=acting.actor())
+        organizations.retain(found, held, by=acting.actor())
     for said, kept in (
         ("unused for {} days", held.unused_days),
         ("uploaded {} days ago", held.days),

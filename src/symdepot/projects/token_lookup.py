@@ -11,7 +11,7 @@ from functools import lru_cache
 from django.db import connection
 from django.utils import timezone
 
-from symdepot.projects import questions, tokens
+from symdepot.projects import sql, tokens
 from symdepot.projects.access import Deed
 from symdepot.projects.models import shown
 
@@ -32,7 +32,7 @@ def reader(token: str) -> Reader | None:
     again.
     """
     now, written = timezone.now(), connection.ops.adapt_datetimefield_value
-    rows = questions.answered(
+    rows = sql.answered(
         _SHOWN,
         {
             "digest": tokens.digest(token),
@@ -52,7 +52,7 @@ def sole_project_id(who: Reader) -> int | None:
     """Return the row of the one project that `reading.sole` names; else None."""
     if who.project_id is not None:
         return who.project_id
-    own = questions.answered(_PROJECTS, {"owner": who.organization_id})
+    own = sql.answered(_PROJECTS, {"owner": who.organization_id})
     return own[0][0] if len(own) == 1 else None
 
 
