@@ -34,7 +34,11 @@ from symdepot.sandbox.operations import Converter  # noqa: E402
 from symdepot.server.migrating import migrate  # noqa: E402
 from symdepot.symcaches import making  # noqa: E402
 from symdepot.symcaches.models import Outcome, SymCache  # noqa: E402
-from symdepot.uploads import chunks, cutting, files  # noqa: E402
+from symdepot.uploads import (
+    chunk_joiner,
+    chunks,
+    file_splitter,  # noqa: E402
+)
 
 
 def main() -> None:
@@ -71,9 +75,9 @@ def _here(path: Path, found: ObjectFile) -> Callable[[], float]:
     migrate()
     organization = Organization.objects.create(slug="bench")
     store = blob_store()
-    cut = cutting.cut(path, store, chunk_bytes=settings.CHUNK_SIZE)
+    cut = file_splitter.cut(path, store, chunk_bytes=settings.CHUNK_SIZE)
     chunks.own(organization, cut.sizes, store)
-    file = files.enter(cut.checksum, cut.chunks, path.stat().st_size)
+    file = chunk_joiner.enter(cut.checksum, cut.chunks, path.stat().st_size)
     with chunks.not_while_freeing():
         making.want([(file, found)], until=timezone.now())
 

@@ -9,7 +9,7 @@ from symdepot.debugfiles.lookup import Content
 from symdepot.domain.errors import NotADebugFile
 from symdepot.domain.formats import source_bundle
 from symdepot.domain.formats.source_bundle import SourceBundle
-from symdepot.uploads import joining
+from symdepot.uploads import chunk_joiner
 
 
 def source(
@@ -44,7 +44,7 @@ def opened(bundle: Content, store: BlobStore, scratch: Path) -> Iterator[SourceB
     """
     chunks = [chunk for chunk, _ in bundle.chunks]
     with (
-        joining.at_hand(bundle.checksum, chunks, store, scratch) as path,
+        chunk_joiner.at_hand(bundle.checksum, chunks, store, scratch) as path,
         source_bundle.opened(path) as sources,
     ):
         yield sources

@@ -41,7 +41,7 @@ from symdepot.projects.models import Project
 from symdepot.sandbox import archive_reader
 from symdepot.sandbox.archive_reader import Member, Unfit
 from symdepot.symcaches import making
-from symdepot.uploads import chunks, cutting
+from symdepot.uploads import chunks, file_splitter
 from symdepot.uploads.scratch import lent
 
 _FILES_AT_ONCE = 50
@@ -221,7 +221,7 @@ class _Taker:
             return keep(found)
 
     def _enter(self, thin: Path, source: _Source, found: ObjectFile) -> Told:
-        cut = cutting.cut(
+        cut = file_splitter.cut(
             thin, blob_store(), chunk_bytes=settings.CHUNK_SIZE, is_kept=self._is_kept
         )
         if source.found and not walking.is_still(source.found):

@@ -16,7 +16,7 @@ from symdepot.pipeline import tasks
 from symdepot.symcaches import making
 from symdepot.symcaches.models import SymCache
 from symdepot.symcaches.versions import VERSION
-from symdepot.uploads import chunks, leases, sweeps
+from symdepot.uploads import chunks, leases, locks
 
 _SWEEP = "symcaches"
 _EVERY = timedelta(minutes=10)
@@ -43,7 +43,7 @@ def catch_up() -> int:
     """
     if not settings.SYMCACHES or making.is_anything_queued():
         return 0
-    holder = sweeps.claim(_SWEEP, every=_EVERY)
+    holder = locks.claim(_SWEEP, every=_EVERY)
     if holder is None:
         return 0
     found = list(islice(_without(), _AT_ONCE))
@@ -53,9 +53,9 @@ def catch_up() -> int:
         making.want(wanted, until=leases.queued_until(timezone.now()))
     tasks.enqueue_symcaches(making.waiting([file.pk for file, _ in wanted]))
     if len(found) == _AT_ONCE:
-        sweeps.give_up(_SWEEP, holder)
+        locks.give_up(_SWEEP, holder)
     else:
-        sweeps.finish(_SWEEP, holder)
+        locks.finish(_SWEEP, holder)
     return len(found)
 
 

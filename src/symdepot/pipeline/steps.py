@@ -21,8 +21,8 @@ from symdepot.projects.models import Project
 from symdepot.sandbox import operations
 from symdepot.symcaches import keeping, making
 from symdepot.symcaches.models import Outcome, SymCache
-from symdepot.uploads import assembly, chunks, files, joining, leases
-from symdepot.uploads.cutting import Cut
+from symdepot.uploads import assembly, chunk_joiner, chunks, leases
+from symdepot.uploads.file_splitter import Cut
 from symdepot.uploads.models import Assembly, File
 from symdepot.uploads.scratch import lent
 
@@ -42,17 +42,19 @@ def take_in(held: Assembly) -> DebugFile:
     sizes = chunks.sizes(held.project.organization, parts)
     if missing := chunks.missing(parts, sizes):
         raise ChunksMissing(missing)
-    size_bytes = joining.size(
+    size_bytes = chunk_joiner.size(
         parts, sizes, name=held.name, limit_bytes=settings.MAX_FILE_SIZE
     )
 
-    with joining.joined(checksum, parts, blob_store(), settings.SCRATCH_DIR) as path:
+    with chunk_joiner.joined(
+        checksum, parts, blob_store(), settings.SCRATCH_DIR
+    ) as path:
         inside = inspected(path, name=held.name)
     claim = DebugId.parse_or_none(held.debug_id)
     found = objects.findable(client_metadata.claimed(inside, claim))
 
     with chunks.not_while_freeing():
-        file = files.enter(checksum, parts, size_bytes)
+        file = chunk_joiner.enter(checksum, parts, size_bytes)
         debug_file = _enter(held.project, file, found, by=held.offered_by)
         assembly.finish(held)
     return debug_file
@@ -79,7 +81,7 @@ def enter_whole(project: Project, cut: Cut, found: ObjectFile, *, by: str) -> De
         owned = chunks.sizes(project.organization, cut.chunks)
         if missing := chunks.missing(cut.chunks, owned):
             raise ChunksMissing(missing)
-        file = files.enter(cut.checksum, cut.chunks, cut.size_bytes)
+        file = chunk_joiner.enter(cut.checksum, cut.chunks, cut.size_bytes)
         return _enter(project, file, found, by=by)
 
 
@@ -97,7 +99,7 @@ def make_symcache(held: SymCache) -> Outcome:
     store, scratch = blob_store(), settings.SCRATCH_DIR
 
     with lent(scratch, prefix="symcache-") as draft:
-        with joining.joined(checksum, parts, store, scratch) as path:
+        with chunk_joiner.joined(checksum, parts, store, scratch) as path:
             conversion = operations.convert(path, held.wanted(), draft)
         kept = keeping.keep(draft, store) if isinstance(conversion, Made) else None
 

@@ -12,7 +12,7 @@ from symdepot.blobs.configured import blob_store
 from symdepot.domain.errors import FileTooLarge, InvalidRequest
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline import thinning
-from symdepot.uploads import cutting
+from symdepot.uploads import file_splitter
 from symdepot.uploads.assembly import Offer
 from symdepot.uploads.scratch import lent
 
@@ -89,7 +89,7 @@ def _take_out(
         with path.open("wb") as copy, opened.open(member) as content:
             _copy(content, copy, member.file_size)
         for thin in thinning.thin_files(path):
-            cut = cutting.cut(thin, blob_store(), chunk_bytes=settings.CHUNK_SIZE)
+            cut = file_splitter.cut(thin, blob_store(), chunk_bytes=settings.CHUNK_SIZE)
             yield Offer(cut.checksum, name, cut.chunks), cut.sizes
 
 

@@ -17,7 +17,7 @@ from symdepot.blobs.configured import blob_store
 from symdepot.pipeline import intake, remaking, sweeping, telling
 from symdepot.symbolication import pending
 from symdepot.symcaches.shelf import shelf
-from symdepot.uploads import sweeps
+from symdepot.uploads import locks
 
 _REDRIVE_SECONDS = 2.0
 _CATCH_UP_SECONDS = 10.0
@@ -125,7 +125,7 @@ def collect_garbage() -> int:
     if not settings.GC_INTERVAL_HOURS:
         return 0
     every = timedelta(hours=settings.GC_INTERVAL_HOURS)
-    with sweeps.turn(_GC, every=every) as go_on:
+    with locks.turn(_GC, every=every) as go_on:
         if go_on is None:
             return 0
         report = sweeping.sweep(lambda *_: go_on())

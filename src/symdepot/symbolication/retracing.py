@@ -11,7 +11,7 @@ from symdepot.domain.jvm import mapping_query
 from symdepot.domain.jvm.mapping_query import Answers, Questions
 from symdepot.domain.jvm.retrace import Retraced
 from symdepot.sandbox import operations
-from symdepot.uploads import joining
+from symdepot.uploads import chunk_joiner
 from symdepot.uploads.scratch import lent
 
 
@@ -26,7 +26,7 @@ def answers(mapping: DebugFile, asked: Questions) -> Answers:
     content, scratch = lookup.content(mapping), Path(settings.SCRATCH_DIR)
     chunks = [chunk for chunk, _ in content.chunks]
     with (
-        joining.at_hand(content.checksum, chunks, blob_store(), scratch) as path,
+        chunk_joiner.at_hand(content.checksum, chunks, blob_store(), scratch) as path,
         lent(scratch, prefix="questions-") as paper,
     ):
         return operations.ask(path, asked, paper)

@@ -18,7 +18,7 @@ from typing import Any
 
 _FUNCTIONS = {
     "symdepot.blobs.incoming": ("VerifiedReader.read",),
-    "symdepot.uploads.files": ("enter",),
+    "symdepot.uploads.chunk_joiner": ("enter",),
     "symdepot.uploads.assembly": ("finish",),
     "symdepot.sandbox.operations": ("inspect",),
     "symdepot.sandbox.operations": ("convert",),

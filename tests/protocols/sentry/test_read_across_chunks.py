@@ -24,7 +24,7 @@ from symdepot.blobs import blob_paths
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
-from symdepot.uploads import files
+from symdepot.uploads import chunk_joiner
 from symdepot.uploads.models import Chunk, File, FileChunk
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -148,7 +148,7 @@ def test_sizes_and_places_beyond_31_bits_are_kept_and_served(disk: Path) -> None
         ]
     )
     last = Checksum.of(b"end")
-    whole = files.enter(
+    whole = chunk_joiner.enter(
         Checksum.of(b"any name"), [sparse, sparse, last], 2 * BEYOND_31_BITS + 3
     )
     DebugFile.objects.filter(pk=row.pk).update(file=whole)

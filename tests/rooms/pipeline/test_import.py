@@ -26,7 +26,7 @@ from symdepot.domain.ids import Checksum, DebugId
 from symdepot.pipeline.importing import Fate
 from symdepot.projects.models import AuditEntry, Project
 from symdepot.symcaches.models import SymCache
-from symdepot.uploads import cutting
+from symdepot.uploads import file_splitter
 from symdepot.uploads.models import ChunkOwner, File
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -182,14 +182,14 @@ def test_a_file_that_is_written_to_meanwhile_is_not_entered(
 ) -> None:
     path = tree / "hello.sym"
     path.write_bytes(a_breakpad_file())
-    cut = cutting.cut
+    cut = file_splitter.cut
 
     def cut_while_somebody_writes(*args: object, **kwargs: object) -> object:
         with path.open("ab") as file:
             file.write(b"PUBLIC 3000 0 more\n")
         return cut(*args, **kwargs)  # type: ignore[arg-type] # as it is called
 
-    monkeypatch.setattr(cutting, "cut", cut_while_somebody_writes)
+    monkeypatch.setattr(file_splitter, "cut", cut_while_somebody_writes)
 
     assert whys(imported(project, path), Fate.FAILED) == {
         "hello.sym": "It changed while it was read."
