@@ -11,8 +11,8 @@ from tests.contracts.seaweed import S3Server, running_s3
 from tests.queueing import HELD, IMMEDIATE, HeldQueue
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles.census import in_minute
-from symdepot.debugfiles.transactions import first_since
+from symdepot.debugfiles.file_counts import in_minute
+from symdepot.debugfiles.symstore_log import first_since
 from symdepot.projects.rate_limit import rates
 from symdepot.protocols.counting import page
 from symdepot.symcaches.pool import pool

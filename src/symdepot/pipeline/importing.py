@@ -18,7 +18,7 @@ from pathlib import Path
 from django.conf import settings
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles import lookup
+from symdepot.debugfiles import project_files
 from symdepot.domain import objects
 from symdepot.domain.errors import (
     ChunksMissing,
@@ -247,7 +247,7 @@ class _Taker:
         return {
             found
             for some in batched(checksums, _CHECKSUMS_AT_ONCE)
-            for found in lookup.by_checksums(self._project, some)
+            for found in project_files.by_checksums(self._project, some)
         }
 
     def _is_kept(self, chunk: Checksum) -> bool:
@@ -255,7 +255,9 @@ class _Taker:
         return bool(owned) and chunk in blob_store()
 
     def _is_here(self, checksum: Checksum, found: ObjectFile) -> bool:
-        rows = lookup.all_by_checksums(self._project, [checksum]).get(checksum, [])
+        rows = project_files.all_by_checksums(self._project, [checksum]).get(
+            checksum, []
+        )
         same = (str(found.debug_id), found.arch)
         return any((row.debug_id, row.arch) == same for row in rows)
 

@@ -14,7 +14,7 @@ from django.db import close_old_connections, transaction
 from django.utils import timezone
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles import lookup
+from symdepot.debugfiles import project_files
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import NotADebugFile, QuotaExceeded
 from symdepot.domain.formats import proguard
@@ -106,7 +106,7 @@ def take_in_zip(project: Project, archive: IO[bytes], *, by: str) -> list[DebugF
     # A name without an id makes an error of what is a mapping under another name.
     offers = [o for _, o in sorted(said.items(), key=lambda each: each[0][1] is None)]
     first = {o.checksum: o for o in reversed(offers)}
-    known = lookup.all_by_checksums(project, first)
+    known = project_files.all_by_checksums(project, first)
     answers = offer(project, list(first.values()))
     found: dict[DebugFile, None] = {}  # a set that keeps the order of the zip
     for one in said.values():
@@ -150,7 +150,7 @@ def _known(
     if `may_enter`; see `steps.enter_again`.
     """
     checksums = [offer.checksum for offer in offers]
-    entered = lookup.all_by_checksums(project, checksums)
+    entered = project_files.all_by_checksums(project, checksums)
     rows = assembly.standing(project, [c for c in checksums if c not in entered])
     answers = {}
     for offer in offers:

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles import catalogue, wanted
+from symdepot.debugfiles import catalogue, missing_ids
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain import objects
 from symdepot.domain.errors import ChunksMissing, LeaseLost
@@ -133,7 +133,7 @@ def _enter(project: Project, file: File, found: ObjectFile, *, by: str) -> Debug
     """Let all know of it who want to, in the same transaction."""
     debug_file = catalogue.enter(project, file, found)
     making.want([(file, found)], until=leases.queued_until(timezone.now()))
-    wanted.clear(debug_file)
+    missing_ids.clear(debug_file)
     webhooks.move(project)
     audit.note(
         project,

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 
 from symdepot.blobs import blob_paths
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles.lookup import Content
+from symdepot.debugfiles.project_files import Content
 from symdepot.domain.errors import BlobMissing, StorageUnavailable
 from symdepot.domain.ids import Checksum
 

@@ -2,9 +2,9 @@
 
 from django.http import HttpRequest
 
-from symdepot.debugfiles import finding, usage, wanted
+from symdepot.debugfiles import finder, missing_ids, usage
 from symdepot.debugfiles.models import DebugFile
-from symdepot.debugfiles.near import Sought
+from symdepot.debugfiles.near_misses import Sought
 from symdepot.domain.errors import DebugFileMissing
 from symdepot.domain.selection.file_query import Asked, Role
 from symdepot.projects import access
@@ -49,7 +49,7 @@ def _found(
     request: HttpRequest, token: str | None, asked: Asked, *, is_whole: bool
 ) -> DebugFile | None:
     who = auth.reader(request, token)
-    answer = finding.found(access.readable(who), asked)
+    answer = finder.found(access.readable(who), asked)
     row = answer.fittest
     if row is not None:
         usage.renew(row.project, [row])
@@ -70,4 +70,4 @@ def _note_miss(request: HttpRequest, who: Bearer, asked: Asked, useless: int) ->
         asked.name,
     )
     by = auth.asker(request, who)
-    wanted.note_useless(project, sought, by=by, useless=useless)
+    missing_ids.note_useless(project, sought, by=by, useless=useless)

@@ -15,7 +15,7 @@ from django.http import (
 from django.utils.http import content_disposition_header, parse_etags
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles.lookup import Content
+from symdepot.debugfiles.project_files import Content
 from symdepot.domain.formats.elf import Section
 from symdepot.protocols import compressing, handing
 from symdepot.protocols.compressing import Coding

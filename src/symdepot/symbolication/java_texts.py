@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from symdepot.debugfiles import mappings, usage
+from symdepot.debugfiles import proguard_mappings, usage
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import (
     BlobDamaged,
@@ -51,7 +51,7 @@ def retraced(project: Project, text: str) -> JavaText:
     """
     if not any(map(stack_text.frame_line, text.split("\n"))):
         return JavaText(text, 0, [])
-    meant = mappings.meant(project, text)
+    meant = proguard_mappings.meant(project, text)
     if not meant:
         named = ", ".join(sorted(stack_text.r8_map_ids(text))[:_MOST_NAMED])
         told = _NOT_HERE.format(named) if named else _NO_MAPPING

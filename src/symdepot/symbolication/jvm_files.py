@@ -1,6 +1,6 @@
 """Finds mappings and source bundles by the ids that programs for the JVM carry."""
 
-from symdepot.debugfiles import finding, usage, wanted
+from symdepot.debugfiles import finder, missing_ids, usage
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import DebugId
 from symdepot.domain.objects import Format
@@ -22,9 +22,9 @@ def _found(
     scope: Scope, role: Role, kind: Format, debug_id: DebugId
 ) -> DebugFile | None:
     asked = Asked(role, frozenset({kind}), debug_ids=(debug_id,))
-    row = finding.fittest(scope.projects, asked)
+    row = finder.fittest(scope.projects, asked)
     if row is not None:
         usage.renew(row.project, [row])
     elif scope.project is not None:
-        wanted.note(scope.project, debug_id=debug_id, code_id=None, by=scope.by)
+        missing_ids.note(scope.project, debug_id=debug_id, code_id=None, by=scope.by)
     return row

@@ -8,8 +8,8 @@ import structlog
 from django.conf import settings
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles import lookup
-from symdepot.debugfiles import sources as kept
+from symdepot.debugfiles import bundle_sources as kept
+from symdepot.debugfiles import project_files
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import BlobMissing, Refused, Unavailable
 from symdepot.domain.ids import DebugId
@@ -50,7 +50,7 @@ def with_context(
 def _told_by(
     row: DebugFile, wanted: Sequence[_Line], budget: Budget
 ) -> dict[_Line, SourceContext]:
-    content, scratch = lookup.content(row), Path(settings.SCRATCH_DIR)
+    content, scratch = project_files.content(row), Path(settings.SCRATCH_DIR)
     told: dict[_Line, SourceContext] = {}
     try:
         with kept.opened(content, blob_store(), scratch) as bundle:

@@ -5,7 +5,7 @@ from pathlib import Path
 from django.conf import settings
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles import lookup
+from symdepot.debugfiles import project_files
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.jvm import mapping_query
 from symdepot.domain.jvm.mapping_query import Answers, Questions
@@ -23,7 +23,7 @@ def answers(mapping: DebugFile, asked: Questions) -> Answers:
         BlobMissing, BlobDamaged, ChecksumMismatch: its bytes are not what they were.
         Unavailable: something of ours failed; the same may work in a moment.
     """
-    content, scratch = lookup.content(mapping), Path(settings.SCRATCH_DIR)
+    content, scratch = project_files.content(mapping), Path(settings.SCRATCH_DIR)
     chunks = [chunk for chunk, _ in content.chunks]
     with (
         chunk_joiner.at_hand(content.checksum, chunks, blob_store(), scratch) as path,

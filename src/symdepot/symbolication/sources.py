@@ -9,8 +9,8 @@ import structlog
 from django.conf import settings
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles import lookup, usage
-from symdepot.debugfiles import sources as kept
+from symdepot.debugfiles import bundle_sources as kept
+from symdepot.debugfiles import project_files, usage
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import BlobMissing, NotADebugFile, Unavailable
 from symdepot.domain.formats.source_bundle import SourceBundle
@@ -113,7 +113,7 @@ def _still_wanted(
 def _told_by(
     row: DebugFile, module: int, paths: _Paths, budget: Budget
 ) -> dict[Line, SourceContext]:
-    content, scratch = lookup.content(row), Path(settings.SCRATCH_DIR)
+    content, scratch = project_files.content(row), Path(settings.SCRATCH_DIR)
     told: dict[Line, SourceContext] = {}
     with ExitStack() as stack:
         try:

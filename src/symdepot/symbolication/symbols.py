@@ -8,9 +8,9 @@ import structlog
 from django.db import close_old_connections
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles import modules, usage, wanted
+from symdepot.debugfiles import missing_ids, module_files, usage
 from symdepot.debugfiles.models import DebugFile
-from symdepot.debugfiles.near import Sought
+from symdepot.debugfiles.near_misses import Sought
 from symdepot.domain.errors import StorageUnavailable
 from symdepot.domain.objects import Format
 from symdepot.domain.stacks.stack_resolver import ModuleStatus
@@ -75,7 +75,9 @@ def find(
         NotReady: it may wait longer, and should.
         StorageUnavailable: the store or the disk did not answer.
     """
-    rows = modules.of_ids(scope.projects, [module.ids for module in asked.values()])
+    rows = module_files.of_ids(
+        scope.projects, [module.ids for module in asked.values()]
+    )
     found = {i: _found(module, rows[module.ids]) for i, module in asked.items()}
     naming = {row.pk: row for one in found.values() for row in one.naming}
     standing = _made(list(naming.values()), found, until)
@@ -183,6 +185,6 @@ def _note(scope: Scope, found: Collection[Found]) -> None:
     for one in found:
         if one.symbols is ModuleStatus.MISSING and scope.project is not None:
             newest = max((row.pk for row in one.rows), default=0)
-            wanted.note_useless(
+            missing_ids.note_useless(
                 scope.project, _sought(one), by=scope.by, useless=newest
             )

@@ -11,9 +11,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles import lookup, namesakes
+from symdepot.debugfiles import near_misses, project_files
 from symdepot.debugfiles.models import DebugFile
-from symdepot.debugfiles.near import Sought
+from symdepot.debugfiles.near_misses import Sought
 from symdepot.domain.crash_text.crash_parser import Look, Spot
 from symdepot.domain.errors import BlobMissing
 from symdepot.domain.formats import elf
@@ -143,7 +143,7 @@ def begins_at(choice: Choice) -> int:
     row = choice.debug_file
     if row is None or row.file_format != Format.ELF:
         return 0
-    (first, _), *_ = lookup.content(row).chunks
+    (first, _), *_ = project_files.content(row).chunks
     with suppress(BlobMissing), blob_store().open(first) as content:
         return elf.begins_at(content.read(elf.HEAD_BYTES))
     return 0
@@ -169,7 +169,7 @@ def _by_name(search: _Search, modules: Sequence[Named], text: str) -> None:
     names = {
         module: _names(module, release[1] if release else "") for module in modules
     }
-    rows = namesakes.newest(
+    rows = near_misses.newest(
         search.project, {n for some in names.values() for n in some}
     )
     for module in modules:

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from symdepot.debugfiles import near, wanted
+from symdepot.debugfiles import missing_ids, near_misses
 from symdepot.debugfiles.models import WantedId
-from symdepot.debugfiles.near import Kind, NearMiss, Sought
+from symdepot.debugfiles.near_misses import Kind, NearMiss, Sought
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.projects.models import Project
 from symdepot.symcaches import outcomes
@@ -18,7 +18,7 @@ def misses(
     project: Project, sought: Collection[Sought]
 ) -> dict[Sought, list[NearMiss]]:
     """Return what `near.misses` does; of which no symcache could be made, say that."""
-    found = near.misses(project, sought)
+    found = near_misses.misses(project, sought)
     rows = {
         miss.debug_file
         for group in found.values()
@@ -34,7 +34,7 @@ def told(project: Project, rows: Sequence[WantedId]) -> list[dict[str, object]]:
     sought = [_sought(row) for row in rows]
     found = misses(project, sought)
     return [
-        wanted.plain(row) | {"nearMisses": [plain(miss) for miss in found[one]]}
+        missing_ids.plain(row) | {"nearMisses": [plain(miss) for miss in found[one]]}
         for row, one in zip(rows, sought, strict=True)
     ]
 
@@ -65,5 +65,5 @@ def _with(failures: dict[int, str], miss: NearMiss) -> NearMiss:
     if row is None or miss.kind not in _FIT or row.pk not in failures:
         return miss
     why = f"no symcache could be made of it: {failures[row.pk]}"
-    text = f"{near.named(row)} is here under this id, and {why}"
+    text = f"{near_misses.named(row)} is here under this id, and {why}"
     return replace(miss, kind=Kind.NO_SYMCACHE, text=text)

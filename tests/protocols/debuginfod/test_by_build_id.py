@@ -15,8 +15,8 @@ from tests.factories import Answer, a_client, a_debug_file, a_file, a_project, u
 from tests.fixtures import builders, compiled
 
 from symdepot.blobs.configured import blob_store
+from symdepot.debugfiles.missing_ids import TALLY
 from symdepot.debugfiles.models import DebugFile, WantedId
-from symdepot.debugfiles.wanted import TALLY
 from symdepot.domain.errors import Unauthenticated
 from symdepot.domain.ids import Checksum, CodeId
 from symdepot.projects import access, tokens

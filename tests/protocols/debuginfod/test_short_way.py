@@ -23,8 +23,8 @@ from tests.protocols.debuginfod.ways import (
     status,
 )
 
+from symdepot.debugfiles.missing_ids import TALLY
 from symdepot.debugfiles.models import DebugFile, WantedId
-from symdepot.debugfiles.wanted import TALLY
 from symdepot.domain.ids import CodeId
 from symdepot.projects import access, tokens
 from symdepot.projects.models import Token

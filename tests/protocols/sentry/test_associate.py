@@ -15,7 +15,7 @@ from tests.factories import (
 )
 from tests.protocols.sentry.releasing import GAME, say
 
-from symdepot.debugfiles import wanted
+from symdepot.debugfiles import missing_ids
 from symdepot.debugfiles.models import Association, DebugFile, WantedId
 from symdepot.domain.ids import Checksum
 from symdepot.domain.objects import Format
@@ -309,7 +309,7 @@ def test_who_asks_within_a_release_does_not_miss_what_is_outside() -> None:
     row = a_debug_file(a_project())
 
     assert ids(a_client(), release="1.0", debug_id=row.debug_id) == set()
-    wanted.TALLY.flush()
+    missing_ids.TALLY.flush()
 
     assert not WantedId.objects.exists()
 

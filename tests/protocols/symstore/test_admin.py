@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 from tests.factories import Answer, a_client, a_debug_file, a_project
 
-from symdepot.debugfiles import transactions
+from symdepot.debugfiles import symstore_log
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format
@@ -160,7 +160,7 @@ def test_what_is_superseded_or_gone_is_not_listed(project: Project) -> None:
 def test_a_long_transaction_comes_whole(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transactions, "_ROWS_AT_A_TIME", 2)
+    monkeypatch.setattr(symstore_log, "_ROWS_AT_A_TIME", 2)
     for number in range(1, 8):
         a_pdb(project, "08:00:00", number)
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 from tests.factories import a_debug_file, a_project
 
-from symdepot.debugfiles import finding
+from symdepot.debugfiles import finder
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format
@@ -36,7 +36,7 @@ def asked(path: str, layout: Layout = Layout.SYMSTORE) -> Asked:
 def fittest(
     what: Asked, among: Callable[[], object] = Project.objects.all
 ) -> DebugFile | None:
-    return finding.fittest(among(), what)  # type: ignore[arg-type]  # a query set
+    return finder.fittest(among(), what)  # type: ignore[arg-type]  # a query set
 
 
 DEBUGINFO = asked(f"{BUILD_ID}/debuginfo", Layout.DEBUGINFOD)

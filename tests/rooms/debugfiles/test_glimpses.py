@@ -9,8 +9,8 @@ from django.db import connection
 from django.utils import timezone
 from tests.factories import a_debug_file, a_project
 
-from symdepot.debugfiles import finding, glimpses
-from symdepot.debugfiles.glimpses import Glimpse
+from symdepot.debugfiles import fast_lookup, finder
+from symdepot.debugfiles.fast_lookup import Glimpse
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum, CodeId
 from symdepot.domain.objects import Format
@@ -33,15 +33,15 @@ def asked(role: Role = Role.DEBUGINFO, build_id: CodeId = BUILD_ID) -> Asked:
     return found
 
 
-def found_by_models(who: Reader | None, what: Asked) -> finding.Found:
+def found_by_models(who: Reader | None, what: Asked) -> finder.Found:
     if who is None:
-        return finding.found(access.readable(None), what)
+        return finder.found(access.readable(None), what)
     own = Project.objects.filter(organization=who.organization_id)
-    return finding.found(own.filter(pk=who.project_id) if who.project_id else own, what)
+    return finder.found(own.filter(pk=who.project_id) if who.project_id else own, what)
 
 
 def fittest(who: Reader | None) -> Glimpse:
-    found = glimpses.found(who, asked()).fittest
+    found = fast_lookup.found(who, asked()).fittest
     assert found is not None
     return found
 
@@ -98,7 +98,7 @@ def test_it_is_what_the_models_find_whoever_asks() -> None:
         everybody(), IDS, (Role.DEBUGINFO, Role.EXECUTABLE)
     ):
         expected = found_by_models(who, asked(role, code_id))
-        answer = glimpses.found(who, asked(role, code_id))
+        answer = fast_lookup.found(who, asked(role, code_id))
         row, glimpse = expected.fittest, answer.fittest
         assert (glimpse and glimpse.row_id) == (row and row.pk)
         assert answer.newest == expected.newest
@@ -155,7 +155,7 @@ def test_it_is_looked_up_by_build_id_and_not_searched_for() -> None:
     connection.connection.set_trace_callback(said.append)
 
     for who in readers:
-        glimpses.found(who, asked())
+        fast_lookup.found(who, asked())
     connection.connection.set_trace_callback(None)
 
     assert len(said) == 3

@@ -7,7 +7,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 from tests.factories import a_debug_file, a_file, a_project
 
-from symdepot.debugfiles import lookup
+from symdepot.debugfiles import project_files
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import DebugFileMissing
 from symdepot.domain.ids import Checksum, CodeId, DebugId
@@ -26,7 +26,7 @@ def test_of_one_content_under_several_ids_the_newest_current_one_is_found() -> N
     superseded = a_debug_file(project, b"content")
     a_debug_file(project, b"better", debug_id=superseded.object_file().debug_id)
 
-    found = lookup.by_checksums(project, [Checksum.of(b"content")])
+    found = project_files.by_checksums(project, [Checksum.of(b"content")])
 
     assert found == {Checksum.of(b"content"): newest}
 
@@ -36,7 +36,9 @@ def test_a_content_that_is_only_superseded_is_found_all_the_same() -> None:
     old = a_debug_file(project, b"old", debug_id=CRASH)
     a_debug_file(project, b"new", debug_id=CRASH)
 
-    found = lookup.by_checksums(project, [Checksum.of(b"old"), Checksum.of(b"none")])
+    found = project_files.by_checksums(
+        project, [Checksum.of(b"old"), Checksum.of(b"none")]
+    )
 
     assert found == {Checksum.of(b"old"): old}
 
@@ -48,7 +50,7 @@ def test_many_contents_are_one_question(
     rows = [a_debug_file(project, b"%d" % n) for n in range(30)]
 
     with django_assert_num_queries(1):
-        found = lookup.by_checksums(
+        found = project_files.by_checksums(
             project, [Checksum.of(b"%d" % n) for n in range(30)]
         )
         assert {row.file.checksum for row in found.values()} == {
@@ -59,9 +61,9 @@ def test_many_contents_are_one_question(
 def test_a_row_is_found_in_its_project_alone() -> None:
     row = a_debug_file(a_project())
 
-    assert lookup.by_row(a_project(), str(row.pk)) == row
+    assert project_files.by_row(a_project(), str(row.pk)) == row
     with pytest.raises(DebugFileMissing, match=f"There is no debug file '{row.pk}'"):
-        lookup.by_row(a_project("other"), str(row.pk))
+        project_files.by_row(a_project("other"), str(row.pk))
 
 
 def test_ids_find_the_newest_first_and_prefer_the_debug_id() -> None:
@@ -71,14 +73,14 @@ def test_ids_find_the_newest_first_and_prefer_the_debug_id() -> None:
     three = a_debug_file(project, code_id=CODE)
     unknown = DebugId(uuid4())
 
-    assert lookup.by_ids(project, CRASH, None) == [two, one]
-    assert lookup.by_ids(project, None, CODE) == [three, one]
-    assert lookup.by_ids(project, CRASH, CODE) == [two, one, three]
-    assert lookup.by_ids(project, unknown, CODE) == [three, one]
-    assert lookup.by_ids(project, CRASH, CODE, [Format.BREAKPAD]) == [two]
-    assert lookup.by_ids(project, CRASH, CODE, [Format.PE]) == []
-    assert lookup.by_ids(project, None, None) == []
-    assert lookup.by_ids(a_project("other"), CRASH, CODE) == []
+    assert project_files.by_ids(project, CRASH, None) == [two, one]
+    assert project_files.by_ids(project, None, CODE) == [three, one]
+    assert project_files.by_ids(project, CRASH, CODE) == [two, one, three]
+    assert project_files.by_ids(project, unknown, CODE) == [three, one]
+    assert project_files.by_ids(project, CRASH, CODE, [Format.BREAKPAD]) == [two]
+    assert project_files.by_ids(project, CRASH, CODE, [Format.PE]) == []
+    assert project_files.by_ids(project, None, None) == []
+    assert project_files.by_ids(a_project("other"), CRASH, CODE) == []
 
 
 @pytest.mark.upstream(71)
@@ -93,7 +95,9 @@ def test_many_ids_find_the_newest_of_each_and_unknown_ones_nothing(
     a_debug_file(a_project("elsewhere"), debug_id=CRASH)
 
     with django_assert_num_queries(1):
-        found = lookup.by_debug_ids(project, [other, DebugId(uuid4()), CRASH, other])
+        found = project_files.by_debug_ids(
+            project, [other, DebugId(uuid4()), CRASH, other]
+        )
 
     assert found == {CRASH: newest, other: alone}
 
@@ -113,7 +117,7 @@ def test_an_id_finds_the_newest_current_file_with_the_wanted_features() -> None:
     a_map = kept("", format=Format.BC_SYMBOL_MAP)
 
     def found(*features: str) -> DebugFile | None:
-        return lookup.by_debug_ids(project, [CRASH], features).get(CRASH)
+        return project_files.by_debug_ids(project, [CRASH], features).get(CRASH)
 
     assert found("debug") == both
     assert found("symtab") == symbols
@@ -133,7 +137,7 @@ def test_where_only_maps_have_an_id_the_newest_serves_for_any_feature() -> None:
         project, debug_id=CRASH, format=Format.BC_SYMBOL_MAP, features=frozenset[str]()
     )
 
-    assert lookup.by_debug_ids(project, [CRASH], ["debug"]) == {CRASH: newest}
+    assert project_files.by_debug_ids(project, [CRASH], ["debug"]) == {CRASH: newest}
 
 
 @pytest.mark.upstream(75)
@@ -141,7 +145,7 @@ def test_a_file_without_features_serves_for_none() -> None:
     project = a_project()
     a_debug_file(project, debug_id=CRASH, features=frozenset[str]())
 
-    assert lookup.by_debug_ids(project, [CRASH], ["debug"]) == {}
+    assert project_files.by_debug_ids(project, [CRASH], ["debug"]) == {}
 
 
 def test_of_the_files_of_a_code_id_the_fittest_is_found_the_same_way() -> None:
@@ -150,8 +154,10 @@ def test_of_the_files_of_a_code_id_the_fittest_is_found_the_same_way() -> None:
     fit = a_debug_file(project, code_id=CODE, features=debug)
     a_debug_file(project, code_id=CODE, features=frozenset({"unwind"}))
 
-    assert lookup.fittest(lookup.by_ids(project, None, CODE), debug) == fit
-    assert lookup.fittest([], debug) is None
+    assert (
+        project_files.fittest(project_files.by_ids(project, None, CODE), debug) == fit
+    )
+    assert project_files.fittest([], debug) is None
 
 
 def test_all_files_of_one_content_are_found_current_and_newer_ones_first() -> None:
@@ -161,7 +167,7 @@ def test_all_files_of_one_content_are_found_current_and_newer_ones_first() -> No
     superseded = a_debug_file(project, b"content")
     a_debug_file(project, b"better", debug_id=superseded.object_file().debug_id)
 
-    found = lookup.all_by_checksums(project, [Checksum.of(b"content")])
+    found = project_files.all_by_checksums(project, [Checksum.of(b"content")])
 
     assert found == {Checksum.of(b"content"): [two, one, superseded]}
 
@@ -172,7 +178,7 @@ def test_the_content_of_a_file_is_its_chunks_in_order_with_their_sizes() -> None
     chunks = (b"one", b"three", b"one", b"")
     DebugFile.objects.filter(pk=row.pk).update(file=a_file(project, *chunks))
 
-    content = lookup.content(DebugFile.objects.select_related("file").get())
+    content = project_files.content(DebugFile.objects.select_related("file").get())
 
     assert content.checksum == Checksum.of(b"".join(chunks))
     assert content.size_bytes == 11

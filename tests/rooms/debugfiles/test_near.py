@@ -9,9 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from tests.factories import a_debug_file, a_project
 
-from symdepot.debugfiles import near
+from symdepot.debugfiles import near_misses
 from symdepot.debugfiles.models import DebugFile
-from symdepot.debugfiles.near import Kind, Sought
+from symdepot.debugfiles.near_misses import Kind, Sought
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format
 from symdepot.projects.models import Project
@@ -26,7 +26,7 @@ DAY = datetime(2026, 5, 7, 12, tzinfo=UTC)
 
 
 def told(sought: Sought, project: Project | None = None) -> list[tuple[str, str]]:
-    found = near.misses(project or a_project(), [sought])[sought]
+    found = near_misses.misses(project or a_project(), [sought])[sought]
     return [(miss.kind.value, miss.text) for miss in found]
 
 
@@ -223,7 +223,7 @@ def test_a_hundred_ids_take_as_many_questions_as_one() -> None:
         a_debug_file(project, name=f"lib/{n}.so")
 
     with CaptureQueriesContext(connection) as queries:
-        found = near.misses(project, sought)
+        found = near_misses.misses(project, sought)
 
     assert len(queries) == 4
     assert list(found) == sought

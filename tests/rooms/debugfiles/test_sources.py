@@ -8,9 +8,9 @@ from tests.factories import a_debug_file, a_file, a_project
 from tests.fixtures import builders
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles import lookup, sources
-from symdepot.debugfiles.lookup import Content
+from symdepot.debugfiles import bundle_sources, project_files
 from symdepot.debugfiles.models import DebugFile
+from symdepot.debugfiles.project_files import Content
 from symdepot.domain.errors import BlobMissing
 from symdepot.domain.objects import Format
 
@@ -23,11 +23,11 @@ def kept(*parts: bytes) -> Content:
     row = a_debug_file(a_project(), format=Format.SOURCE_BUNDLE)
     DebugFile.objects.filter(pk=row.pk).update(file=a_file(a_project(), *parts))
     row.refresh_from_db()
-    return lookup.content(row)
+    return project_files.content(row)
 
 
 def source(content: Content, scratch: Path, *paths: str) -> bytes | None:
-    return sources.source(content, paths, blob_store(), scratch)
+    return bundle_sources.source(content, paths, blob_store(), scratch)
 
 
 @pytest.mark.parametrize("size", [10_000, 100])

@@ -22,7 +22,7 @@ from tests.factories import (
 
 from symdepot.blobs.configured import blob_store
 from symdepot.blobs.memory import MemoryStore
-from symdepot.debugfiles import lookup
+from symdepot.debugfiles import project_files
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import BlobMissing
 from symdepot.domain.ids import Checksum
@@ -68,7 +68,8 @@ def a_large_file() -> bytes:
 
 def read(row: DebugFile) -> bytes:
     return b"".join(
-        blob_store().open(chunk).read() for chunk, _ in lookup.content(row).chunks
+        blob_store().open(chunk).read()
+        for chunk, _ in project_files.content(row).chunks
     )
 
 
@@ -187,7 +188,7 @@ def test_a_damaged_file_is_healed_by_an_upload_in_other_chunks_too() -> None:
 
     row = DebugFile.objects.get()
     assert read(row) == content
-    assert len(lookup.content(row).chunks) == len(pieces(content, 2 * PIECE))
+    assert len(project_files.content(row).chunks) == len(pieces(content, 2 * PIECE))
 
 
 def test_what_another_upload_healed_is_found_again_after_a_repair() -> None:

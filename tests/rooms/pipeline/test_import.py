@@ -19,7 +19,7 @@ from tests.importing import BY, counts, imported, whys
 from tests.queueing import HeldQueue
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles import lookup
+from symdepot.debugfiles import project_files
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import QuotaExceeded, StorageUnavailable
 from symdepot.domain.ids import Checksum, DebugId
@@ -51,7 +51,9 @@ def test_a_build_id_tree_comes_in_under_real_names(
 
     content = real.read_bytes()
     assert (told.fate, told.name) == (Fate.IMPORTED, str(real))
-    row = lookup.by_checksums(project, [Checksum.of(content)])[Checksum.of(content)]
+    row = project_files.by_checksums(project, [Checksum.of(content)])[
+        Checksum.of(content)
+    ]
     assert (row.object_name, row.kind) == ("hello.debug", "dbg")
     assert downloaded(row) == content
 
@@ -91,7 +93,7 @@ def test_it_is_chunked_noted_and_queued_as_an_upload_is(
     imported(project, tree)
 
     (row,) = DebugFile.objects.all()
-    chunks = lookup.content(row).chunks
+    chunks = project_files.content(row).chunks
     assert [size for _, size in chunks[:2]] == [settings.CHUNK_SIZE] * 2
     assert ChunkOwner.objects.filter(organization=project.organization).count() == 3
     (entry,) = AuditEntry.objects.filter(action="debug-file.uploaded")
@@ -125,7 +127,7 @@ def test_a_mapping_has_the_id_of_its_name(project: Project, tree: Path) -> None:
 
     imported(project, tree)
 
-    assert lookup.by_ids(project, DebugId(mapping_id), None)
+    assert project_files.by_ids(project, DebugId(mapping_id), None)
 
 
 def test_names_of_any_bytes_are_taken(project: Project, tree: Path) -> None:

@@ -16,7 +16,7 @@ from tests.factories import (
 from tests.together import together
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles import lookup
+from symdepot.debugfiles import project_files
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
 from symdepot.uploads.models import Chunk
@@ -55,7 +55,8 @@ def assert_all_bytes_are_there() -> None:
     )
     for row in DebugFile.objects.select_related("file"):
         content = b"".join(
-            blob_store().open(chunk).read() for chunk, _ in lookup.content(row).chunks
+            blob_store().open(chunk).read()
+            for chunk, _ in project_files.content(row).chunks
         )
         assert Checksum.of(content).hex == row.file.checksum
 

@@ -10,7 +10,7 @@ import pytest
 from tests.factories import a_debug_file, a_project, an_organization
 from tests.rooms.server.saying import Said, Say
 
-from symdepot.debugfiles import wanted
+from symdepot.debugfiles import missing_ids
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.projects import audit, organizations, webhooks
 from symdepot.projects.audit import Action
@@ -134,7 +134,9 @@ def test_what_strangers_have_named_does_nothing_to_a_terminal(symdepot: Say) -> 
     project = a_project("rocket")
     hostile = "lib\x1b[2J\r\nroot did it.so"
     audit.note(project, Action.UPLOADED, by="me", subject=hostile)
-    wanted.note(project, debug_id=None, code_id=CodeId("ab"), by=hostile, name=hostile)
+    missing_ids.note(
+        project, debug_id=None, code_id=CodeId("ab"), by=hostile, name=hostile
+    )
 
     for command in ("audit", "acme"), ("wanted", "acme/rocket"):
         said = symdepot(*command)
@@ -217,7 +219,7 @@ def test_wanted_ids_are_listed_for_people_and_for_programs(symdepot: Say) -> Non
     project = organizations.found_project(an_organization(), "rocket", by="me")
     for n, count in (1, 2), (2, 1):
         for _ in range(count):
-            wanted.note(
+            missing_ids.note(
                 project,
                 debug_id=DebugId(UUID(int=n)),
                 code_id=CodeId("ab"),
@@ -228,13 +230,13 @@ def test_wanted_ids_are_listed_for_people_and_for_programs(symdepot: Say) -> Non
     people = symdepot("wanted", "acme/rocket", "--most")
     programs = symdepot("wanted", "acme/rocket", "--json", "--limit", "1")
 
-    most, latest = wanted.listed(project, wanted.Order.MOST)
-    asked = wanted.plain(most)["lastAsked"]
+    most, latest = missing_ids.listed(project, missing_ids.Order.MOST)
+    asked = missing_ids.plain(most)["lastAsked"]
     assert people.out.splitlines()[0] == (
         f"2 times, last {asked} by me: {UUID(int=1)}, ab, lib.so"
     )
     assert len(people.out.splitlines()) == 2
-    assert json.loads(programs.out) == wanted.plain(latest) | {"nearMisses": []}
+    assert json.loads(programs.out) == missing_ids.plain(latest) | {"nearMisses": []}
 
 
 def test_a_wanted_id_is_listed_with_what_is_almost_it(symdepot: Say) -> None:
@@ -243,7 +245,7 @@ def test_a_wanted_id_is_listed_with_what_is_almost_it(symdepot: Say) -> None:
     for n in (1, 2):
         debug_id = DebugId(UUID(int=n))
         name = "" if n == 1 else "lib\x1b.so"
-        wanted.note(project, debug_id=debug_id, code_id=None, by="me", name=name)
+        missing_ids.note(project, debug_id=debug_id, code_id=None, by="me", name=name)
 
     people = symdepot("wanted", "acme/rocket").out.splitlines()
     programs = symdepot("wanted", "acme/rocket", "--json").out.splitlines()

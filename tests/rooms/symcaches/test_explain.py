@@ -7,8 +7,8 @@ from pytest_django import Settings
 from tests.factories import a_breakpad_file, a_debug_file, a_project
 from tests.making import WHY_NOT, a_hopeless_file, uploaded
 
-from symdepot.debugfiles import wanted
-from symdepot.debugfiles.near import Kind, Sought
+from symdepot.debugfiles import missing_ids
+from symdepot.debugfiles.near_misses import Kind, Sought
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.symcaches import explaining
 
@@ -39,14 +39,14 @@ def test_wanted_ids_are_told_each_with_its_own_near_misses() -> None:
     code_id = CodeId("ab12")
     near = a_debug_file(project, code_id=code_id, name="a")
     for n in (1, 2):
-        wanted.note_useless(
+        missing_ids.note_useless(
             project,
             Sought(DebugId(UUID(int=n)), code_id if n == 1 else None),
             by="me",
             useless=near.pk,
         )
 
-    rows = list(wanted.listed(project))
+    rows = list(missing_ids.listed(project))
     second, first = explaining.told(project, rows)
 
     assert (second["debugId"], second["nearMisses"]) == (str(UUID(int=2)), [])

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from symdepot.debugfiles import lookup
+from symdepot.debugfiles import project_files
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.selection.file_query import Asked, Role
 from symdepot.domain.symbol_paths import path_builder, path_parser
@@ -41,6 +41,8 @@ def _answer(
         answer = HttpResponse(status=HTTPStatus.FOUND)
         answer["Location"] = quote(f"{base}{place}") + (f"?{query}" if query else "")
         return answer
-    served = serving.serve(request, lookup.content(row), filename=row.object_name)
+    served = serving.serve(
+        request, project_files.content(row), filename=row.object_name
+    )
     served["Content-Type"] = "text/plain; charset=utf-8"
     return served

@@ -20,10 +20,10 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.db import Error, close_old_connections
 from django.http import HttpResponse
 
-from symdepot.debugfiles import glimpses as files
-from symdepot.debugfiles import wanted
-from symdepot.debugfiles.glimpses import Glimpse
-from symdepot.debugfiles.tally import Miss
+from symdepot.debugfiles import fast_lookup as files
+from symdepot.debugfiles import missing_ids
+from symdepot.debugfiles.fast_lookup import Glimpse
+from symdepot.debugfiles.miss_counter import Miss
 from symdepot.domain.errors import DebugFileMissing
 from symdepot.domain.ids import Checksum
 from symdepot.domain.selection.file_query import Asked
@@ -189,7 +189,7 @@ def _note_miss(
         return
     miss = Miss(project_id, debug_id="", code_id=asked.code_ids[0].hex)
     by = auth.with_program(who.words, environ.get("HTTP_USER_AGENT", ""))
-    wanted.count(miss, by=by, name=asked.name, useless=useless)
+    missing_ids.count(miss, by=by, name=asked.name, useless=useless)
 
 
 _MISS = _Answer.of(SPEECH.says(DebugFileMissing("")))

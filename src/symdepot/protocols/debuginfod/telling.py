@@ -10,8 +10,8 @@ from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from symdepot.debugfiles import census, searching
-from symdepot.debugfiles.searching import Key
+from symdepot.debugfiles import file_counts, name_search
+from symdepot.debugfiles.name_search import Key
 from symdepot.domain.errors import InvalidRequest
 from symdepot.domain.symbol_paths import path_parser
 from symdepot.projects import access
@@ -46,7 +46,7 @@ def metadata(request: HttpRequest, token: str | None = None) -> HttpResponse:
     if key is Key.BUILD_ID and not path_parser.is_build_id(value):
         raise InvalidRequest("A build id is an even number of digits 0-9 and a-f.")
     who = auth.reader(request, token)
-    found = searching.search(access.readable(who), key, value)
+    found = name_search.search(access.readable(who), key, value)
     results = [
         {"type": one.role.value, "buildid": one.build_id, "file": one.name}
         for one in found.files
@@ -60,7 +60,7 @@ def metrics(request: HttpRequest, token: str | None = None) -> HttpResponse:
     who = auth.reader(request, token)
     lines = list(_answered())
     try:
-        kept = census.files(access.readable(who))
+        kept = file_counts.files(access.readable(who))
         lines += (
             _line(f"found_{role}_total", number, source="file")
             for role, number in kept.items()

@@ -14,9 +14,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.http import http_date
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles import lookup, sources
-from symdepot.debugfiles.lookup import Content
+from symdepot.debugfiles import bundle_sources, project_files
 from symdepot.debugfiles.models import DebugFile
+from symdepot.debugfiles.project_files import Content
 from symdepot.domain.errors import DebugFileMissing, InvalidRequest
 from symdepot.domain.formats import elf
 from symdepot.domain.formats.elf import Section
@@ -54,7 +54,7 @@ def by_build_id(
     if asked is None or asked.role is Role.SOURCES:
         raise DebugFileMissing(kind)
     row = lending.lent(request, token, asked)
-    return _answer(request, row, lookup.content(row))
+    return _answer(request, row, project_files.content(row))
 
 
 def _section(
@@ -69,7 +69,7 @@ def _section(
         row = None if asked is None else lending.found(request, token, asked)
         if row is None:
             continue
-        content = lookup.content(row)
+        content = project_files.content(row)
         read = partial(serving.excerpt, content)
         section = elf.find(read, content.size_bytes, name)
         if section is not None:
@@ -88,8 +88,10 @@ def _source(
     row = None if asked is None else lending.found(request, token, asked)
     if row is None:
         raise DebugFileMissing(path)
-    content, names = lookup.content(row), (f"/{path}", path)
-    source = sources.source(content, names, blob_store(), Path(settings.SCRATCH_DIR))
+    content, names = project_files.content(row), (f"/{path}", path)
+    source = bundle_sources.source(
+        content, names, blob_store(), Path(settings.SCRATCH_DIR)
+    )
     if source is None:
         raise DebugFileMissing(path)
     most = _most_bytes(request)

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from symdepot.debugfiles import code_files
+from symdepot.debugfiles import file_counts
 from symdepot.protocols import asking, limiting
 from symdepot.protocols.eliot import (
     answers,
@@ -102,7 +102,7 @@ def _answered(scope: Scope, asked: Sequence[Job]) -> tuple[Gathered, Answer]:
 
 def _told(gathered: Gathered, answer: Answer) -> Told:
     names = {
-        place: code_files.name(
+        place: file_counts.name(
             module.symbols, [c.debug_file for c in module.candidates]
         )
         for place, module in enumerate(answer.modules)

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from ninja import Path, Query, Router, Schema
 
-from symdepot.debugfiles import lookup, usage, wanted
+from symdepot.debugfiles import missing_ids, project_files, usage
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format
@@ -60,7 +60,7 @@ def list_or_download(
     bearer = auth.bearer(request)
     if filters.id:
         owner = bearer.project(where.org, where.project, Deed.DOWNLOAD)
-        row = lookup.by_row(owner, filters.id)
+        row = project_files.by_row(owner, filters.id)
         usage.renew(owner, [row])
         return _download(request, row)
     owner = bearer.project(where.org, where.project, Deed.LIST)
@@ -71,7 +71,7 @@ def list_or_download(
             _note_miss(request, bearer, owner, filters)
         return rendering.debug_files(exact)
     page = paging.page(filters.cursor, filters.per_page)
-    rows = lookup.by_text(
+    rows = project_files.by_text(
         owner, filters.query.strip(), _formats(filters), release=filters.release
     )
     shown, has_more = page.cut(rows)
@@ -84,7 +84,7 @@ def delete(request: HttpRequest, org: str, project: str, id: str = "") -> HttpRe
     """Delete one debug file, and what only it needed."""
     bearer = auth.bearer(request)
     owner = bearer.project(org, project, Deed.DELETE)
-    retention.forget(lookup.by_row(owner, id), by=str(bearer))
+    retention.forget(project_files.by_row(owner, id), by=str(bearer))
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
@@ -99,11 +99,11 @@ def _by_exact_id(owner: Project, filters: Filters) -> list[DebugFile] | None:
         found = DebugId.parse_or_none(text) if len(text) <= _LONGEST_ID else None
         if found is None:
             return None
-        rows = lookup.by_ids(
+        rows = project_files.by_ids(
             owner, found, None, _formats(filters), release=filters.release
         )
         return rows or None
-    return lookup.by_ids(
+    return project_files.by_ids(
         owner,
         DebugId.parse_or_none(filters.debug_id),
         _code_id(filters.code_id),
@@ -115,7 +115,7 @@ def _by_exact_id(owner: Project, filters: Filters) -> list[DebugFile] | None:
 def _note_miss(
     request: HttpRequest, bearer: Bearer, owner: Project, filters: Filters
 ) -> None:
-    wanted.note(
+    missing_ids.note(
         owner,
         debug_id=DebugId.parse_or_none(filters.debug_id),
         code_id=_code_id(filters.code_id),
@@ -139,5 +139,5 @@ def _formats(filters: Filters) -> list[Format]:
 def _download(request: HttpRequest, row: DebugFile) -> HttpResponseBase:
     extension = row.object_file().download_extension
     return serving.serve(
-        request, lookup.content(row), filename=f"{row.debug_id}{extension}"
+        request, project_files.content(row), filename=f"{row.debug_id}{extension}"
     )

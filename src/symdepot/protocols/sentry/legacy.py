@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from ninja import Query, Router, Schema, Status
 
-from symdepot.debugfiles import lookup
+from symdepot.debugfiles import project_files
 from symdepot.domain.errors import InvalidRequest
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline import intake
@@ -63,7 +63,7 @@ def unknown(
     """
     owner = auth.bearer(request).project(org, project, Deed.LIST)
     wanted = {checksum.lower() for checksum in asked.checksums}
-    known = lookup.by_checksums(owner, _readable(wanted))
+    known = project_files.by_checksums(owner, _readable(wanted))
     return {"missing": sorted(wanted - {c.hex for c in known})}
 
 

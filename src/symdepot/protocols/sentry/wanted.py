@@ -5,8 +5,8 @@ from http import HTTPStatus
 from django.http import HttpRequest, HttpResponse
 from ninja import Path, Query, Router, Schema
 
-from symdepot.debugfiles import wanted
-from symdepot.debugfiles.wanted import Order
+from symdepot.debugfiles import missing_ids
+from symdepot.debugfiles.missing_ids import Order
 from symdepot.projects.access import Deed
 from symdepot.protocols import auth
 from symdepot.protocols.sentry import paging
@@ -39,7 +39,7 @@ def listed(
     """
     owner = auth.bearer(request).project(where.org, where.project, Deed.LIST)
     page = paging.page(asked.cursor, asked.per_page)
-    shown, has_more = page.cut(wanted.listed(owner, asked.order))
+    shown, has_more = page.cut(missing_ids.listed(owner, asked.order))
     response["Link"] = page.link(paging.url(request), has_more=has_more)
     return explaining.told(owner, shown)
 
@@ -47,14 +47,14 @@ def listed(
 @router.delete(PATH)
 def dismiss_all(request: HttpRequest, org: str, project: str) -> HttpResponse:
     """Forget all of them."""
-    wanted.dismiss_all(auth.bearer(request).project(org, project, Deed.DELETE))
+    missing_ids.dismiss_all(auth.bearer(request).project(org, project, Deed.DELETE))
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
 @router.delete(PATH + "{row_id}/")
 def dismiss(request: HttpRequest, org: str, project: str, row_id: str) -> HttpResponse:
     """Forget one."""
-    wanted.dismiss(auth.bearer(request).project(org, project, Deed.DELETE), row_id)
+    missing_ids.dismiss(auth.bearer(request).project(org, project, Deed.DELETE), row_id)
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 

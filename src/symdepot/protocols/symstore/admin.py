@@ -16,7 +16,7 @@ from itertools import batched
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 
-from symdepot.debugfiles import transactions
+from symdepot.debugfiles import symstore_log
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.selection import ranking
 from symdepot.domain.selection.file_query import Role
@@ -42,7 +42,7 @@ def admin(
     if asked not in {"lastid.txt", "server.txt", "history.txt"} and not _NUMBER(asked):
         return plain.text("Symbol Not Found (and ignored)", HTTPStatus.NOT_FOUND)
     projects = access.readable(auth.reader(request, token))
-    last = transactions.last()
+    last = symstore_log.last()
     if asked == "lastid.txt":
         return plain.text(f"{last:010}", HTTPStatus.OK)
     if not _NUMBER(asked):
@@ -55,7 +55,7 @@ def _transaction(
 ) -> HttpResponseBase:
     if not 1 <= number <= last:
         return plain.text("Symbol Not Found", HTTPStatus.NOT_FOUND)
-    lines = _lines(transactions.files(projects, number))
+    lines = _lines(symstore_log.files(projects, number))
     blocks = ("".join(some).encode() for some in batched(lines, _LINES_AT_A_TIME))
     return StreamingHttpResponse(blocks, content_type="text/plain; charset=utf-8")
 
@@ -78,6 +78,6 @@ def _can_be_listed(name: str) -> bool:
 
 
 def _history(projects: QuerySet[Project]) -> Iterator[str]:
-    for one in transactions.history(projects):
+    for one in symstore_log.history(projects):
         at = f"{one.began_at:%m/%d/%Y,%H:%M:%S}"
         yield f'{one.number:010},add,file,{at},"symdepot","","",\r\n'

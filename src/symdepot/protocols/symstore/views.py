@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponseBase
 
-from symdepot.debugfiles import lookup
+from symdepot.debugfiles import project_files
 from symdepot.domain.symbol_paths import path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.protocols import lending, plain, serving
@@ -31,4 +31,4 @@ def by_path(
     if asked is None:
         return plain.text("Symbol Not Found (and ignored)", HTTPStatus.NOT_FOUND)
     row = lending.lent(request, token, asked)
-    return serving.serve(request, lookup.content(row), filename=row.object_name)
+    return serving.serve(request, project_files.content(row), filename=row.object_name)

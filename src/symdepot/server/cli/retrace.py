@@ -70,7 +70,7 @@ def retrace(
 
 
 def _of(project: "Project", uuid: str) -> "DebugFile":
-    from symdepot.debugfiles import lookup
+    from symdepot.debugfiles import project_files
     from symdepot.domain.errors import DebugFileMissing
     from symdepot.domain.ids import DebugId
     from symdepot.domain.objects import Format
@@ -79,17 +79,17 @@ def _of(project: "Project", uuid: str) -> "DebugFile":
         debug_id = DebugId.parse(uuid)
     except ValueError:
         raise typer.BadParameter(f"{uuid!r} is no id of a mapping") from None
-    found = lookup.by_ids(project, debug_id, None, [Format.PROGUARD])
+    found = project_files.by_ids(project, debug_id, None, [Format.PROGUARD])
     if not found:
         raise DebugFileMissing(uuid)
     return found[0]
 
 
 def _mapping(project: "Project", where: str, text: str) -> "DebugFile":
-    from symdepot.debugfiles import mappings
+    from symdepot.debugfiles import proguard_mappings
     from symdepot.domain.jvm import stack_text
 
-    meant = mappings.meant(project, text)
+    meant = proguard_mappings.meant(project, text)
     if len(meant) == 1:
         return meant[0]
     if not meant:

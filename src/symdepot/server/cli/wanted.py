@@ -33,7 +33,7 @@ def wanted(
     Below each: what is here that is almost it, and why it is not.
     """
     project = place.project(where, data_dir)
-    from symdepot.debugfiles import wanted as ids
+    from symdepot.debugfiles import missing_ids as ids
     from symdepot.symcaches import explaining
 
     order = ids.Order.MOST if most else ids.Order.LATEST

@@ -9,9 +9,9 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from symdepot.debugfiles.miss_counter import Asking, Miss, Tally
 from symdepot.debugfiles.models import DebugFile, WantedId
-from symdepot.debugfiles.near import Sought
-from symdepot.debugfiles.tally import Asking, Miss, Tally
+from symdepot.debugfiles.near_misses import Sought
 from symdepot.domain.errors import WantedIdMissing
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.projects.access import is_row_id

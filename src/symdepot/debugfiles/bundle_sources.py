@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from symdepot.blobs.store import BlobStore
-from symdepot.debugfiles.lookup import Content
+from symdepot.debugfiles.project_files import Content
 from symdepot.domain.errors import NotADebugFile
 from symdepot.domain.formats import source_bundle
 from symdepot.domain.formats.source_bundle import SourceBundle
