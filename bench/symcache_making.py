@@ -32,7 +32,7 @@ from symdepot.projects.models import Organization  # noqa: E402
 from symdepot.sandbox import operations  # noqa: E402
 from symdepot.sandbox.operations import Converter  # noqa: E402
 from symdepot.server.migrating import migrate  # noqa: E402
-from symdepot.symcaches import making  # noqa: E402
+from symdepot.symcaches import creation  # noqa: E402
 from symdepot.symcaches.models import Outcome, SymCache  # noqa: E402
 from symdepot.uploads import (
     chunk_joiner,
@@ -79,10 +79,10 @@ def _here(path: Path, found: ObjectFile) -> Callable[[], float]:
     chunks.own(organization, cut.sizes, store)
     file = chunk_joiner.enter(cut.checksum, cut.chunks, path.stat().st_size)
     with chunks.not_while_freeing():
-        making.want([(file, found)], until=timezone.now())
+        creation.want([(file, found)], until=timezone.now())
 
     def make() -> float:
-        held = making.begin(SymCache.objects.get().pk)
+        held = creation.begin(SymCache.objects.get().pk)
         if held is None:
             raise LookupError("nothing to make")
         started_at = time.perf_counter()
@@ -92,7 +92,7 @@ def _here(path: Path, found: ObjectFile) -> Callable[[], float]:
             raise TypeError(outcome)
         made = SymCache.objects.get()
         store.delete(Checksum(made.checksum))
-        making.remake(made)
+        creation.remake(made)
         return seconds
 
     return make

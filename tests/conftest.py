@@ -15,8 +15,8 @@ from symdepot.debugfiles.file_counts import in_minute
 from symdepot.debugfiles.symstore_log import first_since
 from symdepot.projects.rate_limit import rates
 from symdepot.protocols.counting import page
-from symdepot.symcaches.pool import pool
-from symdepot.symcaches.shelf import shelf
+from symdepot.symcaches.disk_cache import shelf
+from symdepot.symcaches.memory_cache import pool
 
 # How long an example takes depends on the machine; where it was found, on nobody.
 hypothesis.settings.register_profile(

@@ -8,7 +8,7 @@ from tests.factories import a_breakpad_file, a_client, a_project, upload
 from tests.fixtures import builders
 
 from symdepot.debugfiles.models import DebugFile
-from symdepot.symcaches import making
+from symdepot.symcaches import creation
 from symdepot.symcaches.models import SymCache
 
 WHY_NOT = "bad debug file: invalid pdb file: UnexpectedEof"
@@ -34,7 +34,7 @@ def row() -> SymCache:
 
 def begun() -> SymCache:
     """Take up the making of the only one."""
-    held = making.begin(row().pk)
+    held = creation.begin(row().pk)
     assert held is not None
     return held
 

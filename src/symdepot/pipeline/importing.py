@@ -40,7 +40,7 @@ from symdepot.pipeline.walking import Closed, Found
 from symdepot.projects.models import Project
 from symdepot.sandbox import archive_reader
 from symdepot.sandbox.archive_reader import Member, Unfit
-from symdepot.symcaches import making
+from symdepot.symcaches import creation
 from symdepot.uploads import chunks, file_splitter
 from symdepot.uploads.scratch import lent
 
@@ -139,7 +139,7 @@ class _Taker:
                     yield from _known(one, inside)
                 yield Done(one.size_bytes)
         finally:
-            tasks.enqueue_symcaches(making.waiting(self._entered))
+            tasks.enqueue_symcaches(creation.waiting(self._entered))
             self._entered.clear()
 
     def _take(self, found: Found) -> Iterator[Told]:

@@ -22,7 +22,7 @@ from symdepot.domain.ids import Checksum, DebugId
 from symdepot.domain.selection import client_metadata
 from symdepot.pipeline import freeing, steps, tasks, unpacking
 from symdepot.projects.models import Organization, Project
-from symdepot.symcaches import outcomes
+from symdepot.symcaches import status
 from symdepot.uploads import assembly, chunks, expiry, quota
 from symdepot.uploads.assembly import Offer
 from symdepot.uploads.models import Assembly, State
@@ -167,7 +167,7 @@ def _known(
 def _with_failures(answers: dict[Checksum, Standing]) -> dict[Checksum, Standing]:
     """Add of which files no symcache could be made, and why; they are `ok` all the same."""
     found = [a.debug_file for a in answers.values() if a.debug_file and not a.detail]
-    told = outcomes.failures(found)
+    told = status.failures(found)
     return {
         checksum: replace(answer, detail=_NO_SYMCACHE.format(told[one.pk]))
         if (one := answer.debug_file) and one.pk in told

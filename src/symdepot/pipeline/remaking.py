@@ -13,9 +13,8 @@ from django.utils import timezone
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.symcache import conversion
 from symdepot.pipeline import tasks
-from symdepot.symcaches import making
-from symdepot.symcaches.models import SymCache
-from symdepot.symcaches.versions import VERSION
+from symdepot.symcaches import creation
+from symdepot.symcaches.models import VERSION, SymCache
 from symdepot.uploads import chunks, leases, locks
 
 _SWEEP = "symcaches"
@@ -26,10 +25,10 @@ _UUID_LENGTH = 36
 
 def redrive() -> int:
     """Queue again what its worker left lying; return how many symcaches that were."""
-    if not settings.SYMCACHES or not making.any_abandoned():
+    if not settings.SYMCACHES or not creation.any_abandoned():
         return 0
     with transaction.atomic():
-        sizes = making.take_back_abandoned()
+        sizes = creation.take_back_abandoned()
     tasks.enqueue_symcaches(sizes)
     return len(sizes)
 
@@ -41,7 +40,7 @@ def catch_up() -> int:
     an earlier version. One process of an installation looks, every ten minutes; while
     many are missing, again as soon as the last ones are made.
     """
-    if not settings.SYMCACHES or making.is_anything_queued():
+    if not settings.SYMCACHES or creation.is_anything_queued():
         return 0
     holder = locks.claim(_SWEEP, every=_EVERY)
     if holder is None:
@@ -50,8 +49,8 @@ def catch_up() -> int:
     with chunks.not_while_freeing():
         files = DebugFile.objects.filter(pk__in=[row.pk for row in found])
         wanted = [(row.file, row.object_file()) for row in files.select_related("file")]
-        making.want(wanted, until=leases.queued_until(timezone.now()))
-    tasks.enqueue_symcaches(making.waiting([file.pk for file, _ in wanted]))
+        creation.want(wanted, until=leases.queued_until(timezone.now()))
+    tasks.enqueue_symcaches(creation.waiting([file.pk for file, _ in wanted]))
     if len(found) == _AT_ONCE:
         locks.give_up(_SWEEP, holder)
     else:

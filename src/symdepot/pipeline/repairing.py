@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from symdepot.pipeline import checking, freeing
 from symdepot.pipeline.findings import Fault, Finding, Subject
-from symdepot.symcaches import making
+from symdepot.symcaches import creation
 from symdepot.symcaches.models import SymCache
 from symdepot.uploads import chunks
 from symdepot.uploads.models import Assembly, Chunk, ChunkOwner, File, State
@@ -45,7 +45,7 @@ def _let_be_made_again(finding: Finding) -> bool:
     row = SymCache.objects.filter(pk=finding.row).first()
     if row is None or checking.fault_of(finding.checksum) is None:
         return False
-    making.remake(row)
+    creation.remake(row)
     freeing.free([finding.checksum])
     return True
 

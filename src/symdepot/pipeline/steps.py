@@ -19,7 +19,7 @@ from symdepot.projects import audit, webhooks
 from symdepot.projects.audit import Action
 from symdepot.projects.models import Project
 from symdepot.sandbox import operations
-from symdepot.symcaches import keeping, making
+from symdepot.symcaches import creation
 from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.uploads import assembly, chunk_joiner, chunks, leases
 from symdepot.uploads.file_splitter import Cut
@@ -95,16 +95,16 @@ def make_symcache(held: SymCache) -> Outcome:
         BlobMissing, BlobDamaged: the file's own bytes are not what they were.
         Unavailable: something of ours failed; the same may work in a moment.
     """
-    checksum, parts = making.source(held)
+    checksum, parts = creation.source(held)
     store, scratch = blob_store(), settings.SCRATCH_DIR
 
     with lent(scratch, prefix="symcache-") as draft:
         with chunk_joiner.joined(checksum, parts, store, scratch) as path:
             conversion = operations.convert(path, held.wanted(), draft)
-        kept = keeping.keep(draft, store) if isinstance(conversion, Made) else None
+        kept = creation.keep(draft, store) if isinstance(conversion, Made) else None
 
     try:
-        earlier = making.conclude(held, conversion, kept, store)
+        earlier = creation.conclude(held, conversion, kept, store)
     except LeaseLost:
         freeing.free([kept[0]] if kept else [])
         raise
@@ -132,7 +132,7 @@ def enter_again(
 def _enter(project: Project, file: File, found: ObjectFile, *, by: str) -> DebugFile:
     """Let all know of it who want to, in the same transaction."""
     debug_file = catalogue.enter(project, file, found)
-    making.want([(file, found)], until=leases.queued_until(timezone.now()))
+    creation.want([(file, found)], until=leases.queued_until(timezone.now()))
     missing_ids.clear(debug_file)
     webhooks.move(project)
     audit.note(

@@ -22,7 +22,7 @@ from symdepot.domain.errors import (
 )
 from symdepot.pipeline import steps
 from symdepot.pipeline.heartbeat import Heartbeat
-from symdepot.symcaches import making
+from symdepot.symcaches import creation
 from symdepot.symcaches.models import SymCache
 from symdepot.uploads import assembly, chunks
 from symdepot.uploads.models import Assembly
@@ -44,7 +44,7 @@ def take_in(*, assembly_ids: list[int]) -> None:
     """
     taken = [_take_in(pk) for pk in assembly_ids]
     enqueue_symcaches(
-        making.waiting([row.file_id for row in taken if isinstance(row, DebugFile)])
+        creation.waiting([row.file_id for row in taken if isinstance(row, DebugFile)])
     )
     if faults := [fault for fault in taken if isinstance(fault, Exception)]:
         raise ExceptionGroup("files not taken in", faults)
@@ -94,12 +94,12 @@ def _take_in(assembly_id: int) -> DebugFile | Exception | None:
 
 
 def _make(symcache_id: int) -> Exception | None:
-    held = making.begin(symcache_id)
+    held = creation.begin(symcache_id)
     if held is None:
         return None
     log = _log.bind(checksum=held.file.checksum, attempt=held.attempts)
     try:
-        with Heartbeat(partial(making.renew, held)):
+        with Heartbeat(partial(creation.renew, held)):
             outcome = steps.make_symcache(held)
         log.info("symcache concluded", debug_id=held.debug_id, outcome=outcome.value)
     except SymdepotError as error:
@@ -139,12 +139,12 @@ def _remember_unmade(held: SymCache, error: SymdepotError) -> None:
         match error:
             case BlobDamaged(checksum=checksum) | BlobMissing(checksum=checksum):
                 chunks.disown(checksum)
-                making.fail_for_now(held, str(error))
+                creation.fail_for_now(held, str(error))
             case LeaseLost():
                 raise error
             case Unavailable():
-                making.put_back(held, str(error))
+                creation.put_back(held, str(error))
             case _:
-                making.fail_for_now(held, str(error))
+                creation.fail_for_now(held, str(error))
     except LeaseLost:
         _log.warning("taken over by another worker", checksum=held.file.checksum)

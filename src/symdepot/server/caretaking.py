@@ -16,7 +16,7 @@ from django_tasks_db.models import DBTaskResult
 from symdepot.blobs.configured import blob_store
 from symdepot.pipeline import intake, remaking, sweeping, telling
 from symdepot.symbolication import pending
-from symdepot.symcaches.shelf import shelf
+from symdepot.symcaches.disk_cache import shelf
 from symdepot.uploads import locks
 
 _REDRIVE_SECONDS = 2.0

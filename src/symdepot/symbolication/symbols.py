@@ -17,10 +17,10 @@ from symdepot.domain.stacks.stack_resolver import ModuleStatus
 from symdepot.domain.symcache import conversion
 from symdepot.domain.symcache.symcache_file import OpenSymCache
 from symdepot.symbolication.request import AskedModule, Candidate, Fate, Scope
-from symdepot.symcaches import explaining, opening
+from symdepot.symcaches import opener, status
+from symdepot.symcaches.disk_cache import shelf
 from symdepot.symcaches.models import Outcome, SymCache
-from symdepot.symcaches.opening import Absent
-from symdepot.symcaches.shelf import shelf
+from symdepot.symcaches.opener import Absent
 
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 1.0
@@ -100,7 +100,7 @@ def _made(
 ) -> dict[int, SymCache]:
     """Return how far the symcaches of these files are, after having waited for them."""
     pause_seconds = _FIRST_PAUSE_SECONDS
-    standing = opening.standing(naming)
+    standing = opener.standing(naming)
     while any(_awaits(one, standing) for one in found.values()):
         left_seconds = until - time.monotonic()
         if left_seconds <= 0:
@@ -108,7 +108,7 @@ def _made(
         close_old_connections()
         time.sleep(min(pause_seconds, left_seconds))
         pause_seconds = min(pause_seconds * 1.5, _LONGEST_PAUSE_SECONDS)
-        standing = opening.standing(naming)
+        standing = opener.standing(naming)
     return standing
 
 
@@ -147,7 +147,7 @@ type _Failure = tuple[ModuleStatus, Fate, str]
 
 def _opened(row: SymCache | None) -> OpenSymCache | _Failure:
     try:
-        opened = opening.of_row(row, blob_store(), shelf())
+        opened = opener.of_row(row, blob_store(), shelf())
     except StorageUnavailable as error:
         _log.warning("symcache not opened", why=str(error), cause=repr(error.__cause__))
         return ModuleStatus.FETCHING_FAILED, Fate.ERROR, str(error)
@@ -170,7 +170,7 @@ def explain(scope: Scope, found: Collection[Found]) -> None:
     if scope.project is None or not missing:
         return
     sought = {id(one): _sought(one) for one in missing}
-    misses = explaining.misses(scope.project, list(sought.values()))
+    misses = status.misses(scope.project, list(sought.values()))
     for one in missing:
         one.misses = [miss.text for miss in misses[sought[id(one)]]]
 

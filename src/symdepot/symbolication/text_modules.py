@@ -29,7 +29,7 @@ from symdepot.projects.models import Project
 from symdepot.symbolication import symbols
 from symdepot.symbolication.request import AskedModule, Scope
 from symdepot.symbolication.symbols import Found
-from symdepot.symcaches import explaining
+from symdepot.symcaches import status
 
 MOST_MODULES = 1000
 """As many are looked for in one text."""
@@ -233,7 +233,7 @@ def _explained(search: _Search, choices: Mapping[Named, Choice]) -> dict[Named, 
         if choices[module].symbols is None
     }
     some = dict(list(missing.items())[:_MOST_EXPLAINED])
-    near = explaining.misses(search.project, some.values())
+    near = status.misses(search.project, some.values())
     explained = dict(choices)
     for module, sought in some.items():
         texts = [miss.text for miss in near[sought][:_NEAR_SHOWN]]

@@ -1,4 +1,9 @@
-"""What was made of each object for lookups, by which version of the maker."""
+"""What was made of each object for lookups, by which version of the maker.
+
+Which making of symcaches is the present one, and why there were others.
+
+A symcache of another version is never read: it is made anew, and then forgotten.
+"""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -8,8 +13,20 @@ from django.db.models import Q
 
 from symdepot.domain.ids import DebugId
 from symdepot.domain.symcache.conversion import Wanted
-from symdepot.symcaches.versions import VERSION
 from symdepot.uploads.models import File
+
+_SYMBOLIC_FORMAT = 9
+"""The file format of the symbolic that is installed; a test compares."""
+
+_OURS = 1
+"""Raised when the same file would come to another symcache by our own doing.
+
+1: as symbolic makes it of the object that is asked for.
+"""
+
+_STEP = 1000
+
+VERSION = _OURS * _STEP + _SYMBOLIC_FORMAT
 
 
 class Outcome(models.TextChoices):
@@ -57,7 +74,7 @@ class SymCache(models.Model):
     in which clients may differ. The bytes of one that is `made` lie in the blob store
     under `checksum`. One that `failed` says why in `detail`, and may be tried again
     from `retry_at` on. One made without any debug information, of a symbol table
-    alone, is `symbols_only`. `outcome` has one writer, `symcaches.making`.
+    alone, is `symbols_only`. `outcome` has one writer, `symcaches.creation`.
     """
 
     file = models.ForeignKey(File, on_delete=models.PROTECT, related_name="+")

@@ -22,7 +22,7 @@ _FUNCTIONS = {
     "symdepot.uploads.assembly": ("finish",),
     "symdepot.sandbox.operations": ("inspect",),
     "symdepot.sandbox.operations": ("convert",),
-    "symdepot.symcaches.making": ("conclude",),
+    "symdepot.symcaches.creation": ("conclude",),
     "symdepot.pipeline.steps": ("take_in", "make_symcache"),
 }
 

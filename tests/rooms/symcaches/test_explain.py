@@ -10,7 +10,7 @@ from tests.making import WHY_NOT, a_hopeless_file, uploaded
 from symdepot.debugfiles import missing_ids
 from symdepot.debugfiles.near_misses import Kind, Sought
 from symdepot.domain.ids import CodeId, DebugId
-from symdepot.symcaches import explaining
+from symdepot.symcaches import status
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,7 +26,7 @@ def test_a_file_of_which_no_symcache_could_be_made_is_told_with_the_reason() -> 
     hopeless = Sought(row.object_file().debug_id, None)
     fine = Sought(DebugId(UUID(int=8)), None)
 
-    found = explaining.misses(row.project, [hopeless, fine])
+    found = status.misses(row.project, [hopeless, fine])
 
     (miss,) = found[hopeless]
     assert (miss.kind, miss.debug_file) == (Kind.NO_SYMCACHE, row)
@@ -47,7 +47,7 @@ def test_wanted_ids_are_told_each_with_its_own_near_misses() -> None:
         )
 
     rows = list(missing_ids.listed(project))
-    second, first = explaining.told(project, rows)
+    second, first = status.told(project, rows)
 
     assert (second["debugId"], second["nearMisses"]) == (str(UUID(int=2)), [])
     assert first["nearMisses"] == [

@@ -20,7 +20,7 @@ from symdepot.blobs.s3 import S3Store
 from symdepot.blobs.store import BlobStore
 from symdepot.domain.errors import BlobDamaged, BlobMissing, StorageUnavailable
 from symdepot.domain.ids import Checksum
-from symdepot.symcaches.shelf import Shelf
+from symdepot.symcaches.disk_cache import Shelf
 
 CONTENT = b"SYMC and what follows"
 NAME = Checksum.of(CONTENT)

@@ -30,9 +30,8 @@ from symdepot.domain.ids import Checksum
 from symdepot.domain.symcache.conversion import NotMade
 from symdepot.pipeline import remaking, retention, steps, tasks
 from symdepot.sandbox import operations
-from symdepot.symcaches import making
-from symdepot.symcaches.models import Outcome, SymCache
-from symdepot.symcaches.versions import VERSION
+from symdepot.symcaches import creation
+from symdepot.symcaches.models import VERSION, Outcome, SymCache
 from symdepot.uploads.models import Chunk, Sweep
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -197,7 +196,7 @@ def test_a_file_that_ended_its_reader_is_left_alone_for_longer(
     usual = row().retry_at
     SymCache.objects.update(outcome=Outcome.QUEUED)
 
-    making.conclude(begun(), NotMade("it crashed", deadly=True), None, blob_store())
+    creation.conclude(begun(), NotMade("it crashed", deadly=True), None, blob_store())
 
     assert usual is not None
     assert (row().retry_at or usual) - usual > timedelta(seconds=500)
@@ -417,7 +416,7 @@ def test_a_symcache_in_the_making_does_not_hold_up_the_deletion_of_its_file(
     upload_and_work(held_queue)
     slow = begun()
     debug_file = DebugFile.objects.get()
-    source = making.source(slow)
+    source = creation.source(slow)
     retention.forget(debug_file, by="a test")
     assert source[1] != []
 
@@ -431,7 +430,7 @@ def test_bytes_that_were_freed_in_this_moment_are_made_again(
     held_queue: HeldQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload_and_work(held_queue)
-    conclude = making.conclude
+    conclude = creation.conclude
 
     def conclude_late(*arguments: Any) -> object:
         _, _, kept, store = arguments
@@ -439,7 +438,7 @@ def test_bytes_that_were_freed_in_this_moment_are_made_again(
         store.delete(kept[0])
         return conclude(*arguments)
 
-    monkeypatch.setattr(making, "conclude", conclude_late)
+    monkeypatch.setattr(creation, "conclude", conclude_late)
     held_queue.work()
     assert row().outcome == Outcome.QUEUED
 

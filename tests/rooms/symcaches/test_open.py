@@ -13,11 +13,10 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
 from symdepot.domain.symcache.symcache_file import OpenSymCache
 from symdepot.pipeline import remaking
-from symdepot.symcaches import opening
-from symdepot.symcaches.models import Outcome, SymCache
-from symdepot.symcaches.opening import Absent
-from symdepot.symcaches.shelf import shelf
-from symdepot.symcaches.versions import VERSION
+from symdepot.symcaches import opener
+from symdepot.symcaches.disk_cache import shelf
+from symdepot.symcaches.models import VERSION, Outcome, SymCache
+from symdepot.symcaches.opener import Absent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,7 +27,7 @@ def symcaches_are_made(settings: Settings) -> None:
 
 
 def opened(debug_file: DebugFile) -> OpenSymCache | Absent:
-    return opening.opened(debug_file, blob_store(), shelf())
+    return opener.opened(debug_file, blob_store(), shelf())
 
 
 def functions(debug_file: DebugFile, address: int = 0x1004) -> list[str]:
@@ -144,6 +143,6 @@ def test_a_file_that_was_deleted_a_moment_ago_is_asked_for_in_vain() -> None:
     debug_file.delete()
     debug_file.file.delete()
 
-    opening.ask_for(debug_file)
+    opener.ask_for(debug_file)
 
     assert not SymCache.objects.exists()

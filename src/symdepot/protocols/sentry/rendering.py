@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.protocols.sentry.schemas import DebugFileData, DebugFileOut, SymCacheOut
-from symdepot.symcaches import outcomes
+from symdepot.symcaches import status
 from symdepot.symcaches.models import SymCache
 
 _UUID_LENGTH = 36
@@ -16,7 +16,7 @@ def debug_files(rows: Collection[DebugFile]) -> list[DebugFileOut]:
 
     Source: spec/sentry-server 3.3.
     """
-    known = outcomes.of(rows)
+    known = status.of(rows)
     return [debug_file(row, known.get(row.pk)) for row in rows]
 
 

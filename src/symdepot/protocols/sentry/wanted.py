@@ -11,7 +11,7 @@ from symdepot.projects.access import Deed
 from symdepot.protocols import auth
 from symdepot.protocols.sentry import paging
 from symdepot.protocols.sentry.debug_files import Where
-from symdepot.symcaches import explaining
+from symdepot.symcaches import status
 
 router = Router()
 
@@ -41,7 +41,7 @@ def listed(
     page = paging.page(asked.cursor, asked.per_page)
     shown, has_more = page.cut(missing_ids.listed(owner, asked.order))
     response["Link"] = page.link(paging.url(request), has_more=has_more)
-    return explaining.told(owner, shown)
+    return status.told(owner, shown)
 
 
 @router.delete(PATH)

@@ -34,11 +34,11 @@ def wanted(
     """
     project = place.project(where, data_dir)
     from symdepot.debugfiles import missing_ids as ids
-    from symdepot.symcaches import explaining
+    from symdepot.symcaches import status
 
     order = ids.Order.MOST if most else ids.Order.LATEST
     for rows in batched(ids.listed(project, order)[:limit].iterator(), _AT_ONCE):
-        for told in explaining.told(project, rows):
+        for told in status.told(project, rows):
             typer.echo(json.dumps(told) if as_json else _lines(told))
 
 

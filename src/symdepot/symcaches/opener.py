@@ -12,10 +12,10 @@ from symdepot.domain.errors import BlobDamaged, BlobMissing
 from symdepot.domain.ids import Checksum
 from symdepot.domain.symcache import conversion
 from symdepot.domain.symcache.symcache_file import OpenSymCache
-from symdepot.symcaches import making, outcomes
+from symdepot.symcaches import creation, status
+from symdepot.symcaches.disk_cache import Shelf
+from symdepot.symcaches.memory_cache import pool
 from symdepot.symcaches.models import Outcome, SymCache
-from symdepot.symcaches.pool import pool
-from symdepot.symcaches.shelf import Shelf
 from symdepot.uploads import chunks
 from symdepot.uploads.models import File
 
@@ -50,7 +50,7 @@ def standing(debug_files: Sequence[DebugFile]) -> dict[int, SymCache]:
 
     Those of which none would be of use have none.
     """
-    rows = outcomes.of(debug_files)
+    rows = status.of(debug_files)
     lacking = [
         one
         for one in debug_files
@@ -61,7 +61,7 @@ def standing(debug_files: Sequence[DebugFile]) -> dict[int, SymCache]:
         return rows
     for one in lacking:
         ask_for(one)
-    return outcomes.of(debug_files)
+    return status.of(debug_files)
 
 
 def of_row(
@@ -81,7 +81,7 @@ def _mapped(row: SymCache, store: BlobStore, shelf: Shelf) -> OpenSymCache | Abs
         with shelf.lent(checksum, row.size_bytes, store) as path:
             return pool().add(checksum, OpenSymCache.open(path))
     except (BlobMissing, BlobDamaged, ValueError):
-        making.remake(row)
+        creation.remake(row)
         return Absent(Outcome.QUEUED)
 
 
@@ -92,7 +92,7 @@ def ask_for(debug_file: DebugFile) -> None:
         file = File.objects.filter(pk=debug_file.file_id).first()
         if file is not None:
             wanted = [(file, debug_file.object_file())]
-            making.want(wanted, until=timezone.now())
+            creation.want(wanted, until=timezone.now())
 
 
 def _is_due(row: SymCache) -> bool:

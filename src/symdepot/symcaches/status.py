@@ -1,14 +1,48 @@
-"""Why there is nothing for an id: what is almost it, and what became of that."""
+"""Says what is known of the symcaches of debug files.
+
+Why there is nothing for an id: what is almost it, and what became of that.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from django.conf import settings
+
 from symdepot.debugfiles import missing_ids, near_misses
-from symdepot.debugfiles.models import WantedId
+from symdepot.debugfiles.models import DebugFile, WantedId
 from symdepot.debugfiles.near_misses import Kind, NearMiss, Sought
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.projects.models import Project
-from symdepot.symcaches import outcomes
+from symdepot.symcaches.models import Outcome, SymCache, SymCacheQuerySet
+
+
+def of(debug_files: Collection[DebugFile]) -> dict[int, SymCache]:
+    """Return the symcaches of these, by the ids of their rows; in one question.
+
+    Those of which none would be of use have none.
+    """
+    return _matched(debug_files, SymCache.objects.all())
+
+
+def failures(debug_files: Collection[DebugFile]) -> dict[int, str]:
+    """Return why no symcaches could be made of these, by the ids of their rows."""
+    failed = SymCache.objects.filter(outcome=Outcome.FAILED)
+    return {pk: row.detail for pk, row in _matched(debug_files, failed).items()}
+
+
+def _matched(
+    debug_files: Collection[DebugFile], rows: SymCacheQuerySet
+) -> dict[int, SymCache]:
+    if not debug_files or not settings.SYMCACHES:
+        return {}
+    found = rows.present({one.file_id for one in debug_files})
+    known = {(row.file_id, row.debug_id, row.arch): row for row in found}
+    return {one.pk: known[key] for one in debug_files if (key := _key(one)) in known}
+
+
+def _key(one: DebugFile) -> tuple[int, str, str]:
+    return (one.file_id, str(one.object_file().debug_id.uuid), one.arch)
+
 
 _FIT = frozenset({Kind.HERE, Kind.NO_PROGRAM})
 """Of which a symcache should have been made."""
@@ -25,7 +59,7 @@ def misses(
         for miss in group
         if miss.debug_file is not None and miss.kind in _FIT
     }
-    failures = outcomes.failures(rows)
+    failures = failures(rows)
     return {one: [_with(failures, miss) for miss in found[one]] for one in found}
 
 

@@ -25,7 +25,7 @@ from django.conf import settings
 from symdepot.blobs.store import BlobStore
 from symdepot.domain.errors import BlobDamaged, StorageUnavailable
 from symdepot.domain.ids import Checksum
-from symdepot.symcaches import keeping
+from symdepot.symcaches import creation
 
 _INCOMING = "incoming-"
 _UNUSED_SECONDS = 36 * 3600.0
@@ -168,5 +168,5 @@ def _verified(path: Path, checksum: Checksum) -> int:
 
 def _check(descriptor: int, checksum: Checksum) -> None:
     with FileIO(descriptor, closefd=False) as content:
-        if keeping.checksum_of(content) != checksum:
+        if creation.checksum_of(content) != checksum:
             raise BlobDamaged(checksum)

@@ -1,7 +1,14 @@
-"""How far the making of each symcache has come. The one writer of its outcome."""
+"""How far the making of each symcache has come. The one writer of its outcome.
 
+Takes a symcache from where it was written into the store.
+"""
+
+import hashlib
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
+from functools import partial
+from io import FileIO
+from pathlib import Path
 
 from django.conf import settings
 from django.db.models import F
@@ -13,8 +20,7 @@ from symdepot.domain.ids import Checksum
 from symdepot.domain.objects import ObjectFile
 from symdepot.domain.symcache import conversion
 from symdepot.domain.symcache.conversion import Conversion, Made, NotMade
-from symdepot.symcaches.models import Outcome, SymCache
-from symdepot.symcaches.versions import VERSION
+from symdepot.symcaches.models import VERSION, Outcome, SymCache
 from symdepot.uploads import chunks, leases
 from symdepot.uploads.models import File, FileChunk
 
@@ -256,3 +262,28 @@ def _at_rest() -> dict[str, object]:
         "retry_at": None,
         "updated_at": timezone.now(),
     }
+
+
+def keep(written: Path, store: BlobStore) -> tuple[Checksum, int]:
+    """Put what is `written` into `store`; return its checksum and its size in bytes.
+
+    Keeping it again replaces what is there, and so heals what was damaged.
+
+    Raises:
+        StorageUnavailable: the scratch disk or the store did not answer.
+    """
+    try:
+        with written.open("rb", buffering=0) as content:
+            checksum = checksum_of(content)
+            content.seek(0)
+            return checksum, store.put(checksum, content)
+    except OSError as error:
+        raise StorageUnavailable from error
+
+
+def checksum_of(content: FileIO) -> Checksum:
+    """Return what the rest of an open file hashes to."""
+    return Checksum(hashlib.file_digest(content, _sha1).hexdigest())
+
+
+_sha1 = partial(hashlib.sha1, usedforsecurity=False)
