@@ -10,7 +10,7 @@ from tests.clients import surroundings
 from tests.factories import a_client, a_project, upload
 from tests.fixtures.printing import printed
 
-from symdepot.symbolication import texts
+from symdepot.symbolication import pasted_text
 
 CORPUS = surroundings.PROJECT.parent / "shared" / "corpus" / "symbolic"
 
@@ -73,7 +73,7 @@ def resolved(settings: Settings, debug_file: Path, text: str) -> list[str]:
     settings.MAX_REQUEST_SIZE = 16 << 20
     a_project()
     upload(a_client(), debug_file.read_bytes(), name=debug_file.name)
-    return texts.resolved(a_project(), text, by="a test").text.splitlines()
+    return pasted_text.resolved(a_project(), text, by="a test").text.splitlines()
 
 
 def of_frames(lines: list[str], pattern: str, count: int) -> list[list[str]]:

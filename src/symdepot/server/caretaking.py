@@ -15,7 +15,7 @@ from django_tasks_db.models import DBTaskResult
 
 from symdepot.blobs.configured import blob_store
 from symdepot.pipeline import intake, remaking, sweeping, telling
-from symdepot.symbolication import pending
+from symdepot.symbolication import pending_requests
 from symdepot.symcaches.disk_cache import shelf
 from symdepot.uploads import locks
 
@@ -84,7 +84,7 @@ def clear_shelf() -> int:
 
 def forget_questions() -> int:
     """Forget requests whose answer nobody came for; return how many."""
-    return pending.forget_expired()
+    return pending_requests.forget_expired()
 
 
 def prune_queue() -> int:

@@ -8,10 +8,10 @@ from django.db import close_old_connections
 
 from symdepot.domain.stacks import stack_resolver
 from symdepot.domain.stacks.stack_resolver import ModuleStatus, Resolved, Symbols
-from symdepot.symbolication import sources, symbols
+from symdepot.symbolication import frame_sources, module_finder
+from symdepot.symbolication.frame_sources import Contexts
+from symdepot.symbolication.module_finder import Found
 from symdepot.symbolication.request import Answer, FoundModule, Question, Scope
-from symdepot.symbolication.sources import Contexts
-from symdepot.symbolication.symbols import Found
 
 
 def symbolicated(
@@ -34,9 +34,9 @@ def symbolicated(
 
     def symbols_of(indexes: Sequence[int]) -> dict[int, Symbols | ModuleStatus]:
         asked = {index: question.modules[index] for index in indexes}
-        found.update(symbols.find(scope, asked, until=until, may_wait=may_wait))
+        found.update(module_finder.find(scope, asked, until=until, may_wait=may_wait))
         if question.with_misses:
-            symbols.explain(scope, found.values())
+            module_finder.explain(scope, found.values())
         close_old_connections()  # lookups take their time, and need none
         return {index: one.symbols for index, one in found.items()}
 
@@ -48,9 +48,9 @@ def symbolicated(
         order=question.order,
     )
     contexts = (
-        sources.contexts(chain.from_iterable(resolved.stacks), found)
+        frame_sources.contexts(chain.from_iterable(resolved.stacks), found)
         if question.with_sources
-        else sources.NONE
+        else frame_sources.NONE
     )
     close_old_connections()  # nor does telling it
     modules = [

@@ -26,9 +26,9 @@ from symdepot.domain.symbol_paths import file_names
 from symdepot.domain.symcache import conversion
 from symdepot.domain.symcache.symcache_file import OpenSymCache
 from symdepot.projects.models import Project
-from symdepot.symbolication import symbols
+from symdepot.symbolication import module_finder
+from symdepot.symbolication.module_finder import Found
 from symdepot.symbolication.request import AskedModule, Scope
-from symdepot.symbolication.symbols import Found
 from symdepot.symcaches import status
 
 MOST_MODULES = 1000
@@ -119,7 +119,7 @@ def chosen(
     _by_name(search, [m for m in modules if m.name and not m.build_id], text)
     places = list(search.asked)
     asked = dict(enumerate(search.asked.values()))
-    found = symbols.find(scope, asked, until=until, may_wait=False)
+    found = module_finder.find(scope, asked, until=until, may_wait=False)
     choices = {
         module: _choice(module, found[place]) for place, module in enumerate(places)
     }

@@ -16,7 +16,7 @@ from tests.queueing import HeldQueue
 from symdepot.pipeline import tasks
 from symdepot.projects.models import Project
 from symdepot.protocols.symbolicator import symbolicate
-from symdepot.symbolication import pending
+from symdepot.symbolication import pending_requests
 from symdepot.symbolication.models import PendingQuestion
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -75,7 +75,7 @@ def test_an_answer_that_was_lost_can_be_had_once_more(
     assert answers[0].json() == answers[1].json()
     PendingQuestion.objects.update(expires_at=F("expires_at") - timedelta(seconds=91))
     assert come_again(client, request_id).status_code == 404
-    assert pending.forget_expired() == 1
+    assert pending_requests.forget_expired() == 1
 
 
 def test_an_answer_lasts_no_longer_for_being_fetched_again(
@@ -165,7 +165,7 @@ def test_when_too_many_wait_those_come_again_who_can(
 def test_a_token_has_only_so_many_requests_waiting(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pending, "_MOST_OF_A_TOKEN", 2)
+    monkeypatch.setattr(pending_requests, "_MOST_OF_A_TOKEN", 2)
     body = a_question(at(0x1012))
 
     ids = [post(client, body, AT_ONCE).json()["request_id"] for _ in range(3)]

@@ -10,8 +10,8 @@ from tests.protocols.symbolicator.retracing import MAPPING_ID, a_mapping_of
 from symdepot.blobs.configured import blob_store
 from symdepot.domain.ids import Checksum
 from symdepot.projects.models import Project
-from symdepot.symbolication import texts
-from symdepot.symbolication.texts import ResolvedText
+from symdepot.symbolication import pasted_text
+from symdepot.symbolication.pasted_text import ResolvedText
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -34,7 +34,7 @@ def project() -> Project:
 
 
 def resolved(text: str) -> ResolvedText:
-    return texts.resolved(a_project(), text, by="a test")
+    return pasted_text.resolved(a_project(), text, by="a test")
 
 
 def test_the_only_mapping_is_taken_and_that_is_said() -> None:

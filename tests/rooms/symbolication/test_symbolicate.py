@@ -26,6 +26,7 @@ from symdepot.domain.stacks.stack_resolver import AskedFrame, AskedStack, Module
 from symdepot.domain.symcache.address_lookup import Frame
 from symdepot.domain.symcache.symcache_file import OpenSymCache
 from symdepot.projects.models import Project
+from symdepot.symbolication.module_finder import NotReady
 from symdepot.symbolication.request import (
     Answer,
     AskedModule,
@@ -35,7 +36,6 @@ from symdepot.symbolication.request import (
     Scope,
 )
 from symdepot.symbolication.symbolicate import symbolicated
-from symdepot.symbolication.symbols import NotReady
 from symdepot.symcaches.models import Outcome, SymCache
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -14,8 +14,8 @@ from tests.queueing import HeldQueue
 from symdepot.debugfiles.models import DebugFile, WantedId
 from symdepot.domain.crash_text import crash_parser
 from symdepot.projects.models import Project
-from symdepot.symbolication import text_modules, texts
-from symdepot.symbolication.texts import ResolvedText
+from symdepot.symbolication import pasted_text, text_modules
+from symdepot.symbolication.pasted_text import ResolvedText
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -51,7 +51,7 @@ def sent(
 
 
 def resolved(text: str) -> ResolvedText:
-    return texts.resolved(a_project(), text, by="a test")
+    return pasted_text.resolved(a_project(), text, by="a test")
 
 
 def reasons(text: str) -> list[str]:
@@ -239,8 +239,8 @@ def test_a_text_names_no_more_modules_than_are_looked_for(
 
 
 def test_an_answer_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(texts, "MOST_ADDED", 70)
-    monkeypatch.setattr(texts, "MOST_TOLD", 1)
+    monkeypatch.setattr(pasted_text, "MOST_ADDED", 70)
+    monkeypatch.setattr(pasted_text, "MOST_TOLD", 1)
     monkeypatch.setattr(crash_parser, "SPOTS_LIMIT", 4)
     sent("game.sym")
 

@@ -12,8 +12,8 @@ from tests.factories import a_client, a_project, upload
 from tests.fixtures import compiled
 from tests.fixtures.printing import printed
 
-from symdepot.symbolication import texts
-from symdepot.symbolication.texts import ResolvedText
+from symdepot.symbolication import pasted_text
+from symdepot.symbolication.pasted_text import ResolvedText
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -103,7 +103,7 @@ def crash(tmp_path: Path) -> Callable[[str, str], Path]:
 
 
 def resolved(text: str) -> ResolvedText:
-    return texts.resolved(a_project(), text, by="a test")
+    return pasted_text.resolved(a_project(), text, by="a test")
 
 
 def stumbling(how: str) -> str:

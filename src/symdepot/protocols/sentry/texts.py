@@ -10,7 +10,7 @@ from symdepot.projects.access import Deed
 from symdepot.protocols import auth, limiting
 from symdepot.protocols.sentry import bodies
 from symdepot.protocols.sentry.debug_files import Where
-from symdepot.symbolication import texts
+from symdepot.symbolication import pasted_text
 
 router = Router()
 
@@ -45,7 +45,9 @@ class TextOut(Schema):
 
 @router.post(PATH, response=TextOut, summary="Resolve a pasted stack trace")
 @router.post(PATH + "/", response=TextOut, include_in_schema=False)
-def symbolicate_text(request: HttpRequest, where: Path[Where]) -> texts.ResolvedText:
+def symbolicate_text(
+    request: HttpRequest, where: Path[Where]
+) -> pasted_text.ResolvedText:
     """Resolve the addresses in a text: `{"text": "…"}`; all else comes back as it was.
 
     Backtraces of gdb and lldb, sanitizers and glibc, Android, Apple and Linux kernels,
@@ -55,4 +57,4 @@ def symbolicate_text(request: HttpRequest, where: Path[Where]) -> texts.Resolved
     owner = bearer.project(where.org, where.project, Deed.DOWNLOAD)
     limiting.spend(request, bearer)
     pasted = bodies.read(request, Pasted)
-    return texts.resolved(owner, pasted.text, by=auth.asker(request, bearer))
+    return pasted_text.resolved(owner, pasted.text, by=auth.asker(request, bearer))

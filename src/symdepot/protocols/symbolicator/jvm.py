@@ -15,7 +15,7 @@ from symdepot.protocols import asking, limiting
 from symdepot.protocols.symbolicator import bodies, described
 from symdepot.protocols.symbolicator.jvm_schemas import JVM_BODY, JvmBody
 from symdepot.symbolication import jvm
-from symdepot.symbolication.jvm_traces import (
+from symdepot.symbolication.jvm_request import (
     JvmAnswer,
     JvmException,
     JvmFrame,

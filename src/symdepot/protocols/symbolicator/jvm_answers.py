@@ -7,7 +7,7 @@ from typing import Literal, NotRequired, TypedDict
 
 from pydantic import ConfigDict, TypeAdapter, with_config
 
-from symdepot.symbolication.jvm_traces import Lack
+from symdepot.symbolication.jvm_request import Lack
 
 _STRICT = ConfigDict(extra="forbid")
 

@@ -19,9 +19,9 @@ from symdepot.projects.access import Bearer
 from symdepot.protocols import asking, limiting
 from symdepot.protocols.symbolicator import bodies, described, reading, rendering
 from symdepot.protocols.symbolicator.schemas import BODY, Body
-from symdepot.symbolication import pending
+from symdepot.symbolication import pending_requests
+from symdepot.symbolication.module_finder import NotReady
 from symdepot.symbolication.symbolicate import symbolicated
-from symdepot.symbolication.symbols import NotReady
 
 router = Router()
 
@@ -58,7 +58,7 @@ def symbolicate(request: HttpRequest, patience: Query[Patience]) -> HttpResponse
         return _answered(request, who, body, patience, may_wait=True)
     except NotReady:
         token = who.token if who else None
-        return _pending(pending.keep(content, token))
+        return _pending(pending_requests.keep(content, token))
 
 
 @router.get(
@@ -73,13 +73,13 @@ def come_again(
     who = asking.asker(request)
     limiting.spend(request, who)
     known_id = _parsed(request_id)
-    kept = pending.fetch(known_id, who.token if who else None)
+    kept = pending_requests.fetch(known_id, who.token if who else None)
     body = BODY.validate_json(kept.body)
     try:
         answer = _answered(request, who, body, patience, may_wait=kept.may_wait)
     except NotReady:
         return _pending(known_id)
-    pending.answered(known_id)
+    pending_requests.answered(known_id)
     return answer
 
 

@@ -50,14 +50,14 @@ def retrace(
     """
     project = place.project(where, data_dir)
     from symdepot.debugfiles import usage
-    from symdepot.symbolication import retracing
+    from symdepot.symbolication import jvm_mappings
 
     content = sys.stdin.buffer.read() if file is None else file.read_bytes()
     # Whatever is in it comes out again, be it text or not.
     text = content.decode("utf-8", "surrogateescape")
     mapping = _mapping(project, where, text) if uuid is None else _of(project, uuid)
     usage.renew(project, [mapping])
-    retraced = retracing.text(text, mapping)
+    retraced = jvm_mappings.text(text, mapping)
     if as_json:
         told = {
             "mapping": mapping.debug_id,

@@ -83,9 +83,9 @@ def symbolicate(  # noqa: PLR0913 -- each is an option
 
 def _resolve(project: "Project", text: str, *, as_json: bool) -> None:
     """Print a text with what can be resolved in it; what cannot be, and why, apart."""
-    from symdepot.symbolication import texts
+    from symdepot.symbolication import pasted_text
 
-    found = texts.resolved(project, text, by=_ASKER, wait_seconds=_WAIT_SECONDS)
+    found = pasted_text.resolved(project, text, by=_ASKER, wait_seconds=_WAIT_SECONDS)
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(found)))
         return

@@ -1,9 +1,18 @@
-"""Asks several mappings, one after the other, for real names."""
+"""Asks several mappings, one after the other, for real names.
+
+Finds mappings and source bundles by the ids that programs for the JVM carry.
+
+Asks mappings that are kept for real names.
+"""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import structlog
+from django.conf import settings
 
+from symdepot.blobs.configured import blob_store
+from symdepot.debugfiles import finder, missing_ids, project_files, usage
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import (
     BlobDamaged,
@@ -13,11 +22,67 @@ from symdepot.domain.errors import (
     ParserDied,
 )
 from symdepot.domain.ids import DebugId
+from symdepot.domain.jvm import mapping_query
 from symdepot.domain.jvm.mapping_query import Answers, AskedFrame, Questions
+from symdepot.domain.jvm.retrace import Retraced
 from symdepot.domain.jvm.stack_text import JavaFrame
-from symdepot.symbolication import jvm_files, retracing
-from symdepot.symbolication.jvm_traces import JvmException, JvmFrame, JvmTraces, Lack
+from symdepot.domain.objects import Format
+from symdepot.domain.selection.file_query import Asked, Role
+from symdepot.sandbox import operations
+from symdepot.symbolication.jvm_request import JvmException, JvmFrame, JvmTraces, Lack
 from symdepot.symbolication.request import Scope
+from symdepot.uploads import chunk_joiner
+from symdepot.uploads.scratch import lent
+
+
+def answers(mapping: DebugFile, asked: Questions) -> Answers:
+    """Ask one mapping.
+
+    Raises:
+        NotADebugFile, ParserDied: it cannot be read, now or ever.
+        BlobMissing, BlobDamaged, ChecksumMismatch: its bytes are not what they were.
+        Unavailable: something of ours failed; the same may work in a moment.
+    """
+    content, scratch = project_files.content(mapping), Path(settings.SCRATCH_DIR)
+    chunks = [chunk for chunk, _ in content.chunks]
+    with (
+        chunk_joiner.at_hand(content.checksum, chunks, blob_store(), scratch) as path,
+        lent(scratch, prefix="questions-") as paper,
+    ):
+        return operations.ask(path, asked, paper)
+
+
+def text(trace: str, mapping: DebugFile) -> Retraced:
+    """Return a text with the frames and exceptions in it under their real names.
+
+    Raises:
+        As `answers`.
+    """
+    asked = mapping_query.questions(trace)
+    return mapping_query.retraced(trace, answers(mapping, asked))
+
+
+def mapping(scope: Scope, debug_id: DebugId) -> DebugFile | None:
+    """Return the mapping of this id, and note that it is used, or else wanted."""
+    return _found(scope, Role.MAPPING, Format.PROGUARD, debug_id)
+
+
+def bundle(scope: Scope, debug_id: DebugId) -> DebugFile | None:
+    """Return the source bundle of this id, likewise."""
+    return _found(scope, Role.SOURCES, Format.SOURCE_BUNDLE, debug_id)
+
+
+def _found(
+    scope: Scope, role: Role, kind: Format, debug_id: DebugId
+) -> DebugFile | None:
+    asked = Asked(role, frozenset({kind}), debug_ids=(debug_id,))
+    row = finder.fittest(scope.projects, asked)
+    if row is not None:
+        usage.renew(row.project, [row])
+    elif scope.project is not None:
+        missing_ids.note(scope.project, debug_id=debug_id, code_id=None, by=scope.by)
+    return row
+
 
 _log = structlog.get_logger(__name__)
 
@@ -39,7 +104,7 @@ class RealNames:
         """
         questions = _questions(asked)
         for debug_id in dict.fromkeys(asked.mappings):
-            row = jvm_files.mapping(scope, debug_id)
+            row = mapping(scope, debug_id)
             lack = Lack.MISSING if row is None else self._ask(row, questions)
             if lack is not None:
                 self.lacking[debug_id] = lack
@@ -66,7 +131,7 @@ class RealNames:
         if not (still_open.frames or still_open.class_names):
             return None
         try:
-            found = retracing.answers(row, still_open)
+            found = answers(row, still_open)
         except (NotADebugFile, ParserDied) as error:
             _log.warning("useless mapping", mapping=str(row), why=str(error))
             return Lack.INVALID

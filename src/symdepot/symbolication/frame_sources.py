@@ -17,8 +17,8 @@ from symdepot.domain.formats.source_bundle import SourceBundle
 from symdepot.domain.stacks import source_context
 from symdepot.domain.stacks.source_context import SourceContext
 from symdepot.domain.stacks.stack_resolver import Frame
+from symdepot.symbolication.module_finder import Found
 from symdepot.symbolication.request import Line
-from symdepot.symbolication.symbols import Found
 
 _MOST_CHARACTERS = 256_000_000
 """How much source is read for one request; what comes after has no context."""
