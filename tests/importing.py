@@ -3,8 +3,8 @@
 from collections import Counter
 from pathlib import Path
 
-from symdepot.pipeline import importing
-from symdepot.pipeline.importing import Fate, Told
+from symdepot.pipeline.bulk_import import importer
+from symdepot.pipeline.bulk_import.importer import Fate, Told
 from symdepot.projects.models import Project
 
 BY = "command line (somebody)"
@@ -12,7 +12,7 @@ BY = "command line (somebody)"
 
 def imported(project: Project, *paths: Path, is_trial: bool = False) -> list[Told]:
     """Import what is there; return what was told of each file."""
-    events = importing.take_in(project, paths, by=BY, is_trial=is_trial)
+    events = importer.take_in(project, paths, by=BY, is_trial=is_trial)
     return [event for event in events if isinstance(event, Told)]
 
 

@@ -20,7 +20,8 @@ from symdepot.domain.errors import NotADebugFile, QuotaExceeded
 from symdepot.domain.formats import proguard
 from symdepot.domain.ids import Checksum, DebugId
 from symdepot.domain.selection import client_metadata
-from symdepot.pipeline import freeing, steps, tasks, unpacking
+from symdepot.pipeline import steps, tasks, zip_upload
+from symdepot.pipeline.gc import deletion
 from symdepot.projects.models import Organization, Project
 from symdepot.symcaches import status
 from symdepot.uploads import assembly, chunks, expiry, quota
@@ -60,7 +61,7 @@ def keep_chunks(organization: Organization, sizes: Mapping[Checksum, int]) -> No
     try:
         quota.check(organization, sizes)
     except QuotaExceeded:
-        freeing.free(sizes)
+        deletion.free(sizes)
         raise
     chunks.own(organization, sizes, blob_store())
     with transaction.atomic():
@@ -99,7 +100,7 @@ def take_in_zip(project: Project, archive: IO[bytes], *, by: str) -> list[DebugF
         InvalidRequest, FileTooLarge, StorageUnavailable: see `unpacking.unpack`.
     """
     said: dict[tuple[Checksum, DebugId | None], Offer] = {}
-    for unpacked, sizes in unpacking.unpack(archive):
+    for unpacked, sizes in zip_upload.unpack(archive):
         keep_chunks(project.organization, sizes)
         words = (unpacked.checksum, client_metadata.said_id(unpacked.name))
         said.setdefault(words, replace(unpacked, offered_by=by))

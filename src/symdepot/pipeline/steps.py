@@ -14,14 +14,15 @@ from symdepot.domain.ids import Checksum, DebugId
 from symdepot.domain.objects import ObjectFile
 from symdepot.domain.selection import client_metadata
 from symdepot.domain.symcache.conversion import Made
-from symdepot.pipeline import freeing
+from symdepot.jobs import leases
+from symdepot.pipeline.gc import deletion
 from symdepot.projects import audit, webhooks
 from symdepot.projects.audit import Action
 from symdepot.projects.models import Project
 from symdepot.sandbox import operations
 from symdepot.symcaches import creation
 from symdepot.symcaches.models import Outcome, SymCache
-from symdepot.uploads import assembly, chunk_joiner, chunks, leases
+from symdepot.uploads import assembly, chunk_joiner, chunks
 from symdepot.uploads.file_splitter import Cut
 from symdepot.uploads.models import Assembly, File
 from symdepot.uploads.scratch import lent
@@ -106,9 +107,9 @@ def make_symcache(held: SymCache) -> Outcome:
     try:
         earlier = creation.conclude(held, conversion, kept, store)
     except LeaseLost:
-        freeing.free([kept[0]] if kept else [])
+        deletion.free([kept[0]] if kept else [])
         raise
-    freeing.free(earlier)
+    deletion.free(earlier)
     return Outcome.MADE if kept else Outcome.FAILED
 
 

@@ -20,8 +20,8 @@ from symdepot.domain.errors import (
     SymdepotError,
     Unavailable,
 )
+from symdepot.jobs.heartbeat import Heartbeat
 from symdepot.pipeline import steps
-from symdepot.pipeline.heartbeat import Heartbeat
 from symdepot.symcaches import creation
 from symdepot.symcaches.models import SymCache
 from symdepot.uploads import assembly, chunks

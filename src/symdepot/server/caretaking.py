@@ -14,7 +14,9 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from symdepot.blobs.configured import blob_store
-from symdepot.pipeline import intake, remaking, sweeping, telling
+from symdepot.pipeline import intake, symcache_backfill
+from symdepot.pipeline.gc import collector
+from symdepot.pipeline.webhooks import delivery
 from symdepot.symbolication import pending_requests
 from symdepot.symcaches.disk_cache import shelf
 from symdepot.uploads import locks
@@ -31,7 +33,7 @@ _AT_ONCE = 500
 Round = tuple[Callable[[], int], float]
 """What to do, which says how much was done, and how many seconds to rest from it."""
 
-ERRANDS: tuple[Round, ...] = ((telling.tell, _REDRIVE_SECONDS),)
+ERRANDS: tuple[Round, ...] = ((delivery.tell, _REDRIVE_SECONDS),)
 """Rounds that wait for strangers; they go in a thread of their own, to hold up none."""
 
 _GC = "gc"
@@ -69,12 +71,12 @@ class Caretaker(threading.Thread):
 
 def redrive_symcaches() -> int:
     """Queue again the symcaches whose worker left them lying; return how many."""
-    return remaking.redrive()
+    return symcache_backfill.redrive()
 
 
 def catch_up_with_symcaches() -> int:
     """Queue symcaches that are missing; return of how many files."""
-    return remaking.catch_up()
+    return symcache_backfill.catch_up()
 
 
 def clear_shelf() -> int:
@@ -128,7 +130,7 @@ def collect_garbage() -> int:
     with locks.turn(_GC, every=every) as go_on:
         if go_on is None:
             return 0
-        report = sweeping.sweep(lambda *_: go_on())
+        report = collector.sweep(lambda *_: go_on())
     _log.info("swept", count=report.count, freed_bytes=report.size_bytes)
     return report.count
 

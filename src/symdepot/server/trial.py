@@ -11,7 +11,8 @@ from django.tasks import task
 
 from symdepot.blobs.configured import blob_store
 from symdepot.domain.ids import Checksum
-from symdepot.pipeline import intake, retention
+from symdepot.pipeline import intake
+from symdepot.pipeline.gc import deletion
 from symdepot.pipeline.intake import Standing
 from symdepot.projects.models import Organization, Project
 from symdepot.uploads import chunks
@@ -68,7 +69,7 @@ def upload(*, patience_seconds: float) -> Outcome:
         came_to = _offered(project, checksum, until=began_at + patience_seconds)
         seconds = time.monotonic() - began_at
         if came_to.debug_file:
-            retention.forget(came_to.debug_file, by="doctor")
+            deletion.forget(came_to.debug_file, by="doctor")
     finally:
         _forget(project, checksum)
     return Outcome(came_to.state, came_to.detail, seconds)

@@ -20,8 +20,9 @@ from symdepot.domain.ids import Checksum
 from symdepot.domain.objects import ObjectFile
 from symdepot.domain.symcache import conversion
 from symdepot.domain.symcache.conversion import Conversion, Made, NotMade
+from symdepot.jobs import leases
 from symdepot.symcaches.models import VERSION, Outcome, SymCache
-from symdepot.uploads import chunks, leases
+from symdepot.uploads import chunks
 from symdepot.uploads.models import File, FileChunk
 
 _GIVEN_UP = "Gave up after {} attempts: each ended the worker that made it."

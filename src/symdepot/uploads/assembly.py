@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from symdepot.domain.errors import LeaseLost
 from symdepot.domain.ids import Checksum, DebugId
+from symdepot.jobs import leases
 from symdepot.projects.models import Project
-from symdepot.uploads import leases
 from symdepot.uploads.models import (
     Assembly,
     AwaitedChunk,

@@ -26,8 +26,8 @@ from symdepot.debugfiles import project_files
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import BlobMissing
 from symdepot.domain.ids import Checksum
-from symdepot.pipeline import checking, repairing
-from symdepot.pipeline.findings import Examination
+from symdepot.pipeline.fsck import checker, repair
+from symdepot.pipeline.fsck.report import Examination
 from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.uploads.models import (
     Assembly,
@@ -50,7 +50,7 @@ def without_symcaches(settings: object) -> None:
 
 
 def checked(*, hashing: bool = True) -> list[tuple[str, str]]:
-    made = checking.check(hashing=hashing)
+    made = checker.check(hashing=hashing)
     return sorted((f.fault.value, f.subject.value) for f in made.findings)
 
 
@@ -93,7 +93,7 @@ def test_what_is_sound_is_found_to_be() -> None:
     a_symcache(a_debug_file(project).file, b"symcache")
     own(project, b"loose")
 
-    made = checking.check(hashing=True)
+    made = checker.check(hashing=True)
 
     assert made == Examination(
         findings=[],
@@ -110,7 +110,7 @@ def test_a_chunk_that_rotted_is_found_and_the_file_is_named() -> None:
     row_id = upload(a_client(), content, piece=PIECE)["dif"]["id"]
     rot(pieces(content, PIECE)[1])
 
-    (finding,) = checking.check(hashing=True).findings
+    (finding,) = checker.check(hashing=True).findings
 
     assert (finding.fault, finding.subject) == ("damaged", "chunk")
     assert finding.checksum == Checksum.of(pieces(content, PIECE)[1])
@@ -138,10 +138,10 @@ def test_a_row_that_tells_a_wrong_size_is_set_right() -> None:
     a_debug_file(project, b"content")
     Chunk.objects.update(size_bytes=8)
     ChunkOwner.objects.update(size_bytes=8)
-    made = checking.check(hashing=True)
+    made = checker.check(hashing=True)
     assert sorted(f.fault for f in made.findings) == ["incomplete", "wrong-size"]
 
-    repairing.repair(f for f in made.findings if f.fault == "wrong-size")
+    repair.repair(f for f in made.findings if f.fault == "wrong-size")
 
     assert checked() == []
     assert ChunkOwner.objects.get().size_bytes == Chunk.objects.get().size_bytes == 7
@@ -161,7 +161,7 @@ def test_after_a_repair_the_next_upload_sends_just_what_is_damaged_and_heals_it(
         rot(bad)
     assert standing(client, content, piece=PIECE)["state"] == "ok"
 
-    repaired = repairing.repair(checking.check(hashing=True).findings)
+    repaired = repair.repair(checker.check(hashing=True).findings)
 
     assert len(repaired) == 1
     assert polled(client, content)["state"] == "not_found"
@@ -182,7 +182,7 @@ def test_a_damaged_file_is_healed_by_an_upload_in_other_chunks_too() -> None:
     client, content = a_client(), a_large_file()
     upload(client, content, piece=PIECE)
     rot(pieces(content, PIECE)[1])
-    repairing.repair(checking.check(hashing=True).findings)
+    repair.repair(checker.check(hashing=True).findings)
 
     assert upload(client, content, piece=2 * PIECE)["state"] == "ok"
 
@@ -196,12 +196,12 @@ def test_what_another_upload_healed_is_found_again_after_a_repair() -> None:
     upload(client, content, piece=PIECE)
     bad = pieces(content, PIECE)[0]
     rot(bad)
-    repairing.repair(checking.check(hashing=True).findings)
+    repair.repair(checker.check(hashing=True).findings)
     own(project, bad)
-    made = checking.check(hashing=True)
+    made = checker.check(hashing=True)
     assert [f.fault for f in made.findings] == ["sound-but-held-for-damaged"]
 
-    repairing.repair(made.findings)
+    repair.repair(made.findings)
 
     assert standing(client, content, piece=PIECE)["state"] == "ok"
     assert checked() == []
@@ -212,9 +212,9 @@ def test_without_reading_nothing_is_held_for_sound() -> None:
     client, content = a_client(), a_large_file()
     upload(client, content, piece=PIECE)
     rot(pieces(content, PIECE)[0])
-    repairing.repair(checking.check(hashing=True).findings)
+    repair.repair(checker.check(hashing=True).findings)
 
-    repairing.repair(checking.check(hashing=False).findings)
+    repair.repair(checker.check(hashing=False).findings)
 
     assert standing(client, content, piece=PIECE)["state"] == "not_found"
 
@@ -223,7 +223,7 @@ def test_a_damaged_chunk_that_no_file_has_is_forgotten() -> None:
     own(a_project(), b"loose")
     rot(b"loose")
 
-    repairing.repair(checking.check(hashing=True).findings)
+    repair.repair(checker.check(hashing=True).findings)
 
     assert checked() == []
     assert not Chunk.objects.exists()
@@ -234,10 +234,10 @@ def test_what_was_healed_since_it_was_found_is_left_alone() -> None:
     project = a_project()
     a_debug_file(project, b"content")
     rot(b"content")
-    made = checking.check(hashing=True)
+    made = checker.check(hashing=True)
     own(project, b"content")
 
-    assert repairing.repair(made.findings) == []
+    assert repair.repair(made.findings) == []
 
     assert ChunkOwner.objects.exists()
     assert File.objects.get().damaged_at is None
@@ -253,7 +253,7 @@ def test_a_damaged_symcache_is_made_again(*, is_gone: bool) -> None:
     fault = "missing" if is_gone else "damaged"
     assert checked() == [(fault, "symcache")]
 
-    repairing.repair(checking.check(hashing=True).findings)
+    repair.repair(checker.check(hashing=True).findings)
 
     made.refresh_from_db()
     assert made.outcome == Outcome.QUEUED
@@ -274,13 +274,13 @@ def test_old_orphans_are_found_and_young_ones_counted_apart() -> None:
     let_pass(timedelta(hours=25))
     blob_store().put(Checksum.of(b"young"), BytesIO(b"young"))
 
-    made = checking.check(hashing=True)
+    made = checker.check(hashing=True)
 
     assert [(f.fault, f.checksum) for f in made.findings] == [
         ("orphan", Checksum.of(b"old"))
     ]
     assert made.young == 1
-    repairing.repair(made.findings)
+    repair.repair(made.findings)
     assert list(blob_store()) == [Checksum.of(b"young")]
 
 
@@ -298,7 +298,7 @@ def test_a_file_that_its_chunks_do_not_make_is_found_and_healed(damage: str) -> 
         FileChunk.objects.filter(position=0).update(position=1000)
     assert checked() == [("incomplete", "file")]
 
-    repairing.repair(checking.check(hashing=True).findings)
+    repair.repair(checker.check(hashing=True).findings)
 
     assert upload(client, content, piece=PIECE)["state"] == "ok"
     assert read(DebugFile.objects.get()) == content
@@ -312,7 +312,7 @@ def test_an_ok_without_a_debug_file_is_found_and_taken_back() -> None:
     DebugFile.objects.all().delete()
     assert checked() == [("ok-without-debug-file", "upload")]
 
-    repairing.repair(checking.check(hashing=True).findings)
+    repair.repair(checker.check(hashing=True).findings)
 
     assert not Assembly.objects.filter(state=State.OK).exists()
     assert checked() == []

@@ -24,9 +24,9 @@ from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import usage
 from symdepot.debugfiles.models import Association, DebugFile
 from symdepot.domain.ids import Checksum, DebugId
-from symdepot.pipeline import sweeping
-from symdepot.pipeline.expired import Reason
-from symdepot.pipeline.sweeping import Report
+from symdepot.pipeline.gc import collector
+from symdepot.pipeline.gc.collector import Report
+from symdepot.pipeline.gc.retention_rules import Reason
 from symdepot.projects.models import AuditEntry, Organization, Project, Release
 from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.uploads import chunks, quota
@@ -47,10 +47,10 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 def swept() -> dict[str, tuple[int, int]]:
     """Sweep, see that this was foreseen, and return what went and why."""
-    foreseen = sweeping.preview()
-    done = sweeping.sweep()
+    foreseen = collector.preview()
+    done = collector.sweep()
     assert told(foreseen) == told(done)
-    assert told(sweeping.preview()) == {}
+    assert told(collector.preview()) == {}
     return told(done)
 
 
@@ -198,7 +198,7 @@ def test_each_that_expires_is_in_the_audit_with_the_reason() -> None:
     row = a_debug_file(project, b"content")
     let_pass(2 * DAY)
 
-    sweeping.sweep()
+    collector.sweep()
 
     entry = AuditEntry.objects.get(action="debug-file.expired")
     assert (entry.actor, entry.project_slug, entry.subject) == ("gc", "game", str(row))
@@ -374,7 +374,7 @@ def test_a_preview_changes_nothing() -> None:
     let_pass(2 * DAY)
     before = everything()
 
-    report = sweeping.preview()
+    report = collector.preview()
 
     assert told(report) == {
         "old": (1, 7),
@@ -397,7 +397,7 @@ def test_proofs_of_chunks_that_only_others_still_have_lapse() -> None:
     let_pass(2 * DAY)
     DebugFile.objects.filter(project=ours).delete()
 
-    sweeping.sweep()
+    collector.sweep()
 
     assert quota.used_bytes(ours.organization) == 0
     assert quota.used_bytes(theirs.organization) == len(b"shared")
@@ -424,7 +424,7 @@ def test_proofs_that_an_upload_counts_on_stay() -> None:
     longer = described(content + b"\n" * 100, piece=len(content))
     assert assemble(client, longer).status_code == 200
 
-    sweeping.sweep()
+    collector.sweep()
 
     acme = Organization.objects.get(slug="acme")
     assert set(chunks.sizes(acme, [Checksum.of(content)])) == {Checksum.of(content)}
@@ -439,9 +439,9 @@ def test_a_sweep_asks_as_often_for_many_as_for_few(
     let_pass(2 * DAY)
 
     with django_assert_max_num_queries(90):
-        foreseen = sweeping.preview()
+        foreseen = collector.preview()
     with django_assert_max_num_queries(130 + count // 4):
-        done = sweeping.sweep()
+        done = collector.sweep()
 
     assert told(foreseen) == told(done) == {"old": (count, 8 * count)}
 

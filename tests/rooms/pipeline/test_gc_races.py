@@ -25,8 +25,9 @@ from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import usage
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
-from symdepot.pipeline import checking, freeing, planning, sweeping
-from symdepot.pipeline.expired import Reason
+from symdepot.pipeline.fsck import checker
+from symdepot.pipeline.gc import collector, deletion, planner
+from symdepot.pipeline.gc.retention_rules import Reason
 from symdepot.projects.models import AuditEntry
 from symdepot.uploads.models import Assembly, Chunk, ChunkOwner, File
 
@@ -46,15 +47,15 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
     """Let something happen between the look of a sweep and its first deed."""
 
     def arrange(happens: Callable[[], object]) -> None:
-        plan = planning.plan
+        plan = planner.plan
 
         def plan_and_then(*arguments: object) -> object:
-            monkeypatch.setattr(planning, "plan", plan)
+            monkeypatch.setattr(planner, "plan", plan)
             made = plan(*arguments)  # type: ignore[arg-type]  # passed on as they came
             happens()
             return made
 
-        monkeypatch.setattr(planning, "plan", plan_and_then)
+        monkeypatch.setattr(planner, "plan", plan_and_then)
 
     return arrange
 
@@ -65,7 +66,7 @@ def test_what_is_used_in_this_moment_stays(meanwhile: Meanwhile) -> None:
     let_pass(2 * DAY)
     meanwhile(lambda: usage.renew(project, [row]))
 
-    assert told(sweeping.sweep()) == {}
+    assert told(collector.sweep()) == {}
 
     assert DebugFile.objects.exists()
     assert not AuditEntry.objects.filter(action="debug-file.expired").exists()
@@ -77,7 +78,7 @@ def test_a_chunk_that_is_sent_in_this_moment_stays(meanwhile: Meanwhile) -> None
     let_pass(2 * DAY)
     meanwhile(lambda: own(project, b"loose"))
 
-    assert told(sweeping.sweep()) == {}
+    assert told(collector.sweep()) == {}
 
     assert Checksum.of(b"loose") in blob_store()
     assert ChunkOwner.objects.exists()
@@ -91,7 +92,7 @@ def test_a_chunk_that_is_offered_in_this_moment_stays(meanwhile: Meanwhile) -> N
     longer = described(content + b"\n" * 100, piece=len(content))
     meanwhile(lambda: assemble(client, longer))
 
-    assert told(sweeping.sweep()) == {}
+    assert told(collector.sweep()) == {}
 
     assert Checksum.of(content) in blob_store()
     assert ChunkOwner.objects.exists()
@@ -104,7 +105,7 @@ def test_an_upload_that_goes_on_in_this_moment_stays(meanwhile: Meanwhile) -> No
     let_pass(2 * DAY)
     meanwhile(lambda: send(client, content))
 
-    assert told(sweeping.sweep()) == {}
+    assert told(collector.sweep()) == {}
 
     assert Assembly.objects.exists()
 
@@ -117,10 +118,10 @@ def test_a_file_that_comes_back_in_this_moment_stays(meanwhile: Meanwhile) -> No
     let_pass(2 * DAY)
     meanwhile(lambda: upload(client, content))
 
-    assert told(sweeping.sweep()) == {}
+    assert told(collector.sweep()) == {}
 
     assert upload(client, content)["state"] == "ok"
-    assert checking.check(hashing=True).is_sound
+    assert checker.check(hashing=True).is_sound
 
 
 def test_an_orphan_that_is_sent_in_this_moment_stays(
@@ -129,15 +130,15 @@ def test_an_orphan_that_is_sent_in_this_moment_stays(
     project = a_project()
     blob_store().put(Checksum.of(b"orphan"), BytesIO(b"orphan"))
     let_pass(2 * DAY)
-    free = freeing.free
+    free = deletion.free
 
     def free_late(*arguments: object) -> object:
         own(project, b"orphan")
         return free(*arguments)  # type: ignore[arg-type]  # passed on as they came
 
-    monkeypatch.setattr(freeing, "free", free_late)
+    monkeypatch.setattr(deletion, "free", free_late)
 
-    assert told(sweeping.sweep()) == {}
+    assert told(collector.sweep()) == {}
 
     assert Checksum.of(b"orphan") in blob_store()
 
@@ -155,10 +156,10 @@ def test_wherever_a_sweep_is_broken_off_only_orphans_are_left_and_another_ends_i
 
         is_over = _broken_off(after=steps)
 
-        faults = {finding.fault for finding in checking.check(hashing=True).findings}
+        faults = {finding.fault for finding in checker.check(hashing=True).findings}
         assert faults <= {"orphan"}
         let_pass(2 * DAY)
-        sweeping.sweep()
+        collector.sweep()
         assert list(blob_store()) == []
         for model in (DebugFile, File, Chunk, ChunkOwner):
             assert not model.objects.exists()
@@ -176,7 +177,7 @@ def _broken_off(*, after: int) -> bool:
             raise BrokenOff
 
     try:
-        sweeping.sweep(step)
+        collector.sweep(step)
     except BrokenOff:
         return False
     return True
@@ -190,11 +191,11 @@ def test_several_sweeps_at_once_take_each_thing_once() -> None:
     a_debug_file(stays, b"stays")
     let_pass(2 * DAY)
 
-    reports = together([sweeping.sweep] * 3)
+    reports = together([collector.sweep] * 3)
 
     # What one has begun, another may end, and for another reason.
     assert sum(report.taken[Reason.OLD].count for report in reports) == 20
     expired = AuditEntry.objects.filter(action="debug-file.expired")
     assert expired.count() == 20
     assert list(blob_store()) == [Checksum.of(b"stays")]
-    assert checking.check(hashing=True).is_sound
+    assert checker.check(hashing=True).is_sound

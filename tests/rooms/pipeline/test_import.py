@@ -23,7 +23,7 @@ from symdepot.debugfiles import project_files
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import QuotaExceeded, StorageUnavailable
 from symdepot.domain.ids import Checksum, DebugId
-from symdepot.pipeline.importing import Fate
+from symdepot.pipeline.bulk_import.importer import Fate
 from symdepot.projects.models import AuditEntry, Project
 from symdepot.symcaches.models import SymCache
 from symdepot.uploads import file_splitter

@@ -16,8 +16,8 @@ from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import Unavailable
 from symdepot.domain.ids import Checksum
-from symdepot.pipeline import importing, journal
-from symdepot.pipeline.importing import Fate
+from symdepot.pipeline.bulk_import import importer, resume_db
+from symdepot.pipeline.bulk_import.importer import Fate
 from symdepot.projects.models import AuditEntry, Project
 from symdepot.uploads import chunks
 
@@ -75,7 +75,7 @@ def test_a_second_run_reads_nothing(
 def test_who_is_broken_off_goes_on_where_he_was(
     project: Project, tree: Path, opened: list[str]
 ) -> None:
-    events = importing.take_in(project, [tree], by=BY)
+    events = importer.take_in(project, [tree], by=BY)
     list(islice(events, 6))  # what was told of README, a.sym and b.sym, and their ends
     events.close()  # type: ignore[attr-defined] # it is a generator
     assert DebugFile.objects.count() == 2
@@ -158,7 +158,7 @@ def test_what_an_older_version_knew_is_not_believed(
 ) -> None:
     imported(project, tree)
     read(opened, tree)
-    monkeypatch.setattr(journal, "_VERSION", 1_000)
+    monkeypatch.setattr(resume_db, "_VERSION", 1_000)
 
     imported(project, tree)
 

@@ -11,7 +11,7 @@ from tests.importing import counts, imported, whys
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import SandboxUnavailable
-from symdepot.pipeline.importing import Fate
+from symdepot.pipeline.bulk_import.importer import Fate
 from symdepot.projects.models import Project
 from symdepot.sandbox import archive_reader
 

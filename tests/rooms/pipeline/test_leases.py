@@ -25,7 +25,8 @@ from tests.waiting import let_pass
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import LeaseLost
-from symdepot.pipeline import heartbeat, intake, steps, tasks
+from symdepot.jobs import heartbeat
+from symdepot.pipeline import intake, steps, tasks
 from symdepot.sandbox import operations
 from symdepot.uploads import assembly
 from symdepot.uploads.models import Assembly, File, State

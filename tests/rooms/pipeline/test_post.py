@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.rooms.pipeline.consumer import Consumer, Exchange, listening
 
-from symdepot.pipeline import posting
+from symdepot.pipeline.webhooks import http_post
 
 
 @pytest.fixture
@@ -21,12 +21,12 @@ def consumer() -> Iterator[Consumer]:
 
 @pytest.fixture
 def briefly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(posting, "TOTAL_SECONDS", 0.5)
-    monkeypatch.setattr(posting, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(http_post, "TOTAL_SECONDS", 0.5)
+    monkeypatch.setattr(http_post, "CONNECT_SECONDS", 0.5)
 
 
 def post(url: str, *, allow_private: bool = True) -> str | None:
-    return posting.post(url, b"body", {"X-Test": "yes"}, allow_private=allow_private)
+    return http_post.post(url, b"body", {"X-Test": "yes"}, allow_private=allow_private)
 
 
 def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:
@@ -205,7 +205,7 @@ def test_a_host_without_an_address_is_said_so(host: str) -> None:
     ],
 )
 def test_an_address_that_is_not_everybody_s_is_not_public(address: str) -> None:
-    assert not posting.is_public(address)
+    assert not http_post.is_public(address)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_an_address_that_is_not_everybody_s_is_not_public(address: str) -> None:
     ["1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "::ffff:1.1.1.1"],
 )
 def test_an_address_that_is_everybody_s_is_public(address: str) -> None:
-    assert posting.is_public(address)
+    assert http_post.is_public(address)
 
 
 @pytest.mark.parametrize(

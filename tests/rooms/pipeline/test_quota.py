@@ -23,7 +23,7 @@ from tests.factories import (
 
 from symdepot.blobs.configured import blob_store
 from symdepot.domain.ids import Checksum
-from symdepot.pipeline import retention
+from symdepot.pipeline.gc import deletion
 from symdepot.projects import organizations
 from symdepot.projects.models import AuditEntry, Organization
 from symdepot.uploads import quota
@@ -61,7 +61,7 @@ def test_what_is_deleted_makes_room() -> None:
     a_debug_file(a_project(organization="other"), b"12345")
     row = a_debug_file(project, b"12345")
 
-    retention.forget(row, by="somebody")
+    deletion.forget(row, by="somebody")
 
     assert quota.used_bytes(project.organization) == 0
     assert Checksum.of(b"12345") in blob_store()

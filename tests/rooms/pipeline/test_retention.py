@@ -20,7 +20,7 @@ from tests.factories import (
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
-from symdepot.pipeline import retention
+from symdepot.pipeline.gc import deletion
 from symdepot.projects.models import AuditEntry
 from symdepot.projects.tokens import Scope
 from symdepot.symcaches.models import Outcome, SymCache
@@ -44,7 +44,7 @@ def test_bytes_whose_row_came_back_before_they_were_freed_stay(
             yield
 
     monkeypatch.setattr(chunks, "freeing", freeing_late)
-    retention.forget(row, by="somebody")
+    deletion.forget(row, by="somebody")
 
     assert next(turns) == 3
     assert Chunk.objects.get().checksum == Checksum.of(b"content").hex
@@ -60,7 +60,7 @@ def test_a_chunk_that_was_freed_before_it_was_noted_is_refused_for_the_moment(
 
     def note_late(*arguments: object) -> None:
         monkeypatch.undo()
-        retention.forget(row, by="somebody")
+        deletion.forget(row, by="somebody")
         note(*arguments)  # type: ignore[arg-type]  # passed on as they came
 
     monkeypatch.setattr(chunks, "own", note_late)
@@ -83,11 +83,11 @@ def test_a_row_among_several_of_one_file_goes_alone() -> None:
         updated_at=one.created_at,
     )
 
-    retention.forget(one, by="somebody")
+    deletion.forget(one, by="somebody")
     assert list(DebugFile.objects.all()) == [two]
     assert Assembly.objects.count() == File.objects.count() == 1
 
-    retention.forget(two, by="somebody")
+    deletion.forget(two, by="somebody")
     assert not Assembly.objects.exists()
     assert not File.objects.exists()
 
@@ -102,7 +102,7 @@ def test_many_chunks_are_freed_and_those_of_others_are_not() -> None:
     File.objects.filter(pk=row.file.pk).delete()
     row.refresh_from_db()
 
-    retention.forget(row, by="somebody")
+    deletion.forget(row, by="somebody")
 
     assert set(Chunk.objects.values_list("checksum", flat=True)) >= {
         Checksum.of(b"shared").hex,
@@ -121,14 +121,14 @@ def test_forgetting_many_chunks_asks_the_database_as_often_as_forgetting_few(
     row.refresh_from_db()
 
     with django_assert_max_num_queries(55):
-        retention.forget(row, by="somebody")
+        deletion.forget(row, by="somebody")
 
 
 def test_chunks_that_nobody_assembled_stay() -> None:
     project = a_project()
     own(project, b"loose")
 
-    retention.forget(a_debug_file(project, b"content"), by="somebody")
+    deletion.forget(a_debug_file(project, b"content"), by="somebody")
 
     assert list(blob_store()) == [Checksum.of(b"loose")]
 
@@ -161,7 +161,7 @@ def test_deleting_takes_the_symcaches_with_it() -> None:
         updated_at=row.created_at,
     )
 
-    retention.forget(row, by="somebody")
+    deletion.forget(row, by="somebody")
 
     assert list(blob_store()) == []
     assert not SymCache.objects.exists()

@@ -18,7 +18,7 @@ from pytest_django import Settings
 from tests.factories import a_breakpad_file, a_client, a_project, upload
 from tests.rooms.pipeline.consumer import Consumer, Exchange, listening
 
-from symdepot.pipeline import posting, telling
+from symdepot.pipeline.webhooks import delivery, http_post
 from symdepot.projects import webhooks
 from symdepot.projects.models import Webhook
 
@@ -56,7 +56,7 @@ def test_an_upload_is_told_to_the_webhook(consumer: Consumer) -> None:
     before = datetime.now(UTC)
 
     upload(a_client(), a_breakpad_file())
-    assert telling.tell() == 1
+    assert delivery.tell() == 1
 
     (heard,) = consumer.heard
     told = json.loads(heard.body)
@@ -74,7 +74,7 @@ def test_what_has_been_told_is_not_told_again(consumer: Consumer) -> None:
     webhook = a_webhook(consumer)
     webhooks.move(webhook.project)
 
-    assert [telling.tell() for _ in range(3)] == [1, 0, 0]
+    assert [delivery.tell() for _ in range(3)] == [1, 0, 0]
 
     assert len(consumer.heard) == 1
 
@@ -84,7 +84,7 @@ def test_the_signature_can_be_made_by_others_who_have_the_secret(
 ) -> None:
     webhook = a_webhook(consumer)
     webhooks.move(webhook.project)
-    telling.tell()
+    delivery.tell()
     (heard,) = consumer.heard
     key = base64.b64decode(webhook.secret.removeprefix("whsec_"))
     signed = b"%s.%s.%s" % (
@@ -117,7 +117,7 @@ def test_the_example_of_the_docs_believes_us_and_nobody_else(
 ) -> None:
     webhook = a_webhook(consumer)
     webhooks.move(webhook.project)
-    telling.tell()
+    delivery.tell()
     (heard,) = consumer.heard
     secret, headers, body = webhook.secret, heard.headers, heard.body
 
@@ -140,7 +140,7 @@ def test_the_example_of_the_docs_does_not_believe_old_news() -> None:
         headers = {
             "webhook-id": "revision-1-1",
             "webhook-timestamp": str(timestamp),
-            "webhook-signature": telling.signature(
+            "webhook-signature": delivery.signature(
                 secret, delivery="revision-1-1", timestamp=timestamp, body=b"{}"
             ),
         }
@@ -156,11 +156,11 @@ def test_a_failure_is_tried_again_under_the_same_name(consumer: Consumer) -> Non
     webhooks.move(webhook.project)
     consumer.answers = [500, 200]
 
-    assert telling.tell() == 0
+    assert delivery.tell() == 0
     assert state().startswith("failed 1 times, tried again at ")
     assert state().endswith(": It answered 500.")
     Webhook.objects.update(next_attempt_at=timezone.now())
-    assert telling.tell() == 1
+    assert delivery.tell() == 1
 
     first, second = consumer.heard
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
@@ -172,7 +172,7 @@ def test_news_have_names_of_their_own(consumer: Consumer) -> None:
     a_webhook(consumer, "/other")
     for _ in range(2):
         webhooks.move(webhook.project)
-        telling.tell()
+        delivery.tell()
 
     assert len({heard.headers["webhook-id"] for heard in consumer.heard}) == 4
 
@@ -188,7 +188,7 @@ def test_what_moves_while_it_is_told_is_told_next(consumer: Consumer) -> None:
 
     consumer.answers = [moves_meanwhile]
 
-    assert [telling.tell() for _ in range(3)] == [1, 1, 0]
+    assert [delivery.tell() for _ in range(3)] == [1, 1, 0]
 
     assert [json.loads(heard.body)["revision"] for heard in consumer.heard] == [1, 2]
 
@@ -196,7 +196,7 @@ def test_what_moves_while_it_is_told_is_told_next(consumer: Consumer) -> None:
 def test_who_is_slow_holds_up_nobody_who_is_told_beside_it(
     consumer: Consumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(posting, "TOTAL_SECONDS", 1.0)
+    monkeypatch.setattr(http_post, "TOTAL_SECONDS", 1.0)
     webhook = a_webhook(consumer)
     for n in range(3):
         a_webhook(consumer, f"/{n}")
@@ -209,7 +209,7 @@ def test_who_is_slow_holds_up_nobody_who_is_told_beside_it(
 
     consumer.answers = [is_slow]
 
-    assert telling.tell() == 4
+    assert delivery.tell() == 4
 
 
 def test_a_private_address_is_not_told_unless_it_is_allowed(
@@ -219,7 +219,7 @@ def test_a_private_address_is_not_told_unless_it_is_allowed(
     webhooks.move(webhook.project)
     settings.WEBHOOK_PRIVATE_ADDRESSES = False
 
-    assert telling.tell() == 0
+    assert delivery.tell() == 0
 
     assert consumer.heard == []
     assert "has the address 127.0.0.1, which is not public" in state()

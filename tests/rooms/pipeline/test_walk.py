@@ -3,12 +3,12 @@
 import os
 from pathlib import Path
 
-from symdepot.pipeline import walking
-from symdepot.pipeline.walking import Closed, Extent, Found
+from symdepot.pipeline.bulk_import import file_walk
+from symdepot.pipeline.bulk_import.file_walk import Closed, Extent, Found
 
 
 def names(*paths: Path) -> list[str]:
-    return [one.path.name for one in walking.walk(paths)]
+    return [one.path.name for one in file_walk.walk(paths)]
 
 
 def a_file(path: Path, content: bytes = b"content") -> Path:
@@ -36,7 +36,7 @@ def test_links_are_followed_and_lead_to_no_file_twice(tmp_path: Path) -> None:
     (links / "0123.debug").symlink_to("../../lib/own.debug")
     os.link(real, tree / "same-file")
 
-    assert [one.path for one in walking.walk([tree, own])] == [own, real]
+    assert [one.path for one in file_walk.walk([tree, own])] == [own, real]
 
 
 def test_folders_that_hold_themselves_are_gone_through_once(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_what_cannot_be_looked_at_is_told_of_and_does_not_end_the_walk(
     a_file(tmp_path / "file")
     (tmp_path / "link").symlink_to("x" * 300)
 
-    link, file = sorted(walking.walk([tmp_path]), key=lambda one: type(one).__name__)
+    link, file = sorted(file_walk.walk([tmp_path]), key=lambda one: type(one).__name__)
 
     assert link == Closed(
         tmp_path / ("x" * 300), "It cannot be read: File name too long."
@@ -90,16 +90,16 @@ def test_a_survey_counts_what_a_walk_finds(tmp_path: Path) -> None:
     a_file(tmp_path / "b" / "c", b"1234567")
     (tmp_path / "again").symlink_to("a")
 
-    assert walking.survey([tmp_path]) == Extent(files=2, size_bytes=12)
+    assert file_walk.survey([tmp_path]) == Extent(files=2, size_bytes=12)
 
 
 def test_a_file_is_no_longer_the_same_when_it_was_written_to(tmp_path: Path) -> None:
     path = a_file(tmp_path / "file")
-    (found,) = walking.walk([path])
+    (found,) = file_walk.walk([path])
     assert isinstance(found, Found)
-    assert walking.is_still(found)
+    assert file_walk.is_still(found)
 
     path.write_bytes(b"CONTENT")
     os.utime(path, ns=(found.modified_ns, found.modified_ns))
 
-    assert not walking.is_still(found)
+    assert not file_walk.is_still(found)

@@ -15,8 +15,8 @@ from tests.together import together
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
-from symdepot.pipeline.expired import Reason
-from symdepot.pipeline.findings import Fault
+from symdepot.pipeline.fsck.report import Fault
+from symdepot.pipeline.gc.retention_rules import Reason
 from symdepot.projects.models import AuditEntry, Project
 from symdepot.server import caretaking
 from symdepot.server.cli import fsck, gc

@@ -28,7 +28,8 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import LeaseLost, SandboxUnavailable
 from symdepot.domain.ids import Checksum
 from symdepot.domain.symcache.conversion import NotMade
-from symdepot.pipeline import remaking, retention, steps, tasks
+from symdepot.pipeline import steps, symcache_backfill, tasks
+from symdepot.pipeline.gc import deletion
 from symdepot.sandbox import operations
 from symdepot.symcaches import creation
 from symdepot.symcaches.models import VERSION, Outcome, SymCache
@@ -236,12 +237,12 @@ def test_one_whose_worker_died_is_made_by_another(held_queue: HeldQueue) -> None
     upload_and_work(held_queue)
     held_queue.work_is_lost()
     begun()
-    assert remaking.redrive() == 0
+    assert symcache_backfill.redrive() == 0
 
     let_pass(A_WHILE)
 
-    assert remaking.redrive() == 1
-    assert remaking.redrive() == 0
+    assert symcache_backfill.redrive() == 1
+    assert symcache_backfill.redrive() == 0
     held_queue.work()
     assert (row().outcome, row().attempts) == (Outcome.MADE, 2)
 
@@ -252,7 +253,7 @@ def test_one_that_the_queue_lost_is_queued_again(held_queue: HeldQueue) -> None:
 
     let_pass(A_WHILE)
 
-    assert remaking.redrive() == 1
+    assert symcache_backfill.redrive() == 1
     held_queue.work()
     assert row().outcome == Outcome.MADE
 
@@ -265,7 +266,7 @@ def test_one_that_ends_each_of_its_workers_has_failed_in_the_end(
     for _ in range(2):
         begun()
         let_pass(A_WHILE)
-        remaking.redrive()
+        symcache_backfill.redrive()
 
     assert row().outcome == Outcome.FAILED
     assert row().detail == (
@@ -293,7 +294,7 @@ def test_a_worker_that_lost_its_lease_frees_nothing_that_the_other_kept(
     upload_and_work(held_queue)
     slow = begun()
     let_pass(A_WHILE)
-    remaking.redrive()
+    symcache_backfill.redrive()
     held_queue.work()
 
     with pytest.raises(LeaseLost):
@@ -317,7 +318,7 @@ def test_what_could_not_be_read_for_a_moment_is_tried_again(
     assert row().outcome == Outcome.QUEUED
 
     let_pass(A_WHILE)
-    remaking.redrive()
+    symcache_backfill.redrive()
     held_queue.work()
     assert row().outcome == Outcome.MADE
 
@@ -369,7 +370,7 @@ def test_an_earlier_version_is_made_anew_and_forgotten(held_queue: HeldQueue) ->
     held_queue.work_is_lost()
     a_look_is_due()
 
-    assert remaking.catch_up() == 1
+    assert symcache_backfill.catch_up() == 1
     held_queue.work()
 
     assert (row().version, row().outcome) == (VERSION, Outcome.MADE)
@@ -391,12 +392,12 @@ def test_files_that_came_before_there_were_symcaches_get_theirs(
     upload(a_client(), a_mapping(), name=A_MAPPING_NAME)
     held_queue.work()
     settings.SYMCACHES = True
-    assert remaking.catch_up() == 0
+    assert symcache_backfill.catch_up() == 0
 
     a_look_is_due()
 
-    assert remaking.catch_up() == 1
-    assert remaking.catch_up() == 0
+    assert symcache_backfill.catch_up() == 1
+    assert symcache_backfill.catch_up() == 0
     held_queue.work()
     assert row().outcome == Outcome.MADE
 
@@ -404,7 +405,7 @@ def test_files_that_came_before_there_were_symcaches_get_theirs(
 def test_deleting_the_last_debug_file_of_a_content_deletes_its_symcache() -> None:
     debug_file = uploaded()
 
-    retention.forget(debug_file, by="a test")
+    deletion.forget(debug_file, by="a test")
 
     assert not SymCache.objects.exists()
     assert list(blob_store()) == []
@@ -417,7 +418,7 @@ def test_a_symcache_in_the_making_does_not_hold_up_the_deletion_of_its_file(
     slow = begun()
     debug_file = DebugFile.objects.get()
     source = creation.source(slow)
-    retention.forget(debug_file, by="a test")
+    deletion.forget(debug_file, by="a test")
     assert source[1] != []
 
     tasks.make_symcaches.call(symcache_ids=[slow.pk])
@@ -443,7 +444,7 @@ def test_bytes_that_were_freed_in_this_moment_are_made_again(
     assert row().outcome == Outcome.QUEUED
 
     let_pass(A_WHILE)
-    remaking.redrive()
+    symcache_backfill.redrive()
     held_queue.work()
     assert row().outcome == Outcome.MADE
     assert Checksum(row().checksum) in blob_store()

@@ -12,7 +12,7 @@ from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
 from symdepot.domain.symcache.symcache_file import OpenSymCache
-from symdepot.pipeline import remaking
+from symdepot.pipeline import symcache_backfill
 from symdepot.symcaches import opener
 from symdepot.symcaches.disk_cache import shelf
 from symdepot.symcaches.models import VERSION, Outcome, SymCache
@@ -80,7 +80,7 @@ def test_a_symcache_that_is_not_of_this_very_object_and_version_is_passed_over(
     SymCache.objects.update(**spoiled)
 
     assert opened(debug_file) == Absent(Outcome.QUEUED)
-    assert remaking.redrive() == 1
+    assert symcache_backfill.redrive() == 1
     assert functions(debug_file) == ["main"]
 
 
@@ -96,7 +96,7 @@ def test_a_failure_whose_time_has_come_is_tried_again_when_somebody_asks() -> No
     let_pass(timedelta(seconds=120))
 
     assert opened(debug_file) == Absent(Outcome.QUEUED)
-    assert remaking.redrive() == 1
+    assert symcache_backfill.redrive() == 1
     assert row().checksum == checksum
     assert functions(debug_file) == ["main"]
 
@@ -110,7 +110,7 @@ def test_damaged_bytes_are_noticed_and_made_again(disk: Path) -> None:
 
     assert opened(debug_file) == Absent(Outcome.QUEUED)
     assert row().outcome == Outcome.QUEUED
-    assert remaking.redrive() == 1
+    assert symcache_backfill.redrive() == 1
     assert functions(debug_file) == ["main"]
     assert Checksum.of(kept.read_bytes()).hex == kept.name
 
@@ -120,7 +120,7 @@ def test_lost_bytes_are_noticed_and_made_again() -> None:
     blob_store().delete(Checksum(row().checksum))
 
     assert opened(debug_file) == Absent(Outcome.QUEUED)
-    assert remaking.redrive() == 1
+    assert symcache_backfill.redrive() == 1
     assert functions(debug_file) == ["main"]
 
 

@@ -9,7 +9,7 @@ from symdepot.debugfiles import missing_ids, project_files, usage
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format
-from symdepot.pipeline import retention
+from symdepot.pipeline.gc import deletion
 from symdepot.projects.access import Bearer, Deed
 from symdepot.projects.models import Project
 from symdepot.protocols import auth, serving
@@ -84,7 +84,7 @@ def delete(request: HttpRequest, org: str, project: str, id: str = "") -> HttpRe
     """Delete one debug file, and what only it needed."""
     bearer = auth.bearer(request)
     owner = bearer.project(org, project, Deed.DELETE)
-    retention.forget(project_files.by_row(owner, id), by=str(bearer))
+    deletion.forget(project_files.by_row(owner, id), by=str(bearer))
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 

@@ -11,7 +11,7 @@ from symdepot.server.cli import progress
 from symdepot.server.cli.options import DataDir
 
 if TYPE_CHECKING:
-    from symdepot.pipeline.findings import Examination, Finding
+    from symdepot.pipeline.fsck.report import Examination, Finding
 
 EXAMPLES = """
 Every night, without reading all bytes: symdepot fsck --quick
@@ -61,11 +61,12 @@ def fsck(
     any time beside uploads.
     """
     house.enter(data_dir=data_dir)
-    from symdepot.pipeline import checking, repairing
+    from symdepot.pipeline.fsck import checker
+    from symdepot.pipeline.fsck import repair as fsck_repair
 
-    with progress.measured("Checking", checking.total_bytes()) as step:
-        made = checking.check(hashing=not quick, step=step)
-    repaired = repairing.repair(made.findings) if repair else []
+    with progress.measured("Checking", checker.total_bytes()) as step:
+        made = checker.check(hashing=not quick, step=step)
+    repaired = fsck_repair.repair(made.findings) if repair else []
     if as_json:
         typer.echo(json.dumps(_plain(made, repaired), indent=2))
     else:

@@ -13,7 +13,7 @@ from symdepot.server.cli import progress
 from symdepot.server.cli.options import DataDir
 
 if TYPE_CHECKING:
-    from symdepot.pipeline.sweeping import Report
+    from symdepot.pipeline.gc.collector import Report
 
 EXAMPLES = """
 What would go, and why: symdepot gc --dry-run
@@ -48,10 +48,10 @@ def gc(
     (SYMDEPOT_GC_INTERVAL). May run at any time beside uploads, and be broken off.
     """
     house.enter(data_dir=data_dir)
-    from symdepot.pipeline import sweeping
+    from symdepot.pipeline.gc import collector
 
     with progress.counted("Looking" if dry_run else "Sweeping") as step:
-        report = sweeping.preview(step) if dry_run else sweeping.sweep(step)
+        report = collector.preview(step) if dry_run else collector.sweep(step)
     if as_json:
         typer.echo(json.dumps(_plain(report, dry_run=dry_run), indent=2))
     else:

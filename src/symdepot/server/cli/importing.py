@@ -14,7 +14,7 @@ from symdepot.server.cli.options import DataDir
 from symdepot.server.cli.place import Place
 
 if TYPE_CHECKING:
-    from symdepot.pipeline.importing import Told
+    from symdepot.pipeline.bulk_import.importer import Told
 
 EXAMPLES = """
 What this machine has: symdepot import acme/linux /usr/lib/debug
@@ -67,21 +67,21 @@ def import_(  # noqa: PLR0913 -- each is an option
     reads no file twice. Ends with status 1 if a file could not be taken.
     """
     project = place.project(to, data_dir)
-    from symdepot.pipeline import importing, walking
+    from symdepot.pipeline.bulk_import import file_walk, importer
 
-    extent = walking.survey(paths)
+    extent = file_walk.survey(paths)
     report = _Report(dry_run)
     with progress.voyage(
         "Importing", files=extent.files, size_bytes=extent.size_bytes
     ) as voyage:
         try:
-            for event in importing.take_in(
+            for event in importer.take_in(
                 project, paths, by=acting.actor(), is_trial=dry_run
             ):
                 match event:
-                    case importing.Done(size_bytes):
+                    case importer.Done(size_bytes):
                         voyage.step(size_bytes)
-                    case importing.Told() as told:
+                    case importer.Told() as told:
                         report.add(told)
                         if told.fate.value == "failed" or (verbose and told.why):
                             voyage.say(printing.safe(f"{told.name}: {told.why}"))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from symdepot.domain.errors import Unavailable
 from symdepot.domain.ids import Checksum
-from symdepot.pipeline.walking import Found
+from symdepot.pipeline.bulk_import.file_walk import Found
 
 _NAME = "import-journal.db"
 _VERSION = 1

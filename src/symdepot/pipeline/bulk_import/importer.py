@@ -34,9 +34,10 @@ from symdepot.domain.formats.file_type import Package
 from symdepot.domain.ids import Checksum
 from symdepot.domain.objects import ObjectFile
 from symdepot.domain.selection import client_metadata
-from symdepot.pipeline import intake, journal, steps, tasks, thinning, walking
-from symdepot.pipeline.journal import Journal
-from symdepot.pipeline.walking import Closed, Found
+from symdepot.pipeline import fat_split, intake, steps, tasks
+from symdepot.pipeline.bulk_import import file_walk, resume_db
+from symdepot.pipeline.bulk_import.file_walk import Closed, Found
+from symdepot.pipeline.bulk_import.resume_db import Journal
 from symdepot.projects.models import Project
 from symdepot.sandbox import archive_reader
 from symdepot.sandbox.archive_reader import Member, Unfit
@@ -92,9 +93,9 @@ def take_in(
         StorageUnavailable, SandboxUnavailable: the same goes on in a moment, or when
             what is said to be missing is there.
     """
-    with journal.opened(settings.DATA_DIR) as notes:
+    with resume_db.opened(settings.DATA_DIR) as notes:
         taker = _Taker(project, notes, by=by, is_trial=is_trial)
-        for some in batched(walking.walk(paths), _FILES_AT_ONCE):
+        for some in batched(file_walk.walk(paths), _FILES_AT_ONCE):
             yield from taker.take_in(some)
 
 
@@ -199,7 +200,7 @@ class _Taker:
 
     def _take_whole(self, source: _Source) -> Iterator[Told]:
         with _plainly_named(source.path) as path:
-            for thin in thinning.thin_files(path):
+            for thin in fat_split.thin_files(path):
                 yield self._take_thin(thin, source)
 
     def _take_thin(self, thin: Path, source: _Source) -> Told:
@@ -224,7 +225,7 @@ class _Taker:
         cut = file_splitter.cut(
             thin, blob_store(), chunk_bytes=settings.CHUNK_SIZE, is_kept=self._is_kept
         )
-        if source.found and not walking.is_still(source.found):
+        if source.found and not file_walk.is_still(source.found):
             return source.told(Fate.FAILED, "It changed while it was read.")
         fate = Fate.HERE
         if not self._is_here(cut.checksum, found):

@@ -2,25 +2,106 @@
 
 Uploads and sweeps go on meanwhile. Rows come after their bytes and go before them, so
 what looks wrong is told only if its row is still there when the bytes have been seen.
+
+Compares rows with rows: files with their chunks, answers with the catalogue.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import batched
 from typing import Any
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Count, Exists, Max, Min, OuterRef, QuerySet, Sum
 from django.utils import timezone
 
 from symdepot.blobs.configured import blob_store
 from symdepot.blobs.incoming import VerifiedReader
 from symdepot.blobs.store import Stored
+from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import BlobMissing, ChecksumMismatch
 from symdepot.domain.ids import Checksum
-from symdepot.pipeline import consistency, orphans
-from symdepot.pipeline.findings import Examination, Fault, Finding, Subject
+from symdepot.pipeline.fsck.report import Examination, Fault, Finding, Subject
+from symdepot.pipeline.gc import deletion
 from symdepot.symcaches.models import Outcome, SymCache
-from symdepot.uploads.models import Chunk, FileChunk
+from symdepot.uploads.models import Assembly, Chunk, File, FileChunk, State
+
+
+def check_files(examination: Examination) -> None:
+    """Find the files whose chunks are not all there, in order, and of its size."""
+    rows = File.objects.order_by("pk").values_list("pk", flat=True)
+    for some in batched(rows.iterator(chunk_size=_AT_ONCE), _AT_ONCE):
+        examination.files += len(some)
+        # Whoever heals a file takes its chunks out and puts others in.
+        if suspects := [row.pk for row in _incomplete(some)]:
+            examination.findings += [
+                Finding(
+                    Fault.INCOMPLETE,
+                    Subject.FILE,
+                    Checksum(file.checksum),
+                    file.pk,
+                    hurts=tuple(names({file.pk})[file.pk]),
+                )
+                for file in _incomplete(suspects)
+            ]
+
+
+def check_uploads(examination: Examination) -> None:
+    """Find what clients are told is `ok` although no debug file is there."""
+    same = DebugFile.objects.filter(
+        project=OuterRef("project"), file__checksum=OuterRef("checksum")
+    )
+    untrue = Assembly.objects.filter(~Exists(same), state=State.OK)
+    examination.findings += [
+        Finding(Fault.UNTRUE, Subject.UPLOAD, Checksum(checksum), pk)
+        for pk, checksum in untrue.values_list("pk", "checksum")
+    ]
+
+
+def check_shunned(examination: Examination) -> None:
+    """Find files that are held for damaged, and are not, now that all was hashed."""
+    bad = {f.row for f in examination.findings if f.subject is Subject.CHUNK}
+    incomplete = {f.row for f in examination.findings if f.subject is Subject.FILE}
+    held = dict(File.objects.exclude(damaged_at=None).values_list("pk", "checksum"))
+    for some in batched(sorted(held.keys() - incomplete), _AT_ONCE):
+        parts = FileChunk.objects.filter(file__in=some)
+        hurt = {
+            file for file, chunk in parts.values_list("file", "chunk") if chunk in bad
+        }
+        examination.findings += [
+            Finding(Fault.SHUNNED, Subject.FILE, Checksum(held[pk]), pk)
+            for pk in some
+            if pk not in hurt
+        ]
+
+
+def names(files: Collection[int]) -> dict[int, list[str]]:
+    """Return, for each of these files, what its debug files are called and where."""
+    told: dict[int, list[str]] = {pk: [] for pk in files}
+    for some in batched(files, _AT_ONCE):
+        rows = DebugFile.objects.filter(file__in=some).order_by("pk")
+        for row in rows.select_related("project__organization"):
+            where = f"{row.project.organization}/{row.project}"
+            told[row.file_id].append(f"{where}: {row}")
+    return told
+
+
+def _incomplete(files: Collection[int]) -> Iterator[File]:
+    parts = FileChunk.objects.filter(file__in=files).values("file")
+    sums = {
+        pk: rest
+        for pk, *rest in parts.annotate(
+            size=Sum("chunk__size_bytes"),
+            number=Count("pk"),
+            last=Max("position"),
+            alone=Min("chunk__checksum"),
+        ).values_list("file", "size", "number", "last", "alone")
+    }
+    for file in File.objects.filter(pk__in=files):
+        size, number, last, alone = sums.get(file.pk, (None, 0, -1, ""))
+        is_itself = number != 1 or alone == file.checksum
+        if size != file.size_bytes or last != number - 1 or not is_itself:
+            yield file
+
 
 _AT_ONCE = 1000
 _BLOCK_BYTES = 1024 * 1024
@@ -64,10 +145,10 @@ def check(*, hashing: bool, step: Step = lambda _: None) -> Examination:
     for subject in going.seen:
         _check_unlisted(going, subject)
     made.findings = list(_with_names(made.findings))
-    consistency.check_files(made)
-    consistency.check_uploads(made)
+    check_files(made)
+    check_uploads(made)
     if hashing:
-        consistency.check_shunned(made)
+        check_shunned(made)
     return made
 
 
@@ -100,7 +181,7 @@ def total_bytes() -> int:
 def _check_blobs(going: _Round, some: Sequence[Stored]) -> None:
     made = going.examination
     named = _naming(blob.checksum for blob in some)
-    young_since = timezone.now() - orphans.grace()
+    young_since = timezone.now() - deletion.grace()
     for blob in some:
         made.blobs += 1
         made.size_bytes += blob.size_bytes
@@ -170,7 +251,7 @@ def _with_names(findings: Sequence[Finding]) -> Iterator[Finding]:
         parts = FileChunk.objects.filter(chunk__in=chunks)
         for chunk, file in parts.values_list("chunk", "file"):
             having.setdefault(chunk, set()).add(file)
-        told = consistency.names({file for files in having.values() for file in files})
+        told = names({file for files in having.values() for file in files})
         for finding in some:
             is_chunk = finding.subject is Subject.CHUNK
             files = sorted(having.get(finding.row, ())) if is_chunk else []

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 
 from django.utils import timezone
 
-from symdepot.pipeline import checking, freeing
-from symdepot.pipeline.findings import Fault, Finding, Subject
+from symdepot.pipeline.fsck import checker
+from symdepot.pipeline.fsck.report import Fault, Finding, Subject
+from symdepot.pipeline.gc import deletion
 from symdepot.symcaches import creation
 from symdepot.symcaches.models import SymCache
 from symdepot.uploads import chunks
@@ -31,22 +32,22 @@ def _repair(finding: Finding) -> bool:
 
 
 def _let_be_sent_again(finding: Finding) -> bool:
-    if checking.fault_of(finding.checksum) is None:
+    if checker.fault_of(finding.checksum) is None:
         return False
     chunks.disown(finding.checksum)
     with chunks.freeing():
         # Nobody would ever send one again that no file has.
-        freeing.drop_chunks([finding.row], timezone.now())
-    freeing.free([finding.checksum])
+        deletion.drop_chunks([finding.row], timezone.now())
+    deletion.free([finding.checksum])
     return True
 
 
 def _let_be_made_again(finding: Finding) -> bool:
     row = SymCache.objects.filter(pk=finding.row).first()
-    if row is None or checking.fault_of(finding.checksum) is None:
+    if row is None or checker.fault_of(finding.checksum) is None:
         return False
     creation.remake(row)
-    freeing.free([finding.checksum])
+    deletion.free([finding.checksum])
     return True
 
 
@@ -60,7 +61,7 @@ def _correct_size(finding: Finding) -> bool:
 
 
 def _free(finding: Finding) -> bool:
-    return bool(freeing.free([finding.checksum]))
+    return bool(deletion.free([finding.checksum]))
 
 
 def _forget_answer(finding: Finding) -> bool:

@@ -13,9 +13,9 @@ from itertools import batched
 from django.utils import timezone
 
 from symdepot.domain.ids import Checksum
-from symdepot.pipeline import freeing, orphans, planning, retention
-from symdepot.pipeline.expired import Reason, Rule
-from symdepot.pipeline.planning import Plan
+from symdepot.pipeline.gc import deletion, planner
+from symdepot.pipeline.gc.planner import Plan
+from symdepot.pipeline.gc.retention_rules import Reason, Rule
 from symdepot.projects import audit
 from symdepot.projects.audit import Action
 from symdepot.symcaches.models import SymCache
@@ -64,7 +64,7 @@ class Report:
 
 def preview(step: Step = lambda *_: None) -> Report:
     """Say what `sweep` would take now, and take nothing."""
-    made = planning.plan(timezone.now(), lambda what: step(what, 0))
+    made = planner.plan(timezone.now(), lambda what: step(what, 0))
     report = Report()
     _count(report, made.debug_files, made.debug_files)
     _count(report, made.files, made.files, only=_OF_FILES)
@@ -72,7 +72,7 @@ def preview(step: Step = lambda *_: None) -> Report:
     _count_chunks(report, made, made.chunks)
     report.add(Reason.OUTDATED, len(made.outdated))
     _count_blobs(report, made, made.blobs)
-    for blob in orphans.scan(lambda count: step("stored blobs", count)):
+    for blob in deletion.scan(lambda count: step("stored blobs", count)):
         report.add(Reason.ORPHAN, 1, blob.size_bytes)
     return report
 
@@ -83,14 +83,14 @@ def sweep(step: Step = lambda *_: None) -> Report:
     Raises:
         StorageUnavailable: the store did not answer; the next sweep goes on with it.
     """
-    made = planning.plan(timezone.now(), lambda what: step(what, 0))
+    made = planner.plan(timezone.now(), lambda what: step(what, 0))
     report = Report()
     for gone in _expire(made):
         _count(report, made.debug_files, gone)
         step("debug files", len(gone))
     for gone, blobs in _drop_files(made):
         _count(report, made.files, gone, only=_OF_FILES)
-        _count_blobs(report, made, freeing.free(blobs))
+        _count_blobs(report, made, deletion.free(blobs))
         step("files", len(gone))
     for gone in _drop_assemblies(made):
         _count(report, made.assemblies, gone)
@@ -99,11 +99,11 @@ def sweep(step: Step = lambda *_: None) -> Report:
         step("proofs", lapsed)
     for chunks_gone in _drop_chunks(made):
         _count_chunks(report, made, chunks_gone)
-        _count_blobs(report, made, freeing.free(chunks_gone.values()))
+        _count_blobs(report, made, deletion.free(chunks_gone.values()))
         step("chunks", len(chunks_gone))
     for count, blobs in _drop_outdated(made):
         report.add(Reason.OUTDATED, count)
-        _count_blobs(report, made, freeing.free(blobs))
+        _count_blobs(report, made, deletion.free(blobs))
         step("symcaches", count)
     _free_orphans(report, step)
     return report
@@ -117,7 +117,7 @@ def _expire(made: Plan) -> Iterator[set[int]]:
 
 def _expire_some(made: Plan, rule: Rule, debug_files: Collection[int]) -> set[int]:
     with chunks.freeing():
-        gone = retention.leave(
+        gone = deletion.leave(
             rule.project,
             list(rule.files.filter(pk__in=debug_files)),
             received_before=made.received_before,
@@ -134,7 +134,7 @@ def _expire_some(made: Plan, rule: Rule, debug_files: Collection[int]) -> set[in
 def _drop_files(made: Plan) -> Iterator[tuple[set[int], set[Checksum]]]:
     for some in batched(made.files, _ROWS_AT_ONCE):
         with chunks.freeing():
-            dropped = freeing.drop_files(some)
+            dropped = deletion.drop_files(some)
         yield dropped
 
 
@@ -151,7 +151,7 @@ def _drop_assemblies(made: Plan) -> Iterator[set[int]]:
 
 def _lapse(made: Plan) -> Iterator[int]:
     """Let go of proofs; nobody is told, for it frees nothing but quota."""
-    lapsed = retention.lapsed(made.received_before)
+    lapsed = deletion.lapsed(made.received_before)
     for some in batched(list(lapsed.values_list("pk", flat=True)), _ROWS_AT_ONCE):
         with chunks.freeing():
             gone = list(lapsed.filter(pk__in=some).values_list("pk", flat=True))
@@ -162,24 +162,24 @@ def _lapse(made: Plan) -> Iterator[int]:
 def _drop_chunks(made: Plan) -> Iterator[dict[int, Checksum]]:
     for some in batched(made.chunks, _ROWS_AT_ONCE):
         with chunks.freeing():
-            gone = freeing.drop_chunks(some, made.received_before)
+            gone = deletion.drop_chunks(some, made.received_before)
         yield gone
 
 
 def _drop_outdated(made: Plan) -> Iterator[tuple[int, set[Checksum]]]:
     for some in batched(made.outdated, _ROWS_AT_ONCE):
         with chunks.freeing():
-            rows = planning.outdated().filter(pk__in=some)
+            rows = planner.outdated().filter(pk__in=some)
             gone = dict(rows.values_list("pk", "checksum"))
             SymCache.objects.filter(pk__in=gone).delete()
         yield len(gone), {Checksum(c) for c in gone.values() if c}
 
 
 def _free_orphans(report: Report, step: Step) -> None:
-    found = orphans.scan(lambda count: step("stored blobs", count))
+    found = deletion.scan(lambda count: step("stored blobs", count))
     for some in batched(found, _ROWS_AT_ONCE):
         sizes = {blob.checksum: blob.size_bytes for blob in some}
-        for name in freeing.free(sizes):
+        for name in deletion.free(sizes):
             report.add(Reason.ORPHAN, 1, sizes[name])
 
 

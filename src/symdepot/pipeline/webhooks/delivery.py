@@ -15,7 +15,7 @@ import structlog
 from django.conf import settings
 from django.utils import timezone
 
-from symdepot.pipeline import posting
+from symdepot.pipeline.webhooks import http_post
 from symdepot.projects import webhooks
 from symdepot.projects.webhooks import Turn
 
@@ -59,7 +59,7 @@ def _attempt(turn: Turn) -> str | None:
             turn.webhook.secret, delivery=delivery, timestamp=timestamp, body=body
         ),
     }
-    return posting.post(
+    return http_post.post(
         turn.webhook.url,
         body,
         headers,

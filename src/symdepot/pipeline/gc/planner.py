@@ -14,8 +14,8 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
-from symdepot.pipeline import expired
-from symdepot.pipeline.expired import Reason, Rule
+from symdepot.pipeline.gc import retention_rules
+from symdepot.pipeline.gc.retention_rules import Reason, Rule
 from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.uploads import expiry
 from symdepot.uploads.models import AwaitedChunk, Chunk, File, FileChunk
@@ -78,7 +78,7 @@ def plan(now: datetime, step: Callable[[str], object] = str) -> Plan:
 def _debug_files(made: Plan) -> dict[int, Reason]:
     """Choose debug files; return what files they are of."""
     touched: dict[int, Reason] = {}
-    for rule in expired.rules(made.now):
+    for rule in retention_rules.rules(made.now):
         own: list[int] = []
         for pk, file in _rows(rule.files.values_list("pk", "file_id")):
             if pk not in made.debug_files:

@@ -11,7 +11,7 @@ from django.conf import settings
 from symdepot.blobs.configured import blob_store
 from symdepot.domain.errors import FileTooLarge, InvalidRequest
 from symdepot.domain.ids import Checksum
-from symdepot.pipeline import thinning
+from symdepot.pipeline import fat_split
 from symdepot.uploads import file_splitter
 from symdepot.uploads.assembly import Offer
 from symdepot.uploads.scratch import lent
@@ -88,7 +88,7 @@ def _take_out(
     with lent(settings.SCRATCH_DIR, prefix="unpacked-") as path:
         with path.open("wb") as copy, opened.open(member) as content:
             _copy(content, copy, member.file_size)
-        for thin in thinning.thin_files(path):
+        for thin in fat_split.thin_files(path):
             cut = file_splitter.cut(thin, blob_store(), chunk_bytes=settings.CHUNK_SIZE)
             yield Offer(cut.checksum, name, cut.chunks), cut.sizes
 
