@@ -14,7 +14,7 @@ from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.file_counts import in_minute
 from symdepot.debugfiles.symstore_log import first_since
 from symdepot.projects.rate_limit import rates
-from symdepot.protocols.counting import page
+from symdepot.protocols.request_metrics import page
 from symdepot.symcaches.disk_cache import shelf
 from symdepot.symcaches.memory_cache import pool
 

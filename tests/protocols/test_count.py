@@ -12,9 +12,9 @@ from tests.factories import Answer, a_debug_file, a_project
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import CodeId
 from symdepot.projects import access, tokens
-from symdepot.protocols import counting, plain
-from symdepot.protocols.counting import Count
+from symdepot.protocols import request_metrics, text_views
 from symdepot.protocols.debuginfod.errors import SPEECH
+from symdepot.protocols.request_metrics import Count
 
 BUILD_ID = CodeId("dfb85de42daffd09640c8fe377d572de3e168920")
 FORKING = multiprocessing.get_context("fork")
@@ -42,10 +42,10 @@ def taken(path: str, **headers: str) -> Answer:
 
 
 def test_what_processes_count_is_one_sum(settings: Settings) -> None:
-    counting.counted("section", 200, 10, 0.5)
+    request_metrics.counted("section", 200, 10, 0.5)
 
     processes = [
-        FORKING.Process(target=counting.counted, args=("section", 200, 1, 0.25))
+        FORKING.Process(target=request_metrics.counted, args=("section", 200, 1, 0.25))
         for _ in range(2)
     ]
     for process in processes:
@@ -53,26 +53,28 @@ def test_what_processes_count_is_one_sum(settings: Settings) -> None:
     for process in processes:
         process.join()
 
-    assert list(counting.counts()) == [Count("section", 200, 3, 12, 1.0)]
+    assert list(request_metrics.counts()) == [Count("section", 200, 3, 12, 1.0)]
     # What two write to, each may lose of the other's.
     assert len(list(Path(settings.COUNTS_DIR).iterdir())) > 1
 
 
 def test_a_process_goes_on_with_the_page_of_a_dead_one(settings: Settings) -> None:
     for _ in range(3):
-        process = FORKING.Process(target=counting.counted, args=("/", 200, 1, 0.5))
+        process = FORKING.Process(
+            target=request_metrics.counted, args=("/", 200, 1, 0.5)
+        )
         process.start()
         process.join()
 
-    assert list(counting.counts()) == [Count("/", 200, 3, 3, 1.5)]
+    assert list(request_metrics.counts()) == [Count("/", 200, 3, 3, 1.5)]
     assert len(list(Path(settings.COUNTS_DIR).iterdir())) == 1
 
 
 def test_what_is_not_foreseen_is_counted_too() -> None:
-    counting.counted("tea", 418, 1, 1)
-    counting.counted("source", 418, 1, 1)
+    request_metrics.counted("tea", 418, 1, 1)
+    request_metrics.counted("source", 418, 1, 1)
 
-    assert list(counting.counts()) == [
+    assert list(request_metrics.counts()) == [
         Count("source", 0, 1, 1, 1.0),
         Count("other", 0, 1, 1, 1.0),
     ]
@@ -84,9 +86,9 @@ def test_a_disk_that_takes_no_counts_stops_nobody(
     settings.COUNTS_DIR = tmp_path / "file" / "counts"
     (tmp_path / "file").write_text("in the way")
 
-    counting.counted("/", 200, 1, 1)
+    request_metrics.counted("/", 200, 1, 1)
 
-    assert list(counting.counts()) == []
+    assert list(request_metrics.counts()) == []
 
 
 @pytest.mark.django_db
@@ -146,7 +148,7 @@ def test_there_is_told_what_the_asker_could_find() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_of_what_a_client_did_not_wait_for_only_what_was_sent_is_counted() -> None:
-    view = plain.spoken(SPEECH, lambda _: "source")(
+    view = text_views.spoken(SPEECH, lambda _: "source")(
         lambda _: StreamingHttpResponse(iter([b"123", b"45", b"6789"]))
     )
 
@@ -156,7 +158,7 @@ def test_of_what_a_client_did_not_wait_for_only_what_was_sent_is_counted() -> No
     assert [next(blocks), next(blocks)] == [b"123", b"45"]
     answer.close()
 
-    [one] = counting.counts()
+    [one] = request_metrics.counts()
     assert (one.answers, one.size_bytes) == (1, 5)
 
 

@@ -15,11 +15,11 @@ from tests.protocols.test_errors import ANSWERS, leaves
 
 from symdepot.domain import errors
 from symdepot.domain.errors import SymdepotError
-from symdepot.protocols import plain
+from symdepot.protocols import text_views
 from symdepot.protocols.breakpad import errors as breakpad
 from symdepot.protocols.debuginfod import errors as debuginfod
-from symdepot.protocols.plain import Speech
 from symdepot.protocols.symstore import errors as symstore
+from symdepot.protocols.text_views import Speech
 
 SPEECHES = {
     "breakpad": breakpad.SPEECH,
@@ -40,7 +40,7 @@ def log() -> Iterator[list[EventDict]]:
 
 
 def told(error: Exception, speech: Speech = debuginfod.SPEECH) -> Answer:
-    @plain.spoken(speech, lambda _: "other")
+    @text_views.spoken(speech, lambda _: "other")
     def door(request: HttpRequest) -> HttpResponseBase:
         raise error
 

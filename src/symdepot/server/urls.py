@@ -7,32 +7,41 @@ from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.projects.tokens import URL_PREFIX
 from symdepot.protocols import auth
 from symdepot.protocols.breakpad import views as breakpad
-from symdepot.protocols.debuginfod import telling
+from symdepot.protocols.debuginfod import info
 from symdepot.protocols.debuginfod import views as debuginfod
 from symdepot.protocols.eliot import errors as eliot_errors
-from symdepot.protocols.eliot import symbolicate as eliot
+from symdepot.protocols.eliot import views as eliot
 from symdepot.protocols.sentry import (
+    account,
     assemble,
-    auditing,
-    chunks,
+    audit_log,
+    chunk_upload,
     debug_files,
     legacy,
     mapping_releases,
-    overview,
+    missing_ids,
     releases,
     source_maps,
-    texts,
-    wanted,
+    text_symbolication,
 )
 from symdepot.protocols.sentry.errors import speak_errors
-from symdepot.protocols.symbolicator import described, jvm, symbolicate
+from symdepot.protocols.symbolicator import api_description, jvm, native
 from symdepot.protocols.symbolicator import errors as symbolicator
-from symdepot.protocols.symstore import admin as symstore_admin
+from symdepot.protocols.symstore import log as symstore_admin
 from symdepot.protocols.symstore import views as symstore
 from symdepot.server import health, openapi
 
 SENTRY_MODULES = (
-    *(overview, chunks, assemble, legacy, debug_files, wanted, texts, auditing),
+    *(
+        account,
+        chunk_upload,
+        assemble,
+        legacy,
+        debug_files,
+        missing_ids,
+        text_symbolication,
+        audit_log,
+    ),
     # A version may have slashes in it, so what is below a release is looked at first.
     *(mapping_releases, source_maps, releases),
 )
@@ -54,7 +63,7 @@ symbolicator_api = NinjaAPI(
     docs_url=None,
     openapi_url=None,
 )
-for door in (symbolicate, jvm):
+for door in (native, jvm):
     symbolicator_api.add_router("", door.router)
 symbolicator.speak_errors(symbolicator_api)
 
@@ -79,9 +88,9 @@ def doors(api: NinjaAPI) -> list[URLPattern]:
 reading = [
     *doors(symbolicator_api),
     *doors(eliot_api),
-    re_path(r"^/*$", telling.itself),
-    re_path(r"^/*metadata$", telling.metadata),
-    re_path(r"^/*metrics$", telling.metrics),
+    re_path(r"^/*$", info.itself),
+    re_path(r"^/*metadata$", info.metadata),
+    re_path(r"^/*metrics$", info.metrics),
     re_path(r"^/*buildid/(?P<rest>(?s:.*))$", debuginfod.by_build_id),
     re_path(
         r"^/*unified/(?P<path>(?s:.*))$", symstore.by_path, {"layout": Layout.UNIFIED}
@@ -100,7 +109,7 @@ urlpatterns = [
         "openapi.json",
         openapi.described(
             [("/api/0/", sentry_api), ("/", symbolicator_api), ("/", eliot_api)],
-            [described.COMPONENTS],
+            [api_description.COMPONENTS],
         ),
     ),
     path("health/live", health.live),

@@ -14,7 +14,7 @@ django = get_wsgi_application()
 resolve("/health/live")
 
 # Only now, since it needs Django to be set up.
-from symdepot.protocols.debuginfod.short_way import ShortWay  # noqa: E402
+from symdepot.protocols.debuginfod.fast_path import ShortWay  # noqa: E402
 
 application = ShortWay(django)
 

@@ -3,7 +3,7 @@
 import pytest
 from tests.protocols.debuginfod.ways import LongWay
 
-from symdepot.protocols.debuginfod.short_way import ShortWay
+from symdepot.protocols.debuginfod.fast_path import ShortWay
 
 
 @pytest.fixture

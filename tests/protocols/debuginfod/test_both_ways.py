@@ -25,7 +25,7 @@ from symdepot.domain.ids import Checksum, CodeId
 from symdepot.projects import tokens
 from symdepot.projects.models import Project, Token
 from symdepot.projects.tokens import Scope
-from symdepot.protocols.debuginfod.short_way import ShortWay
+from symdepot.protocols.debuginfod.fast_path import ShortWay
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

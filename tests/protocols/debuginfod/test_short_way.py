@@ -28,8 +28,8 @@ from symdepot.debugfiles.models import DebugFile, WantedId
 from symdepot.domain.ids import CodeId
 from symdepot.projects import access, tokens
 from symdepot.projects.models import Token
-from symdepot.protocols import counting
-from symdepot.protocols.debuginfod.short_way import ShortWay
+from symdepot.protocols import request_metrics
+from symdepot.protocols.debuginfod.fast_path import ShortWay
 from symdepot.uploads.models import File
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -280,11 +280,11 @@ def test_what_it_answers_is_counted_once_as_on_the_long_way(
 
     counts = []
     for way in (long_way, short_way):
-        before = {(c.kind, c.status): c.answers for c in counting.counts()}
+        before = {(c.kind, c.status): c.answers for c in request_metrics.counts()}
         for _ in range(3):
             ask(way, debuginfo())
         ask(way, debuginfo(NOBODYS))
-        after = {(c.kind, c.status): c.answers for c in counting.counts()}
+        after = {(c.kind, c.status): c.answers for c in request_metrics.counts()}
         counts.append({key: after[key] - before.get(key, 0) for key in after})
 
     assert counts[0] == {("debuginfo", 200): 3, ("debuginfo", 404): 1}

@@ -11,10 +11,10 @@ from tests.protocols.eliot.asking import MODULE, ask, job
 from tests.protocols.eliot.test_refusals import REFUSED
 from tests.protocols.eliot.test_v5 import JOB, WHOLE
 
-from symdepot.protocols.eliot.gathering import MOST_MODULES as MOST
-from symdepot.protocols.eliot.jobs import MOST_JOBS
+from symdepot.protocols.eliot.request_parser import MOST_JOBS
+from symdepot.protocols.eliot.request_parser import MOST_MODULES as MOST
 from symdepot.protocols.eliot.schemas import Job, Results, Symbolicated
-from symdepot.protocols.symbolicator.described import COMPONENTS
+from symdepot.protocols.symbolicator.api_description import COMPONENTS
 from symdepot.server.urls import eliot_api, sentry_api
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -10,7 +10,7 @@ from tests.protocols.eliot import asking
 from tests.protocols.eliot.asking import ID, ask, job, result
 from tests.queueing import HeldQueue
 
-from symdepot.protocols.eliot import symbolicate
+from symdepot.protocols.eliot import views
 from symdepot.symcaches.models import Outcome, SymCache
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,7 +30,7 @@ def made_but_held(queue: HeldQueue) -> SymCache:
 def test_what_is_not_made_in_time_is_not_found_yet(
     held_queue: HeldQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(symbolicate, "WAIT_SECONDS", 0.3)
+    monkeypatch.setattr(views, "WAIT_SECONDS", 0.3)
     made = made_but_held(held_queue)
 
     began = time.monotonic()

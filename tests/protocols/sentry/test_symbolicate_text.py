@@ -19,7 +19,7 @@ from tests.factories import (
 
 from symdepot.projects import rate_limit
 from symdepot.projects.tokens import Scope
-from symdepot.protocols.sentry import texts
+from symdepot.protocols.sentry import text_symbolication
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -84,7 +84,7 @@ def test_a_text_comes_back_with_what_is_resolved_and_what_is_not(url: str) -> No
         ({"text": None}, "text: Input should be a valid string"),
         ('{"text": "\\ud800"}', "Invalid json body"),
         (
-            {"text": "x" * (texts.MOST_CHARACTERS + 1)},
+            {"text": "x" * (text_symbolication.MOST_CHARACTERS + 1)},
             "text: String should have at most 1000000 characters",
         ),
     ],

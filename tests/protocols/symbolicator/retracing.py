@@ -11,7 +11,7 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import DebugId
 from symdepot.domain.objects import Format
 from symdepot.projects.models import Project
-from symdepot.protocols.symbolicator.jvm_answers import JVM_ANSWER
+from symdepot.protocols.symbolicator.jvm_schemas import JVM_ANSWER
 
 MAPPING_ID = "5db7294d-87fc-5726-a5c0-4a90679657a5"
 BUNDLE_ID = "7b1d5c4e-0d32-4a8c-9f65-1d0a2b3c4d5e"

@@ -15,7 +15,7 @@ from tests.queueing import HeldQueue
 
 from symdepot.pipeline import tasks
 from symdepot.projects.models import Project
-from symdepot.protocols.symbolicator import symbolicate
+from symdepot.protocols.symbolicator import native
 from symdepot.symbolication import pending_requests
 from symdepot.symbolication.models import PendingQuestion
 
@@ -150,10 +150,10 @@ def test_who_can_wait_is_answered_as_soon_as_it_is_made(
 def test_when_too_many_wait_those_come_again_who_can(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(symbolicate, "_WAITERS", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(native, "_WAITERS", threading.BoundedSemaphore(1))
     body = a_question(at(0x1012))
 
-    with symbolicate._WAITERS:  # noqa: SLF001 -- as if somebody waited
+    with native._WAITERS:  # noqa: SLF001 -- as if somebody waited
         can = post(client, body, "/symbolicate?timeout=20")
         cannot = post(client, body)
 

@@ -10,7 +10,7 @@ from tests.factories import a_client, a_project, upload
 from tests.protocols.symbolicator.asking import INLINED, a_module, a_question, post
 
 from symdepot.projects.models import Project
-from symdepot.protocols.symbolicator.answers import REFUSAL
+from symdepot.protocols.symbolicator.response_schemas import REFUSAL
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

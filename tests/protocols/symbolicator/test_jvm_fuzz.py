@@ -15,7 +15,7 @@ from tests.protocols.symbolicator.retracing import (
     ask,
 )
 
-from symdepot.protocols.symbolicator.jvm_answers import JVM_ANSWER
+from symdepot.protocols.symbolicator.jvm_schemas import JVM_ANSWER
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -23,7 +23,7 @@ from tests.protocols.symbolicator.asking import (
 from symdepot.projects import tokens
 from symdepot.projects.tokens import Scope
 from symdepot.protocols.symbolicator import bodies
-from symdepot.protocols.symbolicator.answers import ANSWER, REFUSAL
+from symdepot.protocols.symbolicator.response_schemas import ANSWER, REFUSAL
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -22,7 +22,7 @@ from symdepot.domain.objects import Format
 from symdepot.projects import access, tokens
 from symdepot.projects.models import Project
 from symdepot.projects.tokens import Scope
-from symdepot.protocols.symbolicator.answers import ANSWER
+from symdepot.protocols.symbolicator.response_schemas import ANSWER
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

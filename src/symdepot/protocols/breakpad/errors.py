@@ -6,7 +6,7 @@ Source: spec/serving 3.2; the texts are Tecken's, which clients compare.
 from http import HTTPStatus
 
 from symdepot.domain import errors
-from symdepot.protocols.plain import Speech
+from symdepot.protocols.text_views import Speech
 
 SPEECH = Speech(
     status={

@@ -13,19 +13,19 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.selection.file_query import Asked, Role
 from symdepot.domain.symbol_paths import path_builder, path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
-from symdepot.protocols import lending, plain, serving
+from symdepot.protocols import download_lookup, file_response, text_views
 from symdepot.protocols.breakpad.errors import IGNORED, SPEECH
 
 
-@plain.spoken(SPEECH, lambda _: "breakpad")
+@text_views.spoken(SPEECH, lambda _: "breakpad")
 def by_path(
     request: HttpRequest, path: str, token: str | None = None
 ) -> HttpResponseBase:
     """Answer with the symbol file that `path` asks for; pages may ask, too."""
     asked = path_parser.parse(Layout.BREAKPAD, path)
     if asked is None:
-        return plain.text(IGNORED, HTTPStatus.NOT_FOUND)
-    row = lending.lent(request, token, asked)
+        return text_views.text(IGNORED, HTTPStatus.NOT_FOUND)
+    row = download_lookup.lent(request, token, asked)
     answer = _answer(request, asked, row, path)
     answer["Access-Control-Allow-Origin"] = "*"
     return answer
@@ -41,7 +41,7 @@ def _answer(
         answer = HttpResponse(status=HTTPStatus.FOUND)
         answer["Location"] = quote(f"{base}{place}") + (f"?{query}" if query else "")
         return answer
-    served = serving.serve(
+    served = file_response.serve(
         request, project_files.content(row), filename=row.object_name
     )
     served["Content-Type"] = "text/plain; charset=utf-8"

@@ -10,7 +10,7 @@ Source: spec/serving 1.2 and 1.6.
 from http import HTTPStatus
 
 from symdepot.domain import errors
-from symdepot.protocols.plain import Speech
+from symdepot.protocols.text_views import Speech
 
 SPEECH = Speech(
     status={

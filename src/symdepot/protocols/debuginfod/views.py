@@ -23,7 +23,7 @@ from symdepot.domain.formats.elf import Section
 from symdepot.domain.selection.file_query import Role
 from symdepot.domain.symbol_paths import path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
-from symdepot.protocols import lending, plain, serving
+from symdepot.protocols import download_lookup, file_response, text_views
 from symdepot.protocols.debuginfod.errors import SPEECH
 
 _KIND = re.compile(r"buildid/[^/]*/(debuginfo|executable|section|source)\b").search
@@ -38,7 +38,7 @@ def kind(request: HttpRequest) -> str:
     return "other" if match is None else match[1]
 
 
-@plain.spoken(SPEECH, kind)
+@text_views.spoken(SPEECH, kind)
 def by_build_id(
     request: HttpRequest, rest: str, token: str | None = None
 ) -> HttpResponseBase:
@@ -53,7 +53,7 @@ def by_build_id(
     asked = path_parser.parse(Layout.DEBUGINFOD, rest)
     if asked is None or asked.role is Role.SOURCES:
         raise DebugFileMissing(kind)
-    row = lending.lent(request, token, asked)
+    row = download_lookup.lent(request, token, asked)
     return _answer(request, row, project_files.content(row))
 
 
@@ -66,11 +66,11 @@ def _section(
     """
     for role in (Role.DEBUGINFO, Role.EXECUTABLE):
         asked = path_parser.parse(Layout.DEBUGINFOD, f"{build_id}/{role}")
-        row = None if asked is None else lending.found(request, token, asked)
+        row = None if asked is None else download_lookup.found(request, token, asked)
         if row is None:
             continue
         content = project_files.content(row)
-        read = partial(serving.excerpt, content)
+        read = partial(file_response.excerpt, content)
         section = elf.find(read, content.size_bytes, name)
         if section is not None:
             return _answer(request, row, content, section)
@@ -85,7 +85,7 @@ def _source(
     The slash before `path` is its own, but for programs built with relative paths.
     """
     asked = path_parser.parse(Layout.DEBUGINFOD, f"{build_id}/source")
-    row = None if asked is None else lending.found(request, token, asked)
+    row = None if asked is None else download_lookup.found(request, token, asked)
     if row is None:
         raise DebugFileMissing(path)
     content, names = project_files.content(row), (f"/{path}", path)
@@ -112,12 +112,16 @@ def _answer(
     most = _most_bytes(request)
     if most and size_bytes > most:
         return _too_large(most)
-    answer = serving.serve(request, content, filename=row.object_name, section=section)
+    answer = file_response.serve(
+        request, content, filename=row.object_name, section=section
+    )
     return _described(answer, row, row.object_name, size_bytes)
 
 
 def _too_large(most: int) -> HttpResponse:
-    return plain.text(f"File too large, max size={most}", HTTPStatus.NOT_ACCEPTABLE)
+    return text_views.text(
+        f"File too large, max size={most}", HTTPStatus.NOT_ACCEPTABLE
+    )
 
 
 def _described(

@@ -10,8 +10,8 @@ from django.http import HttpResponse
 from ninja import NinjaAPI
 
 from symdepot.domain import errors
-from symdepot.protocols import refusing
-from symdepot.protocols.eliot import answers
+from symdepot.protocols import error_responses
+from symdepot.protocols.eliot import response
 
 STATUS: Mapping[type[errors.SymdepotError], HTTPStatus] = {
     errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
@@ -27,9 +27,11 @@ STATUS: Mapping[type[errors.SymdepotError], HTTPStatus] = {
 
 def speak_errors(api: NinjaAPI) -> None:
     """Teach `api` to answer every error as Eliot does."""
-    refusing.speak(api, STATUS, lambda _, status, error: titled(str(error), status))
+    error_responses.speak(
+        api, STATUS, lambda _, status, error: titled(str(error), status)
+    )
 
 
 def titled(title: str, status: HTTPStatus) -> HttpResponse:
     """Return the answer that says why there is no other."""
-    return answers.told({"title": title}, status)
+    return response.told({"title": title}, status)

@@ -9,7 +9,7 @@ from symdepot.pipeline import intake
 from symdepot.pipeline.intake import Standing
 from symdepot.projects.access import Deed
 from symdepot.protocols import auth
-from symdepot.protocols.sentry import rendering, schemas
+from symdepot.protocols.sentry import schemas
 from symdepot.protocols.sentry.schemas import AssembleState
 
 router = Router()
@@ -40,5 +40,5 @@ def _rendered(standing: Standing) -> AssembleState:
         state=standing.state.value,
         missingChunks=[c.hex for c in standing.missing],
         detail=standing.detail or None,
-        dif=rendering.debug_file(found) if found else None,
+        dif=schemas.debug_file(found) if found else None,
     )

@@ -12,8 +12,8 @@ from symdepot.domain.objects import Format
 from symdepot.pipeline.gc import deletion
 from symdepot.projects.access import Bearer, Deed
 from symdepot.projects.models import Project
-from symdepot.protocols import auth, serving
-from symdepot.protocols.sentry import paging, rendering
+from symdepot.protocols import auth, file_response
+from symdepot.protocols.sentry import paging, schemas
 from symdepot.protocols.sentry.schemas import DebugFileOut
 
 router = Router()
@@ -69,14 +69,14 @@ def list_or_download(
         usage.renew(owner, exact)
         if not exact:
             _note_miss(request, bearer, owner, filters)
-        return rendering.debug_files(exact)
+        return schemas.debug_files(exact)
     page = paging.page(filters.cursor, filters.per_page)
     rows = project_files.by_text(
         owner, filters.query.strip(), _formats(filters), release=filters.release
     )
     shown, has_more = page.cut(rows)
     response["Link"] = page.link(paging.url(request), has_more=has_more)
-    return rendering.debug_files(shown)
+    return schemas.debug_files(shown)
 
 
 @router.delete(PATH)
@@ -138,6 +138,6 @@ def _formats(filters: Filters) -> list[Format]:
 
 def _download(request: HttpRequest, row: DebugFile) -> HttpResponseBase:
     extension = row.object_file().download_extension
-    return serving.serve(
+    return file_response.serve(
         request, project_files.content(row), filename=f"{row.debug_id}{extension}"
     )

@@ -14,7 +14,7 @@ from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
 from symdepot.domain import errors
-from symdepot.protocols import refusing
+from symdepot.protocols import error_responses
 
 STATUS: dict[type[errors.SymdepotError], HTTPStatus] = {
     errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
@@ -40,7 +40,7 @@ _SAID_AS_ERROR = (HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT)
 
 def speak_errors(api: NinjaAPI) -> None:
     """Teach `api` to answer every error as sentry-cli expects it."""
-    refusing.speak(api, STATUS, partial(_said, api), challenge="Bearer")
+    error_responses.speak(api, STATUS, partial(_said, api), challenge="Bearer")
     api.add_exception_handler(ValidationError, partial(_answer_invalid, api))
 
 

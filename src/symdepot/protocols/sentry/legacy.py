@@ -18,7 +18,7 @@ from symdepot.pipeline import intake
 from symdepot.projects import webhooks
 from symdepot.projects.access import Deed
 from symdepot.protocols import auth
-from symdepot.protocols.sentry import debug_files, rendering
+from symdepot.protocols.sentry import debug_files, schemas
 from symdepot.protocols.sentry.schemas import DebugFileOut
 
 router = Router()
@@ -50,7 +50,7 @@ def upload_zip(
     if archive is None or archive.file is None:
         raise InvalidRequest("Missing uploaded file")
     new = intake.take_in_zip(owner, archive.file, by=str(bearer))
-    return Status(HTTPStatus.CREATED, [rendering.debug_file(row) for row in new])
+    return Status(HTTPStatus.CREATED, [schemas.debug_file(row) for row in new])
 
 
 @router.get("/projects/{org}/{project}/files/dsyms/unknown/")

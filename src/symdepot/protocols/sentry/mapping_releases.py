@@ -14,7 +14,7 @@ from symdepot.domain.errors import InvalidRequest
 from symdepot.domain.ids import Checksum, DebugId
 from symdepot.projects.access import Deed
 from symdepot.protocols import auth
-from symdepot.protocols.sentry import bodies, rendering
+from symdepot.protocols.sentry import schemas
 from symdepot.protocols.sentry.schemas import DebugFileOut
 
 router = Router()
@@ -53,7 +53,7 @@ def associate_mapping(request: HttpRequest, org: str, project: str) -> HttpRespo
     """
     bearer = auth.bearer(request)
     owner = bearer.project(org, project, Deed.UPLOAD)
-    body = bodies.read(request, MappingRelease)
+    body = schemas.read(request, MappingRelease)
     given = {"release_name": body.release_name, "proguard_uuid": body.proguard_uuid}
     if missing := [name for name, value in given.items() if not value]:
         raise InvalidRequest(f"Missing required fields: {', '.join(missing)}")
@@ -88,11 +88,11 @@ def associate(
     """
     bearer = auth.bearer(request)
     owner = bearer.project(org, project, Deed.UPLOAD)
-    body = bodies.read(request, AssociatedFiles)
+    body = schemas.read(request, AssociatedFiles)
     new = associations.with_checksums(
         owner, body.release, _readable(body.checksums), by=str(bearer)
     )
-    return {"associatedDsymFiles": [rendering.debug_file(row) for row in new]}
+    return {"associatedDsymFiles": [schemas.debug_file(row) for row in new]}
 
 
 def _mapping(text: str) -> DebugId:

@@ -15,8 +15,8 @@ from symdepot.projects.access import Deed, Reach
 from symdepot.projects.models import Release, ReleaseStatus
 from symdepot.projects.releases import Said
 from symdepot.protocols import auth
-from symdepot.protocols.sentry import bodies, paging
-from symdepot.protocols.sentry.overview import Pages
+from symdepot.protocols.sentry import paging, schemas
+from symdepot.protocols.sentry.account import Pages
 
 router = Router()
 
@@ -104,7 +104,7 @@ def listed(
 def enter(request: HttpRequest, where: Path[Where]) -> Status[object]:
     """Make a release, or change it; 208 tells that all of it was there already."""
     reach = _reach(request, where, Deed.KEEP_RELEASES)
-    body = bodies.read(request, NewRelease)
+    body = schemas.read(request, NewRelease)
     said = body.said(*([where.project] if where.project else ()))
     release, is_new = releases.enter(
         reach, body.version, said, by=str(auth.bearer(request))
@@ -159,7 +159,7 @@ def told(request: HttpRequest, where: Path[Where]) -> dict[str, object]:
 def change(request: HttpRequest, where: Path[Where]) -> dict[str, object]:
     """Change a release that there is."""
     reach = _reach(request, where, Deed.KEEP_RELEASES)
-    said = bodies.read(request, ReleaseIn).said()
+    said = schemas.read(request, ReleaseIn).said()
     return _rendered(reach, [releases.change(reach, where.version, said)])[0]
 
 

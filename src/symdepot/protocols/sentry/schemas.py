@@ -1,8 +1,17 @@
-"""The JSON that sentry-cli sends and expects. Field names are theirs."""
+"""The JSON that sentry-cli sends and expects. Field names are theirs.
 
+JSON bodies of requests, read into what they should be.
+
+A debug file as Sentry's clients read it.
+"""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, UnreadablePostError
 from ninja import Schema
 from pydantic import (
     BaseModel,
@@ -12,8 +21,11 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import InvalidRequest
 from symdepot.domain.ids import Checksum, DebugId
+from symdepot.symcaches import status
+from symdepot.symcaches.models import SymCache
 from symdepot.uploads.assembly import Offer
 
 _SHA1 = r"^[0-9a-f]{40}$"
@@ -166,3 +178,68 @@ def _shown(value: Any) -> str:
 
 _SHOWN_LENGTH = 200
 _TYPES = {"string_type": "string", "list_type": "array"}
+
+
+def read[Body: BaseModel](request: HttpRequest, model: type[Body]) -> Body:
+    """Return the body of `request`.
+
+    Raises:
+        InvalidRequest: it is not whole, too large, no JSON, or not of this form.
+    """
+    try:
+        return model.model_validate_json(request.body)
+    except RequestDataTooBig:
+        raise InvalidRequest("the body of the request is too large") from None
+    except UnreadablePostError as error:
+        raise InvalidRequest("Incomplete body") from error
+    except ValidationError as invalid:
+        first = invalid.errors(include_url=False)[0]
+    if first["type"] == "json_invalid":
+        raise InvalidRequest("Invalid json body")
+    where = ".".join(str(part) for part in first["loc"])
+    raise InvalidRequest(f"{where}: {first['msg']}" if where else first["msg"])
+
+
+_UUID_LENGTH = 36
+
+
+def debug_files(rows: Collection[DebugFile]) -> list[DebugFileOut]:
+    """Return the JSON of debug files in their order, with what is known of symcaches.
+
+    Source: spec/sentry-server 3.3.
+    """
+    known = status.of(rows)
+    return [debug_file(row, known.get(row.pk)) for row in rows]
+
+
+def debug_file(row: DebugFile, symcache: SymCache | None = None) -> DebugFileOut:
+    """Return the JSON of one debug file."""
+    found = row.object_file()
+    return DebugFileOut(
+        id=str(row.pk),
+        uuid=row.debug_id[:_UUID_LENGTH],
+        debugId=row.debug_id,
+        codeId=row.code_id or None,
+        cpuName=row.arch,
+        objectName=row.object_name,
+        symbolType=found.format.value,
+        headers={"Content-Type": found.format.mime_type},
+        size=row.file.size_bytes,
+        sha1=row.file.checksum,
+        dateCreated=_time(row.file.created_at),
+        data=DebugFileData(type=found.kind, features=sorted(found.features)),
+        symcache=_symcache(symcache) if symcache else None,
+    )
+
+
+def _symcache(row: SymCache) -> SymCacheOut:
+    return SymCacheOut(
+        outcome=row.outcome,
+        detail=row.detail or None,
+        symbolsOnly=row.symbols_only,
+        retryAt=_time(row.retry_at) if row.retry_at else None,
+    )
+
+
+def _time(when: datetime) -> str:
+    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -3,7 +3,7 @@
 from django.http import HttpRequest
 
 from symdepot.domain.errors import InvalidRequest
-from symdepot.protocols import asking
+from symdepot.protocols import symbolication_request
 
 LIMIT_BYTES = 55 << 20
 """Source: spec/serving 4.5."""
@@ -20,7 +20,7 @@ def body(request: HttpRequest) -> bytes:
         BodyTooLarge: it is larger than any that is read.
         InvalidRequest: it is not whole, or in too many parts.
     """
-    content = asking.body(request, limit_bytes=LIMIT_BYTES)
+    content = symbolication_request.body(request, limit_bytes=LIMIT_BYTES)
     if content.count(b",") > _MOST_PARTS:
         raise InvalidRequest(f"The body may have {_MOST_PARTS} parts.")
     return content

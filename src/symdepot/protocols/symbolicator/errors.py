@@ -13,7 +13,7 @@ from ninja.errors import ValidationError as NinjaValidationError
 from pydantic import ValidationError
 
 from symdepot.domain import errors
-from symdepot.protocols import refusing
+from symdepot.protocols import error_responses
 
 STATUS: Mapping[type[errors.SymdepotError], HTTPStatus] = {
     errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
@@ -31,7 +31,7 @@ _MOST_CAUSES = 10
 
 def speak_errors(api: NinjaAPI) -> None:
     """Teach `api` to answer every error as Symbolicator does."""
-    refusing.speak(
+    error_responses.speak(
         api,
         STATUS,
         lambda request, status, error: _said(api, request, status, str(error)),

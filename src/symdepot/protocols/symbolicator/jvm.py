@@ -11,8 +11,8 @@ from ninja import Router
 from pydantic_core import to_json
 
 from symdepot.domain.ids import DebugId
-from symdepot.protocols import asking, limiting
-from symdepot.protocols.symbolicator import bodies, described
+from symdepot.protocols import symbolication_request
+from symdepot.protocols.symbolicator import api_description, bodies
 from symdepot.protocols.symbolicator.jvm_schemas import JVM_BODY, JvmBody
 from symdepot.symbolication import jvm
 from symdepot.symbolication.jvm_request import (
@@ -31,17 +31,17 @@ _USUALLY_EMPTY = {"pre_context", "post_context", "method_synthesized"}
 @router.post(
     "/symbolicate-jvm",
     summary="Give traces of the JVM their real names",
-    openapi_extra=described.SYMBOLICATE_JVM,
+    openapi_extra=api_description.SYMBOLICATE_JVM,
 )
 def symbolicate_jvm(request: HttpRequest) -> HttpResponse:
     """Answer with the same frames, exceptions and classes under their real names.
 
     It is answered when it is done: a `timeout` is not needed, and ignored.
     """
-    who = asking.asker(request)
-    limiting.spend(request, who)
+    who = symbolication_request.asker(request)
+    symbolication_request.spend(request, who)
     body = JVM_BODY.validate_json(bodies.body(request))
-    answer = jvm.symbolicated(asking.scope(request, who), _traces(body))
+    answer = jvm.symbolicated(symbolication_request.scope(request, who), _traces(body))
     return HttpResponse(to_json(_completed(answer)), content_type="application/json")
 
 

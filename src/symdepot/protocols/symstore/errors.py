@@ -9,7 +9,7 @@ Source: spec/serving 2.3.
 from http import HTTPStatus
 
 from symdepot.domain import errors
-from symdepot.protocols.plain import Speech
+from symdepot.protocols.text_views import Speech
 
 SPEECH = Speech(
     status={

@@ -10,11 +10,11 @@ from django.http import HttpRequest, HttpResponseBase
 from symdepot.debugfiles import project_files
 from symdepot.domain.symbol_paths import path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
-from symdepot.protocols import lending, plain, serving
+from symdepot.protocols import download_lookup, file_response, text_views
 from symdepot.protocols.symstore.errors import SPEECH
 
 
-@plain.spoken(SPEECH, lambda _: "symstore")
+@text_views.spoken(SPEECH, lambda _: "symstore")
 def by_path(
     request: HttpRequest,
     path: str,
@@ -29,6 +29,8 @@ def by_path(
     """
     asked = path_parser.parse(layout, path)
     if asked is None:
-        return plain.text("Symbol Not Found (and ignored)", HTTPStatus.NOT_FOUND)
-    row = lending.lent(request, token, asked)
-    return serving.serve(request, project_files.content(row), filename=row.object_name)
+        return text_views.text("Symbol Not Found (and ignored)", HTTPStatus.NOT_FOUND)
+    row = download_lookup.lent(request, token, asked)
+    return file_response.serve(
+        request, project_files.content(row), filename=row.object_name
+    )

@@ -20,7 +20,7 @@ from django.http import (
 )
 
 from symdepot.domain import errors
-from symdepot.protocols import counting, refusing
+from symdepot.protocols import error_responses, request_metrics
 
 type View[**P] = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
@@ -39,7 +39,7 @@ class Speech:
         """Return the answer to a request that ended in `error`."""
         status = next(s for kind, s in self.status.items() if isinstance(error, kind))
         said = next((t for kind, t in self.text.items() if isinstance(error, kind)), "")
-        return refusing.headed(text(said or str(error), status), error)
+        return error_responses.headed(text(said or str(error), status), error)
 
 
 def text(said: str, status: HTTPStatus) -> HttpResponse:
@@ -108,10 +108,11 @@ def counted(answer: HttpResponseBase, kind: str, seconds: float) -> HttpResponse
         case StreamingHttpResponse():
             blocks = cast("Iterator[bytes]", answer.streaming_content)
             answer.streaming_content = _Sent(
-                blocks, lambda sent: counting.counted(kind, status, sent, seconds)
+                blocks,
+                lambda sent: request_metrics.counted(kind, status, sent, seconds),
             )
         case HttpResponse():
-            counting.counted(kind, status, len(answer.content), seconds)
+            request_metrics.counted(kind, status, len(answer.content), seconds)
     return answer
 
 
@@ -121,9 +122,9 @@ def explained(speech: Speech, request: HttpRequest, error: Exception) -> HttpRes
         case errors.SymdepotError():
             return _refusal(speech, request, error)
         case OperationalError() | InterfaceError():
-            return _refusal(speech, request, refusing.without_database(error))
+            return _refusal(speech, request, error_responses.without_database(error))
         case _:
-            said = str(refusing.fault(request, error))
+            said = str(error_responses.fault(request, error))
             return text(said, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
@@ -138,5 +139,5 @@ def _refusal(
 ) -> HttpResponse:
     answer = speech.says(error)
     if not isinstance(error, errors.Missing):
-        refusing.logged(request, answer.status_code, error)
+        error_responses.logged(request, answer.status_code, error)
     return answer

@@ -15,9 +15,8 @@ from symdepot.blobs.configured import blob_store
 from symdepot.domain.errors import InvalidRequest, RequestTooLarge
 from symdepot.pipeline import intake
 from symdepot.projects.access import Deed
-from symdepot.protocols import auth, nearness
-from symdepot.protocols.sentry.encodings import Encoding
-from symdepot.protocols.sentry.parts import ChunkParts, Limits
+from symdepot.protocols import auth, client_network
+from symdepot.protocols.sentry.chunk_body import ChunkParts, Encoding, Limits
 from symdepot.protocols.sentry.schemas import ChunkUploadOptions
 from symdepot.uploads import quota
 
@@ -148,7 +147,7 @@ def _compression(request: HttpRequest) -> list[str]:
             return ["gzip"]
         case "none":
             return []
-    return [] if nearness.is_near(request) else ["gzip"]
+    return [] if client_network.is_near(request) else ["gzip"]
 
 
 def _check_announced_length(request: HttpRequest, limits: Limits) -> None:

@@ -15,7 +15,7 @@ from symdepot.debugfiles.name_search import Key
 from symdepot.domain.errors import InvalidRequest
 from symdepot.domain.symbol_paths import path_parser
 from symdepot.projects import access
-from symdepot.protocols import auth, counting, plain, refusing
+from symdepot.protocols import auth, error_responses, request_metrics, text_views
 from symdepot.protocols.debuginfod.errors import SPEECH
 
 _VERSION = importlib.metadata.version("symdepot")
@@ -23,10 +23,10 @@ _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 """Source: Prometheus, "Exposition formats"."""
 
 
-@plain.spoken(SPEECH, lambda _: "/")
+@text_views.spoken(SPEECH, lambda _: "/")
 def itself(request: HttpRequest, token: str | None = None) -> HttpResponse:
     """Say what answers here."""
-    return plain.text(
+    return text_views.text(
         f"debuginfod (symdepot) {_VERSION}\n"
         "A server for debug information files: debuginfod, SymSrv, SSQP, Breakpad, and "
         "uploads by sentry-cli.\n",
@@ -34,7 +34,7 @@ def itself(request: HttpRequest, token: str | None = None) -> HttpResponse:
     )
 
 
-@plain.spoken(SPEECH, lambda _: "metadata")
+@text_views.spoken(SPEECH, lambda _: "metadata")
 def metadata(request: HttpRequest, token: str | None = None) -> HttpResponse:
     """List the files of a build id, a name, or a pattern of names, that may be read."""
     named, value = (request.GET.get(name, "") for name in ("key", "value"))
@@ -54,7 +54,7 @@ def metadata(request: HttpRequest, token: str | None = None) -> HttpResponse:
     return JsonResponse({"results": results, "complete": found.is_complete})
 
 
-@plain.spoken(SPEECH, lambda _: "metrics")
+@text_views.spoken(SPEECH, lambda _: "metrics")
 def metrics(request: HttpRequest, token: str | None = None) -> HttpResponse:
     """Say what was answered so far on this machine, and how much there is to read."""
     who = auth.reader(request, token)
@@ -66,7 +66,7 @@ def metrics(request: HttpRequest, token: str | None = None) -> HttpResponse:
             for role, number in kept.items()
         )
         lines.append(_line("ready", 1))
-    except refusing.LOST:
+    except error_responses.LOST:
         lines.append(_line("ready", 0))
     text = "".join(f"{line}\n" for line in lines)
     return HttpResponse(text, content_type=_PROMETHEUS)
@@ -74,7 +74,7 @@ def metrics(request: HttpRequest, token: str | None = None) -> HttpResponse:
 
 def _answered() -> Iterator[str]:
     """Return the lines about answers, by what was asked for and by what came of it."""
-    counts = list(counting.counts())
+    counts = list(request_metrics.counts())
     asked, came = Counter[str](), Counter[str]()
     for one in counts:
         asked[one.kind] += one.answers

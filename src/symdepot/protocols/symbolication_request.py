@@ -1,4 +1,7 @@
-"""Who asks for addresses to be looked up, where he may look, and what he sends."""
+"""Who asks for addresses to be looked up, where he may look, and what he sends.
+
+Lets nobody ask too often for what takes long.
+"""
 
 from django.conf import settings
 from django.db import close_old_connections
@@ -7,6 +10,7 @@ from django.http import HttpRequest, UnreadablePostError
 from symdepot.domain.errors import BodyTooLarge, InvalidRequest
 from symdepot.projects import access
 from symdepot.projects.access import Bearer
+from symdepot.projects.rate_limit import rates
 from symdepot.protocols import auth
 from symdepot.symbolication.request import Scope
 
@@ -47,3 +51,14 @@ def body(request: HttpRequest, *, limit_bytes: int) -> bytes:
         return request.body
     except UnreadablePostError as error:
         raise InvalidRequest("Incomplete body") from error
+
+
+def spend(request: HttpRequest, who: Bearer | None) -> None:
+    """Count a request of whoever asks: by token or, without one, by address.
+
+    Raises:
+        RateExceeded: that was too often.
+    """
+    address = request.META.get("REMOTE_ADDR", "")
+    asker = f"token {who.token.pk}" if who else f"address {address}"
+    rates().spend(asker, a_minute=settings.SYMBOLICATIONS_PER_MINUTE)

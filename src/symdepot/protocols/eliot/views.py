@@ -11,19 +11,10 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from symdepot.debugfiles import file_counts
-from symdepot.protocols import asking, limiting
-from symdepot.protocols.eliot import (
-    answers,
-    debugging,
-    described,
-    errors,
-    gathering,
-    jobs,
-    rendering,
-)
-from symdepot.protocols.eliot.gathering import Gathered
-from symdepot.protocols.eliot.jobs import Job
-from symdepot.protocols.eliot.rendering import Told
+from symdepot.protocols import symbolication_request
+from symdepot.protocols.eliot import errors, request_parser, response, schemas
+from symdepot.protocols.eliot.request_parser import Gathered, Job
+from symdepot.protocols.eliot.response import Told
 from symdepot.symbolication.request import Answer, Scope
 from symdepot.symbolication.symbolicate import symbolicated
 
@@ -36,40 +27,44 @@ _OTHERS = ["GET", "HEAD", "PUT", "PATCH", "DELETE"]
 router = Router()
 
 
-@router.post("/v5", openapi_extra=described.V5, response=described.V5_ANSWERS)
+@router.post("/v5", openapi_extra=schemas.V5, response=schemas.V5_ANSWERS)
 def v5(request: HttpRequest) -> HttpResponse:
     """Look up the functions, files and lines of addresses in modules.
 
     Offsets are taken as they are: of a return address, subtract 1 before.
     """
     scope = _admitted(request)
-    asked = jobs.of_v5(asking.body(request, limit_bytes=MOST_BODY_BYTES))
+    asked = request_parser.of_v5(
+        symbolication_request.body(request, limit_bytes=MOST_BODY_BYTES)
+    )
     began_at = time.monotonic()
     gathered, answer = _answered(scope, asked)
-    results = rendering.v5(asked, _told(gathered, answer))
-    told: rendering.Json = {"results": results}
+    results = response.v5(asked, _told(gathered, answer))
+    told: response.Json = {"results": results}
     if "Debug" in request.headers:
         seconds = time.monotonic() - began_at
-        told["debug"] = debugging.debug(results, gathered, answer, seconds)
-    return answers.told(told)
+        told["debug"] = response.debug(results, gathered, answer, seconds)
+    return response.told(told)
 
 
 @router.post(
-    "/v4", openapi_extra=described.V4, response=described.V4_ANSWERS, deprecated=True
+    "/v4", openapi_extra=schemas.V4, response=schemas.V4_ANSWERS, deprecated=True
 )
 def v4(request: HttpRequest) -> HttpResponse:
     """Look up the functions of addresses, for clients that know no better."""
     scope = _admitted(request)
-    asked = jobs.of_v4(asking.body(request, limit_bytes=MOST_BODY_BYTES))
+    asked = request_parser.of_v4(
+        symbolication_request.body(request, limit_bytes=MOST_BODY_BYTES)
+    )
     gathered, answer = _answered(scope, [asked])
-    return answers.told(rendering.v4(asked, _told(gathered, answer)))
+    return response.told(response.v4(asked, _told(gathered, answer)))
 
 
 @router.api_operation(["OPTIONS"], "/v4", include_in_schema=False)
 @router.api_operation(["OPTIONS"], "/v5", include_in_schema=False)
 def may_ask(request: HttpRequest) -> HttpResponse:
     """Tell a browser that a page of any origin may ask."""
-    return answers.allowed(request)
+    return response.allowed(request)
 
 
 @router.api_operation(_OTHERS, "/v4", include_in_schema=False)
@@ -77,7 +72,7 @@ def may_ask(request: HttpRequest) -> HttpResponse:
 def not_so(request: HttpRequest) -> HttpResponse:
     """Tell whoever asks in another way."""
     answer = errors.titled("405 Method Not Allowed", HTTPStatus.METHOD_NOT_ALLOWED)
-    answer["Allow"] = answers.METHODS
+    answer["Allow"] = response.METHODS
     return answer
 
 
@@ -89,13 +84,13 @@ def _admitted(request: HttpRequest) -> Scope:
         NotAllowed: see `reading.readable`.
         RateExceeded: see `limiting.spend`.
     """
-    who = asking.asker(request)
-    limiting.spend(request, who)
-    return asking.scope(request, who)
+    who = symbolication_request.asker(request)
+    symbolication_request.spend(request, who)
+    return symbolication_request.scope(request, who)
 
 
 def _answered(scope: Scope, asked: Sequence[Job]) -> tuple[Gathered, Answer]:
-    gathered = gathering.gathered(asked)
+    gathered = request_parser.gathered(asked)
     question = gathered.question()
     return gathered, symbolicated(scope, question, wait_seconds=WAIT_SECONDS)
 

@@ -31,7 +31,13 @@ from symdepot.domain.symbol_paths import path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.projects import token_lookup as readers
 from symdepot.projects.token_lookup import Reader
-from symdepot.protocols import auth, counting, lending, nearness, plain
+from symdepot.protocols import (
+    auth,
+    client_network,
+    download_lookup,
+    request_metrics,
+    text_views,
+)
 from symdepot.protocols.debuginfod.errors import SPEECH
 
 _LARGEST_BYTES = 256 * 1024
@@ -97,7 +103,7 @@ class ShortWay:
         if not answer.is_djangos:
             seconds = time.perf_counter() - started_at
             kind, status = asked[0].role.value, int(answer.status[:3])
-            counting.counted(kind, status, len(answer.body), seconds)
+            request_metrics.counted(kind, status, len(answer.body), seconds)
         return answer.sent(start_response)
 
     def _answer(
@@ -109,7 +115,7 @@ class ShortWay:
             is_known = who is not None or token is None
             return self._looked_up(environ, who, asked) if is_known else None
         except Error as error:
-            return _Answer.of(plain.explained(SPEECH, WSGIRequest(environ), error))
+            return _Answer.of(text_views.explained(SPEECH, WSGIRequest(environ), error))
         finally:
             # As Django does when a request ends.
             close_old_connections()
@@ -121,7 +127,7 @@ class ShortWay:
         if found.fittest is not None:
             return self._with_file(environ, found.fittest)
         if who is not None:
-            useless = lending.useless_for(asked, found.newest)
+            useless = download_lookup.useless_for(asked, found.newest)
             _note_miss(environ, who, asked, useless)
         return _MISS
 
@@ -159,7 +165,7 @@ class ShortWay:
 def _what_matters(environ: WSGIEnvironment) -> tuple[object, ...]:
     """Return all of a request that decides how a file is sent."""
     forwarded_for = environ.get("HTTP_X_FORWARDED_FOR", "")
-    is_near = nearness.are_near(environ.get("REMOTE_ADDR", ""), forwarded_for)
+    is_near = client_network.are_near(environ.get("REMOTE_ADDR", ""), forwarded_for)
     return (is_near, *(environ.get(header, "") for header in _MATTERS))
 
 
@@ -171,7 +177,7 @@ def _empty_slot(file: Glimpse, told: tuple[object, ...]) -> list[_Answer]:
 def _what_is_asked(environ: WSGIEnvironment) -> tuple[Asked, str | None] | None:
     """Return the file that is asked for, and with which token; None for anything else."""
     match = _PATH(environ["PATH_INFO"])
-    if match is None or environ["REQUEST_METHOD"] not in plain.READING:
+    if match is None or environ["REQUEST_METHOD"] not in text_views.READING:
         return None
     token, path = match.groups()
     asked = path_parser.parse(Layout.DEBUGINFOD, path)

@@ -12,7 +12,7 @@ from symdepot.domain.stacks.source_context import SourceContext
 from symdepot.domain.stacks.stack_resolver import Frame, FrameStatus, ModuleStatus
 from symdepot.domain.symcache.address_lookup import Frame as Place
 from symdepot.domain.symcache.demangler import demangled
-from symdepot.protocols.symbolicator import reading
+from symdepot.protocols.symbolicator import native_request
 from symdepot.protocols.symbolicator.schemas import Body, RawFrame, RawModule, RawStack
 from symdepot.symbolication.request import Answer, Candidate, Fate, FoundModule, Line
 
@@ -24,7 +24,7 @@ def completed(body: Body, answer: Answer) -> Json:
     modules, stacks = body.get("modules", []), body.get("stacktraces", [])
     shows_candidates = bool((body.get("options") or {}).get("dif_candidates"))
     names = [module.get("code_file") or "" for module in modules]
-    signal, order = body.get("signal"), reading.frame_order(body)
+    signal, order = body.get("signal"), native_request.frame_order(body)
     return {
         "status": "completed",
         **({} if signal is None else {"signal": signal}),
@@ -33,7 +33,7 @@ def completed(body: Body, answer: Answer) -> Json:
                 **_thread(asked),
                 "frames": _frames(
                     frames,
-                    reading.innermost_first(asked, order),
+                    native_request.innermost_first(asked, order),
                     names,
                     answer.contexts,
                 ),

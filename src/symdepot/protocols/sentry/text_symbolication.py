@@ -7,8 +7,8 @@ from ninja import Path, Router, Schema
 from pydantic import BaseModel, StringConstraints
 
 from symdepot.projects.access import Deed
-from symdepot.protocols import auth, limiting
-from symdepot.protocols.sentry import bodies
+from symdepot.protocols import auth, symbolication_request
+from symdepot.protocols.sentry import schemas
 from symdepot.protocols.sentry.debug_files import Where
 from symdepot.symbolication import pasted_text
 
@@ -55,6 +55,6 @@ def symbolicate_text(
     """
     bearer = auth.bearer(request)
     owner = bearer.project(where.org, where.project, Deed.DOWNLOAD)
-    limiting.spend(request, bearer)
-    pasted = bodies.read(request, Pasted)
+    symbolication_request.spend(request, bearer)
+    pasted = schemas.read(request, Pasted)
     return pasted_text.resolved(owner, pasted.text, by=auth.asker(request, bearer))

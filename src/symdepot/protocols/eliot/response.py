@@ -1,19 +1,31 @@
 """From what is answered to what a client reads.
 
 Source: spec/serving 5.1 and 5.2.
+
+What is told of the work behind an answer, to whoever sends a `Debug` header.
+
+Source: eliot/symbolicate_resource.py, `DebugStats`, for the names.
+
+Answers that a page of any origin may read.
+
+Source: spec/serving 5.1; fetch.spec.whatwg.org, "CORS protocol".
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from pydantic_core import to_json
 
 from symdepot.domain.errors import InvalidRequest
 from symdepot.domain.stacks.stack_resolver import Frame, ModuleStatus
 from symdepot.domain.symcache.address_lookup import Frame as Place
 from symdepot.domain.symcache.demangler import demangled
-from symdepot.protocols.eliot.gathering import Gathered
-from symdepot.protocols.eliot.jobs import Address, Job, Module
+from symdepot.protocols.eliot.request_parser import Address, Gathered, Job, Module
 from symdepot.symbolication.request import Answer
 
 type Json = dict[str, Any]
@@ -164,3 +176,73 @@ def _named(place: Place) -> Json:
 def _in_words(fields: Json) -> str:
     """Return a frame in the one line that v4 has for it."""
     return f"{fields.get('function', fields['module_offset'])} (in {fields['module']})"
+
+
+def debug(
+    results: Sequence[Json], gathered: Gathered, answer: Answer, seconds: float
+) -> Json:
+    """Return what Eliot tells of its own work, as far as we do any of it.
+
+    Nothing is downloaded or parsed while a client waits. Eliot has no
+    `status_per_module`, which says why there are no symbols.
+    """
+    stacks = Counter(
+        module
+        for result in results
+        for module, found in result["found_modules"].items()
+        if found is not None
+    )
+    statuses = {
+        key(module): answer.modules[place].status
+        for module, place in gathered.modules.items()
+    }
+    asked = [s for s in statuses.values() if s is not ModuleStatus.UNUSED]
+    return {
+        "time": seconds,
+        "modules": {
+            "count": stacks.total(),
+            "stacks_per_module": stacks,
+            "status_per_module": statuses,
+        },
+        "cache_lookups": {
+            "count": len(asked),
+            "hits": asked.count(ModuleStatus.FOUND),
+            "time": seconds,
+        },
+        "downloads": {"count": 0, "size": 0, "time": 0.0},
+        "parse_sym": {"time": 0.0},
+        "save_symcache": {"time": 0.0},
+    }
+
+
+METHODS = "POST, OPTIONS"
+_DAY_SECONDS = "86400"
+
+
+def told(content: object, status: HTTPStatus = HTTPStatus.OK) -> HttpResponse:
+    """Return an answer of JSON."""
+    return _open(
+        HttpResponse(to_json(content), content_type="application/json", status=status)
+    )
+
+
+def allowed(request: HttpRequest) -> HttpResponse:
+    """Return the answer to a browser that asks whether a page may ask.
+
+    It may send any header: a star would leave out the one that carries the token, and
+    the Firefox Profiler sends a User-Agent of its own.
+    """
+    answer = _open(HttpResponse(content_type="text/plain"))
+    answer["Allow"] = answer["Access-Control-Allow-Methods"] = METHODS
+    asked = request.headers.get("Access-Control-Request-Headers")
+    if asked:
+        answer["Access-Control-Allow-Headers"] = asked
+    answer["Access-Control-Max-Age"] = _DAY_SECONDS
+    answer["Vary"] = "Access-Control-Request-Headers"
+    return answer
+
+
+def _open(answer: HttpResponse) -> HttpResponse:
+    answer["Access-Control-Allow-Origin"] = "*"
+    answer["Access-Control-Expose-Headers"] = "Retry-After"
+    return answer

@@ -4,9 +4,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from symdepot.protocols.symbolicator.answers import ANSWER, REFUSAL
-from symdepot.protocols.symbolicator.jvm_answers import JVM_ANSWER
-from symdepot.protocols.symbolicator.jvm_schemas import JVM_BODY
+from symdepot.protocols.symbolicator.jvm_schemas import JVM_ANSWER, JVM_BODY
+from symdepot.protocols.symbolicator.response_schemas import ANSWER, REFUSAL
 from symdepot.protocols.symbolicator.schemas import BODY
 
 type Schema = dict[Any, Any]

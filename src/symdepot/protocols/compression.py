@@ -12,7 +12,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from isal import isal_zlib
 
-from symdepot.protocols import nearness
+from symdepot.protocols import client_network
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -57,7 +57,7 @@ def coding(request: HttpRequest, sample: Callable[[], bytes]) -> Coding | None:
     wanted = _preferred(request.headers.get("Accept-Encoding", ""))
     if wanted is None or "Range" in request.headers:
         return None
-    if settings.DOWNLOAD_COMPRESSION == "auto" and nearness.is_near(request):
+    if settings.DOWNLOAD_COMPRESSION == "auto" and client_network.is_near(request):
         return None
     part = sample()
     return wanted if len(_compressed(part)) <= _WORTH_IT * len(part) else None

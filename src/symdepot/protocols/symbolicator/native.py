@@ -16,8 +16,13 @@ from pydantic_core import to_json
 
 from symdepot.domain.errors import Busy, RequestMissing
 from symdepot.projects.access import Bearer
-from symdepot.protocols import asking, limiting
-from symdepot.protocols.symbolicator import bodies, described, reading, rendering
+from symdepot.protocols import symbolication_request
+from symdepot.protocols.symbolicator import (
+    api_description,
+    bodies,
+    native_request,
+    native_response,
+)
 from symdepot.protocols.symbolicator.schemas import BODY, Body
 from symdepot.symbolication import pending_requests
 from symdepot.symbolication.module_finder import NotReady
@@ -46,12 +51,12 @@ class Patience(Schema):
 @router.post(
     "/symbolicate",
     summary="Look addresses up",
-    openapi_extra=described.SYMBOLICATE,
+    openapi_extra=api_description.SYMBOLICATE,
 )
 def symbolicate(request: HttpRequest, patience: Query[Patience]) -> HttpResponse:
     """Answer with functions, files and lines for the addresses of stack traces."""
-    who = asking.asker(request)
-    limiting.spend(request, who)
+    who = symbolication_request.asker(request)
+    symbolication_request.spend(request, who)
     content = bodies.body(request)
     body = BODY.validate_json(content)
     try:
@@ -64,14 +69,14 @@ def symbolicate(request: HttpRequest, patience: Query[Patience]) -> HttpResponse
 @router.get(
     "/requests/{request_id}",
     summary="Come again for an answer",
-    openapi_extra=described.REQUESTS,
+    openapi_extra=api_description.REQUESTS,
 )
 def come_again(
     request: HttpRequest, request_id: str, patience: Query[Patience]
 ) -> HttpResponse:
     """Answer a request that was pending, or say that it still is."""
-    who = asking.asker(request)
-    limiting.spend(request, who)
+    who = symbolication_request.asker(request)
+    symbolication_request.spend(request, who)
     known_id = _parsed(request_id)
     kept = pending_requests.fetch(known_id, who.token if who else None)
     body = BODY.validate_json(kept.body)
@@ -104,7 +109,10 @@ def _answered(
         NotReady: the client's patience is at an end.
         Busy: a client that never comes again would have to wait, and too many do.
     """
-    question, scope = reading.question(body), asking.scope(request, who)
+    question, scope = (
+        native_request.question(body),
+        symbolication_request.scope(request, who),
+    )
     comes_again = may_wait and patience.timeout is not None
     try:
         answer = symbolicated(scope, question, may_wait=may_wait)
@@ -114,7 +122,7 @@ def _answered(
             answer = symbolicated(
                 scope, question, wait_seconds=wait_seconds, may_wait=comes_again
             )
-    return _json(rendering.completed(body, answer))
+    return _json(native_response.completed(body, answer))
 
 
 @contextmanager
@@ -141,7 +149,7 @@ def _pending(request_id: UUID) -> HttpResponse:
     )
 
 
-def _json(told: rendering.Json) -> HttpResponse:
+def _json(told: native_response.Json) -> HttpResponse:
     return HttpResponse(
         to_json(told, inf_nan_mode="null"),
         content_type="application/json",

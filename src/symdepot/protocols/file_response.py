@@ -1,11 +1,19 @@
-"""Sends a file down the wire: as a whole or a range of it, with an ETag."""
+"""Sends a file down the wire: as a whole or a range of it, with an ETag.
+
+Lets others send a file that lies somewhere whole: the proxy, or the bucket.
+
+Source: nginx, ngx_http_proxy_module, "X-Accel-Redirect"; what the proxy says of itself
+in `X-Sendfile-Type` is after Rack::Sendfile.
+"""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from http import HTTPStatus
 from itertools import chain
 
+from django.conf import settings
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -14,11 +22,66 @@ from django.http import (
 )
 from django.utils.http import content_disposition_header, parse_etags
 
+from symdepot.blobs import blob_paths
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.project_files import Content
+from symdepot.domain.errors import BlobMissing, StorageUnavailable
 from symdepot.domain.formats.elf import Section
-from symdepot.protocols import compressing, handing
-from symdepot.protocols.compressing import Coding
+from symdepot.domain.ids import Checksum
+from symdepot.protocols import compression
+from symdepot.protocols.compression import Coding
+
+_HEADER = "X-Accel-Redirect"
+# Long enough for a client that asks for one part after the other at the same address.
+_VALID_FOR = timedelta(minutes=15)
+
+
+def is_possible(request: HttpRequest, content: Content) -> bool:
+    """Say whether somebody else can answer this request with all of `content`.
+
+    Only what is one chunk lies anywhere as it is. A proxy must say that it will fetch
+    the file: whoever comes past it would take our empty answer for the file. An
+    address that is signed for `GET` is good for nothing else.
+    """
+    if len(content.chunks) != 1:
+        return False
+    match settings.DOWNLOADS:
+        case "accel":
+            return request.headers.get("X-Sendfile-Type") == _HEADER
+        case "redirect":
+            return request.method == "GET"
+        case _:
+            return False
+
+
+def handed_over(content: Content) -> HttpResponse:
+    """Return an answer that says who has the bytes of `content`.
+
+    Raises:
+        BlobMissing: the bytes are gone; of a bucket, it is the bucket that says so.
+        StorageUnavailable: the disk did not answer, or nothing can be signed.
+    """
+    [(chunk, _)] = content.chunks
+    return _to_proxy(chunk) if settings.DOWNLOADS == "accel" else _to_bucket(chunk)
+
+
+def _to_proxy(chunk: Checksum) -> HttpResponse:
+    if chunk not in blob_store():
+        raise BlobMissing(chunk)
+    answer = HttpResponse(content_type="application/octet-stream")
+    answer[_HEADER] = f"{settings.ACCEL_PREFIX}{blob_paths.place(chunk)}"
+    return answer
+
+
+def _to_bucket(chunk: Checksum) -> HttpResponse:
+    url = blob_store().signed_url(chunk, valid_for=_VALID_FOR)
+    if url is None:
+        raise StorageUnavailable
+    answer = HttpResponse(status=HTTPStatus.FOUND)
+    answer["Location"] = url
+    answer["Cache-Control"] = "no-store"
+    return answer
+
 
 _BLOCK_BYTES = 128 * 1024
 """Larger ones leave the processor's caches before they are sent: docs/benchmarks.md."""
@@ -60,12 +123,12 @@ def serve(
     origin = Section(0, content.size_bytes) if section is None else section
     part = "" if section is None else f"-{section.start}-{section.size_bytes}"
     tag = f'"{content.checksum}{part}"'
-    is_handed = section is None and handing.is_possible(request, content)
+    is_handed = section is None and is_possible(request, content)
     coding = None if is_handed else _coding(request, content, origin)
     if _is_known(request, tag):
         answer: HttpResponseBase = HttpResponse(status=HTTPStatus.NOT_MODIFIED)
     elif is_handed:
-        answer = handing.handed_over(content)
+        answer = handed_over(content)
     elif coding is not None:
         answer = _compressed(request, content, origin, coding)
     else:
@@ -74,7 +137,7 @@ def serve(
         answer["Content-Disposition"] = _disposition(filename)
     answer["ETag"] = f"W/{tag}" if coding else tag
     answer["Accept-Ranges"] = "bytes"
-    if not is_handed and compressing.is_an_option(origin.size_bytes):
+    if not is_handed and compression.is_an_option(origin.size_bytes):
         answer["Vary"] = "Accept-Encoding"
     return answer
 
@@ -91,11 +154,11 @@ def excerpt(content: Content, start: int, size_bytes: int) -> bytes:
 
 def _coding(request: HttpRequest, content: Content, origin: Section) -> Coding | None:
     """Return how to compress, if at all; what lies in the middle stands for the rest."""
-    if not compressing.is_an_option(origin.size_bytes):
+    if not compression.is_an_option(origin.size_bytes):
         return None
     middle = origin.start + origin.size_bytes // 2
-    return compressing.coding(
-        request, lambda: excerpt(content, middle, compressing.SAMPLE_BYTES)
+    return compression.coding(
+        request, lambda: excerpt(content, middle, compression.SAMPLE_BYTES)
     )
 
 
@@ -104,7 +167,7 @@ def _compressed(
 ) -> HttpResponseBase:
     """Answer with all of it, compressed; nobody knows yet how long that will be."""
     blocks = _bytes_of(content, _Span(0, origin.size_bytes).after(origin.start))
-    answer = _body(request, compressing.compressed(blocks, coding))
+    answer = _body(request, compression.compressed(blocks, coding))
     answer["Content-Encoding"] = coding.value
     return answer
 

@@ -24,7 +24,7 @@ from symdepot.domain.symbol_paths import path_builder
 from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.projects import access
 from symdepot.projects.models import Project
-from symdepot.protocols import auth, plain
+from symdepot.protocols import auth, text_views
 from symdepot.protocols.symstore.errors import SPEECH
 
 _NUMBER = re.compile(r"[0-9]{10}").fullmatch
@@ -33,20 +33,20 @@ _ROLES = (Role.EXECUTABLE, Role.DEBUGINFO)
 _LINES_AT_A_TIME = 1_000
 
 
-@plain.spoken(SPEECH, lambda _: "symstore")
+@text_views.spoken(SPEECH, lambda _: "symstore")
 def admin(
     request: HttpRequest, name: str, token: str | None = None
 ) -> HttpResponseBase:
     """Answer with a file of the log, about what may be read."""
     asked = name.lower()
     if asked not in {"lastid.txt", "server.txt", "history.txt"} and not _NUMBER(asked):
-        return plain.text("Symbol Not Found (and ignored)", HTTPStatus.NOT_FOUND)
+        return text_views.text("Symbol Not Found (and ignored)", HTTPStatus.NOT_FOUND)
     projects = access.readable(auth.reader(request, token))
     last = symstore_log.last()
     if asked == "lastid.txt":
-        return plain.text(f"{last:010}", HTTPStatus.OK)
+        return text_views.text(f"{last:010}", HTTPStatus.OK)
     if not _NUMBER(asked):
-        return plain.text("".join(_history(projects)), HTTPStatus.OK)
+        return text_views.text("".join(_history(projects)), HTTPStatus.OK)
     return _transaction(projects, int(asked), last)
 
 
@@ -54,7 +54,7 @@ def _transaction(
     projects: QuerySet[Project], number: int, last: int
 ) -> HttpResponseBase:
     if not 1 <= number <= last:
-        return plain.text("Symbol Not Found", HTTPStatus.NOT_FOUND)
+        return text_views.text("Symbol Not Found", HTTPStatus.NOT_FOUND)
     lines = _lines(symstore_log.files(projects, number))
     blocks = ("".join(some).encode() for some in batched(lines, _LINES_AT_A_TIME))
     return StreamingHttpResponse(blocks, content_type="text/plain; charset=utf-8")
