@@ -19,7 +19,7 @@ from django.db import connection  # noqa: E402 -- only after `setup`, as all bel
 
 from symdepot.domain.ids import Checksum  # noqa: E402
 from symdepot.projects.models import Organization  # noqa: E402
-from symdepot.server.migrating import migrate  # noqa: E402
+from symdepot.server.setup import migrate  # noqa: E402
 from symdepot.uploads import chunks  # noqa: E402
 
 _ASKED = 4096

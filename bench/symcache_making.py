@@ -31,7 +31,7 @@ from symdepot.pipeline import steps  # noqa: E402
 from symdepot.projects.models import Organization  # noqa: E402
 from symdepot.sandbox import operations  # noqa: E402
 from symdepot.sandbox.operations import Converter  # noqa: E402
-from symdepot.server.migrating import migrate  # noqa: E402
+from symdepot.server.setup import migrate  # noqa: E402
 from symdepot.symcaches import creation  # noqa: E402
 from symdepot.symcaches.models import Outcome, SymCache  # noqa: E402
 from symdepot.uploads import (

@@ -127,7 +127,7 @@ class RunningServer:
 
     def listener(self) -> psutil.Process:
         """Return the process that starts those which answer."""
-        return self._child("symdepot.server.listening")[0]
+        return self._child("symdepot.server.web_process")[0]
 
     def web_workers(self) -> list[psutil.Process]:
         """Return the processes that answer."""

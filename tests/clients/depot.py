@@ -105,7 +105,7 @@ class Depot:
         return [
             p
             for p in self.offspring()
-            if "symdepot.server.listening" in _words(p)
+            if "symdepot.server.web_process" in _words(p)
             and _parent(p) == self.process.pid
         ]
 

@@ -3,6 +3,8 @@
 Settings are read once, from environment variables named `SYMDEPOT_…` and, below
 them, from the TOML file that `SYMDEPOT_CONFIG` names. `docs/configuration.md` has a
 heading for each.
+
+Says what is wrong with settings, in sentences.
 """
 
 import os
@@ -13,7 +15,7 @@ from typing import Literal, Self, override
 from urllib.parse import urlsplit
 
 import dj_database_url
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -273,3 +275,28 @@ def _existing(file: Path) -> Path:
     # pydantic-settings passes over a file that is not there.
     file.stat()
     return file
+
+
+_MAY_HOLD_SECRETS = {"database_url", "blob_url", "secret_key"}
+
+
+def explained(error: ValidationError) -> str:
+    """Say which settings are wrong, and what is wrong with each."""
+    return "\n".join(
+        _explained(
+            ".".join(str(part) for part in fault["loc"]), fault["msg"], fault["input"]
+        )
+        for fault in error.errors(include_url=False, include_context=False)
+    )
+
+
+def _explained(setting: str, fault: str, value: object) -> str:
+    text = fault.removeprefix("Value error, ").rstrip(".") + "."
+    variable = PREFIX + setting.upper()
+    if not setting:
+        return text
+    if setting not in Config.model_fields:
+        return f"{setting!r} in {chosen_file()} is not a setting."
+    if setting in _MAY_HOLD_SECRETS:
+        return f"{variable}: {text}"
+    return f"{variable} is {value!r}: {text}"

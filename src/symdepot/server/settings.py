@@ -1,12 +1,41 @@
-"""Django's settings, derived from `Config`. Nothing here reads the environment."""
+"""Django's settings, derived from `Config`. Nothing here reads the environment.
 
+The key that Django signs with, made once and kept in the data folder.
+"""
+
+import secrets
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import dj_database_url
 
-from symdepot.server import logs, secret
+from symdepot.server import logs
 from symdepot.server.config import Config
+
+_FILE = "secret-key"
+_LENGTH_BYTES = 48
+
+
+def kept_in(data_dir: Path) -> str:
+    """Return the key of `data_dir`; the first caller makes it.
+
+    Two that come first at once agree: the file appears whole or not at all.
+    """
+    file = data_dir / _FILE
+    if not file.exists():
+        data_dir.mkdir(parents=True, exist_ok=True)
+        draft = data_dir / f"{_FILE}.{secrets.token_hex(4)}"
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(_LENGTH_BYTES))
+        try:
+            file.hardlink_to(draft)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return file.read_text()
+
 
 CONFIG = Config()
 
@@ -47,7 +76,7 @@ ORPHAN_GRACE_HOURS = CONFIG.orphan_grace
 GC_INTERVAL_HOURS = CONFIG.gc_interval
 
 DEBUG = False
-SECRET_KEY = CONFIG.secret_key or secret.kept_in(DATA_DIR)
+SECRET_KEY = CONFIG.secret_key or kept_in(DATA_DIR)
 # URLs are built from PUBLIC_URL alone, so no Host header is believed.
 ALLOWED_HOSTS = ["*"]
 INSTALLED_APPS = [

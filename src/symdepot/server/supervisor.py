@@ -1,16 +1,21 @@
-"""Keeps child processes running until told to stop, and leaves none behind."""
+"""Keeps child processes running until told to stop, and leaves none behind.
+
+Sees to it that no process outlives the one that started it, however that ends.
+"""
 
 import os
 import select
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import structlog
 
+from symdepot.sandbox import linux
 from symdepot.server.config import Misconfigured
 
 _STOP = {signal.SIGTERM, signal.SIGINT}
@@ -182,3 +187,19 @@ def _signals() -> Iterator[Callable[[float], set[int]]]:
         signal.set_wakeup_fd(before)
         reader.close()
         writer.close()
+
+
+def die_with(parent_pid: int) -> None:
+    """Have this process killed when its parent, which is `parent_pid`, has ended.
+
+    Ends it at once if that has happened already. The parent is the *thread* that
+    started this process, so start children from a thread that stays. Only Linux
+    knows of this; elsewhere nothing happens.
+
+    Source: prctl(2), PR_SET_PDEATHSIG. The setting survives `exec` but not `fork`.
+    """
+    if sys.platform != "linux":
+        return
+    linux.end_with_parent()
+    if os.getppid() != parent_pid:
+        os._exit(1)

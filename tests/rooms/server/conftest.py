@@ -7,7 +7,7 @@ import pytest
 from tests.rooms.server.saying import Said, Say
 from tests.running import Installation, RunningServer, an_installation
 
-from symdepot.server import cli, house
+from symdepot.server import cli, setup
 from symdepot.server.config import Config
 
 
@@ -37,7 +37,7 @@ def symdepot(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Say:
     """Run a command in this very process, on the database of the tests."""
-    monkeypatch.setattr(house, "enter", lambda **_: Config())
+    monkeypatch.setattr(setup, "enter", lambda **_: Config())
 
     def say(*arguments: str) -> Said:
         monkeypatch.setattr("sys.argv", ["symdepot", *arguments])

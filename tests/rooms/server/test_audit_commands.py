@@ -21,7 +21,7 @@ from symdepot.projects.models import (
     Token,
     Webhook,
 )
-from symdepot.server.cli import acting
+from symdepot.server import setup
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -55,10 +55,10 @@ def test_the_actor_is_the_user_that_the_kernel_knows(
 ) -> None:
     monkeypatch.setenv("USER", "somebody-else")
     monkeypatch.setenv("LOGNAME", "somebody-else")
-    assert acting.actor() == ME
+    assert setup.actor() == ME
 
     monkeypatch.setattr(os, "getuid", lambda: 4_000_000)
-    assert acting.actor() == "command line (4000000)"
+    assert setup.actor() == "command line (4000000)"
 
 
 def test_whatever_is_typed_is_noted(symdepot: Say) -> None:

@@ -18,7 +18,7 @@ from symdepot.domain.ids import Checksum
 from symdepot.pipeline.fsck.report import Fault
 from symdepot.pipeline.gc.retention_rules import Reason
 from symdepot.projects.models import AuditEntry, Project
-from symdepot.server import caretaking
+from symdepot.server import periodic_jobs
 from symdepot.server.cli import fsck, gc
 from symdepot.uploads.models import Chunk, Sweep
 
@@ -190,17 +190,17 @@ def test_a_quota_that_is_no_size_is_refused(symdepot: Say) -> None:
 
 
 def test_the_caretaker_sweeps_when_it_is_due_and_once_for_all() -> None:
-    assert caretaking.collect_garbage() == 0
+    assert periodic_jobs.collect_garbage() == 0
     own(a_project(), b"loose")
     let_pass(2 * DAY)
-    assert caretaking.collect_garbage() == 0
+    assert periodic_jobs.collect_garbage() == 0
     Sweep.objects.update(finished_at=F("finished_at") - DAY)
 
-    done = together([caretaking.collect_garbage] * 4)
+    done = together([periodic_jobs.collect_garbage] * 4)
 
     assert sorted(done) == [0, 0, 0, 1]
     assert not Chunk.objects.exists()
-    assert caretaking.collect_garbage() == 0
+    assert periodic_jobs.collect_garbage() == 0
 
 
 def test_the_caretaker_never_sweeps_if_told_so(settings: Settings) -> None:
@@ -208,7 +208,7 @@ def test_the_caretaker_never_sweeps_if_told_so(settings: Settings) -> None:
     own(a_project(), b"loose")
     let_pass(2 * DAY)
 
-    assert caretaking.collect_garbage() == 0
+    assert periodic_jobs.collect_garbage() == 0
 
     assert not Sweep.objects.exists()
     assert Chunk.objects.exists()
@@ -218,10 +218,10 @@ def test_expiry_is_at_work_in_the_caretaker_too() -> None:
     project = a_project()
     Project.objects.update(keep_days=1)
     a_debug_file(project, b"content")
-    caretaking.collect_garbage()
+    periodic_jobs.collect_garbage()
     Sweep.objects.update(finished_at=F("finished_at") - DAY)
     let_pass(2 * DAY)
 
-    assert caretaking.collect_garbage() == 1
+    assert periodic_jobs.collect_garbage() == 1
 
     assert not DebugFile.objects.exists()

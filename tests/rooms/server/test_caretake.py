@@ -13,7 +13,8 @@ from django_tasks_db.models import DBTaskResult
 from pytest_django import Settings
 from tests.queueing import KEPT
 
-from symdepot.server import caretaking, trial, working
+from symdepot.server import periodic_jobs, task_worker
+from symdepot.server.doctor import self_test
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -35,13 +36,13 @@ def test_tasks_are_forgotten_when_nobody_can_still_be_at_them(
     settings: Settings, status: str, age: timedelta, *, is_kept: bool
 ) -> None:
     settings.TASKS = KEPT
-    task = trial.nothing.enqueue()
+    task = self_test.nothing.enqueue()
     then = timezone.now() - age
     DBTaskResult.objects.filter(pk=task.id).update(
         status=status, enqueued_at=then, started_at=then, finished_at=then
     )
 
-    pruned = caretaking.prune_queue()
+    pruned = periodic_jobs.prune_queue()
 
     assert DBTaskResult.objects.filter(pk=task.id).exists() is is_kept
     assert pruned == (0 if is_kept else 1)
@@ -52,14 +53,14 @@ def test_any_number_of_tasks_is_forgotten(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.TASKS = KEPT
-    monkeypatch.setattr(caretaking, "_AT_ONCE", 2)
+    monkeypatch.setattr(periodic_jobs, "_AT_ONCE", 2)
     for _ in range(5):
-        trial.nothing.enqueue()
+        self_test.nothing.enqueue()
     DBTaskResult.objects.update(
         status="SUCCESSFUL", finished_at=timezone.now() - 2 * HOUR
     )
 
-    assert caretaking.prune_queue() == 5
+    assert periodic_jobs.prune_queue() == 5
 
     assert not DBTaskResult.objects.exists()
 
@@ -75,7 +76,7 @@ def test_scratch_files_are_deleted_when_nobody_has_touched_them_for_a_day(
         touched_at = time.time() - age.total_seconds()
         os.utime(file, (touched_at, touched_at))
 
-    assert caretaking.sweep_scratch() == 2
+    assert periodic_jobs.sweep_scratch() == 2
 
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["fresh"]
 
@@ -85,7 +86,7 @@ def test_a_scratch_folder_that_is_not_there_is_clean(
 ) -> None:
     settings.SCRATCH_DIR = tmp_path / "nowhere"
 
-    assert caretaking.sweep_scratch() == 0
+    assert periodic_jobs.sweep_scratch() == 0
 
 
 def test_a_round_that_fails_does_not_keep_the_others_from_being_gone(
@@ -102,7 +103,7 @@ def test_a_round_that_fails_does_not_keep_the_others_from_being_gone(
         return 0
 
     monkeypatch.setattr("time.sleep", _stop_after(2))
-    caretaker = caretaking.Caretaker([(fails, 0), (succeeds, 0)])
+    caretaker = periodic_jobs.Caretaker([(fails, 0), (succeeds, 0)])
 
     with pytest.raises(StopIteration):
         caretaker.run()
@@ -115,8 +116,8 @@ def test_a_worker_outlasts_a_database_that_is_away(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.TASKS = KEPT
-    task = trial.nothing.enqueue()
-    worker = working.a_worker()
+    task = self_test.nothing.enqueue()
+    worker = task_worker.a_worker()
     monkeypatch.setattr("time.sleep", lambda _: None)
 
     def is_away() -> None:
@@ -124,8 +125,8 @@ def test_a_worker_outlasts_a_database_that_is_away(
 
     with monkeypatch.context() as away:
         away.setattr(DBTaskResult.objects, "ready", is_away)
-        working.look_for_work(worker)
-    working.look_for_work(worker)
+        task_worker.look_for_work(worker)
+    task_worker.look_for_work(worker)
 
     task.refresh()
     assert task.is_finished

@@ -8,7 +8,7 @@ from pytest_django import Settings
 from tests.running import Installation
 
 from symdepot.blobs.configured import blob_store
-from symdepot.server import checks
+from symdepot.server import startup_checks
 from symdepot.server.config import Config, Misconfigured
 
 NOBODY = "endpoint=http%3A%2F%2F127.0.0.1%3A1&region=us-east-1"
@@ -17,7 +17,7 @@ NOBODY = "endpoint=http%3A%2F%2F127.0.0.1%3A1&region=us-east-1"
 def check(settings: Settings, downloads: str, blob_url: str) -> None:
     settings.DOWNLOADS, settings.BLOB_URL = downloads, blob_url
     blob_store.cache_clear()
-    checks.downloads_can_be_handed_over()
+    startup_checks.downloads_can_be_handed_over()
 
 
 @pytest.mark.parametrize(

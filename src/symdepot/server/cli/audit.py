@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from symdepot.server import house
-from symdepot.server.cli import printing
-from symdepot.server.cli.options import DataDir
+from symdepot.server import setup
+from symdepot.server.cli import output
+from symdepot.server.cli.arguments import DataDir
 
 EXAMPLES = """
 The last month, to be kept elsewhere: symdepot audit acme --since 2026-11-01 --json
@@ -42,7 +42,7 @@ def audit(  # noqa: PLR0913 -- each is an option
     data_dir: DataDir = None,
 ) -> None:
     """Tell who did what, oldest first: uploads, deletions, tokens, settings."""
-    house.enter(data_dir=data_dir)
+    setup.enter(data_dir=data_dir)
     from symdepot.projects import access
     from symdepot.projects import audit as log
 
@@ -75,4 +75,4 @@ def _line(told: dict[str, object]) -> str:
         f"{told['at']}  {told['actor']}  {told['action']}  "
         f"{place}{told['subject']}  {details}"
     )
-    return printing.safe(line.rstrip())
+    return output.safe(line.rstrip())

@@ -6,11 +6,11 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from symdepot.server import house
-from symdepot.server.cli.options import DataDir, PublicUrl
+from symdepot.server import setup
+from symdepot.server.cli.arguments import DataDir, PublicUrl
 
 if TYPE_CHECKING:
-    from symdepot.server.examining import Finding
+    from symdepot.server.doctor.checks import Finding
 
 EXAMPLES = "While the server runs: symdepot doctor"
 
@@ -23,12 +23,12 @@ def doctor(data_dir: DataDir = None, *, public_url: PublicUrl = None) -> None:
     Looks at settings, storage, database, clock, sandbox, workers and the server, and
     sends a small upload all the way. Ends with status 1 if anything is wrong.
     """
-    house.enter(data_dir=data_dir, public_url=public_url, migrated=False)
-    from symdepot.server import examining
+    setup.enter(data_dir=data_dir, public_url=public_url, migrated=False)
+    from symdepot.server.doctor import checks
 
     console = Console(highlight=False, soft_wrap=True)
     findings = []
-    for finding in examining.examine():
+    for finding in checks.examine():
         console.print(_rendered(finding))
         findings.append(finding)
     if not all(finding.is_well for finding in findings):

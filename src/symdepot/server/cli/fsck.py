@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from symdepot.domain import text_format
-from symdepot.server import house
-from symdepot.server.cli import progress
-from symdepot.server.cli.options import DataDir
+from symdepot.server import setup
+from symdepot.server.cli import output
+from symdepot.server.cli.arguments import DataDir
 
 if TYPE_CHECKING:
     from symdepot.pipeline.fsck.report import Examination, Finding
@@ -60,11 +60,11 @@ def fsck(
     files that are named sends just that again; symcaches are made again. May run at
     any time beside uploads.
     """
-    house.enter(data_dir=data_dir)
+    setup.enter(data_dir=data_dir)
     from symdepot.pipeline.fsck import checker
     from symdepot.pipeline.fsck import repair as fsck_repair
 
-    with progress.measured("Checking", checker.total_bytes()) as step:
+    with output.measured("Checking", checker.total_bytes()) as step:
         made = checker.check(hashing=not quick, step=step)
     repaired = fsck_repair.repair(made.findings) if repair else []
     if as_json:

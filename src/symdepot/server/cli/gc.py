@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 
 from symdepot.domain import text_format
-from symdepot.server import house
-from symdepot.server.cli import progress
-from symdepot.server.cli.options import DataDir
+from symdepot.server import setup
+from symdepot.server.cli import output
+from symdepot.server.cli.arguments import DataDir
 
 if TYPE_CHECKING:
     from symdepot.pipeline.gc.collector import Report
@@ -47,10 +47,10 @@ def gc(
     settings SYMDEPOT_KEEP_…. A background worker does the same every day
     (SYMDEPOT_GC_INTERVAL). May run at any time beside uploads, and be broken off.
     """
-    house.enter(data_dir=data_dir)
+    setup.enter(data_dir=data_dir)
     from symdepot.pipeline.gc import collector
 
-    with progress.counted("Looking" if dry_run else "Sweeping") as step:
+    with output.counted("Looking" if dry_run else "Sweeping") as step:
         report = collector.preview(step) if dry_run else collector.sweep(step)
     if as_json:
         typer.echo(json.dumps(_plain(report, dry_run=dry_run), indent=2))

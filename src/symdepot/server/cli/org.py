@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from symdepot.domain import text_format
-from symdepot.server import house
-from symdepot.server.cli import acting
-from symdepot.server.cli.options import DataDir
+from symdepot.server import setup
+from symdepot.server.cli.arguments import DataDir
 
 if TYPE_CHECKING:
     from symdepot.projects.models import Organization
@@ -25,10 +24,10 @@ def create(
     data_dir: DataDir = None,
 ) -> None:
     """Make an organization."""
-    house.enter(data_dir=data_dir)
+    setup.enter(data_dir=data_dir)
     from symdepot.projects import organizations
 
-    organizations.found_organization(slug, by=acting.actor())
+    organizations.found_organization(slug, by=setup.actor())
     typer.echo(
         f"Organization {slug!r} is made. Next: symdepot project create {slug}/PROJECT"
     )
@@ -37,7 +36,7 @@ def create(
 @app.command("list", epilog="Example: symdepot org list")
 def list_(data_dir: DataDir = None) -> None:
     """List organizations, and how much each keeps of how much it may."""
-    house.enter(data_dir=data_dir)
+    setup.enter(data_dir=data_dir)
     from symdepot.projects import access
     from symdepot.uploads import quota
 
@@ -56,7 +55,7 @@ def show(
 
     What several projects share counts once for the organization, and for each project.
     """
-    house.enter(data_dir=data_dir)
+    setup.enter(data_dir=data_dir)
     from symdepot.debugfiles import usage
     from symdepot.projects import access
     from symdepot.uploads import quota
@@ -95,16 +94,16 @@ def change(
 ) -> None:
     """Change what holds for an organization."""
     quota_bytes = None if quota is None else _size(quota)
-    house.enter(data_dir=data_dir)
+    setup.enter(data_dir=data_dir)
     from symdepot.projects import access, organizations
 
     organization = access.organization(slug)
     if chunk_upload is not None:
-        organizations.switch(organization, on=chunk_upload, by=acting.actor())
+        organizations.switch(organization, on=chunk_upload, by=setup.actor())
         told = "send chunks" if chunk_upload else "send zips, if they know how"
         typer.echo(f"Clients of {slug!r} are told to {told}.")
     if quota is not None:
-        organizations.allow(organization, quota_bytes, by=acting.actor())
+        organizations.allow(organization, quota_bytes, by=setup.actor())
         may = (
             "no quota"
             if quota_bytes is None

@@ -5,11 +5,9 @@ from typing import Annotated
 
 import typer
 
-from symdepot.server import house
-from symdepot.server.cli import acting
-from symdepot.server.cli.options import DataDir
-from symdepot.server.cli.place import Place
-from symdepot.server.cli.place import project as of_name
+from symdepot.server import setup
+from symdepot.server.cli.arguments import DataDir, Place
+from symdepot.server.cli.arguments import project as of_name
 
 _NUMBER = "N|none"
 _MOST = 100_000
@@ -36,11 +34,11 @@ def create(
     organization, slash, slug = place.partition("/")
     if not slash:
         raise typer.BadParameter(f"write it as ORG/PROJECT, not as {place!r}")
-    house.enter(data_dir=data_dir)
+    setup.enter(data_dir=data_dir)
     from symdepot.projects import access, organizations
 
     organizations.found_project(
-        access.organization(organization), slug, by=acting.actor()
+        access.organization(organization), slug, by=setup.actor()
     )
     typer.echo(
         f"Project {place!r} is made. "
@@ -63,7 +61,7 @@ def set_(
     from symdepot.projects import access
 
     if public is not None:
-        access.publish(found, is_public=public, by=acting.actor())
+        access.publish(found, is_public=public, by=setup.actor())
         found.refresh_from_db()
     who = "anybody" if found.is_public else "only bearers of a token"
     typer.echo(f"The debug files of {place} can be read by {who}.")
@@ -109,7 +107,7 @@ def retention(
     held = organizations.retention(found)
     if changes:
         held = replace(held, **changes)
-        organizations.retain(found, held, by=acting.actor())
+        organizations.retain(found, held, by=setup.actor())
     for said, kept in (
         ("unused for {} days", held.unused_days),
         ("uploaded {} days ago", held.days),

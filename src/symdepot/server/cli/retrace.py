@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from symdepot.server.cli import place
-from symdepot.server.cli.options import DataDir
-from symdepot.server.cli.place import Place
+from symdepot.server.cli import arguments
+from symdepot.server.cli.arguments import DataDir, Place
 
 if TYPE_CHECKING:
     from symdepot.debugfiles.models import DebugFile
@@ -48,7 +47,7 @@ def retrace(
     Without --uuid, the mapping is the one whose id stands in the text, or that R8
     names there, or the only one that the project has.
     """
-    project = place.project(where, data_dir)
+    project = arguments.project(where, data_dir)
     from symdepot.debugfiles import usage
     from symdepot.symbolication import jvm_mappings
 

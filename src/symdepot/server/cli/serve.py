@@ -1,7 +1,7 @@
 """`symdepot serve`."""
 
-from symdepot.server import house
-from symdepot.server.cli.options import DataDir, Host, Port, PublicUrl, Workers
+from symdepot.server import setup
+from symdepot.server.cli.arguments import DataDir, Host, Port, PublicUrl, Workers
 
 EXAMPLES = """
 Alone on this machine: symdepot serve
@@ -25,9 +25,9 @@ def serve(
     prints what sentry-cli needs to upload to them. Stop it with Ctrl-C: requests and
     files in work are finished first.
     """
-    chosen = house.enter(
+    chosen = setup.enter(
         host=host, port=port, workers=workers, data_dir=data_dir, public_url=public_url
     )
-    from symdepot.server import serving
+    from symdepot.server import launch
 
-    serving.serve(chosen)
+    launch.serve(chosen)

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from symdepot.server.cli import place
-from symdepot.server.cli.options import DataDir
-from symdepot.server.cli.place import PLACE_WORDS
+from symdepot.server.cli import arguments
+from symdepot.server.cli.arguments import PLACE_WORDS, DataDir
 
 if TYPE_CHECKING:
     from symdepot.domain.selection.module_ids import ModuleIds
@@ -64,7 +63,7 @@ def symbolicate(  # noqa: PLR0913 -- each is an option
         raise typer.BadParameter("one module only: --debug-id ID or --module FILE")
     if addresses and debug_id is None and module is None:
         raise typer.BadParameter("say which module: --debug-id ID or --module FILE")
-    project = place.project(where, data_dir)
+    project = arguments.project(where, data_dir)
     if debug_id is None and module is None:
         _resolve(project, sys.stdin.read(), as_json=as_json)
         return

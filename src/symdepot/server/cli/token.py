@@ -8,9 +8,8 @@ from django.utils import timezone
 from rich.console import Console
 from rich.table import Table
 
-from symdepot.server import house
-from symdepot.server.cli import acting
-from symdepot.server.cli.options import DataDir, PublicUrl
+from symdepot.server import setup
+from symdepot.server.cli.arguments import DataDir, PublicUrl
 
 if TYPE_CHECKING:
     from symdepot.projects.models import Token
@@ -85,7 +84,7 @@ def create(  # noqa: PLR0913 -- each is an option
     """
     if url and scope != _DEFAULT_SCOPES:
         raise typer.BadParameter("a token for URLs may read only; leave out --scope")
-    house.enter(data_dir=data_dir, public_url=public_url)
+    setup.enter(data_dir=data_dir, public_url=public_url)
     from symdepot.projects import access, tokens
 
     place = access.project(org, project) if project else access.organization(org)
@@ -94,13 +93,13 @@ def create(  # noqa: PLR0913 -- each is an option
     )
     if url:
         token = tokens.mint_for_url(
-            place, by=acting.actor(), label=label, expires_at=ends_at
+            place, by=setup.actor(), label=label, expires_at=ends_at
         )
     else:
         token = tokens.mint(
             place,
             scopes=[tokens.Scope(name) for name in scope],
-            by=acting.actor(),
+            by=setup.actor(),
             label=label,
             expires_at=ends_at,
         )
@@ -119,7 +118,7 @@ def list_(
 
     The tokens themselves are not kept; "…" stands before their last characters.
     """
-    house.enter(data_dir=data_dir)
+    setup.enter(data_dir=data_dir)
     from symdepot.projects import access, tokens
 
     table = Table(
@@ -143,11 +142,11 @@ def revoke(
     data_dir: DataDir = None,
 ) -> None:
     """Let a token open nothing from now on."""
-    house.enter(data_dir=data_dir)
+    setup.enter(data_dir=data_dir)
     from symdepot.projects import tokens
 
     row = tokens.numbered(token_id)
-    tokens.revoke(row, by=acting.actor())
+    tokens.revoke(row, by=setup.actor())
     typer.echo(f"Token {token_id} ({row}) is revoked.")
 
 

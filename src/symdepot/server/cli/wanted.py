@@ -6,9 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from symdepot.server.cli import place, printing
-from symdepot.server.cli.options import DataDir
-from symdepot.server.cli.place import Place
+from symdepot.server.cli import arguments, output
+from symdepot.server.cli.arguments import DataDir, Place
 
 EXAMPLES = "What to upload next: symdepot wanted acme/rocket --most --limit 10"
 _AT_ONCE = 100
@@ -32,7 +31,7 @@ def wanted(
 
     Below each: what is here that is almost it, and why it is not.
     """
-    project = place.project(where, data_dir)
+    project = arguments.project(where, data_dir)
     from symdepot.debugfiles import missing_ids as ids
     from symdepot.symcaches import status
 
@@ -43,13 +42,13 @@ def wanted(
 
 
 def _lines(told: dict[str, Any]) -> str:
-    near = [f"    {printing.safe(miss['text'])}" for miss in told["nearMisses"]]
+    near = [f"    {output.safe(miss['text'])}" for miss in told["nearMisses"]]
     return "\n".join([_line(told), *near])
 
 
 def _line(told: dict[str, Any]) -> str:
     names = [told[key] for key in ("debugId", "codeId", "name") if told[key]]
-    return printing.safe(
+    return output.safe(
         f"{told['count']} times, last {told['lastAsked']} by {told['askedBy']}: "
         + ", ".join(map(str, names))
     )

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from symdepot.server.cli import acting, place
-from symdepot.server.cli.options import DataDir
-from symdepot.server.cli.place import Place
+from symdepot.server import setup
+from symdepot.server.cli import arguments
+from symdepot.server.cli.arguments import DataDir, Place
 
 app = typer.Typer(
     name="webhook",
@@ -26,16 +26,16 @@ def add(
     The secret, and nothing else, goes to standard output, and is not shown again.
     docs/protocols/webhooks.md says how to check the signature.
     """
-    project = place.project(where, data_dir)
+    project = arguments.project(where, data_dir)
     from symdepot.projects import webhooks
 
-    typer.echo(webhooks.add(project, url, by=acting.actor()).secret)
+    typer.echo(webhooks.add(project, url, by=setup.actor()).secret)
 
 
 @app.command(name="list", epilog="Example: symdepot webhook list acme/rocket")
 def list_(where: Place, data_dir: DataDir = None) -> None:
     """List webhooks, and how far the telling has come."""
-    project = place.project(where, data_dir)
+    project = arguments.project(where, data_dir)
     from symdepot.projects import webhooks
 
     for row in webhooks.listed(project):
@@ -57,8 +57,8 @@ def remove(
     data_dir: DataDir = None,
 ) -> None:
     """Tell a URL no more."""
-    project = place.project(where, data_dir)
+    project = arguments.project(where, data_dir)
     from symdepot.projects import webhooks
 
-    removed = webhooks.remove(project, number, by=acting.actor())
+    removed = webhooks.remove(project, number, by=setup.actor())
     typer.echo(f"Webhook {number} ({removed.url}) is told nothing from now on.")

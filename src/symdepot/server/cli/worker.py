@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from symdepot.server import house, kinship
-from symdepot.server.cli.options import DataDir
+from symdepot.server import setup, supervisor
+from symdepot.server.cli.arguments import DataDir
 
 EXAMPLES = """
 SYMDEPOT_DATABASE_URL=postgres://… SYMDEPOT_BLOB_URL=s3://… symdepot worker
@@ -24,8 +24,8 @@ def worker(
     Stop it with Ctrl-C: the file in work is finished first.
     """
     if parent is not None:
-        kinship.die_with(parent)
-    house.enter(data_dir=data_dir)
-    from symdepot.server import working
+        supervisor.die_with(parent)
+    setup.enter(data_dir=data_dir)
+    from symdepot.server import task_worker
 
-    working.work()
+    task_worker.work()

@@ -1,6 +1,6 @@
 """The process that listens for clients, and starts those which answer them.
 
-Run as `python -m symdepot.server.listening PARENT_PID`; `symdepot serve` does.
+Run as `python -m symdepot.server.web_process PARENT_PID`; `symdepot serve` does.
 """
 
 import multiprocessing
@@ -11,7 +11,7 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from symdepot.server import addresses, kinship
+from symdepot.server import startup_checks, supervisor
 from symdepot.server.config import Config
 
 # Before it forks, so that one that was killed is replaced in no time.
@@ -29,11 +29,11 @@ _LOG_AS_WE_DO = {
 
 def main() -> None:
     """Listen until told to stop."""
-    kinship.die_with(int(sys.argv[1]))
+    supervisor.die_with(int(sys.argv[1]))
     config = Config()
     Granian(
         "symdepot.server.wsgi:application",
-        address=addresses.numeric(config.host, config.port),
+        address=startup_checks.numeric(config.host, config.port),
         port=config.port,
         interface=Interfaces.WSGI,
         workers=config.web_workers,
@@ -50,7 +50,7 @@ def _application() -> WSGIApplication:
     """Return what answers, in the process which shall run it."""
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid is not None:
-        kinship.die_with(parent.pid)
+        supervisor.die_with(parent.pid)
     return application
 
 

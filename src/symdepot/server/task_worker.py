@@ -19,8 +19,8 @@ from django_tasks_db.models import DBTaskResult
 from symdepot.domain.errors import SandboxUnavailable
 from symdepot.pipeline import tasks
 from symdepot.sandbox import operations
-from symdepot.server import caretaking
-from symdepot.server.caretaking import Caretaker
+from symdepot.server import periodic_jobs
+from symdepot.server.periodic_jobs import Caretaker
 
 _RETRY_SECONDS = 1.0
 _SYMCACHES_PAUSE_SECONDS = 1.0
@@ -34,8 +34,8 @@ def work() -> None:
     Outlasts a database that is away for a while.
     """
     Caretaker().start()
-    Caretaker(caretaking.ERRANDS).start()
-    Caretaker(caretaking.LABOURS).start()
+    Caretaker(periodic_jobs.ERRANDS).start()
+    Caretaker(periodic_jobs.LABOURS).start()
     if not isinstance(task_backends["default"], DatabaseBackend):
         _log.warning(
             "this queue has workers of its own; here only care is taken of it",

@@ -1,4 +1,7 @@
-"""Shows how far long work has come, on standard error, if that is a terminal."""
+"""Shows how far long work has come, on standard error, if that is a terminal.
+
+What strangers have named, on a terminal.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -84,3 +87,12 @@ def measured(title: str, total_bytes: int) -> Iterator[Callable[[int], None]]:
     ) as shown:
         task = shown.add_task(title, total=total_bytes)
         yield lambda size_bytes: shown.advance(task, size_bytes)
+
+
+def safe(text: str) -> str:
+    r"""Return one line that moves no cursor and hides nothing.
+
+    >>> safe("lib\x1b[2J\nfoo.so")
+    'lib\ufffd[2J\ufffdfoo.so'
+    """
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)

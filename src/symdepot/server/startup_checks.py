@@ -1,4 +1,7 @@
-"""Refuses to start when something is misconfigured, and says what."""
+"""Refuses to start when something is misconfigured, and says what.
+
+Where we listen, as numbers.
+"""
 
 import errno
 import os
@@ -16,8 +19,29 @@ from symdepot.blobs import s3
 from symdepot.blobs.configured import blob_store
 from symdepot.domain.errors import StorageUnavailable
 from symdepot.domain.ids import Checksum
-from symdepot.server import addresses
 from symdepot.server.config import Config, Misconfigured
+
+_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- recognised, not bound
+
+
+def numeric(host: str, port: int) -> str:
+    """Return the address that `host` stands for, since granian knows no names.
+
+    Raises:
+        OSError: it stands for none.
+    """
+    return str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0])
+
+
+def reachable(host: str, port: int) -> str:
+    """Return an address at which a server on this machine that listens on `host` answers.
+
+    Raises:
+        OSError: see `numeric`.
+    """
+    address = numeric(host, port)
+    return _ANYWHERE.get(address, address)
+
 
 _CONNECT_SECONDS = 5
 
@@ -47,7 +71,7 @@ def port_is_free(config: Config) -> None:
         Misconfigured: somebody else does, or we may not, or there is no such address.
     """
     try:
-        address = addresses.numeric(config.host, config.port)
+        address = numeric(config.host, config.port)
     except OSError as error:
         raise Misconfigured(
             f"SYMDEPOT_HOST is {config.host!r}, which is no address of this machine."

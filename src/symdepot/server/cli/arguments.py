@@ -1,9 +1,14 @@
-"""Options that several commands have. Each is a setting, and wins over it."""
+"""Options that several commands have. Each is a setting, and wins over it.
+
+A project, as it is typed.
+"""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from symdepot.server import setup
 
 _SETTINGS = "Settings"
 
@@ -43,3 +48,26 @@ Workers = Annotated[
         rich_help_panel=_SETTINGS,
     ),
 ]
+
+
+if TYPE_CHECKING:
+    from symdepot.projects.models import Project
+
+PLACE_WORDS = "The organization and its project."
+Place = Annotated[str, typer.Argument(help=PLACE_WORDS, metavar="ORG/PROJECT")]
+
+
+def project(place: str, data_dir: DataDir) -> "Project":
+    """Enter the house and return the project that is meant.
+
+    Raises:
+        BadParameter: `place` is not of the form ORG/PROJECT.
+        OrganizationMissing, ProjectMissing: there is none.
+    """
+    organization, slash, slug = place.partition("/")
+    if not slash:
+        raise typer.BadParameter(f"write it as ORG/PROJECT, not as {place!r}")
+    setup.enter(data_dir=data_dir)
+    from symdepot.projects import access
+
+    return access.project(organization, slug)

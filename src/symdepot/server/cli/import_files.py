@@ -9,9 +9,9 @@ import typer
 
 from symdepot.domain import text_format
 from symdepot.domain.errors import SymdepotError
-from symdepot.server.cli import acting, place, printing, progress
-from symdepot.server.cli.options import DataDir
-from symdepot.server.cli.place import Place
+from symdepot.server import setup
+from symdepot.server.cli import arguments, output
+from symdepot.server.cli.arguments import DataDir, Place
 
 if TYPE_CHECKING:
     from symdepot.pipeline.bulk_import.importer import Told
@@ -66,17 +66,17 @@ def import_(  # noqa: PLR0913 -- each is an option
     passed over. May be broken off and run again at any time, and then goes on: it
     reads no file twice. Ends with status 1 if a file could not be taken.
     """
-    project = place.project(to, data_dir)
+    project = arguments.project(to, data_dir)
     from symdepot.pipeline.bulk_import import file_walk, importer
 
     extent = file_walk.survey(paths)
     report = _Report(dry_run)
-    with progress.voyage(
+    with output.voyage(
         "Importing", files=extent.files, size_bytes=extent.size_bytes
     ) as voyage:
         try:
             for event in importer.take_in(
-                project, paths, by=acting.actor(), is_trial=dry_run
+                project, paths, by=setup.actor(), is_trial=dry_run
             ):
                 match event:
                     case importer.Done(size_bytes):
@@ -84,7 +84,7 @@ def import_(  # noqa: PLR0913 -- each is an option
                     case importer.Told() as told:
                         report.add(told)
                         if told.fate.value == "failed" or (verbose and told.why):
-                            voyage.say(printing.safe(f"{told.name}: {told.why}"))
+                            voyage.say(output.safe(f"{told.name}: {told.why}"))
         except SymdepotError as error:
             report.stopped = error
     _end(report, to, as_json=as_json)

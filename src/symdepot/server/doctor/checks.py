@@ -20,8 +20,9 @@ from symdepot.blobs.configured import blob_store
 from symdepot.domain.errors import SymdepotError
 from symdepot.domain.ids import Checksum
 from symdepot.sandbox import operations
-from symdepot.server import checks, config, trial
+from symdepot.server import config, startup_checks
 from symdepot.server.config import Misconfigured
+from symdepot.server.doctor import self_test
 
 _RELEASED = datetime(2026, 11, 1, tzinfo=UTC)
 _CLOCKS_MAY_DIFFER = timedelta(seconds=2)
@@ -106,14 +107,14 @@ def storage() -> str:
             "What was kept came back changed, or could not be deleted. Check the disk "
             "or bucket that SYMDEPOT_BLOB_URL names before you trust it."
         )
-    checks.downloads_can_be_handed_over()
+    startup_checks.downloads_can_be_handed_over()
     took_ms = (time.monotonic() - started_at) * 1000
     return f"bytes are kept, read again and deleted in {took_ms:.0f} ms"
 
 
 def database() -> str:
     """Check that the database answers, and has the tables of this version."""
-    checks.database_answers()
+    startup_checks.database_answers()
     executor = MigrationExecutor(connection)
     lacking = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if lacking:
@@ -146,7 +147,7 @@ def sandbox() -> str:
     """Check that a child process can read a small debug file."""
     settings.SCRATCH_DIR.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile(dir=settings.SCRATCH_DIR) as file:
-        file.write(trial.a_tiny_file())
+        file.write(self_test.a_tiny_file())
         file.flush()
         found = operations.inspect(Path(file.name), name="doctor.sym")
     return f"a child process read a small file of format {found[0].format}"
@@ -164,7 +165,7 @@ def server() -> str:
 
 def worker() -> str:
     """Check that a background worker takes up a task."""
-    took_seconds = trial.errand(patience_seconds=_PATIENCE_SECONDS)
+    took_seconds = self_test.errand(patience_seconds=_PATIENCE_SECONDS)
     if took_seconds is None:
         raise Ailment(
             f"No background worker took up a task in {_PATIENCE_SECONDS:.0f} s. Start "
@@ -176,7 +177,7 @@ def worker() -> str:
 
 def upload() -> str:
     """Check that a small file goes all the way, and delete it again."""
-    outcome = trial.upload(patience_seconds=_PATIENCE_SECONDS)
+    outcome = self_test.upload(patience_seconds=_PATIENCE_SECONDS)
     if not outcome.is_ok:
         raise Ailment(
             f"A small upload ended as {outcome.state!r} ({outcome.detail or 'no word'}). "

@@ -10,7 +10,7 @@ from django.db import connections
 from django.db.backends.postgresql import base as postgresql
 
 from symdepot.projects import organizations
-from symdepot.server import addresses, checks, config
+from symdepot.server import config, startup_checks
 from symdepot.server.config import Config
 from symdepot.server.supervisor import Child, supervise
 
@@ -24,8 +24,8 @@ def serve(chosen: Config) -> None:
         Misconfigured: the port is taken, files cannot be handed over as they should,
             or the server does not come up.
     """
-    checks.port_is_free(chosen)
-    checks.downloads_can_be_handed_over()
+    startup_checks.port_is_free(chosen)
+    startup_checks.downloads_can_be_handed_over()
     for name in config.misspelt():
         _log.warning("not a setting, see docs/configuration.md", variable=name)
     _let_go_of_database()
@@ -40,14 +40,14 @@ def _children(chosen: Config) -> list[Child]:
     python, own_pid = sys.executable, str(os.getpid())
     worker = [python, "-m", "symdepot", "worker", "--parent", own_pid]
     return [
-        Child("web", [python, "-m", "symdepot.server.listening", own_pid]),
+        Child("web", [python, "-m", "symdepot.server.web_process", own_pid]),
         *(Child(f"worker {n}", worker) for n in range(1, chosen.workers + 1)),
     ]
 
 
 def _answers(chosen: Config) -> bool:
     """Say whether our own front door opens, wherever else clients may knock."""
-    address = addresses.reachable(chosen.host, chosen.port)
+    address = startup_checks.reachable(chosen.host, chosen.port)
     line = http.client.HTTPConnection(address, chosen.port, timeout=1)
     try:
         line.request("GET", "/health/live")
