@@ -34,10 +34,10 @@ from symdepot.sandbox.operations import Converter  # noqa: E402
 from symdepot.server.setup import migrate  # noqa: E402
 from symdepot.symcaches import creation  # noqa: E402
 from symdepot.symcaches.models import Outcome, SymCache  # noqa: E402
-from symdepot.uploads import (
+from symdepot.uploads import (  # noqa: E402
     chunk_joiner,
     chunks,
-    file_splitter,  # noqa: E402
+    file_splitter,
 )
 
 
@@ -71,7 +71,7 @@ def _alone(path: Path, found: ObjectFile) -> Callable[[], float]:
 
 
 def _here(path: Path, found: ObjectFile) -> Callable[[], float]:
-    operations._OF_THIS_PROCESS = Converter(niceness=0)  # noqa: SLF001 -- see above
+    operations._OF_THIS_PROCESS_converting = Converter(niceness=0)  # noqa: SLF001 -- see above
     migrate()
     organization = Organization.objects.create(slug="bench")
     store = blob_store()

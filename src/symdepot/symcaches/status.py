@@ -59,8 +59,8 @@ def misses(
         for miss in group
         if miss.debug_file is not None and miss.kind in _FIT
     }
-    failures = failures(rows)
-    return {one: [_with(failures, miss) for miss in found[one]] for one in found}
+    reasons = failures(rows)
+    return {one: [_with(reasons, miss) for miss in found[one]] for one in found}
 
 
 def told(project: Project, rows: Sequence[WantedId]) -> list[dict[str, object]]:

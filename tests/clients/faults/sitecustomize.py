@@ -20,8 +20,7 @@ _FUNCTIONS = {
     "symdepot.blobs.incoming": ("VerifiedReader.read",),
     "symdepot.uploads.chunk_joiner": ("enter",),
     "symdepot.uploads.assembly": ("finish",),
-    "symdepot.sandbox.operations": ("inspect",),
-    "symdepot.sandbox.operations": ("convert",),
+    "symdepot.sandbox.operations": ("inspect", "convert"),
     "symdepot.symcaches.creation": ("conclude",),
     "symdepot.pipeline.steps": ("take_in", "make_symcache"),
 }
