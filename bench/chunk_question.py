@@ -71,7 +71,7 @@ def _asked_ms(organization: Organization, rows: int) -> float:
     wanted += [Checksum.of(secrets.token_bytes()) for _ in range(_ASKED - len(wanted))]
     random.shuffle(wanted)
     started_at = time.perf_counter()
-    chunks.missing(wanted, chunks.sizes(organization, wanted))
+    chunks.missing(wanted, chunks.owned_sizes(organization, wanted))
     return (time.perf_counter() - started_at) * 1000
 
 

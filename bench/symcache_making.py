@@ -26,7 +26,7 @@ from symdepot.domain.formats import inspection  # noqa: E402
 from symdepot.domain.ids import Checksum  # noqa: E402
 from symdepot.domain.objects import ObjectFile  # noqa: E402
 from symdepot.domain.symcache import symcache_file as symcaches  # noqa: E402
-from symdepot.domain.symcache.conversion import Made, Wanted  # noqa: E402
+from symdepot.domain.symcache.conversion import ObjectSelector, SymCacheWritten  # noqa: E402
 from symdepot.pipeline import steps  # noqa: E402
 from symdepot.projects.models import Organization  # noqa: E402
 from symdepot.sandbox import operations  # noqa: E402
@@ -56,14 +56,14 @@ def main() -> None:
 def _alone(path: Path, found: ObjectFile) -> Callable[[], float]:
     settings.SCRATCH_DIR.mkdir(parents=True, exist_ok=True)
     into = settings.SCRATCH_DIR / "symcache"
-    wanted = Wanted(found.debug_id, found.arch)
+    wanted = ObjectSelector(found.debug_id, found.arch)
 
     def make() -> float:
         into.write_bytes(b"")
         started_at = time.perf_counter()
         outcome = symcaches.convert(path, wanted, into)
         seconds = time.perf_counter() - started_at
-        if not isinstance(outcome, Made):
+        if not isinstance(outcome, SymCacheWritten):
             raise TypeError(outcome.reason)
         return seconds
 
@@ -75,24 +75,24 @@ def _here(path: Path, found: ObjectFile) -> Callable[[], float]:
     migrate()
     organization = Organization.objects.create(slug="bench")
     store = blob_store()
-    cut = file_splitter.cut(path, store, chunk_bytes=settings.CHUNK_SIZE)
-    chunks.own(organization, cut.sizes, store)
-    file = chunk_joiner.enter(cut.checksum, cut.chunks, path.stat().st_size)
+    cut = file_splitter.split(path, store, chunk_bytes=settings.CHUNK_SIZE)
+    chunks.record_chunks(organization, cut.sizes, store)
+    file = chunk_joiner.record_file(cut.checksum, cut.chunks, path.stat().st_size)
     with chunks.not_while_freeing():
-        creation.want([(file, found)], until=timezone.now())
+        creation.request([(file, found)], until=timezone.now())
 
     def make() -> float:
-        held = creation.begin(SymCache.objects.get().pk)
+        held = creation.claim(SymCache.objects.get().pk)
         if held is None:
             raise LookupError("nothing to make")
         started_at = time.perf_counter()
-        outcome = steps.make_symcache(held)
+        outcome = steps.create_symcache(held)
         seconds = time.perf_counter() - started_at
         if outcome is not Outcome.MADE:
             raise TypeError(outcome)
         made = SymCache.objects.get()
         store.delete(Checksum(made.checksum))
-        creation.remake(made)
+        creation.recreate(made)
         return seconds
 
     return make

@@ -13,10 +13,10 @@ from tests.queueing import HELD, IMMEDIATE, HeldQueue
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.file_counts import in_minute
 from symdepot.debugfiles.symstore_log import first_since
-from symdepot.projects.rate_limit import rates
+from symdepot.projects.rate_limit import rate_limiter
 from symdepot.protocols.request_metrics import page
-from symdepot.symcaches.disk_cache import shelf
-from symdepot.symcaches.memory_cache import pool
+from symdepot.symcaches.disk_cache import disk_cache
+from symdepot.symcaches.memory_cache import memory_cache
 
 # How long an example takes depends on the machine; where it was found, on nobody.
 hypothesis.settings.register_profile(
@@ -55,7 +55,15 @@ def house(settings: Settings, tmp_path: Path) -> Iterator[None]:
 
 
 def _forget() -> None:
-    for remembered in (blob_store, shelf, pool, rates, page, in_minute, first_since):
+    for remembered in (
+        blob_store,
+        disk_cache,
+        memory_cache,
+        rate_limiter,
+        page,
+        in_minute,
+        first_since,
+    ):
         remembered.cache_clear()
 
 

@@ -50,7 +50,7 @@ def a_client(
 ) -> Client:
     """Return an HTTP client with a token of its own."""
     place = project or an_organization(organization)
-    token = tokens.mint(place, scopes=scopes, by="a test")
+    token = tokens.create_token(place, scopes=scopes, by="a test")
     headers = {"Authorization": f"Bearer {token}", "User-Agent": user_agent}
     return Client(headers=headers)
 
@@ -117,16 +117,16 @@ def keep(*parts: bytes) -> dict[Checksum, int]:
 
 def own(project: Project, *parts: bytes) -> None:
     """Let the project's organization own `parts`, as if it had sent them as chunks."""
-    intake.keep_chunks(project.organization, keep(*parts))
+    intake.accept_chunks(project.organization, keep(*parts))
 
 
 def a_file(project: Project, *parts: bytes) -> File:
     """Return a file that is made of `parts`, as if it had been assembled."""
     content = b"".join(parts)
     sizes = keep(*parts)
-    chunks.own(project.organization, sizes, blob_store())
+    chunks.record_chunks(project.organization, sizes, blob_store())
     places = [Checksum.of(part) for part in parts]
-    return chunk_joiner.enter(Checksum.of(content), places, len(content))
+    return chunk_joiner.record_file(Checksum.of(content), places, len(content))
 
 
 def an_object(**differing: Any) -> ObjectFile:

@@ -4,22 +4,24 @@ from collections import Counter
 from pathlib import Path
 
 from symdepot.pipeline.bulk_import import importer
-from symdepot.pipeline.bulk_import.importer import Fate, Told
+from symdepot.pipeline.bulk_import.importer import ImportedFile, ImportStatus
 from symdepot.projects.models import Project
 
 BY = "command line (somebody)"
 
 
-def imported(project: Project, *paths: Path, is_trial: bool = False) -> list[Told]:
+def imported(
+    project: Project, *paths: Path, is_trial: bool = False
+) -> list[ImportedFile]:
     """Import what is there; return what was told of each file."""
-    events = importer.take_in(project, paths, by=BY, is_trial=is_trial)
-    return [event for event in events if isinstance(event, Told)]
+    events = importer.import_files(project, paths, by=BY, is_trial=is_trial)
+    return [event for event in events if isinstance(event, ImportedFile)]
 
 
-def counts(told: list[Told]) -> dict[Fate, int]:
+def counts(told: list[ImportedFile]) -> dict[ImportStatus, int]:
     return dict(Counter(one.fate for one in told))
 
 
-def whys(told: list[Told], fate: Fate) -> dict[str, str]:
+def whys(told: list[ImportedFile], fate: ImportStatus) -> dict[str, str]:
     """Return, by the name of each file of this fate, why it is."""
     return {Path(one.name).name: one.why for one in told if one.fate is fate}

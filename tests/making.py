@@ -34,7 +34,7 @@ def row() -> SymCache:
 
 def begun() -> SymCache:
     """Take up the making of the only one."""
-    held = creation.begin(row().pk)
+    held = creation.claim(row().pk)
     assert held is not None
     return held
 

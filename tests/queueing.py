@@ -37,8 +37,8 @@ class HeldQueue:
         """Do what waits, as a worker would."""
         assemblies, symcaches = self.assemblies, self.symcaches
         self._backend.clear()
-        tasks.take_in.call(assembly_ids=assemblies)
-        tasks.make_symcaches.call(symcache_ids=symcaches)
+        tasks.assemble_files.call(assembly_ids=assemblies)
+        tasks.create_symcaches.call(symcache_ids=symcaches)
 
     def work_is_lost(self) -> None:
         """Forget what waits, as an engine does that is restarted without its disk."""

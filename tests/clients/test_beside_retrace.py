@@ -45,7 +45,7 @@ def by_proguard(mapping: Path, trace: str) -> str:
 
 
 def by_us(mapping: Path, trace: str) -> str:
-    return retrace.text(trace, retrace.NameMapping.open(mapping)).text
+    return retrace.retrace(trace, retrace.NameMapping.open(mapping)).text
 
 
 def a_program() -> tuple[str, str]:

@@ -20,7 +20,7 @@ def test_sources_that_a_client_has_bundled_are_found_by_their_paths(
     ended = cli.run("debug-files", "bundle-sources", path)
 
     assert ended.exit_code == 0, ended
-    with source_bundle.opened(tmp_path / "hello.src.zip") as sources:
+    with source_bundle.open_bundle(tmp_path / "hello.src.zip") as sources:
         assert sources.source(str(code)) == code.read_text()
         roundabout = f"{tmp_path}//x/../{code.name}"
         assert sources.source(roundabout) == code.read_text()

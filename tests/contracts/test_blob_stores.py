@@ -148,7 +148,7 @@ def test_putting_again_heals_what_was_damaged(
     store: BlobStore, put_anything: Put
 ) -> None:
     store.put(CHECKSUM, BytesIO(CONTENT))
-    put_anything(blob_paths.place(CHECKSUM), b"bytes that have rotted")
+    put_anything(blob_paths.blob_path(CHECKSUM), b"bytes that have rotted")
 
     store.put(CHECKSUM, BytesIO(CONTENT))
 

@@ -73,7 +73,7 @@ def resolved(settings: Settings, debug_file: Path, text: str) -> list[str]:
     settings.MAX_REQUEST_SIZE = 16 << 20
     a_project()
     upload(a_client(), debug_file.read_bytes(), name=debug_file.name)
-    return pasted_text.resolved(a_project(), text, by="a test").text.splitlines()
+    return pasted_text.resolve_text(a_project(), text, by="a test").text.splitlines()
 
 
 def of_frames(lines: list[str], pattern: str, count: int) -> list[list[str]]:

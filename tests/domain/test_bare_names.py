@@ -22,7 +22,7 @@ from symdepot.domain.symbol_paths import file_names
     ],
 )
 def test_companions_of_a_program_have_its_bare_name(name: str) -> None:
-    assert file_names.bare(name) == "app"
+    assert file_names.normalize(name) == "app"
 
 
 @pytest.mark.parametrize(
@@ -40,12 +40,12 @@ def test_companions_of_a_program_have_its_bare_name(name: str) -> None:
     ],
 )
 def test_what_tells_programs_apart_stays(name: str, bare: str) -> None:
-    assert file_names.bare(name) == bare
+    assert file_names.normalize(name) == bare
 
 
 @given(st.text())
 def test_any_name_has_one_that_a_column_takes_and_that_has_no_other(name: str) -> None:
-    bare = file_names.bare(name)
+    bare = file_names.normalize(name)
 
     assert len(bare) <= file_names.LENGTH_LIMIT
-    assert file_names.bare(bare) == bare
+    assert file_names.normalize(bare) == bare

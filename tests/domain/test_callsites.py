@@ -44,11 +44,11 @@ def test_guesses_as_symbolic_does(
     pointer = address + away if name and isinstance(away, int) else None
     registers = {name: pointer} if name and pointer is not None else {}
 
-    how = return_addresses.guess(
+    how = return_addresses.is_return_address(
         address, arch, signal, None if away == "not first" else registers
     )
 
-    found = return_addresses.looked_up(address, arch, how)
+    found = return_addresses.call_address(address, arch, how)
     assert found == find_best_instruction(  # type: ignore[no-untyped-call]  # symbolic's
         address,
         arch,
@@ -74,17 +74,17 @@ def test_guesses_as_symbolic_does(
 def test_a_call_lies_one_instruction_before_where_it_returns_to(
     arch: str, call: int
 ) -> None:
-    assert return_addresses.looked_up(0x1007, arch, Adjustment.YES) == call
+    assert return_addresses.call_address(0x1007, arch, Adjustment.YES) == call
 
 
 def test_what_a_client_says_is_not_to_be_adjusted_is_aligned_only() -> None:
-    assert return_addresses.looked_up(0x1007, "arm64", Adjustment.NO) == 0x1004
+    assert return_addresses.call_address(0x1007, "arm64", Adjustment.NO) == 0x1004
 
 
 def test_who_says_it_of_one_frame_means_the_others_to_be_return_addresses() -> None:
-    default = return_addresses.default_for([None, False, None])
+    default = return_addresses.default_adjustment([None, False, None])
 
     found = [return_addresses.adjustment(said, default) for said in (None, False, True)]
 
     assert found == [Adjustment.YES, Adjustment.NO, Adjustment.YES]
-    assert return_addresses.default_for([None, None]) is Adjustment.GUESS
+    assert return_addresses.default_adjustment([None, None]) is Adjustment.GUESS

@@ -38,18 +38,20 @@ def a_map(file_format: Format, **changes: object) -> ObjectFile:
 def test_a_claim_may_correct_the_age() -> None:
     claim = DebugId(ID, 7)
 
-    assert client_metadata.claimed(an_object(), claim) == an_object(debug_id=claim)
+    assert client_metadata.with_claimed_id(an_object(), claim) == an_object(
+        debug_id=claim
+    )
 
 
 @pytest.mark.parametrize("claim", [None, DebugId(UUID(int=1), 1)])
 def test_a_claim_of_another_file_is_passed_over(claim: DebugId | None) -> None:
-    assert client_metadata.claimed(an_object(), claim) == an_object()
+    assert client_metadata.with_claimed_id(an_object(), claim) == an_object()
 
 
 @pytest.mark.parametrize("file_format", [*GIVEN, Format.PROGUARD])
 def test_where_the_file_tells_no_id_the_claim_is_the_id(file_format: Format) -> None:
     for own in (NIL, DebugId(ID)):
-        found = client_metadata.claimed(a_map(file_format, debug_id=own), OTHER)
+        found = client_metadata.with_claimed_id(a_map(file_format, debug_id=own), OTHER)
 
         assert found == a_map(file_format, debug_id=OTHER)
 
@@ -69,14 +71,14 @@ def test_where_the_file_tells_no_id_the_claim_is_the_id(file_format: Format) -> 
 )
 def test_a_map_without_any_id_is_refused(file_format: Format, text: str) -> None:
     with pytest.raises(NotADebugFile) as caught:
-        client_metadata.claimed(a_map(file_format), None)
+        client_metadata.with_claimed_id(a_map(file_format), None)
 
     assert str(caught.value) == text
 
 
 @pytest.mark.parametrize("name", [f"{ID}.plist", f"{ID.hex.upper()}.plist", f"{ID}"])
 def test_a_uuid_map_is_called_by_its_name(name: str) -> None:
-    found = client_metadata.claimed(a_map(Format.UUID_MAP, name=name), None)
+    found = client_metadata.with_claimed_id(a_map(Format.UUID_MAP, name=name), None)
 
     assert found.debug_id == DebugId(ID)
 
@@ -84,11 +86,11 @@ def test_a_uuid_map_is_called_by_its_name(name: str) -> None:
 def test_a_mapping_of_proguard_keeps_the_id_of_its_name() -> None:
     mapping = a_map(Format.PROGUARD, debug_id=DebugId(ID))
 
-    assert client_metadata.claimed(mapping, None) == mapping
+    assert client_metadata.with_claimed_id(mapping, None) == mapping
 
 
 def again(known: ObjectFile, name: str, claim: DebugId | None = None) -> DebugId:
-    return client_metadata.offered_again(known, name=name, claim=claim).debug_id
+    return client_metadata.with_offered_id(known, name=name, claim=claim).debug_id
 
 
 def test_a_known_content_has_the_id_that_it_is_offered_under() -> None:
@@ -113,7 +115,7 @@ def test_a_known_content_keeps_its_id_where_none_is_said() -> None:
 
 def test_a_known_content_is_called_as_it_is_offered() -> None:
     def called(known: ObjectFile, name: str) -> str:
-        return client_metadata.offered_again(known, name=name, claim=None).name
+        return client_metadata.with_offered_id(known, name=name, claim=None).name
 
     assert called(an_object(), "C:\\b.pdb") == "b.pdb"
     assert called(an_object(format=Format.BREAKPAD), "x/b.sym") == "b"

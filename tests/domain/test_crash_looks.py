@@ -5,25 +5,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from symdepot.domain.crash_text import crash_parser, crash_renderer
-from symdepot.domain.crash_text.crash_renderer import Shown
+from symdepot.domain.crash_text.crash_renderer import ResolvedName
 
-INNER = Shown("inner", "/src/a.c", 3, None)
-OUTER = Shown("outer", "/src/b.c", 9, 18)
-BARE = Shown("outer", "", 0, 18)
+INNER = ResolvedName("inner", "/src/a.c", 3, None)
+OUTER = ResolvedName("outer", "/src/b.c", 9, 18)
+BARE = ResolvedName("outer", "", 0, 18)
 
 APPLE = "1   My Game    0x0000000200000010 0x200000000 + 16"
 LLDB = "frame #1: 0x0000000000001147 a.bin`___lldb_unnamed_symbol58 + 14\n"
 IMAGES = "[  0] C9A2F1E0-0123-4567-89AB-CDEF01234567 0x0000000000001000 /srv/a.bin"
 
 
-def answered(text: str, *frames: Shown) -> str:
+def answered(text: str, *frames: ResolvedName) -> str:
     """The text with `frames` at each of its spots."""
-    spots = crash_parser.spots(text)
+    spots = crash_parser.find_addresses(text)
     pieces, copied = [], 0
     for spot, around in zip(
-        spots, crash_renderer.surroundings(text, spots), strict=True
+        spots, crash_renderer.line_contexts(text, spots), strict=True
     ):
-        answer = crash_renderer.replaced(spot, around, frames)
+        answer = crash_renderer.render(spot, around, frames)
         pieces += [text[copied : spot.start], around.said if answer is None else answer]
         copied = spot.end
     return "".join([*pieces, text[copied:]])
@@ -136,14 +136,14 @@ def test_a_function_that_was_inlined_gets_a_line_of_its_own_where_it_can(
 
 
 def test_names_with_arguments_get_no_more_of_them() -> None:
-    method = Shown("A::f(int)", "/src/b.c", 9, 18)
+    method = ResolvedName("A::f(int)", "/src/b.c", 9, 18)
 
     assert answered("#4  0x1 in ?? ()", method) == "#4  0x1 in A::f(int) at /src/b.c:9"
 
 
 @given(st.text(), st.text())
 def test_no_name_breaks_a_line_nor_goes_on_for_ever(name: str, path: str) -> None:
-    shown = Shown.cut(name * 500, path, 1, 0)
+    shown = ResolvedName.cut(name * 500, path, 1, 0)
 
     for text in (shown.function, shown.path):
         assert len(text) <= crash_renderer.LENGTH_LIMIT + 1
@@ -152,11 +152,11 @@ def test_no_name_breaks_a_line_nor_goes_on_for_ever(name: str, path: str) -> Non
 
 def test_each_spot_knows_its_line() -> None:
     text = "a\n\n./a(+0x1) [0x1]\r\n f+0x1/0x2 g+0x1/0x2\n"
-    spots = crash_parser.spots(text)
+    spots = crash_parser.find_addresses(text)
 
     told = [
         (around.number, around.before, around.ending, around.is_alone)
-        for around in crash_renderer.surroundings(text, spots)
+        for around in crash_renderer.line_contexts(text, spots)
     ]
 
     assert told == [

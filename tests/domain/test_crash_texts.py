@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from symdepot.domain.crash_text import crash_parser
 from symdepot.domain.crash_text.crash_modules import CrashModule
-from symdepot.domain.crash_text.crash_parser import Look, Spot
+from symdepot.domain.crash_text.crash_parser import AddressSpan, TextFormat
 
 ASAN = """\
 ==285==ERROR: AddressSanitizer: heap-buffer-overflow on address 0x602000000038 at pc 0x1
@@ -102,7 +102,7 @@ def found(text: str) -> list[Found]:
     """The characters, the module's name and the offset of all spots in modules."""
     return [
         (text[spot.start : spot.end], spot.module.name, spot.offset)
-        for spot in crash_parser.spots(text)
+        for spot in crash_parser.find_addresses(text)
         if spot.module.name
     ]
 
@@ -218,10 +218,10 @@ def test_finds_what_can_be_resolved_and_nothing_else(
 
 
 def test_tells_what_a_text_says_of_a_module() -> None:
-    apple = crash_parser.spots(APPLE)
-    tombstone = crash_parser.spots(TOMBSTONE)
-    lldb = crash_parser.spots(LLDB)
-    oops = crash_parser.spots(OOPS)
+    apple = crash_parser.find_addresses(APPLE)
+    tombstone = crash_parser.find_addresses(TOMBSTONE)
+    lldb = crash_parser.find_addresses(LLDB)
+    oops = crash_parser.find_addresses(OOPS)
 
     assert [spot.module for spot in apple] == [
         CrashModule(
@@ -254,34 +254,38 @@ def test_tells_what_a_text_says_of_a_module() -> None:
 def test_knows_which_addresses_are_where_a_call_returns_to(
     text: str, returns: list[bool]
 ) -> None:
-    assert [spot.is_return_address for spot in crash_parser.spots(text)] == returns
+    assert [
+        spot.is_return_address for spot in crash_parser.find_addresses(text)
+    ] == returns
 
 
 @pytest.mark.parametrize(
     ("text", "looks"),
     [
-        (ASAN, [Look.SANITIZER] * 3 + [Look.SUMMARY]),
-        (TSAN, [Look.SANITIZER]),
-        (GLIBC, [Look.GLIBC] * 2),
-        (TOMBSTONE, [Look.ANDROID] * 5),
-        (OOPS, [Look.KERNEL] * 5),
-        (APPLE, [Look.APPLE] * 4),
-        (GDB, [Look.GDB] * 4),
-        (LLDB, [Look.LLDB] * 2),
+        (ASAN, [TextFormat.SANITIZER] * 3 + [TextFormat.SUMMARY]),
+        (TSAN, [TextFormat.SANITIZER]),
+        (GLIBC, [TextFormat.GLIBC] * 2),
+        (TOMBSTONE, [TextFormat.ANDROID] * 5),
+        (OOPS, [TextFormat.KERNEL] * 5),
+        (APPLE, [TextFormat.APPLE] * 4),
+        (GDB, [TextFormat.GDB] * 4),
+        (LLDB, [TextFormat.LLDB] * 2),
     ],
 )
-def test_knows_who_printed_it(text: str, looks: list[Look]) -> None:
-    assert [spot.look for spot in crash_parser.spots(text)] == looks
+def test_knows_who_printed_it(text: str, looks: list[TextFormat]) -> None:
+    assert [spot.look for spot in crash_parser.find_addresses(text)] == looks
 
 
 def test_an_address_of_which_no_module_is_told_is_found_without_one() -> None:
-    told = [(spot.module.name, spot.offset) for spot in crash_parser.spots(GDB)][2:]
+    told = [
+        (spot.module.name, spot.offset) for spot in crash_parser.find_addresses(GDB)
+    ][2:]
 
     assert told == [("", 0x71), ("", 0x6666_0000_0000)]
 
 
 def test_of_kernels_the_function_is_told() -> None:
-    functions = [spot.function for spot in crash_parser.spots(OOPS)]
+    functions = [spot.function for spot in crash_parser.find_addresses(OOPS)]
 
     assert functions == [
         "crash_write",
@@ -315,7 +319,7 @@ PIECES = [*re.findall(r"\S+\s*", ASAN + TOMBSTONE + OOPS + APPLE + GDB + LLDB), 
 def test_spots_stand_in_order_and_never_overlap(pieces: list[str]) -> None:
     text = "".join(pieces)
 
-    spots = crash_parser.spots(text)
+    spots = crash_parser.find_addresses(text)
 
     ends = [0, *(spot.end for spot in spots)]
     assert all(
@@ -349,15 +353,15 @@ def test_no_text_takes_long(piece: str) -> None:
     line = (piece * 4096)[:4096]
     began = time.process_time()
 
-    crash_parser.spots("\n".join([line] * 10))
+    crash_parser.find_addresses("\n".join([line] * 10))
 
     # Measured: 20 ms at most, where reading takes time by the square, over a second.
     assert time.process_time() - began < 0.5
 
 
 def test_no_more_is_found_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crash_parser, "SPOTS_LIMIT", 3)
+    monkeypatch.setattr(crash_parser, "MAX_ADDRESSES", 3)
 
-    spots = crash_parser.spots("a+0x1/0x2 " * 10)
+    spots = crash_parser.find_addresses("a+0x1/0x2 " * 10)
 
-    assert [type(spot) for spot in spots] == [Spot] * 3
+    assert [type(spot) for spot in spots] == [AddressSpan] * 3

@@ -9,10 +9,10 @@ from tests.fixtures import compiled
 from tests.fixtures.printing import printed
 
 from symdepot.domain.crash_text import crash_parser
-from symdepot.domain.crash_text.crash_parser import Spot
+from symdepot.domain.crash_text.crash_parser import AddressSpan
 from symdepot.domain.formats import inspection
 from symdepot.domain.symcache import symcache_file
-from symdepot.domain.symcache.conversion import Wanted
+from symdepot.domain.symcache.conversion import ObjectSelector
 from symdepot.domain.symcache.symcache_file import OpenSymCache
 
 pytestmark = pytest.mark.slow
@@ -40,12 +40,12 @@ int main(int count, char **words) {
 """
 
 
-def places(program: Path, spots: list[Spot]) -> list[tuple[str, int]]:
+def places(program: Path, spots: list[AddressSpan]) -> list[tuple[str, int]]:
     """The function and line of each spot in the program, the address of its call."""
     (found,) = inspection.inspect(program, name="a")
     into = program.with_suffix(".symcache")
     into.touch()
-    symcache_file.convert(program, Wanted(found.debug_id, found.arch), into)
+    symcache_file.convert(program, ObjectSelector(found.debug_id, found.arch), into)
     opened = OpenSymCache.open(into)
     frames = [
         opened.frames(spot.offset - spot.is_return_address)[-1]
@@ -62,7 +62,7 @@ def test_a_report_of_the_address_sanitizer_leads_to_the_source(tmp_path: Path) -
 
     report = printed(program, ASAN_OPTIONS="symbolize=0:detect_leaks=0")
 
-    spots = crash_parser.spots(report)
+    spots = crash_parser.find_addresses(report)
     assert places(program, spots)[:2] == [("poke", 3), ("main", 8)]
     assert all(report[s.start : s.end].startswith("(/") for s in spots)
 
@@ -82,7 +82,7 @@ def test_a_backtrace_of_gdb_with_its_mappings_leads_to_the_source(
 
     spots = [
         spot
-        for spot in crash_parser.spots(session)
+        for spot in crash_parser.find_addresses(session)
         if spot.module.name == str(bare) and spot.is_return_address
     ]
     assert {session[spot.start : spot.end] for spot in spots} == {"?? ()"}

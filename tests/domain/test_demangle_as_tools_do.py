@@ -41,8 +41,8 @@ def differing(tool: str, mangled: list[str]) -> Iterator[tuple[str, str]]:
     """Yield what we and `tool` make of each name, where it is not the same."""
     others = told(tool, text="".join(f"{name}\n" for name in mangled)).splitlines()
     for name, other in zip(mangled, others, strict=True):
-        if demangler.demangled(name) != other:
-            yield demangler.demangled(name), other
+        if demangler.demangle(name) != other:
+            yield demangler.demangle(name), other
 
 
 def test_old_names_of_rust_are_as_binutils_have_them(of_rust: list[str]) -> None:

@@ -39,8 +39,8 @@ def elf(
 @pytest.mark.parametrize("wide", [True, False])
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_the_first_segment_that_is_loaded_tells(*, wide: bool, order: str) -> None:
-    assert formats_elf.begins_at(elf(wide=wide, order=order)) == BASE + 0x1000
-    assert formats_elf.begins_at(elf(wide=wide, order=order, kinds=(NOTE,))) == 0
+    assert formats_elf.load_address(elf(wide=wide, order=order)) == BASE + 0x1000
+    assert formats_elf.load_address(elf(wide=wide, order=order, kinds=(NOTE,))) == 0
 
 
 @pytest.mark.parametrize(("option", "begins"), [("-no-pie", BASE), ("-pie", 0)])
@@ -52,7 +52,7 @@ def test_programs_begin_where_the_linker_has_put_them(
 
     for path in (program, companion):
         head = path.read_bytes()[: formats_elf.HEAD_BYTES]
-        assert formats_elf.begins_at(head) == begins
+        assert formats_elf.load_address(head) == begins
 
 
 @given(noise=st.binary(max_size=100), at=st.integers(0, 200), wide=st.booleans())
@@ -61,6 +61,6 @@ def test_nothing_else_begins_anywhere_and_nothing_breaks(
 ) -> None:
     head = elf(wide=wide, order="<")
 
-    assert formats_elf.begins_at(noise) == 0
-    assert formats_elf.begins_at(head[:at] + noise + head[at + len(noise) :]) >= 0
-    assert formats_elf.begins_at(head[:at]) >= 0
+    assert formats_elf.load_address(noise) == 0
+    assert formats_elf.load_address(head[:at] + noise + head[at + len(noise) :]) >= 0
+    assert formats_elf.load_address(head[:at]) >= 0

@@ -19,7 +19,7 @@ def find(content: bytes, name: str) -> Section | None:
     def read(start: int, size: int) -> bytes:
         return content[start : start + size]
 
-    return elf.find(read, len(content), name)
+    return elf.find_section(read, len(content), name)
 
 
 def found(content: bytes, name: str) -> bytes | None:
@@ -126,7 +126,7 @@ def test_no_more_is_read_than_the_limits(content: bytes) -> None:
         sizes.append(size)
         return content[start : start + size]
 
-    assert elf.find(read, len(content), ".one") is None
+    assert elf.find_section(read, len(content), ".one") is None
     assert max(sizes) <= elf.SECTIONS_LIMIT * 64
 
 

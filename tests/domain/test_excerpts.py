@@ -15,7 +15,7 @@ from symdepot.domain.jvm.stack_text import JavaFrame
 
 def excerpt(mapping: Path, names: set[str]) -> bytes:
     into = io.BytesIO()
-    mapping_subset.copy(mapping, names, into)
+    mapping_subset.copy_classes(mapping, names, into)
     return into.getvalue()
 
 

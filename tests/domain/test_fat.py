@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from tests.fixtures import builders
 
 from symdepot.domain.formats import fat_macho, inspection
-from symdepot.domain.formats.fat_macho import Slice
+from symdepot.domain.formats.fat_macho import FatSlice
 
 ID = UUID("dfb8e43a-f242-3d73-a453-aeb6a777ef75")
 FAT = builders.fat_macho([(ID, builders.CPU_X86_64), (UUID(int=5), builders.CPU_ARM64)])
 ENTRIES_AT, ENTRY_BYTES, OFFSET_AT, SIZE_AT = 8, 20, 8, 12
 
 
-def slices(folder: Path, content: bytes) -> list[Slice]:
+def slices(folder: Path, content: bytes) -> list[FatSlice]:
     path = folder / "fat"
     path.write_bytes(content)
     return fat_macho.slices(path)

@@ -10,7 +10,7 @@ from tests.factories import an_object
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
 from symdepot.domain.selection import ranking
-from symdepot.domain.selection.file_query import Age, Asked, Role
+from symdepot.domain.selection.file_query import AgeMatch, FileQuery, FileRole
 
 BUILD_ID = CodeId("dfb85de42daffd09640c8fe377d572de3e168920")
 PDB_ID = DebugId.parse("3249d99d-0c40-4931-8610-f4e4fb0b6936-2")
@@ -29,19 +29,19 @@ COMPANION_WITHOUT_DWARF = elf("dbg", "symtab")
 EMPTY_COMPANION = elf("dbg")
 
 
-def asked_for(role: Role, *formats: Format, **differing: Any) -> Asked:
+def asked_for(role: FileRole, *formats: Format, **differing: Any) -> FileQuery:
     usual: dict[str, Any] = {"code_ids": (BUILD_ID,)}
-    return Asked(role, frozenset(formats or {Format.ELF}), **{**usual, **differing})
+    return FileQuery(role, frozenset(formats or {Format.ELF}), **{**usual, **differing})
 
 
-def best(candidates: Sequence[ObjectFile], asked: Asked) -> ObjectFile | None:
-    place = ranking.best(candidates, asked)
+def best(candidates: Sequence[ObjectFile], asked: FileQuery) -> ObjectFile | None:
+    place = ranking.best_match(candidates, asked)
     return None if place is None else candidates[place]
 
 
 @pytest.mark.parametrize("companion", [COMPANION, COMPANION_WITHOUT_DWARF])
 def test_a_companion_is_never_handed_out_as_a_program(companion: ObjectFile) -> None:
-    asked = asked_for(Role.EXECUTABLE)
+    asked = asked_for(FileRole.EXECUTABLE)
 
     assert best([companion], asked) is None
     assert best([companion, STRIPPED, companion], asked) == STRIPPED
@@ -49,20 +49,20 @@ def test_a_companion_is_never_handed_out_as_a_program(companion: ObjectFile) -> 
 
 @pytest.mark.parametrize("program", [STRIPPED, WITH_TABLE])
 def test_a_program_without_dwarf_is_no_debug_information(program: ObjectFile) -> None:
-    assert best([program], asked_for(Role.DEBUGINFO)) is None
+    assert best([program], asked_for(FileRole.DEBUGINFO)) is None
 
 
 def test_an_empty_companion_is_no_debug_information() -> None:
-    assert best([EMPTY_COMPANION], asked_for(Role.DEBUGINFO)) is None
+    assert best([EMPTY_COMPANION], asked_for(FileRole.DEBUGINFO)) is None
 
 
 def test_one_unstripped_file_serves_as_both() -> None:
-    assert best([UNSTRIPPED], asked_for(Role.DEBUGINFO)) == UNSTRIPPED
-    assert best([UNSTRIPPED], asked_for(Role.EXECUTABLE)) == UNSTRIPPED
+    assert best([UNSTRIPPED], asked_for(FileRole.DEBUGINFO)) == UNSTRIPPED
+    assert best([UNSTRIPPED], asked_for(FileRole.EXECUTABLE)) == UNSTRIPPED
 
 
 def test_dwarf_goes_before_a_symbol_table_in_whatever_order_they_came() -> None:
-    asked = asked_for(Role.DEBUGINFO)
+    asked = asked_for(FileRole.DEBUGINFO)
 
     assert best([COMPANION_WITHOUT_DWARF], asked) == COMPANION_WITHOUT_DWARF
     for order in permutations([COMPANION_WITHOUT_DWARF, COMPANION, STRIPPED]):
@@ -73,15 +73,15 @@ def test_dwarf_goes_before_a_symbol_table_in_whatever_order_they_came() -> None:
 
 def test_the_smaller_of_two_that_both_serve_is_handed_out() -> None:
     for order in permutations([UNSTRIPPED, COMPANION, STRIPPED]):
-        assert best(order, asked_for(Role.DEBUGINFO)) == COMPANION
-        assert best(order, asked_for(Role.EXECUTABLE)) == STRIPPED
+        assert best(order, asked_for(FileRole.DEBUGINFO)) == COMPANION
+        assert best(order, asked_for(FileRole.EXECUTABLE)) == STRIPPED
 
 
 def test_the_newest_is_taken_where_nothing_else_decides() -> None:
     newest, oldest = (elf("dbg", "debug", arch=arch) for arch in ("x86_64", "x86"))
 
-    assert best([newest, oldest], asked_for(Role.DEBUGINFO)) == newest
-    assert best([oldest, newest], asked_for(Role.DEBUGINFO)) == oldest
+    assert best([newest, oldest], asked_for(FileRole.DEBUGINFO)) == newest
+    assert best([oldest, newest], asked_for(FileRole.DEBUGINFO)) == oldest
 
 
 def test_of_two_programs_that_windows_calls_alike_the_one_of_the_name_is_taken() -> (
@@ -92,7 +92,9 @@ def test_of_two_programs_that_windows_calls_alike_the_one_of_the_name_is_taken()
         an_object(format=Format.PE, kind="exe", code_id=code_id, name=name)
         for name in ("Crash.EXE", "setup.exe")
     )
-    asked = asked_for(Role.EXECUTABLE, Format.PE, code_ids=(code_id,), name="crash.exe")
+    asked = asked_for(
+        FileRole.EXECUTABLE, Format.PE, code_ids=(code_id,), name="crash.exe"
+    )
 
     for order in permutations([wanted, other]):
         assert best(order, asked) == wanted
@@ -105,11 +107,11 @@ def test_the_pdb_of_the_nearest_age_is_taken() -> None:
         for age in (1, 2, 3, 9)
     )
     asked = asked_for(
-        Role.DEBUGINFO,
+        FileRole.DEBUGINFO,
         Format.PDB,
         code_ids=(),
         debug_ids=(PDB_ID,),
-        age=Age.AT_LEAST,
+        age=AgeMatch.AT_LEAST,
     )
 
     for order in permutations([younger, exact, older, oldest]):
@@ -127,11 +129,11 @@ def test_the_newest_portable_pdb_is_taken_whatever_its_stamp() -> None:
         for stamp in (7, 0xFFFF_FFFE)
     )
     asked = asked_for(
-        Role.DEBUGINFO,
+        FileRole.DEBUGINFO,
         Format.PORTABLE_PDB,
         code_ids=(),
         debug_ids=(DebugId(PDB_ID.uuid, 0xFFFF_FFFF),),
-        age=Age.ANY,
+        age=AgeMatch.ANY,
     )
 
     assert best([far, near], asked) == far
@@ -142,7 +144,7 @@ def test_a_whole_build_id_goes_before_one_that_was_padded() -> None:
     whole = elf("dbg", "symtab", code_id=CodeId("aa" * 16 + "00" * 4))
     short = elf("dbg", "symtab", "debug", code_id=CodeId("aa" * 16))
     code_ids = tuple(CodeId("aa" * 16 + "00" * n) for n in (4, 3, 2, 1, 0))
-    asked = asked_for(Role.DEBUGINFO, code_ids=code_ids)
+    asked = asked_for(FileRole.DEBUGINFO, code_ids=code_ids)
 
     for order in permutations([whole, short]):
         assert best(order, asked) == whole
@@ -154,5 +156,5 @@ def test_files_of_other_ids_and_formats_serve_nothing() -> None:
     no_id = elf("dbg", "debug", code_id=None)
     other_format = elf("dbg", "debug", format=Format.MACHO)
 
-    assert best([other_id, no_id, other_format], asked_for(Role.DEBUGINFO)) is None
-    assert best([], asked_for(Role.DEBUGINFO)) is None
+    assert best([other_id, no_id, other_format], asked_for(FileRole.DEBUGINFO)) is None
+    assert best([], asked_for(FileRole.DEBUGINFO)) is None

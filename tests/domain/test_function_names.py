@@ -11,7 +11,7 @@ from tests.fixtures.printing import printed
 
 from symdepot.domain.formats import inspection
 from symdepot.domain.symcache import functions_by_name, symcache_file
-from symdepot.domain.symcache.conversion import Made, Wanted
+from symdepot.domain.symcache.conversion import ObjectSelector, SymCacheWritten
 from symdepot.domain.symcache.symcache_file import OpenSymCache
 
 LONG = "f" * 300
@@ -28,8 +28,10 @@ def opened(folder: Path, source: Path) -> OpenSymCache:
     (found,) = inspection.inspect(source, name="a")
     into = folder / "symcache"
     into.touch()
-    made = symcache_file.convert(source, Wanted(found.debug_id, found.arch), into)
-    assert isinstance(made, Made)
+    made = symcache_file.convert(
+        source, ObjectSelector(found.debug_id, found.arch), into
+    )
+    assert isinstance(made, SymCacheWritten)
     return OpenSymCache.open(into)
 
 

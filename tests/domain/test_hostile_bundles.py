@@ -39,7 +39,7 @@ def read(folder: Path, content: bytes) -> dict[str, str | None] | str:
     path = folder / "some.src.zip"
     path.write_bytes(content)
     try:
-        with source_bundle.opened(path) as sources:
+        with source_bundle.open_bundle(path) as sources:
             return {known: sources.source(known) for known in sources.paths}
     except NotADebugFile as error:
         return str(error)
@@ -70,7 +70,7 @@ def test_a_manifest_may_name_much_that_is_not_there(tmp_path: Path) -> None:
     path.write_bytes(bundle(files | {"a": source("/a.c")}, {"a": TEXT}))
     began = time.process_time()
 
-    with source_bundle.opened(path) as sources:
+    with source_bundle.open_bundle(path) as sources:
         found = sources.source("/A.c"), sources.source("/./a.c"), len(sources)
 
     assert found == (None, TEXT, 1)

@@ -4,11 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symdepot.domain.stacks.memory_map import Image, Images
+from symdepot.domain.stacks.memory_map import MemoryMap, MemoryRange
 
 
 def test_an_image_without_a_size_reaches_up_to_the_next() -> None:
-    images = Images([Image(0x2000, 0x1000), Image(0x1000), Image(0x4000)])
+    images = MemoryMap(
+        [MemoryRange(0x2000, 0x1000), MemoryRange(0x1000), MemoryRange(0x4000)]
+    )
 
     assert [images[i].size_bytes for i in range(3)] == [0x1000, 0x1000, 0]
 
@@ -29,7 +31,9 @@ def test_an_image_without_a_size_reaches_up_to_the_next() -> None:
 def test_finds_the_image_of_an_absolute_address(
     address: int, found: tuple[int, int] | None
 ) -> None:
-    images = Images([Image(0x2000, 0x1000), Image(0x1000), Image(0x4000)])
+    images = MemoryMap(
+        [MemoryRange(0x2000, 0x1000), MemoryRange(0x1000), MemoryRange(0x4000)]
+    )
 
     answer = images.find(address, None)
 
@@ -38,7 +42,7 @@ def test_finds_the_image_of_an_absolute_address(
 
 @pytest.mark.parametrize(("index", "found"), [(0, 0), (1, 1), (2, None), (-1, None)])
 def test_a_relative_address_says_its_image(index: int, found: int | None) -> None:
-    images = Images([Image(0x2000, 0x10), Image(0x1000)])
+    images = MemoryMap([MemoryRange(0x2000, 0x10), MemoryRange(0x1000)])
 
     answer = images.find(0x7777, index)
 
@@ -54,7 +58,7 @@ def test_a_relative_address_says_its_image(index: int, found: int | None) -> Non
 def test_agrees_with_looking_at_every_image(
     made: list[tuple[int, int]], address: int
 ) -> None:
-    images = Images([Image(start, size) for start, size in made])
+    images = MemoryMap([MemoryRange(start, size) for start, size in made])
 
     answer = images.find(address, None)
 

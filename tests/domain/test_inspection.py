@@ -10,7 +10,7 @@ from tests.fixtures import builders, compiled
 
 from symdepot.domain.errors import NotADebugFile
 from symdepot.domain.formats import inspection
-from symdepot.domain.objects import ObjectFile, thin
+from symdepot.domain.objects import ObjectFile, single_object
 
 ID = UUID("dfb8e43a-f242-3d73-a453-aeb6a777ef75")
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
@@ -85,7 +85,7 @@ def test_a_program_and_its_debug_companion_have_the_same_ids(tmp_path: Path) -> 
     parts = (compiled.stripped(program), compiled.debug_companion(program))
 
     stripped, companion = (
-        thin(inspection.inspect(part, name=part.name)) for part in parts
+        single_object(inspection.inspect(part, name=part.name)) for part in parts
     )
 
     assert stripped.debug_id == companion.debug_id
@@ -221,7 +221,7 @@ def test_rehearsing_an_honest_file_changes_nothing(
     path = tmp_path / "honest"
     path.write_bytes(content)
 
-    inspection.rehearse(path)
+    inspection.trial_parse(path)
 
 
 def corpus_table() -> dict[str, list[list[str]]]:

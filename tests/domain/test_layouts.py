@@ -9,7 +9,7 @@ from tests.factories import an_object
 
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
-from symdepot.domain.selection.file_query import Age, Asked, Role
+from symdepot.domain.selection.file_query import AgeMatch, FileQuery, FileRole
 from symdepot.domain.symbol_paths import path_builder, path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
 
@@ -29,7 +29,7 @@ def kept(form: Format, name: str, debug_id: DebugId, code_id: str = "") -> Objec
     )
 
 
-def read(layout: Layout, path: str) -> Asked:
+def read(layout: Layout, path: str) -> FileQuery:
     asked = path_parser.parse(layout, path)
     assert asked is not None, path
     return asked
@@ -53,7 +53,7 @@ SOURCES_OF_ELF = kept(Format.SOURCE_BUNDLE, "libm-2.23.so", ELF_ID)
 SOURCES_OF_MACHO = kept(Format.SOURCE_BUNDLE, "crash", UUID)
 MAPPING = kept(Format.PROGUARD, "mapping.txt", UUID)
 
-EXECUTABLE, DEBUGINFO = Role.EXECUTABLE, Role.DEBUGINFO
+EXECUTABLE, DEBUGINFO = FileRole.EXECUTABLE, FileRole.DEBUGINFO
 ID = "E45DB8DFAF2D09FD640C8FE377D572DE0"
 
 # Both ways: what we keep, the role it has, and the path under which clients look.
@@ -78,8 +78,13 @@ BOTH_WAYS = [
         *(Layout.SYMSTORE, DEBUGINFO, MACHO),
         "_.dwarf/mach-uuid-sym-67e9247c814e392ba027dbde6748fcbf/_.dwarf",
     ),
-    (Layout.SYMSTORE, Role.BREAKPAD, SYM_OF_PDB, f"crash.pdb/{GUID}1/crash.sym"),
-    (Layout.SYMSTORE, Role.SOURCES, SOURCES_OF_PDB, f"crash.pdb/{GUID}1/crash.src.zip"),
+    (Layout.SYMSTORE, FileRole.BREAKPAD, SYM_OF_PDB, f"crash.pdb/{GUID}1/crash.sym"),
+    (
+        Layout.SYMSTORE,
+        FileRole.SOURCES,
+        SOURCES_OF_PDB,
+        f"crash.pdb/{GUID}1/crash.src.zip",
+    ),
     (Layout.SYMSTORE_INDEX2, EXECUTABLE, PE, "cr/crash.exe/5AB380779000/crash.exe"),
     (
         *(Layout.SYMSTORE_INDEX2, EXECUTABLE, ELF),
@@ -103,25 +108,25 @@ BOTH_WAYS = [
         *(Layout.SSQP, DEBUGINFO, PORTABLE),
         f"crash.pdb/{GUID.lower()}FFFFFFFF/crash.pdb",
     ),
-    (Layout.BREAKPAD, Role.BREAKPAD, SYM_OF_PDB, f"crash.pdb/{GUID}1/crash.sym"),
+    (Layout.BREAKPAD, FileRole.BREAKPAD, SYM_OF_PDB, f"crash.pdb/{GUID}1/crash.sym"),
     (
-        *(Layout.BREAKPAD, Role.BREAKPAD, SYM_OF_MACHO),
+        *(Layout.BREAKPAD, FileRole.BREAKPAD, SYM_OF_MACHO),
         "crash/67E9247C814E392BA027DBDE6748FCBF0/crash.sym",
     ),
     (
-        *(Layout.BREAKPAD, Role.BREAKPAD, SYM_OF_ELF),
+        *(Layout.BREAKPAD, FileRole.BREAKPAD, SYM_OF_ELF),
         f"libm-2.23.so/{ID}/libm-2.23.so.sym",
     ),
     (Layout.NATIVE, EXECUTABLE, ELF, "df/b85de42daffd09640c8fe377d572de3e168920"),
     (Layout.NATIVE, DEBUGINFO, ELF, "df/b85de42daffd09640c8fe377d572de3e168920.debug"),
     (
-        *(Layout.NATIVE, Role.SOURCES, SOURCES_OF_ELF),
+        *(Layout.NATIVE, FileRole.SOURCES, SOURCES_OF_ELF),
         f"libm-2.23.so/{ID}/libm-2.23.so.src.zip",
     ),
     (Layout.NATIVE, DEBUGINFO, MACHO, "67E9/247C/814E/392B/A027/DBDE6748FCBF"),
     (Layout.NATIVE, EXECUTABLE, MACHO, "67E9/247C/814E/392B/A027/DBDE6748FCBF.app"),
     (
-        *(Layout.NATIVE, Role.SOURCES, SOURCES_OF_MACHO),
+        *(Layout.NATIVE, FileRole.SOURCES, SOURCES_OF_MACHO),
         "crash/67E9247C814E392BA027DBDE6748FCBF0/crash.src.zip",
     ),
     (Layout.NATIVE, EXECUTABLE, WASM, "67/e9247c814e392ba027dbde6748fcbf"),
@@ -135,11 +140,11 @@ BOTH_WAYS = [
         "32/49d99d0c4049318610f4e4fb0b6936e60b819d/debuginfo",
     ),
     (
-        *(Layout.UNIFIED, Role.BREAKPAD, SYM_OF_PDB),
+        *(Layout.UNIFIED, FileRole.BREAKPAD, SYM_OF_PDB),
         "32/49d99d0c4049318610f4e4fb0b69361/breakpad",
     ),
     (
-        *(Layout.UNIFIED, Role.SOURCES, SOURCES_OF_PDB),
+        *(Layout.UNIFIED, FileRole.SOURCES, SOURCES_OF_PDB),
         "32/49d99d0c4049318610f4e4fb0b69361/sourcebundle",
     ),
     (
@@ -163,7 +168,7 @@ BOTH_WAYS = [
         "67/e9247c814e392ba027dbde6748fcbf/executable",
     ),
     (
-        *(Layout.UNIFIED, Role.MAPPING, MAPPING),
+        *(Layout.UNIFIED, FileRole.MAPPING, MAPPING),
         "67/e9247c814e392ba027dbde6748fcbf0/proguard",
     ),
     (Layout.SLASHSYMBOLS, DEBUGINFO, ELF, f"libm-2.23.so/{BUILD_ID}/symbols"),
@@ -174,27 +179,27 @@ BOTH_WAYS = [
 # Only read: a second place where clients look, or another way to write the same.
 ONE_WAY = [
     (
-        *(Layout.NATIVE, Role.SOURCES, SOURCES_OF_ELF),
+        *(Layout.NATIVE, FileRole.SOURCES, SOURCES_OF_ELF),
         "df/b85de42daffd09640c8fe377d572de3e168920.src.zip",
     ),
     (
-        *(Layout.NATIVE, Role.SOURCES, SOURCES_OF_MACHO),
+        *(Layout.NATIVE, FileRole.SOURCES, SOURCES_OF_MACHO),
         "67E9/247C/814E/392B/A027/DBDE6748FCBF.src.zip",
     ),
     (
-        *(Layout.NATIVE, Role.SOURCES, SOURCES_OF_MACHO),
+        *(Layout.NATIVE, FileRole.SOURCES, SOURCES_OF_MACHO),
         "67/e9247c814e392ba027dbde6748fcbf.src.zip",
     ),
     (
-        *(Layout.UNIFIED, Role.BREAKPAD, SYM_OF_ELF),
+        *(Layout.UNIFIED, FileRole.BREAKPAD, SYM_OF_ELF),
         "df/b85de42daffd09640c8fe377d572de3e168920/breakpad",
     ),
     (
-        *(Layout.UNIFIED, Role.BREAKPAD, SYM_OF_MACHO),
+        *(Layout.UNIFIED, FileRole.BREAKPAD, SYM_OF_MACHO),
         "67/e9247c814e392ba027dbde6748fcbf/breakpad",
     ),
     (
-        *(Layout.UNIFIED, Role.SOURCES, SOURCES_OF_ELF),
+        *(Layout.UNIFIED, FileRole.SOURCES, SOURCES_OF_ELF),
         "df/b85de42daffd09640c8fe377d572de3e168920/sourcebundle",
     ),
     (Layout.SLASHSYMBOLS, DEBUGINFO, ELF, f"libm-2.23.so/{BUILD_ID.upper()}/symbols"),
@@ -203,10 +208,15 @@ ONE_WAY = [
         f"_./_.debug/elf-buildid-sym-{BUILD_ID}/_.debug",
     ),
     (Layout.SSQP, EXECUTABLE, ELF, f"_/elf-buildid-{BUILD_ID}/_"),
-    (Layout.BREAKPAD, Role.BREAKPAD, SYM_OF_PDB, f"crash.pdb/{GUID}1/crash.pdb.sym"),
-    (Layout.BREAKPAD, Role.BREAKPAD, SYM_OF_PDB, f"crash.pdb/{GUID}1/other.sym"),
     (
-        *(Layout.BREAKPAD, Role.BREAKPAD),
+        Layout.BREAKPAD,
+        FileRole.BREAKPAD,
+        SYM_OF_PDB,
+        f"crash.pdb/{GUID}1/crash.pdb.sym",
+    ),
+    (Layout.BREAKPAD, FileRole.BREAKPAD, SYM_OF_PDB, f"crash.pdb/{GUID}1/other.sym"),
+    (
+        *(Layout.BREAKPAD, FileRole.BREAKPAD),
         kept(Format.BREAKPAD, "crash.pdb", PDB_ID, PE_ID),
         f"crash.pdb/{GUID}1/crash.sym",
     ),
@@ -215,21 +225,21 @@ ONE_WAY = [
         kept(Format.PE, "crash.exe", DebugId(PDB_ID.uuid, 0x1A), PE_ID),
         "32/49d99d0c4049318610f4e4fb0b69361a/executable",
     ),
-    (Layout.DEBUGINFOD, Role.SOURCES, SOURCES_OF_ELF, f"{BUILD_ID}/source"),
+    (Layout.DEBUGINFOD, FileRole.SOURCES, SOURCES_OF_ELF, f"{BUILD_ID}/source"),
     (Layout.SYMSTORE, DEBUGINFO, PDB, f"//crash.pdb//{GUID}1/crash.pdb"),
 ]
 
 
 @pytest.mark.parametrize(("layout", "role", "known", "path"), BOTH_WAYS)
 def test_a_file_is_looked_for_where_symbolicator_looks(
-    layout: Layout, role: Role, known: ObjectFile, path: str
+    layout: Layout, role: FileRole, known: ObjectFile, path: str
 ) -> None:
-    assert path_builder.place(layout, role, known) == path
+    assert path_builder.build(layout, role, known) == path
 
 
 @pytest.mark.parametrize(("layout", "role", "known", "path"), BOTH_WAYS + ONE_WAY)
 def test_a_path_asks_for_the_file_that_is_looked_for_there_in_any_case(
-    layout: Layout, role: Role, known: ObjectFile, path: str
+    layout: Layout, role: FileRole, known: ObjectFile, path: str
 ) -> None:
     cased = {path, path.lower(), path.upper()}
 
@@ -245,7 +255,7 @@ def test_a_path_asks_for_the_file_that_is_looked_for_there_in_any_case(
         (
             Layout.SYMSTORE,
             "Foo.exe/542D574Ec2000/foo.exe",
-            Asked(
+            FileQuery(
                 EXECUTABLE,
                 frozenset({Format.PE}),
                 code_ids=(CodeId("542d574ec2000"),),
@@ -255,30 +265,30 @@ def test_a_path_asks_for_the_file_that_is_looked_for_there_in_any_case(
         (
             Layout.SYMSTORE,
             f"fo/foo.pdb/{GUID}1A/foo.pdb",
-            Asked(
+            FileQuery(
                 DEBUGINFO,
                 frozenset({Format.PDB}),
                 debug_ids=(DebugId(PDB_ID.uuid, 0x1A),),
-                age=Age.AT_LEAST,
+                age=AgeMatch.AT_LEAST,
                 name="foo.pdb",
             ),
         ),
         (
             Layout.SYMSTORE,
             f"foo.pdb/{GUID}FFFFFFFF/foo.pdb",
-            Asked(
+            FileQuery(
                 DEBUGINFO,
                 frozenset({Format.PORTABLE_PDB}),
                 debug_ids=(DebugId(PDB_ID.uuid, 0xFFFF_FFFF),),
-                age=Age.ANY,
+                age=AgeMatch.ANY,
                 name="foo.pdb",
             ),
         ),
         (
             Layout.BREAKPAD,
             "crash.exe/5AB380779000/crash.sym",
-            Asked(
-                Role.BREAKPAD,
+            FileQuery(
+                FileRole.BREAKPAD,
                 frozenset({Format.BREAKPAD}),
                 code_ids=(CodeId(PE_ID),),
                 name="crash.exe",
@@ -287,12 +297,12 @@ def test_a_path_asks_for_the_file_that_is_looked_for_there_in_any_case(
         (
             Layout.DEBUGINFOD,
             f"{BUILD_ID}/debuginfo",
-            Asked(DEBUGINFO, frozenset({Format.ELF}), code_ids=(CodeId(BUILD_ID),)),
+            FileQuery(DEBUGINFO, frozenset({Format.ELF}), code_ids=(CodeId(BUILD_ID),)),
         ),
     ],
 )
 def test_a_path_says_all_that_is_known_of_the_file(
-    layout: Layout, path: str, asked: Asked
+    layout: Layout, path: str, asked: FileQuery
 ) -> None:
     assert path_parser.parse(layout, path) == asked
 
@@ -398,11 +408,13 @@ OBJECTS = st.builds(
 
 
 @given(
-    known=OBJECTS, role=st.sampled_from(list(Role)), number=st.integers(1, 2**128 - 1)
+    known=OBJECTS,
+    role=st.sampled_from(list(FileRole)),
+    number=st.integers(1, 2**128 - 1),
 )
 @pytest.mark.parametrize("layout", Layout)
 def test_every_path_leads_back_to_the_file_it_was_made_for(
-    layout: Layout, known: ObjectFile, role: Role, number: int
+    layout: Layout, known: ObjectFile, role: FileRole, number: int
 ) -> None:
     digits = {Format.PE: 13, Format.ELF: 40}.get(known.format, 32)
     known = an_object(
@@ -414,7 +426,7 @@ def test_every_path_leads_back_to_the_file_it_was_made_for(
         else None,
     )
 
-    path = path_builder.place(layout, role, known)
+    path = path_builder.build(layout, role, known)
 
     if path is not None:
         asked = read(layout, path)

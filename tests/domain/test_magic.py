@@ -7,7 +7,7 @@ import pytest
 from tests.fixtures import builders
 
 from symdepot.domain.formats import file_type
-from symdepot.domain.formats.file_type import HEAD_BYTES, Package
+from symdepot.domain.formats.file_type import HEAD_BYTES, ArchiveKind
 
 ID = UUID(int=7)
 ELF = b"\x7fELF\x02\x01\x01" + bytes(9)
@@ -42,32 +42,32 @@ OTHERS = {
 
 @pytest.mark.parametrize("what", DEBUG_FILES)
 def test_a_debug_file_looks_like_one_whatever_it_is_called(what: str) -> None:
-    assert file_type.is_like_a_debug_file(DEBUG_FILES[what][:HEAD_BYTES], "/x/any.name")
+    assert file_type.may_be_debug_file(DEBUG_FILES[what][:HEAD_BYTES], "/x/any.name")
 
 
 @pytest.mark.parametrize("what", OTHERS)
 def test_what_only_begins_like_a_debug_file_does_not_look_like_one(what: str) -> None:
-    assert not file_type.is_like_a_debug_file(OTHERS[what], "/x/any.name")
+    assert not file_type.may_be_debug_file(OTHERS[what], "/x/any.name")
 
 
 def test_a_mapping_is_known_by_its_name() -> None:
     head = builders.PROGUARD_MAPPING
 
-    assert file_type.is_like_a_debug_file(head, f"/apps/proguard/{ID}.txt")
-    assert not file_type.is_like_a_debug_file(head, f"/apps/elsewhere/{ID}.txt")
+    assert file_type.may_be_debug_file(head, f"/apps/proguard/{ID}.txt")
+    assert not file_type.may_be_debug_file(head, f"/apps/elsewhere/{ID}.txt")
 
 
 @pytest.mark.parametrize(
     ("head", "name", "kind"),
     [
-        (b"!<arch>\ndebian-binary   1", "a.ddeb", Package.DEB),
-        (b"!<arch>\ndebian-binary   1", "whatever", Package.DEB),
-        (b"\xed\xab\xee\xdb\x03\0", "a.rpm", Package.RPM),
-        (b"MSCF\0\0\0\0", "crash.pd_", Package.CABINET),
-        (b"\xfd7zXZ", "symbols.tar.xz", Package.TAR),
-        (b"\x1f\x8b", "symbols.TGZ", Package.TAR),
-        (b"any", "symbols.tar", Package.TAR),
-        (b"PK\x03\x04", "symbols.zip", Package.ZIP),
+        (b"!<arch>\ndebian-binary   1", "a.ddeb", ArchiveKind.DEB),
+        (b"!<arch>\ndebian-binary   1", "whatever", ArchiveKind.DEB),
+        (b"\xed\xab\xee\xdb\x03\0", "a.rpm", ArchiveKind.RPM),
+        (b"MSCF\0\0\0\0", "crash.pd_", ArchiveKind.CABINET),
+        (b"\xfd7zXZ", "symbols.tar.xz", ArchiveKind.TAR),
+        (b"\x1f\x8b", "symbols.TGZ", ArchiveKind.TAR),
+        (b"any", "symbols.tar", ArchiveKind.TAR),
+        (b"PK\x03\x04", "symbols.zip", ArchiveKind.ZIP),
         (b"PK\x03\x04", "document.odt", None),
         (b"any", "symbols.zip", None),
         (b"\x1f\x8b", "changelog.gz", None),
@@ -76,6 +76,6 @@ def test_a_mapping_is_known_by_its_name() -> None:
     ],
 )
 def test_packages_are_known_by_content_and_archives_by_name(
-    head: bytes, name: str, kind: Package | None
+    head: bytes, name: str, kind: ArchiveKind | None
 ) -> None:
-    assert file_type.package(head, name) is kind
+    assert file_type.archive_kind(head, name) is kind

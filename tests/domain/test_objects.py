@@ -29,10 +29,10 @@ def an_object(**changes: object) -> ObjectFile:
 def test_one_object_is_what_a_client_sends() -> None:
     one, other = an_object(), an_object(arch="arm64")
 
-    assert objects.thin([one]) is one
+    assert objects.single_object([one]) is one
     for several in ([], [one, other]):
         with pytest.raises(NotADebugFile) as caught:
-            objects.thin(several)
+            objects.single_object(several)
         assert str(caught.value) == (
             "Contained wrong number of architectures "
             f"(expected one, got {len(several)})"
@@ -81,13 +81,13 @@ def test_what_has_an_id_can_be_found() -> None:
         debug_id=DebugId(UUID(int=0)), code_id=CodeId("5ab380779000")
     )
 
-    assert objects.findable(by_debug_id) is by_debug_id
-    assert objects.findable(by_code_id) is by_code_id
+    assert objects.require_findable(by_debug_id) is by_debug_id
+    assert objects.require_findable(by_code_id) is by_code_id
 
 
 def test_what_has_no_id_at_all_is_refused() -> None:
     with pytest.raises(NotADebugFile) as caught:
-        objects.findable(an_object(debug_id=DebugId(UUID(int=0))))
+        objects.require_findable(an_object(debug_id=DebugId(UUID(int=0))))
 
     assert str(caught.value) == (
         "This file has neither a debug id nor a code id, so nothing could ever find it."

@@ -64,7 +64,7 @@ UNSOUND = {
     ],
 )
 def test_a_mapping_is_recognised_by_its_name(name: str) -> None:
-    assert proguard.mapping_id(name) == DebugId(ID)
+    assert proguard.id_from_name(name) == DebugId(ID)
 
 
 @pytest.mark.upstream(87)
@@ -81,7 +81,7 @@ def test_a_mapping_is_recognised_by_its_name(name: str) -> None:
     ],
 )
 def test_another_name_makes_no_mapping(name: str) -> None:
-    assert proguard.mapping_id(name) is None
+    assert proguard.id_from_name(name) is None
 
 
 @pytest.mark.upstream(87)

@@ -8,7 +8,11 @@ from hypothesis import strategies as st
 from tests.domain import mappings
 
 from symdepot.domain.jvm import mapping_query, retrace, stack_text
-from symdepot.domain.jvm.mapping_query import Answers, AskedFrame, Questions
+from symdepot.domain.jvm.mapping_query import (
+    MappingQuery,
+    MappingResult,
+    ObfuscatedFrame,
+)
 from symdepot.domain.jvm.stack_text import JavaFrame
 
 MAPPING = """\
@@ -24,11 +28,15 @@ RECURSIVE = "com.example.Deep -> d.d:\n" + "".join(
 
 
 def test_each_question_is_answered_if_the_mapping_knows(tmp_path: Path) -> None:
-    run = AskedFrame("a.a", "c", 1)
-    right = AskedFrame("a.a", "f", 0, "(La/a;)V")
-    asked = Questions((run, right, AskedFrame("x.y", "c", 1, "()V")), ("a.a", "x.y"))
+    run = ObfuscatedFrame("a.a", "c", 1)
+    right = ObfuscatedFrame("a.a", "f", 0, "(La/a;)V")
+    asked = MappingQuery(
+        (run, right, ObfuscatedFrame("x.y", "c", 1, "()V")), ("a.a", "x.y")
+    )
 
-    assert mapping_query.answers(mappings.kept(tmp_path, MAPPING), asked) == Answers(
+    assert mapping_query.run_query(
+        mappings.kept(tmp_path, MAPPING), asked
+    ) == MappingResult(
         frames={
             run: [JavaFrame("com.example.Größe", "run", None, 7)],
             right: [JavaFrame("com.example.Größe", "right", None, 0)],
@@ -40,9 +48,9 @@ def test_each_question_is_answered_if_the_mapping_knows(tmp_path: Path) -> None:
 
 def test_names_move_no_cursor(tmp_path: Path) -> None:
     path = mappings.kept(tmp_path, MAPPING)
-    frame = AskedFrame("a.e", "x", 0, "(La/e;)V")
+    frame = ObfuscatedFrame("a.e", "x", 0, "(La/e;)V")
 
-    answers = mapping_query.answers(path, Questions((frame,), ("a.e",)))
+    answers = mapping_query.run_query(path, MappingQuery((frame,), ("a.e",)))
 
     assert answers.class_names == {"a.e": "com.evil.\ufffd[2J"}
     assert answers.signatures == {"(La/e;)V": "(com.evil.\ufffd[2J)"}
@@ -51,9 +59,9 @@ def test_names_move_no_cursor(tmp_path: Path) -> None:
 
 def test_no_frame_becomes_endless(tmp_path: Path) -> None:
     path = mappings.kept(tmp_path, RECURSIVE)
-    frame = AskedFrame("d.d", "d", 1)
+    frame = ObfuscatedFrame("d.d", "d", 1)
 
-    answers = mapping_query.answers(path, Questions((frame,)))
+    answers = mapping_query.run_query(path, MappingQuery((frame,)))
 
     assert len(answers.frames[frame]) == mapping_query.MOST_INLINED
 
@@ -77,10 +85,10 @@ def test_a_text_is_retraced_with_the_answers_as_with_the_mapping(
     frames = "".join(f"\tat {c}.{m}(SourceFile:{n})\n" for c, m, n in calls)
     trace = f"a.a: no\n{frames}Caused by: a.b: x\n{frames}"
 
-    answers = mapping_query.answers(path, mapping_query.questions(trace))
+    answers = mapping_query.run_query(path, mapping_query.query_for_text(trace))
 
     mapping = retrace.NameMapping.open(path)
-    assert mapping_query.retraced(trace, answers) == retrace.text(trace, mapping)
+    assert mapping_query.retrace_text(trace, answers) == retrace.retrace(trace, mapping)
 
 
 @pytest.mark.parametrize(
@@ -104,6 +112,6 @@ def test_a_text_is_retraced_with_the_answers_as_with_the_mapping(
 def test_a_signature_is_read_whole_or_not_at_all(
     descriptor: str, spoken: str | None
 ) -> None:
-    found = stack_text.signature(descriptor, {"a.b": "com.example.B"}.get)
+    found = stack_text.readable_signature(descriptor, {"a.b": "com.example.B"}.get)
 
     assert (None if found is None else str(found)) == spoken

@@ -57,7 +57,7 @@ g: by itself
 g: no exception
 """
 
-    retraced = retrace.text(trace, mapping)
+    retraced = retrace.retrace(trace, mapping)
 
     assert retraced.frames_found == 5
     assert (
@@ -89,7 +89,7 @@ def test_traces_in_the_log_of_android_are_found(mapping: NameMapping) -> None:
         "06-01 10:00:00.000  1  2 E AndroidRuntime: Caused by: a.b\r\n"
     )
 
-    assert retrace.text(trace, mapping).text == (
+    assert retrace.retrace(trace, mapping).text == (
         "06-01 10:00:00.000  1  2 E AndroidRuntime: FATAL EXCEPTION: main\r\n"
         "E/AndroidRuntime( 1234): com.example.GameOver: it is over\r\n"
         "E/AndroidRuntime( 1234): \tat com.example.Game.run(Game.kt:16)\r\n"
@@ -147,7 +147,7 @@ def test_a_text_that_the_mapping_does_not_know_is_left_as_it_is(
     path = tmp_path_factory.getbasetemp() / "foreign.txt"
     path.write_text("com.example.Foreign -> x.y.z:\n")
 
-    assert retrace.text(trace, NameMapping.open(path)).text == trace
+    assert retrace.retrace(trace, NameMapping.open(path)).text == trace
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_a_text_that_the_mapping_does_not_know_is_left_as_it_is(
 def test_no_line_takes_long(line: str) -> None:
     began = time.process_time()
 
-    stack_text.frame_line(line)
-    stack_text.exception_line(line, line)
+    stack_text.parse_frame_line(line)
+    stack_text.parse_exception_line(line, line)
 
     assert time.process_time() - began < 0.5

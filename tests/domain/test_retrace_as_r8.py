@@ -113,6 +113,6 @@ CASES = {
 def test_traces_are_retraced_as_r8_does(tmp_path: Path, name: str) -> None:
     mapping, trace, expected = CASES[name]
 
-    told = retrace.text(trace, mappings.opened(tmp_path, mapping))
+    told = retrace.retrace(trace, mappings.opened(tmp_path, mapping))
 
     assert told.text == expected

@@ -45,7 +45,7 @@ def files(*paths: str) -> dict[str, object]:
 
 
 def refusal(path: Path) -> str:
-    with pytest.raises(NotADebugFile) as caught, source_bundle.opened(path):
+    with pytest.raises(NotADebugFile) as caught, source_bundle.open_bundle(path):
         pass
     return str(caught.value)
 
@@ -55,7 +55,7 @@ def test_a_source_is_found_by_its_path(tmp_path: Path, version: int) -> None:
     content = bytearray(builders.source_bundle(ID, {"/usr/src/a.c": "int a;\n"}))
     struct.pack_into("<I", content, 4, version)
 
-    with source_bundle.opened(written(tmp_path, content)) as sources:
+    with source_bundle.open_bundle(written(tmp_path, content)) as sources:
         assert sources.source("/usr/src/a.c") == "int a;\n"
         assert sources.source("/usr//src/./x/../a.c") == "int a;\n"
         assert sources.source("/usr/src/A.c") is None
@@ -68,7 +68,7 @@ def test_the_exact_path_comes_before_one_that_means_the_same(tmp_path: Path) -> 
         files("/a/../x.c", "/x.c"), {"files/0": b"one", "files/1": b"other"}
     )
 
-    with source_bundle.opened(written(tmp_path, content)) as sources:
+    with source_bundle.open_bundle(written(tmp_path, content)) as sources:
         assert sources.source("/x.c") == "other"
         assert sources.source("/a/../x.c") == "one"
 
@@ -76,7 +76,7 @@ def test_the_exact_path_comes_before_one_that_means_the_same(tmp_path: Path) -> 
 def test_windows_does_not_care_about_case_nor_slashes(tmp_path: Path) -> None:
     content = bundle(files("C:\\Src\\Main.c"), {"files/0": b"int main;"})
 
-    with source_bundle.opened(written(tmp_path, content)) as sources:
+    with source_bundle.open_bundle(written(tmp_path, content)) as sources:
         for path in ("C:\\Src\\Main.c", "c:\\src\\main.C", "c:/SRC/./main.c"):
             assert sources.source(path) == "int main;"
         assert sources.source("/Src/Main.c") is None
@@ -86,7 +86,7 @@ def test_sources_of_the_jvm_are_found_by_their_url(tmp_path: Path) -> None:
     said = {"type": "source", "path": "src/Main.kt", "url": "~/com/example/Main.jvm"}
     content = bundle({"files": {"files/0": said}}, {"files/0": b"fun main()"})
 
-    with source_bundle.opened(written(tmp_path, content)) as sources:
+    with source_bundle.open_bundle(written(tmp_path, content)) as sources:
         assert sources.source("~/com/example/Main.jvm") == "fun main()"
 
 
@@ -99,14 +99,14 @@ def test_only_sources_are_sources(tmp_path: Path) -> None:
     }
     content = bundle({"files": said}, {})
 
-    with source_bundle.opened(written(tmp_path, content)) as sources:
+    with source_bundle.open_bundle(written(tmp_path, content)) as sources:
         assert sources.paths == []
 
 
 def test_what_is_no_unicode_is_replaced(tmp_path: Path) -> None:
     content = bundle(files("/a.c"), {"files/0": b"\xef\xbb\xbf// caf\xe9"})
 
-    with source_bundle.opened(written(tmp_path, content)) as sources:
+    with source_bundle.open_bundle(written(tmp_path, content)) as sources:
         assert sources.source("/a.c") == "// caf\ufffd"
 
 
@@ -167,7 +167,7 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
     path = written(tmp_path, bundle(files("/a.c"), {"files/0": bomb}))
     tracemalloc.start()
 
-    with source_bundle.opened(path) as sources:
+    with source_bundle.open_bundle(path) as sources:
         found = sources.source("/a.c")
 
     peak = tracemalloc.get_traced_memory()[1]
@@ -183,7 +183,7 @@ def test_a_source_that_is_too_large_is_not_unpacked(
     members = {"files/0": b"a" * 1001, "files/1": b"b" * 1000}
     path = written(tmp_path, bundle(files("/a.c", "/b.c"), members))
 
-    with source_bundle.opened(path) as sources:
+    with source_bundle.open_bundle(path) as sources:
         assert sources.source("/a.c") is None
         assert sources.source("/b.c") == "b" * 1000
 
@@ -229,7 +229,7 @@ def test_no_damage_to_a_bundle_does_more_than_hide_sources(tmp_path: Path) -> No
         damaged = bytearray(whole)
         damaged[place] ^= 0xFF
         try:
-            with source_bundle.opened(written(tmp_path, damaged)) as sources:
+            with source_bundle.open_bundle(written(tmp_path, damaged)) as sources:
                 for path in sources.paths:
                     sources.source(path)
         except NotADebugFile:

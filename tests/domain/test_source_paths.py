@@ -33,7 +33,7 @@ from symdepot.domain.stacks import source_paths
     ],
 )
 def test_all_spellings_become_one(path: str, canonical: str) -> None:
-    assert source_paths.canonical(path) == canonical
+    assert source_paths.canonical_path(path) == canonical
 
 
 @given(st.lists(st.sampled_from(["a", "b", "..", ".", "", "c.d"])), st.booleans())
@@ -45,12 +45,12 @@ def test_folds_paths_of_posix_as_the_standard_library_does(
 
     expected = posixpath.normpath("/" + path.lstrip("/") if absolute else path)
 
-    assert source_paths.canonical(path) == ("" if expected == "." else expected)
+    assert source_paths.canonical_path(path) == ("" if expected == "." else expected)
 
 
 @given(st.text(alphabet="aB:/\\.", max_size=20))
 def test_the_canonical_path_is_canonical(path: str) -> None:
-    canonical = source_paths.canonical(path)
+    canonical = source_paths.canonical_path(path)
 
     if not canonical.startswith("//"):
-        assert source_paths.canonical(canonical) == canonical
+        assert source_paths.canonical_path(canonical) == canonical

@@ -11,21 +11,21 @@ from tests.fixtures import compiled
 
 from symdepot.domain.formats import inspection
 from symdepot.domain.stacks import stack_resolver
-from symdepot.domain.stacks.memory_map import Image
+from symdepot.domain.stacks.memory_map import MemoryRange
 from symdepot.domain.stacks.stack_resolver import (
-    AskedFrame,
-    AskedStack,
-    Frame,
     FrameOrder,
+    FrameRequest,
     FrameStatus,
     ModuleStatus,
-    Resolved,
-    Symbols,
+    ResolvedFrame,
+    ResolvedStacks,
+    StackRequest,
     SymbolsOf,
+    SymbolSource,
 )
 from symdepot.domain.symcache import symcache_file
-from symdepot.domain.symcache.address_lookup import Frame as Place
-from symdepot.domain.symcache.conversion import Wanted
+from symdepot.domain.symcache.address_lookup import SymbolFrame as Place
+from symdepot.domain.symcache.conversion import ObjectSelector
 from symdepot.domain.symcache.symcache_file import OpenSymCache
 
 BASE = 0x7F00_0000
@@ -53,31 +53,31 @@ class Book:
         return [self.places.get(address, ()) for address in addresses]
 
 
-def always(symbols: Symbols | ModuleStatus) -> SymbolsOf:
+def always(symbols: SymbolSource | ModuleStatus) -> SymbolsOf:
     """Answer for every module alike."""
     return lambda modules: dict.fromkeys(modules, symbols)
 
 
 def resolved(
-    frames: Sequence[AskedFrame],
+    frames: Sequence[FrameRequest],
     symbols_of: SymbolsOf,
-    images: Sequence[Image] = (Image(BASE, 0x1000),),
+    images: Sequence[MemoryRange] = (MemoryRange(BASE, 0x1000),),
     *,
     registers: Mapping[str, int] | None = None,
     signal: int | None = None,
-) -> Resolved:
-    stack = AskedStack(frames, registers or {})
+) -> ResolvedStacks:
+    stack = StackRequest(frames, registers or {})
     return stack_resolver.resolve([stack], images, symbols_of, signal=signal)
 
 
 def test_an_address_becomes_a_function_a_file_and_a_line() -> None:
     main = place("main", line=7, address=0x100)
 
-    answer = resolved([AskedFrame(BASE + 0x123)], always(Book({0x123: [main]})))
+    answer = resolved([FrameRequest(BASE + 0x123)], always(Book({0x123: [main]})))
 
     assert answer.stacks == [
         [
-            Frame(
+            ResolvedFrame(
                 status=FrameStatus.SYMBOLICATED,
                 original_index=0,
                 address=BASE + 0x123,
@@ -94,7 +94,7 @@ def test_an_address_becomes_a_function_a_file_and_a_line() -> None:
 def test_inlined_functions_are_frames_of_their_own_innermost_first() -> None:
     book = Book({0x123: [place("leaf"), place("middle"), place("main")]})
 
-    answer = resolved([AskedFrame(BASE + 0x123)], always(book))
+    answer = resolved([FrameRequest(BASE + 0x123)], always(book))
 
     (frames,) = answer.stacks
     assert [(f.place and f.place.function, f.original_index) for f in frames] == [
@@ -107,10 +107,10 @@ def test_inlined_functions_are_frames_of_their_own_innermost_first() -> None:
 
 def test_the_order_may_be_turned_round_inlined_functions_included() -> None:
     book = Book({0x10: [place("leaf"), place("f")], 0x1F: [place("main")]})
-    stack = AskedStack([AskedFrame(BASE + 0x10), AskedFrame(BASE + 0x20)])
+    stack = StackRequest([FrameRequest(BASE + 0x10), FrameRequest(BASE + 0x20)])
 
     answer = stack_resolver.resolve(
-        [stack], [Image(BASE)], always(book), order=FrameOrder.CALLER_FIRST
+        [stack], [MemoryRange(BASE)], always(book), order=FrameOrder.CALLER_FIRST
     )
 
     (frames,) = answer.stacks
@@ -124,7 +124,9 @@ def test_the_order_may_be_turned_round_inlined_functions_included() -> None:
 def test_all_frames_but_the_first_are_looked_up_where_they_called() -> None:
     book = Book({0x10: [place("leaf")], 0x1F: [place("main")]})
 
-    answer = resolved([AskedFrame(BASE + 0x10), AskedFrame(BASE + 0x20)], always(book))
+    answer = resolved(
+        [FrameRequest(BASE + 0x10), FrameRequest(BASE + 0x20)], always(book)
+    )
 
     assert book.asked == [0x10, 0x1F]
     assert [f.address for f in answer.stacks[0]] == [BASE + 0x10, BASE + 0x1F]
@@ -132,9 +134,11 @@ def test_all_frames_but_the_first_are_looked_up_where_they_called() -> None:
 
 def test_an_address_may_be_relative_to_a_module() -> None:
     book = Book({0x10: [place("leaf")]})
-    frames = [AskedFrame(0x10, module=1), AskedFrame(0x11, module=1)]
+    frames = [FrameRequest(0x10, module=1), FrameRequest(0x11, module=1)]
 
-    answer = resolved(frames, always(book), [Image(BASE), Image(BASE + 0x1000)])
+    answer = resolved(
+        frames, always(book), [MemoryRange(BASE), MemoryRange(BASE + 0x1000)]
+    )
 
     assert book.asked == [0x10]
     assert [(f.module, f.address, f.is_relative) for f in answer.stacks[0]] == [
@@ -146,9 +150,9 @@ def test_an_address_may_be_relative_to_a_module() -> None:
 
 def test_in_a_module_without_absolute_addresses_nothing_is_adjusted() -> None:
     book = Book({0x10: [place("leaf")]}, arch="wasm32")
-    frames = [AskedFrame(0x10, module=0), AskedFrame(0x10, module=0)]
+    frames = [FrameRequest(0x10, module=0), FrameRequest(0x10, module=0)]
 
-    answer = resolved(frames, always(book), [Image(0)])
+    answer = resolved(frames, always(book), [MemoryRange(0)])
 
     assert book.asked == [0x10]
     assert {
@@ -170,28 +174,32 @@ def test_in_a_module_without_absolute_addresses_nothing_is_adjusted() -> None:
 def test_a_frame_of_a_module_without_symbols_says_what_is_the_matter(
     status: ModuleStatus, of_frame: FrameStatus
 ) -> None:
-    answer = resolved([AskedFrame(BASE + 0x10)], always(status))
+    answer = resolved([FrameRequest(BASE + 0x10)], always(status))
 
-    assert answer.stacks == [[Frame(of_frame, 0, BASE + 0x10, 0, is_relative=False)]]
+    assert answer.stacks == [
+        [ResolvedFrame(of_frame, 0, BASE + 0x10, 0, is_relative=False)]
+    ]
     assert answer.modules == [status]
 
 
 def test_an_address_in_no_module_and_one_in_no_function_stay_as_they_are() -> None:
     frames = [
-        AskedFrame(BASE + 0x10),
-        AskedFrame(0x10),
-        AskedFrame(0x10, module=7),
-        AskedFrame(BASE),
+        FrameRequest(BASE + 0x10),
+        FrameRequest(0x10),
+        FrameRequest(0x10, module=7),
+        FrameRequest(BASE),
     ]
 
     answer = resolved(frames, always(Book({})))
 
     assert answer.stacks == [
         [
-            Frame(FrameStatus.MISSING_SYMBOL, 0, BASE + 0x10, 0, is_relative=False),
-            Frame(FrameStatus.UNKNOWN_IMAGE, 1, 0x10, None, is_relative=False),
-            Frame(FrameStatus.UNKNOWN_IMAGE, 2, 0x10, None, is_relative=True),
-            Frame(FrameStatus.MISSING_SYMBOL, 3, BASE, 0, is_relative=False),
+            ResolvedFrame(
+                FrameStatus.MISSING_SYMBOL, 0, BASE + 0x10, 0, is_relative=False
+            ),
+            ResolvedFrame(FrameStatus.UNKNOWN_IMAGE, 1, 0x10, None, is_relative=False),
+            ResolvedFrame(FrameStatus.UNKNOWN_IMAGE, 2, 0x10, None, is_relative=True),
+            ResolvedFrame(FrameStatus.MISSING_SYMBOL, 3, BASE, 0, is_relative=False),
         ]
     ]
 
@@ -199,10 +207,10 @@ def test_an_address_in_no_module_and_one_in_no_function_stay_as_they_are() -> No
 def test_guesses_that_turn_out_to_be_nothing_are_left_out() -> None:
     book = Book({0x0F: [place("main")]})
     frames = [
-        AskedFrame(BASE + 0x10, is_guess=True),
-        AskedFrame(BASE + 0x10, is_guess=True),
-        AskedFrame(BASE + 0x20, is_guess=True),
-        AskedFrame(0x20, is_guess=True),
+        FrameRequest(BASE + 0x10, is_guess=True),
+        FrameRequest(BASE + 0x10, is_guess=True),
+        FrameRequest(BASE + 0x20, is_guess=True),
+        FrameRequest(0x20, is_guess=True),
     ]
 
     answer = resolved(frames, always(book))
@@ -212,7 +220,7 @@ def test_guesses_that_turn_out_to_be_nothing_are_left_out() -> None:
 
 def test_below_the_start_of_a_program_there_is_nothing() -> None:
     book = Book({0x10: [place("_start")]})
-    start, rubbish = AskedFrame(BASE + 0x10), AskedFrame(0x20)
+    start, rubbish = FrameRequest(BASE + 0x10), FrameRequest(0x20)
 
     assert len(resolved([start, rubbish], always(book)).stacks[0]) == 1
     assert len(resolved([start, rubbish, rubbish], always(book)).stacks[0]) == 3
@@ -220,9 +228,9 @@ def test_below_the_start_of_a_program_there_is_nothing() -> None:
 
 def test_repeated_addresses_are_looked_up_once_and_in_order() -> None:
     books = {0: Book({}), 1: Book({})}
-    images = [Image(BASE + 0x1000), Image(BASE)]
+    images = [MemoryRange(BASE + 0x1000), MemoryRange(BASE)]
     addresses = (BASE + 0x1030, BASE + 0x20, BASE + 0x1010, BASE + 0x20)
-    stack = AskedStack([AskedFrame(a, adjusted=False) for a in addresses])
+    stack = StackRequest([FrameRequest(a, adjusted=False) for a in addresses])
     opened: list[Sequence[int]] = []
 
     def symbols_of(modules: Sequence[int]) -> dict[int, Book]:
@@ -238,7 +246,7 @@ def test_repeated_addresses_are_looked_up_once_and_in_order() -> None:
 def test_the_first_frame_of_a_crash_may_be_a_return_address_after_all() -> None:
     book = Book({})
 
-    resolved([AskedFrame(BASE + 8)], always(book), registers={"rip": 1}, signal=11)
+    resolved([FrameRequest(BASE + 8)], always(book), registers={"rip": 1}, signal=11)
 
     assert book.asked == [7]
 
@@ -249,7 +257,7 @@ def test_of_a_real_program_it_says_what_binutils_say(tmp_path: Path) -> None:
     addresses = _addresses_of("main", program)
 
     answers = [
-        resolved([AskedFrame(BASE + address)], always(opened), [Image(BASE)])
+        resolved([FrameRequest(BASE + address)], always(opened), [MemoryRange(BASE)])
         for address in addresses
     ]
 
@@ -263,10 +271,10 @@ def test_of_a_real_program_it_says_what_binutils_say(tmp_path: Path) -> None:
 def test_ten_thousand_frames_cost_little_besides_the_lookups() -> None:
     known = [place("leaf"), place("main")]
     book = Book(dict.fromkeys(range(0x1000), known))
-    stack = AskedStack([AskedFrame(BASE + 7919 * i % 0x1000) for i in range(100)])
+    stack = StackRequest([FrameRequest(BASE + 7919 * i % 0x1000) for i in range(100)])
     began = time.process_time()
 
-    answer = stack_resolver.resolve([stack] * 100, [Image(BASE)], always(book))
+    answer = stack_resolver.resolve([stack] * 100, [MemoryRange(BASE)], always(book))
 
     spent = time.process_time() - began
     assert sum(len(frames) for frames in answer.stacks) > 19_000
@@ -278,11 +286,11 @@ def _symbols(program: Path) -> OpenSymCache:
     (found,) = inspection.inspect(program, name="hello")
     into = program.with_suffix(".symcache")
     into.touch()
-    symcache_file.convert(program, Wanted(found.debug_id, found.arch), into)
+    symcache_file.convert(program, ObjectSelector(found.debug_id, found.arch), into)
     return OpenSymCache.open(into)
 
 
-def _functions(frames: Sequence[Frame]) -> list[tuple[str, int]]:
+def _functions(frames: Sequence[ResolvedFrame]) -> list[tuple[str, int]]:
     return [(f.place.function, f.place.line) for f in frames if f.place]
 
 

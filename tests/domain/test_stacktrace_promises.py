@@ -8,17 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from symdepot.domain.stacks import stack_resolver
-from symdepot.domain.stacks.memory_map import Image, Images
+from symdepot.domain.stacks.memory_map import MemoryMap, MemoryRange
 from symdepot.domain.stacks.stack_resolver import (
-    AskedFrame,
-    AskedStack,
-    Frame,
     FrameOrder,
+    FrameRequest,
     FrameStatus,
     ModuleStatus,
-    Resolved,
+    ResolvedFrame,
+    ResolvedStacks,
+    StackRequest,
 )
-from symdepot.domain.symcache.address_lookup import Frame as Place
+from symdepot.domain.symcache.address_lookup import SymbolFrame as Place
 
 ARCHITECTURES = ["x86_64", "x86", "arm", "arm64", "mips64", "ppc64", "wasm32", "", "?"]
 ANY_ADDRESS = st.integers(0, 60) | st.integers(0, 2**64 - 1)
@@ -46,12 +46,12 @@ class Book:
 
 @dataclass(frozen=True)
 class Request:
-    stacks: list[AskedStack]
-    images: list[Image]
+    stacks: list[StackRequest]
+    images: list[MemoryRange]
     symbols: list[Book | ModuleStatus]
     signal: int | None
 
-    def resolved(self, order: FrameOrder = FrameOrder.CALLEE_FIRST) -> Resolved:
+    def resolved(self, order: FrameOrder = FrameOrder.CALLEE_FIRST) -> ResolvedStacks:
         return stack_resolver.resolve(
             self.stacks, self.images, self.symbols_of, signal=self.signal, order=order
         )
@@ -63,7 +63,7 @@ class Request:
 @st.composite
 def requests(draw: st.DrawFn) -> Request:
     frames = st.builds(
-        AskedFrame,
+        FrameRequest,
         ANY_ADDRESS,
         module=st.none() | st.integers(-1, 5),
         adjusted=st.none() | st.booleans(),
@@ -77,11 +77,13 @@ def requests(draw: st.DrawFn) -> Request:
         depth=st.integers(0, 3),
     )
     images = draw(
-        st.lists(st.builds(Image, ANY_ADDRESS, st.integers(0, 20)), max_size=5)
+        st.lists(st.builds(MemoryRange, ANY_ADDRESS, st.integers(0, 20)), max_size=5)
     )
     count = len(images)
     return Request(
-        draw(st.lists(st.builds(AskedStack, st.lists(frames), registers), max_size=4)),
+        draw(
+            st.lists(st.builds(StackRequest, st.lists(frames), registers), max_size=4)
+        ),
         images,
         draw(
             st.lists(
@@ -131,11 +133,13 @@ def test_one_address_is_one_function_and_those_inlined_into_it(
             _check([f for f in frames if f.original_index == index], asked, request)
 
 
-def _check(told: Sequence[Frame], asked: AskedFrame, request: Request) -> None:
+def _check(
+    told: Sequence[ResolvedFrame], asked: FrameRequest, request: Request
+) -> None:
     match told:
         case []:
             return
-        case [Frame(status=FrameStatus.SYMBOLICATED), *_]:
+        case [ResolvedFrame(status=FrameStatus.SYMBOLICATED), *_]:
             assert all(frame.place for frame in told)
             assert {frame.function_address for frame in told[:-1]} <= {None}
             assert told[-1].function_address is not None
@@ -165,7 +169,7 @@ def test_each_module_has_a_status_and_is_unused_where_no_frame_lies(
 ) -> None:
     answer = request.resolved()
 
-    images = Images(request.images)
+    images = MemoryMap(request.images)
     hits = [
         images.find(frame.address, frame.module)
         for stack in request.stacks
@@ -213,8 +217,8 @@ def test_too_long_an_answer_goes_on_without_inlined_functions(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(stack_resolver, "MOST_FRAMES", 5)
-    stack = AskedStack([AskedFrame(BASE + 1, adjusted=False)] * 2)
-    request = Request([stack] * 2, [Image(BASE)], [Book("x86_64", 1, 1)], None)
+    stack = StackRequest([FrameRequest(BASE + 1, adjusted=False)] * 2)
+    request = Request([stack] * 2, [MemoryRange(BASE)], [Book("x86_64", 1, 1)], None)
 
     answer = request.resolved()
 

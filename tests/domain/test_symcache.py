@@ -16,7 +16,12 @@ from symdepot.domain.ids import DebugId
 from symdepot.domain.objects import Format
 from symdepot.domain.symcache import conversion, symcache_file
 from symdepot.domain.symcache.address_lookup import MOST_FRAMES
-from symdepot.domain.symcache.conversion import Conversion, Made, NotMade, Wanted
+from symdepot.domain.symcache.conversion import (
+    Conversion,
+    ConversionFailed,
+    ObjectSelector,
+    SymCacheWritten,
+)
 from symdepot.domain.symcache.symcache_file import OpenSymCache
 
 ID = UUID("dfb8e43a-f242-3d73-a453-aeb6a777ef75")
@@ -41,22 +46,24 @@ def made(tmp_path: Path) -> Path:
     return path
 
 
-def converted(content: bytes | Path, wanted: Wanted, into: Path) -> Conversion:
+def converted(content: bytes | Path, wanted: ObjectSelector, into: Path) -> Conversion:
     source = content if isinstance(content, Path) else into.with_name("source")
     if isinstance(content, bytes):
         source.write_bytes(content)
     return symcache_file.convert(source, wanted, into)
 
 
-def wanted_of(path: Path) -> Wanted:
+def wanted_of(path: Path) -> ObjectSelector:
     (found,) = inspection.inspect(path, name=path.name)
-    return Wanted(found.debug_id, found.arch)
+    return ObjectSelector(found.debug_id, found.arch)
 
 
 def test_an_address_has_the_functions_that_are_inlined_there(made: Path) -> None:
-    wanted = Wanted(DebugId(ID), "x86_64")
+    wanted = ObjectSelector(DebugId(ID), "x86_64")
 
-    assert converted(INLINED.encode(), wanted, made) == Made(symbols_only=False)
+    assert converted(INLINED.encode(), wanted, made) == SymCacheWritten(
+        symbols_only=False
+    )
 
     with_lines = [
         [(f.function, f.path, f.line, f.function_address) for f in found]
@@ -73,7 +80,7 @@ def test_of_functions_nested_without_end_the_innermost_and_the_outermost_are_tol
     made: Path,
 ) -> None:
     deep = builders.deep_breakpad(ID, 4_000)
-    converted(deep, Wanted(DebugId(ID), "x86_64"), made)
+    converted(deep, ObjectSelector(DebugId(ID), "x86_64"), made)
 
     *inlined, outermost = OpenSymCache.open(made).frames(0x1004)
 
@@ -83,13 +90,15 @@ def test_of_functions_nested_without_end_the_innermost_and_the_outermost_are_tol
 
 def test_functions_nested_as_deep_as_they_may_be_are_all_told(made: Path) -> None:
     deep = builders.deep_breakpad(ID, MOST_FRAMES - 1)
-    converted(deep, Wanted(DebugId(ID), "x86_64"), made)
+    converted(deep, ObjectSelector(DebugId(ID), "x86_64"), made)
 
     assert len(OpenSymCache.open(made).frames(0x1004)) == MOST_FRAMES
 
 
 def test_where_all_functions_are_nested_without_end_the_search_ends(made: Path) -> None:
-    converted(builders.deep_breakpad(ID, 8_000), Wanted(DebugId(ID), "x86_64"), made)
+    converted(
+        builders.deep_breakpad(ID, 8_000), ObjectSelector(DebugId(ID), "x86_64"), made
+    )
     symbols = OpenSymCache.open(made)
 
     found = symbols.frames_at(range(0x1000, 0x1010))
@@ -99,13 +108,13 @@ def test_where_all_functions_are_nested_without_end_the_search_ends(made: Path) 
 
 
 def test_an_address_outside_of_all_functions_has_none(made: Path) -> None:
-    converted(INLINED.encode(), Wanted(DebugId(ID), "x86_64"), made)
+    converted(INLINED.encode(), ObjectSelector(DebugId(ID), "x86_64"), made)
 
     assert OpenSymCache.open(made).frames(0x5000_0000) == []
 
 
 def test_a_symcache_says_what_it_was_made_of(made: Path) -> None:
-    converted(INLINED.encode(), Wanted(DebugId(ID), "x86_64"), made)
+    converted(INLINED.encode(), ObjectSelector(DebugId(ID), "x86_64"), made)
 
     opened = OpenSymCache.open(made)
 
@@ -118,7 +127,7 @@ def test_one_of_a_symbol_table_alone_says_so(tmp_path: Path, made: Path) -> None
 
     result = converted(stripped, wanted_of(stripped), made)
 
-    assert result == Made(symbols_only=True)
+    assert result == SymCacheWritten(symbols_only=True)
 
 
 def test_one_whose_debug_information_is_elsewhere_says_that_it_has_symbols_alone(
@@ -129,7 +138,9 @@ def test_one_whose_debug_information_is_elsewhere_says_that_it_has_symbols_alone
     (found,) = inspection.inspect(program, name="hello")
     assert "debug" in found.features
 
-    assert converted(program, wanted_of(program), made) == Made(symbols_only=True)
+    assert converted(program, wanted_of(program), made) == SymCacheWritten(
+        symbols_only=True
+    )
 
 
 @pytest.mark.parametrize("method", ["zlib", "zlib-gnu", "zstd"])
@@ -151,34 +162,35 @@ def test_of_a_fat_file_the_object_that_is_wanted_is_taken(made: Path) -> None:
     slices = [(ID, builders.CPU_X86_64), (OTHER, builders.CPU_ARM64)]
     fat = builders.fat_macho(slices)
 
-    converted(fat, Wanted(DebugId(OTHER), "arm64"), made)
+    converted(fat, ObjectSelector(DebugId(OTHER), "arm64"), made)
 
     opened = OpenSymCache.open(made)
     assert (opened.debug_id.uuid, opened.arch) == (OTHER, "arm64")
 
 
 def test_a_corrected_age_finds_its_object(made: Path) -> None:
-    wanted = Wanted(DebugId(ID, age=0xBEEF), "x86_64")
+    wanted = ObjectSelector(DebugId(ID, age=0xBEEF), "x86_64")
 
-    assert isinstance(converted(INLINED.encode(), wanted, made), Made)
+    assert isinstance(converted(INLINED.encode(), wanted, made), SymCacheWritten)
 
 
 @pytest.mark.parametrize(
-    "wanted", [Wanted(DebugId(OTHER), "x86_64"), Wanted(DebugId(ID), "arm64")]
+    "wanted",
+    [ObjectSelector(DebugId(OTHER), "x86_64"), ObjectSelector(DebugId(ID), "arm64")],
 )
 def test_an_object_that_is_not_there_is_not_taken_for_another(
-    made: Path, wanted: Wanted
+    made: Path, wanted: ObjectSelector
 ) -> None:
-    assert converted(INLINED.encode(), wanted, made) == NotMade(
+    assert converted(INLINED.encode(), wanted, made) == ConversionFailed(
         "The file holds no object of this id and architecture."
     )
     assert made.read_bytes() == b""
 
 
 def test_why_none_can_be_made_is_said_in_one_line(made: Path) -> None:
-    wanted = Wanted(DebugId(ID, age=1), "x86_64")
+    wanted = ObjectSelector(DebugId(ID, age=1), "x86_64")
 
-    assert converted(builders.pdb(ID), wanted, made) == NotMade(
+    assert converted(builders.pdb(ID), wanted, made) == ConversionFailed(
         "bad debug file: invalid pdb file: UnexpectedEof"
     )
 
@@ -193,7 +205,7 @@ def test_what_is_no_symcache_is_not_opened(made: Path) -> None:
 @pytest.mark.parametrize("version", [0, 1, 7, 8, 10, 2**32 - 1])
 def test_one_of_another_format_is_not_opened(made: Path, version: int) -> None:
     """What is read as of another format than it is may be read for ever."""
-    converted(INLINED.encode(), Wanted(DebugId(ID), "x86_64"), made)
+    converted(INLINED.encode(), ObjectSelector(DebugId(ID), "x86_64"), made)
     content = bytearray(made.read_bytes())
     assert content[4:8] == struct.pack("<I", symcache_file.FORMAT_VERSION)
 
@@ -205,7 +217,7 @@ def test_one_of_another_format_is_not_opened(made: Path, version: int) -> None:
 
 
 def test_one_that_is_cut_short_is_not_opened(made: Path) -> None:
-    converted(INLINED.encode(), Wanted(DebugId(ID), "x86_64"), made)
+    converted(INLINED.encode(), ObjectSelector(DebugId(ID), "x86_64"), made)
     whole = made.read_bytes()
 
     for length in range(len(whole)):
@@ -236,7 +248,7 @@ def test_a_symcache_is_of_use_where_functions_have_names_and_addresses(
 ) -> None:
     o = an_object(format=file_format, features=frozenset(features))
 
-    assert conversion.is_of_use(o) is expected
+    assert conversion.is_convertible(o) is expected
 
 
 def test_what_is_read_past_symbolic_is_what_symbolic_tells(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def a_program(
 def least(folder: Path, content: bytes) -> int:
     path = folder / "some-program"
     path.write_bytes(content)
-    return pe.least_bytes(path)
+    return pe.minimum_size(path)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ UNPACK: dict[str, Callable[[bytes], bytes]] = {
 
 def a_row(*parts: bytes) -> DebugFile:
     project = a_project()
-    access.publish(project, is_public=True, by="a test")
+    access.set_public(project, is_public=True, by="a test")
     row = a_debug_file(project, code_id=BUILD_ID)
     DebugFile.objects.filter(pk=row.pk).update(file=a_file(project, *parts))
     return row

@@ -13,8 +13,8 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import CodeId
 from symdepot.projects import access, tokens
 from symdepot.protocols import request_metrics, text_views
-from symdepot.protocols.debuginfod.errors import SPEECH
-from symdepot.protocols.request_metrics import Count
+from symdepot.protocols.debuginfod.errors import ERRORS
+from symdepot.protocols.request_metrics import RequestCount
 
 BUILD_ID = CodeId("dfb85de42daffd09640c8fe377d572de3e168920")
 FORKING = multiprocessing.get_context("fork")
@@ -23,7 +23,7 @@ CONTENT = b"\x7fELF and so on"
 
 def a_row() -> DebugFile:
     project = a_project()
-    access.publish(project, is_public=True, by="a test")
+    access.set_public(project, is_public=True, by="a test")
     return a_debug_file(project, CONTENT, code_id=BUILD_ID)
 
 
@@ -42,10 +42,12 @@ def taken(path: str, **headers: str) -> Answer:
 
 
 def test_what_processes_count_is_one_sum(settings: Settings) -> None:
-    request_metrics.counted("section", 200, 10, 0.5)
+    request_metrics.count_response("section", 200, 10, 0.5)
 
     processes = [
-        FORKING.Process(target=request_metrics.counted, args=("section", 200, 1, 0.25))
+        FORKING.Process(
+            target=request_metrics.count_response, args=("section", 200, 1, 0.25)
+        )
         for _ in range(2)
     ]
     for process in processes:
@@ -53,7 +55,9 @@ def test_what_processes_count_is_one_sum(settings: Settings) -> None:
     for process in processes:
         process.join()
 
-    assert list(request_metrics.counts()) == [Count("section", 200, 3, 12, 1.0)]
+    assert list(request_metrics.all_counts()) == [
+        RequestCount("section", 200, 3, 12, 1.0)
+    ]
     # What two write to, each may lose of the other's.
     assert len(list(Path(settings.COUNTS_DIR).iterdir())) > 1
 
@@ -61,22 +65,22 @@ def test_what_processes_count_is_one_sum(settings: Settings) -> None:
 def test_a_process_goes_on_with_the_page_of_a_dead_one(settings: Settings) -> None:
     for _ in range(3):
         process = FORKING.Process(
-            target=request_metrics.counted, args=("/", 200, 1, 0.5)
+            target=request_metrics.count_response, args=("/", 200, 1, 0.5)
         )
         process.start()
         process.join()
 
-    assert list(request_metrics.counts()) == [Count("/", 200, 3, 3, 1.5)]
+    assert list(request_metrics.all_counts()) == [RequestCount("/", 200, 3, 3, 1.5)]
     assert len(list(Path(settings.COUNTS_DIR).iterdir())) == 1
 
 
 def test_what_is_not_foreseen_is_counted_too() -> None:
-    request_metrics.counted("tea", 418, 1, 1)
-    request_metrics.counted("source", 418, 1, 1)
+    request_metrics.count_response("tea", 418, 1, 1)
+    request_metrics.count_response("source", 418, 1, 1)
 
-    assert list(request_metrics.counts()) == [
-        Count("source", 0, 1, 1, 1.0),
-        Count("other", 0, 1, 1, 1.0),
+    assert list(request_metrics.all_counts()) == [
+        RequestCount("source", 0, 1, 1, 1.0),
+        RequestCount("other", 0, 1, 1, 1.0),
     ]
 
 
@@ -86,9 +90,9 @@ def test_a_disk_that_takes_no_counts_stops_nobody(
     settings.COUNTS_DIR = tmp_path / "file" / "counts"
     (tmp_path / "file").write_text("in the way")
 
-    request_metrics.counted("/", 200, 1, 1)
+    request_metrics.count_response("/", 200, 1, 1)
 
-    assert list(request_metrics.counts()) == []
+    assert list(request_metrics.all_counts()) == []
 
 
 @pytest.mark.django_db
@@ -136,7 +140,7 @@ def test_there_is_told_what_the_asker_could_find() -> None:
     row = a_row()
     a_debug_file(row.project, kind="exe", code_id=BUILD_ID)
     a_debug_file(a_project("private"), kind="exe", features=frozenset[str]())
-    token = tokens.mint_for_url(a_project("private"), by="me")
+    token = tokens.create_url_token(a_project("private"), by="me")
 
     public, private = told(), told(f"/s/{token}/metrics")
 
@@ -148,7 +152,7 @@ def test_there_is_told_what_the_asker_could_find() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_of_what_a_client_did_not_wait_for_only_what_was_sent_is_counted() -> None:
-    view = text_views.spoken(SPEECH, lambda _: "source")(
+    view = text_views.text_view(ERRORS, lambda _: "source")(
         lambda _: StreamingHttpResponse(iter([b"123", b"45", b"6789"]))
     )
 
@@ -158,7 +162,7 @@ def test_of_what_a_client_did_not_wait_for_only_what_was_sent_is_counted() -> No
     assert [next(blocks), next(blocks)] == [b"123", b"45"]
     answer.close()
 
-    [one] = request_metrics.counts()
+    [one] = request_metrics.all_counts()
     assert (one.answers, one.size_bytes) == (1, 5)
 
 

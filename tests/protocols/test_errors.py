@@ -63,7 +63,7 @@ ANSWERS: dict[Callable[[], SymdepotError], tuple[int, dict[str, str]]] = {
         404,
         {"detail": "There is no debug file '7' in this project."},
     ),
-    lambda: errors.WantedIdMissing("7"): (
+    lambda: errors.MissingIdNotListed("7"): (
         404,
         {"detail": "There is no wanted id '7' in this project."},
     ),
@@ -102,7 +102,7 @@ ANSWERS: dict[Callable[[], SymdepotError], tuple[int, dict[str, str]]] = {
         503,
         {"detail": "The file could not be inspected: no process"},
     ),
-    errors.Faulty: (503, {"detail": "internal server error"}),
+    errors.InternalError: (503, {"detail": "internal server error"}),
     lambda: errors.RateExceeded(600, retry_after_seconds=2.1): (
         429,
         {"detail": "That is more than 600 requests in a minute. Try again in 3 s."},
@@ -126,7 +126,7 @@ def leaves(error: type[SymdepotError]) -> list[type[SymdepotError]]:
 def told(error: Exception) -> tuple[int, object]:
     """Let a door raise `error` and return what its client is told."""
     api = NinjaAPI(urls_namespace=f"test{id(error)}")
-    sentry.speak_errors(api)
+    sentry.add_error_handlers(api)
     response = api.on_exception(RequestFactory().get("/"), error)
     return response.status_code, json.loads(response.content)
 
@@ -165,7 +165,7 @@ def test_a_fault_of_ours_is_told_without_its_reason() -> None:
 
 def test_what_passes_in_a_moment_says_when_to_try_again() -> None:
     api = NinjaAPI(urls_namespace="retry")
-    sentry.speak_errors(api)
+    sentry.add_error_handlers(api)
     request: HttpRequest = RequestFactory().get("/")
 
     response = api.on_exception(request, errors.StorageUnavailable())

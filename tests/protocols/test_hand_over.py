@@ -40,7 +40,7 @@ def bucket(settings: Settings, s3_server: S3Server) -> None:
 
 def a_row(*parts: bytes) -> DebugFile:
     project = a_project()
-    access.publish(project, is_public=True, by="a test")
+    access.set_public(project, is_public=True, by="a test")
     row = a_debug_file(project, code_id=BUILD_ID)
     DebugFile.objects.filter(pk=row.pk).update(file=a_file(project, *parts))
     return row

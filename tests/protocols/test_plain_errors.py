@@ -19,12 +19,12 @@ from symdepot.protocols import text_views
 from symdepot.protocols.breakpad import errors as breakpad
 from symdepot.protocols.debuginfod import errors as debuginfod
 from symdepot.protocols.symstore import errors as symstore
-from symdepot.protocols.text_views import Speech
+from symdepot.protocols.text_views import ErrorTable
 
 SPEECHES = {
-    "breakpad": breakpad.SPEECH,
-    "debuginfod": debuginfod.SPEECH,
-    "symstore": symstore.SPEECH,
+    "breakpad": breakpad.ERRORS,
+    "debuginfod": debuginfod.ERRORS,
+    "symstore": symstore.ERRORS,
 }
 PATH = "/s/symd_Secret/buildid/ab/debuginfo"
 MADE: dict[type[SymdepotError], Callable[[], SymdepotError]] = {
@@ -39,8 +39,8 @@ def log() -> Iterator[list[EventDict]]:
         yield entries
 
 
-def told(error: Exception, speech: Speech = debuginfod.SPEECH) -> Answer:
-    @text_views.spoken(speech, lambda _: "other")
+def told(error: Exception, speech: ErrorTable = debuginfod.ERRORS) -> Answer:
+    @text_views.text_view(speech, lambda _: "other")
     def door(request: HttpRequest) -> HttpResponseBase:
         raise error
 

@@ -12,7 +12,7 @@ from symdepot.domain.ids import Checksum
 _PLACE = re.compile(r"([0-9a-f]{2})/([0-9a-f]{2})/(\1\2[0-9a-f]{36})").fullmatch
 
 
-def place(checksum: Checksum) -> str:
+def blob_path(checksum: Checksum) -> str:
     """Return the path of a blob, from the root of its store.
 
     >>> place(Checksum.of(b"abc"))
@@ -21,8 +21,8 @@ def place(checksum: Checksum) -> str:
     return f"{checksum.hex[:2]}/{checksum.hex[2:4]}/{checksum.hex}"
 
 
-def checksum_at(path: str) -> Checksum | None:
-    """Return what lies at `path`, or None if no blob can: the inverse of `place`.
+def checksum_of_path(path: str) -> Checksum | None:
+    """Return what lies at `path`, or None if no blob can: the inverse of `blob_path`.
 
     >>> checksum_at("a9/99/a9993e364706816aba3e25717850c26c9cd0d89d")
     Checksum(hex='a9993e364706816aba3e25717850c26c9cd0d89d')

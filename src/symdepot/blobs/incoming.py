@@ -115,7 +115,7 @@ class IncomingFile:
 
     def discard(self) -> None:
         """Close and remove the file, if it is still there."""
-        # What cannot be removed now is for `sweep`; it must not hide a worse error.
+        # What cannot be removed now is for `remove_stale`; it must not hide a worse error.
         with suppress(OSError):
             self._file.close()
         with suppress(OSError):
@@ -126,7 +126,7 @@ class IncomingFile:
         return self._file.fileno()
 
 
-def fill(writer: BlobWriter, content: BinaryIO) -> int:
+def write_all(writer: BlobWriter, content: BinaryIO) -> int:
     """Write all of `content`, keep it and return its size in bytes.
 
     Raises:
@@ -140,7 +140,7 @@ def fill(writer: BlobWriter, content: BinaryIO) -> int:
         writer.discard()
 
 
-def sweep(folder: Path, older_than: timedelta) -> int:
+def remove_stale(folder: Path, older_than: timedelta) -> int:
     """Remove the files of `folder` last written to `older_than` ago; return how many.
 
     Raises:

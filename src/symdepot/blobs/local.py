@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 from symdepot.blobs import blob_paths, incoming
 from symdepot.blobs.incoming import IncomingFile
-from symdepot.blobs.store import BlobWriter, Stored
+from symdepot.blobs.store import BlobWriter, StoredBlob
 from symdepot.domain.errors import BlobMissing, StorageUnavailable
 from symdepot.domain.ids import Checksum
 
@@ -47,7 +47,7 @@ class LocalStore:
 
     def put(self, checksum: Checksum, content: BinaryIO) -> int:
         """Keep `content` and return its size in bytes."""
-        return incoming.fill(self.receive(checksum), content)
+        return incoming.write_all(self.receive(checksum), content)
 
     def open(self, checksum: Checksum, *, start: int = 0) -> BinaryIO:
         """Return a reader without a buffer of its own: best read in large blocks."""
@@ -72,7 +72,7 @@ class LocalStore:
         with _answering():
             self._path(checksum).unlink(missing_ok=True)
 
-    def stored(self) -> Iterator[Stored]:
+    def stored(self) -> Iterator[StoredBlob]:
         """List what is kept; a file is as old as its last byte."""
         for checksum in self:
             # It may have been deleted since its folder was listed.
@@ -84,7 +84,7 @@ class LocalStore:
 
         A writer that is this slow loses its file, and its `keep` fails.
         """
-        return incoming.sweep(self._incoming, older_than)
+        return incoming.remove_stale(self._incoming, older_than)
 
     def __contains__(self, checksum: Checksum) -> bool:
         try:
@@ -100,17 +100,17 @@ class LocalStore:
             for folder in filter(_is_ours, _children(top)):
                 for path in _children(folder):
                     relative = path.relative_to(self._root).as_posix()
-                    if checksum := blob_paths.checksum_at(relative):
+                    if checksum := blob_paths.checksum_of_path(relative):
                         yield checksum
 
     def _path(self, checksum: Checksum) -> Path:
-        return self._root / blob_paths.place(checksum)
+        return self._root / blob_paths.blob_path(checksum)
 
-    def _described(self, checksum: Checksum) -> Stored:
+    def _described(self, checksum: Checksum) -> StoredBlob:
         with _answering(checksum):
             status = self._path(checksum).stat()
         written_at = datetime.fromtimestamp(status.st_mtime, UTC)
-        return Stored(checksum, status.st_size, written_at)
+        return StoredBlob(checksum, status.st_size, written_at)
 
     def _settle(self, file: IncomingFile) -> None:
         """Give the bytes their name, each step on the disk before the next."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import BinaryIO
 
-from symdepot.blobs.incoming import fill, verify
-from symdepot.blobs.store import BlobWriter, Stored
+from symdepot.blobs.incoming import verify, write_all
+from symdepot.blobs.store import BlobWriter, StoredBlob
 from symdepot.domain.errors import BlobMissing
 from symdepot.domain.ids import Checksum
 
@@ -27,7 +27,7 @@ class MemoryStore:
 
     def put(self, checksum: Checksum, content: BinaryIO) -> int:
         """Keep `content` and return its size in bytes."""
-        return fill(self.receive(checksum), content)
+        return write_all(self.receive(checksum), content)
 
     def open(self, checksum: Checksum, *, start: int = 0) -> BinaryIO:
         """Return a reader of the bytes from offset `start`."""
@@ -49,10 +49,10 @@ class MemoryStore:
         """Forget the bytes."""
         self._blobs.pop(checksum, None)
 
-    def stored(self) -> Iterator[Stored]:
+    def stored(self) -> Iterator[StoredBlob]:
         """List what is kept."""
         for checksum, content in list(self._blobs.items()):
-            yield Stored(checksum, len(content), self._written_at[checksum])
+            yield StoredBlob(checksum, len(content), self._written_at[checksum])
 
     def sweep_incoming(self, older_than: timedelta) -> int:  # noqa: ARG002 -- as others have it
         """Find nothing: what is in memory dies with its writer."""

@@ -30,7 +30,7 @@ from obstore.store import ObjectStore
 
 from symdepot.blobs import blob_paths, incoming
 from symdepot.blobs.incoming import BLOCK_BYTES, IncomingFile
-from symdepot.blobs.store import BlobWriter, Stored
+from symdepot.blobs.store import BlobWriter, StoredBlob
 from symdepot.domain.errors import BlobMissing, StorageUnavailable
 from symdepot.domain.ids import Checksum
 
@@ -63,7 +63,7 @@ class S3Store:
 
     def put(self, checksum: Checksum, content: BinaryIO) -> int:
         """Keep `content` and return its size in bytes."""
-        return incoming.fill(self.receive(checksum), content)
+        return incoming.write_all(self.receive(checksum), content)
 
     def open(self, checksum: Checksum, *, start: int = 0) -> BinaryIO:
         """Return a reader that fetches as it is read, and cannot seek."""
@@ -84,34 +84,36 @@ class S3Store:
         """Return a URL of the bucket, signed with the key that is ours."""
         with _asking():
             return obstore.sign(  # type: ignore[call-overload,no-any-return]  # all can
-                self._bucket, "GET", blob_paths.place(checksum), valid_for
+                self._bucket, "GET", blob_paths.blob_path(checksum), valid_for
             )
 
     def delete(self, checksum: Checksum) -> None:
         """Forget the bytes."""
         # S3 does not say whether there were any; the others do.
         with suppress(BlobMissing), _asking(checksum):
-            obstore.delete(self._bucket, blob_paths.place(checksum))
+            obstore.delete(self._bucket, blob_paths.blob_path(checksum))
 
-    def stored(self) -> Iterator[Stored]:
+    def stored(self) -> Iterator[StoredBlob]:
         """List what is kept, by the bucket's clock."""
         with _asking():
             for page in obstore.list(self._bucket, chunk_size=_LIST_PAGE):
                 for found in page:
-                    if checksum := blob_paths.checksum_at(found["path"]):
-                        yield Stored(checksum, found["size"], found["last_modified"])
+                    if checksum := blob_paths.checksum_of_path(found["path"]):
+                        yield StoredBlob(
+                            checksum, found["size"], found["last_modified"]
+                        )
 
     def sweep_incoming(self, older_than: timedelta) -> int:
         """Remove what crashed processes left `older_than` ago; return how many files.
 
         What `on_disk` has lent for so long goes too.
         """
-        return incoming.sweep(self._scratch, older_than)
+        return incoming.remove_stale(self._scratch, older_than)
 
     def __contains__(self, checksum: Checksum) -> bool:
         try:
             with _asking(checksum):
-                self._look_for(blob_paths.place(checksum))
+                self._look_for(blob_paths.blob_path(checksum))
         except BlobMissing:
             return False
         return True
@@ -130,7 +132,7 @@ class S3Store:
         with _asking():
             obstore.put(
                 self._bucket,
-                blob_paths.place(file.checksum),
+                blob_paths.blob_path(file.checksum),
                 file.path,
                 chunk_size=max(_PART_BYTES, -(-file.size_bytes // _PARTS_LIMIT)),
                 max_concurrency=_PARTS_AT_A_TIME,
@@ -201,7 +203,7 @@ class _Download(RawIOBase):
             try:
                 answer = obstore.get(
                     self._bucket,
-                    blob_paths.place(self._checksum),
+                    blob_paths.blob_path(self._checksum),
                     # All of an empty object is, as a range, an error.
                     options={"range": {"offset": self._position}}
                     if self._position

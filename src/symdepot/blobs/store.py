@@ -11,7 +11,7 @@ from symdepot.domain.ids import Checksum
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredBlob:
     """A blob as its store lists it; `written_at` is when it was last put."""
 
     checksum: Checksum
@@ -105,7 +105,7 @@ class BlobStore(Protocol):
         """Forget the bytes; forgetting what was never kept is no error."""
         ...
 
-    def stored(self) -> Iterator[Stored]:
+    def stored(self) -> Iterator[StoredBlob]:
         """List what is kept, in no order, without reading any of it.
 
         What is put or deleted meanwhile may be among it or not. Putting a blob again

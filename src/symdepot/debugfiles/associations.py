@@ -11,14 +11,14 @@ from symdepot.domain.errors import AlreadyAssociated, InvalidRequest
 from symdepot.domain.ids import Checksum, DebugId
 from symdepot.domain.objects import Format
 from symdepot.projects import releases
-from symdepot.projects.access import Reach
+from symdepot.projects.access import AccessScope
 from symdepot.projects.models import Project, Release
 
 _ASKED_AT_ONCE = 500
 
 
 @transaction.atomic
-def with_checksums(
+def associate_files(
     project: Project, version: str, checksums: Iterable[Checksum], *, by: str
 ) -> list[DebugFile]:
     """Let the debug files with these contents be of a release of `project`.
@@ -42,7 +42,9 @@ def with_checksums(
 
 
 @transaction.atomic
-def with_mapping(project: Project, version: str, mapping: DebugId, *, by: str) -> None:
+def associate_mapping(
+    project: Project, version: str, mapping: DebugId, *, by: str
+) -> None:
     """Let the ProGuard mapping of this id be of a release of `project`.
 
     Raises:
@@ -65,7 +67,7 @@ def versions_of_mapping(project: Project, mapping: DebugId) -> list[str]:
     return list(dict.fromkeys(found.values_list("release__version", flat=True)))
 
 
-def counts(reach: Reach, found: Sequence[Release]) -> dict[int, int]:
+def files_per_release(reach: AccessScope, found: Sequence[Release]) -> dict[int, int]:
     """Return how many current debug files are of each release, by its row's number.
 
     Those of projects that the token may not see are not counted.
@@ -85,7 +87,7 @@ def only_of_older_releases(project: Project, keep: int) -> DebugFileQuerySet:
     They are of some release, and of none of the newest `keep` open ones; an archived
     release does not count as new. Superseded files are among them.
     """
-    newest = releases.newest_open(project)[:keep]
+    newest = releases.open_releases(project)[:keep]
     own = Association.objects.filter(debug_file=OuterRef("pk"))
     return DebugFile.objects.within(project).filter(
         Exists(own), ~Exists(own.filter(release__in=newest.values("pk")))
@@ -101,7 +103,7 @@ def _associate(
     held: neither the files nor the release go meanwhile.
     """
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
-    release = releases.having(project, version, by=by)
+    release = releases.ensure_release(project, version, by=by)
     own = Association.objects.filter(release=release, debug_file=OuterRef("pk"))
     new: list[DebugFile] = []
     for some in batched(sorted(found), _ASKED_AT_ONCE):

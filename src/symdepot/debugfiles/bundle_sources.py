@@ -5,15 +5,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from symdepot.blobs.store import BlobStore
-from symdepot.debugfiles.project_files import Content
+from symdepot.debugfiles.project_files import FileContent
 from symdepot.domain.errors import NotADebugFile
 from symdepot.domain.formats import source_bundle
 from symdepot.domain.formats.source_bundle import SourceBundle
 from symdepot.uploads import chunk_joiner
 
 
-def source(
-    bundle: Content, paths: Sequence[str], store: BlobStore, scratch: Path
+def read_source(
+    bundle: FileContent, paths: Sequence[str], store: BlobStore, scratch: Path
 ) -> bytes | None:
     """Return the source that the first known one of `paths` names; None if none is.
 
@@ -26,7 +26,7 @@ def source(
         StorageUnavailable: the store or the scratch disk did not answer.
     """
     try:
-        with opened(bundle, store, scratch) as sources:
+        with open_kept_bundle(bundle, store, scratch) as sources:
             texts = (sources.source(one) for one in paths)
             found = next((text for text in texts if text is not None), None)
             return None if found is None else found.encode()
@@ -35,16 +35,18 @@ def source(
 
 
 @contextmanager
-def opened(bundle: Content, store: BlobStore, scratch: Path) -> Iterator[SourceBundle]:
+def open_kept_bundle(
+    bundle: FileContent, store: BlobStore, scratch: Path
+) -> Iterator[SourceBundle]:
     """Open a source bundle for as long as the context lasts.
 
     Raises:
         NotADebugFile: it cannot be read as one.
-        BlobMissing, BlobDamaged, StorageUnavailable: as of `source`.
+        BlobMissing, BlobDamaged, StorageUnavailable: as of `read_source`.
     """
     chunks = [chunk for chunk, _ in bundle.chunks]
     with (
-        chunk_joiner.at_hand(bundle.checksum, chunks, store, scratch) as path,
-        source_bundle.opened(path) as sources,
+        chunk_joiner.local_file(bundle.checksum, chunks, store, scratch) as path,
+        source_bundle.open_bundle(path) as sources,
     ):
         yield sources

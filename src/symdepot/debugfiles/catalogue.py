@@ -33,7 +33,7 @@ def enter(project: Project, file: File, found: ObjectFile) -> DebugFile:
             "kind": found.kind or "",
             "features": sorted(found.features),
             "object_name": found.name,
-            "bare_name": file_names.bare(found.name),
+            "bare_name": file_names.normalize(found.name),
         },
     )
     if is_new:

@@ -15,10 +15,10 @@ from symdepot.debugfiles import usage
 from symdepot.domain.ids import Checksum, CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
 from symdepot.domain.selection import ranking
-from symdepot.domain.selection.file_query import Asked
+from symdepot.domain.selection.file_query import FileQuery
 from symdepot.projects import sql
 from symdepot.projects.sql import Values
-from symdepot.projects.token_lookup import Reader
+from symdepot.projects.token_lookup import ReaderRecord
 
 _MOST_AT_HAND = 1024
 _DAMAGED_AT, _ROW_ID = 7, 8
@@ -26,7 +26,7 @@ _DAMAGED_AT, _ROW_ID = 7, 8
 
 
 @dataclass(frozen=True, slots=True)
-class Glimpse:
+class FileRecord:
     """A debug file, with all that may change of what is told about it.
 
     `is_noted` says that it was used not long ago, so that nobody need note it; two that
@@ -41,28 +41,30 @@ class Glimpse:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RecordMatch:
     """As `finding.Found`, of a glimpse."""
 
-    fittest: Glimpse | None
+    fittest: FileRecord | None
     newest: int
 
 
-def found(who: Reader | None, asked: Asked) -> Found:
+def find_match(who: ReaderRecord | None, asked: FileQuery) -> RecordMatch:
     """Return what `finding.found` returns, of all that `who` may read.
 
     None reads what is public. `asked` is one build id and nothing else.
     """
-    here = sql.answered(*_question(who, asked))
+    here = sql.fetch_all(*_question(who, asked))
     if not here:
         return _NOTHING
     sound = [row for row in here if row[_DAMAGED_AT] is None]
-    place = ranking.best([_object_file(row[:_DAMAGED_AT]) for row in sound], asked)
+    place = ranking.best_match(
+        [_object_file(row[:_DAMAGED_AT]) for row in sound], asked
+    )
     fittest = None if place is None else _glimpse(*sound[place][_ROW_ID:])
-    return Found(fittest, here[0][_ROW_ID])
+    return RecordMatch(fittest, here[0][_ROW_ID])
 
 
-def _question(who: Reader | None, asked: Asked) -> tuple[str, Values]:
+def _question(who: ReaderRecord | None, asked: FileQuery) -> tuple[str, Values]:
     [build_id] = asked.code_ids
     if who is None:
         return _PUBLIC, {"build_id": build_id.hex}
@@ -86,10 +88,10 @@ def _object_file(described: tuple[str, ...]) -> ObjectFile:
     )
 
 
-def _glimpse(*told: Any) -> Glimpse:
+def _glimpse(*told: Any) -> FileRecord:
     row_id, checksum, size_bytes, is_public, last_used_at, keep_unused_days = told
     is_noted = _is_noted(last_used_at, keep_unused_days)
-    return Glimpse(row_id, Checksum(checksum), size_bytes, is_public, is_noted)
+    return FileRecord(row_id, Checksum(checksum), size_bytes, is_public, is_noted)
 
 
 def _is_noted(last_used_at: datetime | None, keep_unused_days: int | None) -> bool:
@@ -97,7 +99,7 @@ def _is_noted(last_used_at: datetime | None, keep_unused_days: int | None) -> bo
         return False
     # SQLite's are in UTC and do not say so.
     used_at = last_used_at if last_used_at.tzinfo else last_used_at.replace(tzinfo=UTC)
-    return timezone.now() - used_at <= usage.precision(keep_unused_days)
+    return timezone.now() - used_at <= usage.update_interval(keep_unused_days)
 
 
 # Of a cross join SQLite keeps the order: the build id first, which few files have,
@@ -122,4 +124,4 @@ _QUESTION = """
 _PUBLIC = _QUESTION.format(readable="project.is_public")
 _OF_ORGANIZATION = _QUESTION.format(readable="project.organization_id = %(of)s")
 _OF_PROJECT = _QUESTION.format(readable="debug_file.project_id = %(of)s")
-_NOTHING = Found(None, 0)
+_NOTHING = RecordMatch(None, 0)

@@ -18,16 +18,16 @@ from symdepot.domain.errors import BlobMissing, Unavailable
 from symdepot.domain.ids import Checksum, DebugId
 from symdepot.domain.objects import Format, ObjectFile
 from symdepot.domain.selection import ranking
-from symdepot.domain.selection.file_query import Role
+from symdepot.domain.selection.file_query import FileRole
 from symdepot.projects.models import Project
 from symdepot.uploads.models import FileChunk
 
-_ROLES = (Role.DEBUGINFO, Role.EXECUTABLE)
+_ROLES = (FileRole.DEBUGINFO, FileRole.EXECUTABLE)
 _SECONDS = 60
 _MOST_REMEMBERED = 64
 
 
-def files(projects: QuerySet[Project]) -> Mapping[Role, int]:
+def count_by_role(projects: QuerySet[Project]) -> Mapping[FileRole, int]:
     """Return how many current ELF files of `projects` serve as what.
 
     All of their rows are looked at, so the answer may be a minute old.
@@ -37,7 +37,7 @@ def files(projects: QuerySet[Project]) -> Mapping[Role, int]:
 
 
 @lru_cache(maxsize=_MOST_REMEMBERED)
-def in_minute(project_ids: tuple[int, ...], minute: int) -> Mapping[Role, int]:
+def in_minute(project_ids: tuple[int, ...], minute: int) -> Mapping[FileRole, int]:
     """Return the same for projects with these row ids, as of this minute."""
     alike = (
         DebugFile.objects.current()
@@ -46,10 +46,10 @@ def in_minute(project_ids: tuple[int, ...], minute: int) -> Mapping[Role, int]:
         .annotate(number=Count("pk"))
         .order_by()
     )
-    total: Counter[Role] = Counter(dict.fromkeys(_ROLES, 0))
+    total: Counter[FileRole] = Counter(dict.fromkeys(_ROLES, 0))
     for kind, features, number in alike:
         one = _such_as(kind, frozenset(features))
-        total.update({role: number for role in _ROLES if ranking.serves(one, role)})
+        total.update({role: number for role in _ROLES if ranking.can_serve(one, role)})
     return total
 
 
@@ -73,7 +73,7 @@ _told_in = re.compile(
 ).search
 
 
-def name(debug_file: DebugFile, akin: Iterable[DebugFile]) -> str:
+def code_file_name(debug_file: DebugFile, akin: Iterable[DebugFile]) -> str:
     """Return what the program of `debug_file` is called; empty if nobody knows.
 
     A symbol file may tell. Else, of a PDB, the program itself may be kept: it is

@@ -9,14 +9,14 @@ from django.db.models import Q, QuerySet
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.selection import ranking
-from symdepot.domain.selection.file_query import Age, Asked
+from symdepot.domain.selection.file_query import AgeMatch, FileQuery
 from symdepot.projects.models import Project
 
 _MOST_CANDIDATES = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FileMatch:
     """The debug file that serves best, if any does.
 
     `newest` is the row id of the newest of these ids that is here, whether it serves or
@@ -27,25 +27,25 @@ class Found:
     newest: int
 
 
-def fittest(projects: QuerySet[Project], asked: Asked) -> DebugFile | None:
+def find_best(projects: QuerySet[Project], asked: FileQuery) -> DebugFile | None:
     """Return the current debug file of any of `projects` that serves `asked` best.
 
     One question to the database, whatever the number of projects; none of a debug
     file is answered from what is damaged.
     """
-    return found(projects, asked).fittest
+    return find_match(projects, asked).fittest
 
 
-def found(projects: QuerySet[Project], asked: Asked) -> Found:
+def find_match(projects: QuerySet[Project], asked: FileQuery) -> FileMatch:
     """Return the same, and what is here under these ids although it may not serve."""
     here = _candidates(projects, asked)
     sound = [row for row in here if row.file.damaged_at is None]
-    place = ranking.best([row.object_file() for row in sound], asked)
+    place = ranking.best_match([row.object_file() for row in sound], asked)
     newest = here[0].pk if here else 0
-    return Found(None if place is None else sound[place], newest)
+    return FileMatch(None if place is None else sound[place], newest)
 
 
-def _candidates(projects: QuerySet[Project], asked: Asked) -> Sequence[DebugFile]:
+def _candidates(projects: QuerySet[Project], asked: FileQuery) -> Sequence[DebugFile]:
     """Return all current ones of such an id, newest first."""
     readable = Q(project__in=projects.order_by().values("pk"))
     rows = DebugFile.objects.current().filter(_of_ids(asked, readable))
@@ -53,7 +53,7 @@ def _candidates(projects: QuerySet[Project], asked: Asked) -> Sequence[DebugFile
     return list(newest_first[:_MOST_CANDIDATES])
 
 
-def _of_ids(asked: Asked, readable: Q) -> Q:
+def _of_ids(asked: FileQuery, readable: Q) -> Q:
     """Match code ids, and debug ids of one age or, as a range of texts, of any.
 
     Each in what is `readable`: so databases use an index for each, and not one for all
@@ -62,9 +62,9 @@ def _of_ids(asked: Asked, readable: Q) -> Q:
     matches = []
     if asked.code_ids:
         matches.append(Q(code_id__in=[one.hex for one in asked.code_ids]))
-    if asked.age is Age.EXACT and asked.debug_ids:
+    if asked.age is AgeMatch.EXACT and asked.debug_ids:
         matches.append(Q(debug_id__in=[str(one) for one in asked.debug_ids]))
-    elif asked.age is not Age.EXACT:
+    elif asked.age is not AgeMatch.EXACT:
         # After the UUID comes nothing, or a hyphen and hexadecimal digits.
         matches += [
             Q(debug_id__gte=str(one.uuid), debug_id__lt=f"{one.uuid}-g")

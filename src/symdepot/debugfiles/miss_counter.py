@@ -28,7 +28,7 @@ class Miss:
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class MissCount:
     """How often it was asked, when first and last, and by whom and how at last.
 
     Debug files up to the row id `useless` were here then, and of no use.
@@ -41,9 +41,9 @@ class Asking:
     name: str
     useless: int = 0
 
-    def followed_by(self, later: "Asking") -> "Asking":
+    def followed_by(self, later: "MissCount") -> "MissCount":
         """Return both together."""
-        return Asking(
+        return MissCount(
             self.count + later.count,
             min(self.first_at, later.first_at),
             max(self.last_at, later.last_at),
@@ -53,7 +53,7 @@ class Asking:
         )
 
 
-class Tally:
+class MissCounter:
     """Gathers misses; a thread of its own writes them down every so often.
 
     So a miss costs whoever asks no write, and one that is asked for thousands of times
@@ -62,14 +62,14 @@ class Tally:
     ends in order does not. A child that is forked begins with nothing.
     """
 
-    def __init__(self, write: Callable[[Mapping[Miss, Asking]], None]) -> None:
+    def __init__(self, write: Callable[[Mapping[Miss, MissCount]], None]) -> None:
         self._write = write
         self._lock = threading.Lock()
-        self._gathered: dict[Miss, Asking] = {}
+        self._gathered: dict[Miss, MissCount] = {}
         self._writer: threading.Thread | None = None
         os.register_at_fork(after_in_child=self._begin_anew)
 
-    def add(self, miss: Miss, asking: Asking) -> None:
+    def add(self, miss: Miss, asking: MissCount) -> None:
         """Count one more. Never fails, and never waits for the database unless told so.
 
         What there is no room for is left out: this is a hint, not a ledger.
@@ -98,14 +98,14 @@ class Tally:
         self._gathered = {}
         self._writer = None
 
-    def _gather(self, miss: Miss, asking: Asking) -> None:
+    def _gather(self, miss: Miss, asking: MissCount) -> None:
         known = self._gathered.get(miss)
         if known is not None:
             self._gathered[miss] = known.followed_by(asking)
         elif len(self._gathered) < _MOST_GATHERED:
             self._gathered[miss] = asking
 
-    def _put_back(self, taken: Mapping[Miss, Asking]) -> None:
+    def _put_back(self, taken: Mapping[Miss, MissCount]) -> None:
         with self._lock:
             since, self._gathered = self._gathered, dict(taken)
             for miss, asking in since.items():

@@ -9,15 +9,15 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from symdepot.debugfiles.miss_counter import Asking, Miss, Tally
+from symdepot.debugfiles.miss_counter import Miss, MissCount, MissCounter
 from symdepot.debugfiles.models import DebugFile, WantedId
-from symdepot.debugfiles.near_misses import Sought
-from symdepot.domain.errors import WantedIdMissing
+from symdepot.debugfiles.near_misses import RequestedIds
+from symdepot.domain.errors import MissingIdNotListed
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.projects.access import is_row_id
 from symdepot.projects.models import Project
 
-MOST_A_PROJECT = 100_000
+MAX_PER_PROJECT = 100_000
 """How many ids are kept for a project; those that were asked for longest ago go."""
 
 _ROWS_A_STATEMENT = 500
@@ -25,14 +25,14 @@ _LONGEST_NAME = 500
 _LONGEST_ASKER = 250
 
 
-class Order(StrEnum):
+class MissingIdOrder(StrEnum):
     """What stands first in a list."""
 
     LATEST = "latest"
     MOST = "most"
 
 
-def note(
+def record(
     project: Project,
     *,
     debug_id: DebugId | None,
@@ -45,10 +45,12 @@ def note(
     Cheap and sure: it is written down a moment later, by somebody else. Nil ids, which
     nothing could ever answer to, are passed over.
     """
-    note_useless(project, Sought(debug_id, code_id, name), by=by, useless=0)
+    record_unusable(project, RequestedIds(debug_id, code_id, name), by=by, useless=0)
 
 
-def note_useless(project: Project, sought: Sought, *, by: str, useless: int) -> None:
+def record_unusable(
+    project: Project, sought: RequestedIds, *, by: str, useless: int
+) -> None:
     """Count the same, although files of these ids are here: they do not serve.
 
     `useless` is the row id of the newest of them; what has come since may serve.
@@ -56,15 +58,15 @@ def note_useless(project: Project, sought: Sought, *, by: str, useless: int) -> 
     debug_id = sought.debug_id
     has_id = debug_id is not None and debug_id.uuid.int != 0
     miss = Miss(project.pk, str(debug_id) if has_id else "", str(sought.code_id or ""))
-    count(miss, by=by, name=sought.name, useless=useless)
+    record_miss(miss, by=by, name=sought.name, useless=useless)
 
 
-def count(miss: Miss, *, by: str, name: str, useless: int) -> None:
+def record_miss(miss: Miss, *, by: str, name: str, useless: int) -> None:
     """Count the same, of a project that is known by its row alone."""
     if miss.debug_id or miss.code_id:
         now, asker = timezone.now(), _kept(by)[:_LONGEST_ASKER]
-        asking = Asking(1, now, now, asker, _kept(name)[:_LONGEST_NAME], useless)
-        TALLY.add(miss, asking)
+        asking = MissCount(1, now, now, asker, _kept(name)[:_LONGEST_NAME], useless)
+        COUNTER.add(miss, asking)
 
 
 def clear(arrived: DebugFile) -> None:
@@ -81,13 +83,15 @@ def clear(arrived: DebugFile) -> None:
         WantedId.objects.filter(answers, project=arrived.project_id).delete()
 
 
-def listed(project: Project, order: Order = Order.LATEST) -> QuerySet[WantedId]:
+def list_ids(
+    project: Project, order: MissingIdOrder = MissingIdOrder.LATEST
+) -> QuerySet[WantedId]:
     """Return what is wanted of `project`, unsliced."""
-    keys = ["-last_at", "-pk"] if order is Order.LATEST else ["-count", "-pk"]
+    keys = ["-last_at", "-pk"] if order is MissingIdOrder.LATEST else ["-count", "-pk"]
     return WantedId.objects.filter(project=project).order_by(*keys)
 
 
-def plain(row: WantedId) -> dict[str, object]:
+def as_json(row: WantedId) -> dict[str, object]:
     """Return one as JSON takes it; an id or name that was not given is None."""
     return {
         "id": str(row.pk),
@@ -111,7 +115,7 @@ def dismiss(project: Project, row_id: str) -> None:
     _take_turns([project.pk])
     rows = WantedId.objects.filter(project=project)
     if not is_row_id(row_id) or not rows.filter(pk=int(row_id)).delete()[0]:
-        raise WantedIdMissing(row_id)
+        raise MissingIdNotListed(row_id)
 
 
 @transaction.atomic
@@ -122,7 +126,7 @@ def dismiss_all(project: Project) -> int:
 
 
 @transaction.atomic
-def _write(gathered: Mapping[Miss, Asking]) -> None:
+def _write(gathered: Mapping[Miss, MissCount]) -> None:
     """Add `gathered` to what is known, less what has arrived in the meantime."""
     projects = sorted({miss.project_id for miss in gathered})
     _take_turns(projects)
@@ -141,7 +145,7 @@ def _take_turns(project_ids: list[int]) -> None:
     list(projects.filter(pk__in=project_ids).values_list("pk"))
 
 
-def _columns(miss: Miss, asking: Asking) -> tuple[int | str | datetime | None, ...]:
+def _columns(miss: Miss, asking: MissCount) -> tuple[int | str | datetime | None, ...]:
     written = connection.ops.adapt_datetimefield_value
     return (
         miss.project_id,
@@ -158,7 +162,7 @@ def _columns(miss: Miss, asking: Asking) -> tuple[int | str | datetime | None, .
 
 def _trim(project_id: int) -> None:
     rows = WantedId.objects.filter(project=project_id)
-    excess = rows.count() - MOST_A_PROJECT
+    excess = rows.count() - MAX_PER_PROJECT
     if excess > 0:
         oldest = rows.order_by("last_at", "pk").values("pk")[:excess]
         WantedId.objects.filter(pk__in=oldest).delete()
@@ -173,7 +177,7 @@ def _kept(text: str) -> str:
     return text.encode(errors="replace").decode().replace("\0", "")
 
 
-TALLY = Tally(_write)
+COUNTER = MissCounter(_write)
 """What this process has gathered."""
 
 # Source: SQLite and Postgres agree on this; a WHERE keeps SQLite from taking ON for

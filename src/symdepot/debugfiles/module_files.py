@@ -17,7 +17,7 @@ _MODULES_A_QUESTION = 100
 _MOST_ROWS = 5000
 
 
-def of_ids(
+def find_files(
     projects: QuerySet[Project], wanted: Collection[ModuleIds]
 ) -> dict[ModuleIds, list[DebugFile]]:
     """Return the current debug files that each of these modules has, best first.
@@ -27,7 +27,7 @@ def of_ids(
     """
     readable = Q(project__in=projects.order_by().values("pk"))
     asked = [ids for ids in dict.fromkeys(wanted) if ids]
-    aged = _aged(projects, [ids for ids in asked if module_ids.may_have_aged(ids)])
+    aged = _aged(projects, [ids for ids in asked if module_ids.has_age(ids)])
     found: dict[ModuleIds, list[DebugFile]] = {ids: [] for ids in wanted}
     for some in batched(asked, _MODULES_A_QUESTION):
         rows = _candidates(readable, some, aged)
@@ -36,7 +36,7 @@ def of_ids(
         for ids in some:
             places = by_id.places(ids)
             near = [objects[place] for place in places]
-            found[ids] = [rows[places[p]] for p in module_ids.ranked(ids, near)]
+            found[ids] = [rows[places[p]] for p in module_ids.rank(ids, near)]
     return found
 
 

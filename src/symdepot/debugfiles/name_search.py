@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from symdepot.debugfiles.models import DebugFile, DebugFileQuerySet
 from symdepot.domain.objects import Format
 from symdepot.domain.selection import ranking
-from symdepot.domain.selection.file_query import Role
+from symdepot.domain.selection.file_query import FileRole
 from symdepot.domain.symbol_paths import globs
 from symdepot.projects.models import Project
 
@@ -24,7 +24,7 @@ _IDS_AT_A_TIME = 1_000
 _LONGEST_NAME = 4096
 
 
-class Key(StrEnum):
+class SearchKey(StrEnum):
     """What is known of the files that are wanted. Source: spec/serving 1.4."""
 
     FILE = "file"
@@ -33,29 +33,29 @@ class Key(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class SearchHit:
     """A file that serves as what `role` says."""
 
-    role: Role
+    role: FileRole
     build_id: str
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     """Files, newest first; there may be more, unless it `is_complete`."""
 
-    files: tuple[Known, ...]
+    files: tuple[SearchHit, ...]
     is_complete: bool
 
 
-def search(projects: QuerySet[Project], key: Key, value: str) -> Found:
+def search(projects: QuerySet[Project], key: SearchKey, value: str) -> SearchResult:
     """Return the ELF files of `projects` that `value` names; each as all that it is.
 
     A name is compared as it was uploaded, a glob as `globs` has it.
     """
     if "\0" in value or len(value) > _LONGEST_NAME:
-        return Found((), is_complete=True)
+        return SearchResult((), is_complete=True)
     rows = (
         DebugFile.objects.current()
         .filter(
@@ -65,25 +65,25 @@ def search(projects: QuerySet[Project], key: Key, value: str) -> Found:
         )
         .exclude(code_id="")
     )
-    if key is Key.BUILD_ID:
+    if key is SearchKey.BUILD_ID:
         return _listed(iter([rows.filter(code_id=value).order_by("-pk")]))
     return _listed(_of_names(rows, key, value))
 
 
 def _of_names(
-    rows: DebugFileQuerySet, key: Key, value: str
+    rows: DebugFileQuerySet, key: SearchKey, value: str
 ) -> Iterator[DebugFileQuerySet]:
     """Yield those of `rows` whose name is meant, and now and then none.
 
     Names are looked at in the order of row ids, whoever's they are: that is quicker
     than to look for each project's own.
     """
-    if key is Key.FILE:
+    if key is SearchKey.FILE:
         is_meant: Callable[[str], bool] = value.__eq__
         named = DebugFile.objects.filter(object_name=value)
     else:
         is_meant = globs.matcher(value)
-        beginning = globs.beginning(value)
+        beginning = globs.literal_prefix(value)
         named = DebugFile.objects.filter(object_name__startswith=beginning)
     newest = DebugFile.objects.order_by("-pk").values_list("pk", flat=True)
     high = newest.first()
@@ -98,18 +98,18 @@ def _of_names(
         high = newest.filter(pk__lte=low).first()
 
 
-def _listed(pages: Iterator[DebugFileQuerySet]) -> Found:
-    files: dict[Known, None] = {}
+def _listed(pages: Iterator[DebugFileQuerySet]) -> SearchResult:
+    files: dict[SearchHit, None] = {}
     until = time.monotonic() + _MOST_SECONDS
     for page in pages:
         files.update(dict.fromkeys(chain.from_iterable(map(_known, page))))
         if len(files) > _MOST_FILES or time.monotonic() > until:
-            return Found(tuple(files)[:_MOST_FILES], is_complete=False)
-    return Found(tuple(files), is_complete=True)
+            return SearchResult(tuple(files)[:_MOST_FILES], is_complete=False)
+    return SearchResult(tuple(files), is_complete=True)
 
 
-def _known(row: DebugFile) -> Iterator[Known]:
+def _known(row: DebugFile) -> Iterator[SearchHit]:
     kept = row.object_file()
-    for role in (Role.EXECUTABLE, Role.DEBUGINFO):
-        if ranking.serves(kept, role):
-            yield Known(role, row.code_id, row.object_name)
+    for role in (FileRole.EXECUTABLE, FileRole.DEBUGINFO):
+        if ranking.can_serve(kept, role):
+            yield SearchHit(role, row.code_id, row.object_name)

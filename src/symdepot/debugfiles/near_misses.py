@@ -24,7 +24,9 @@ from symdepot.uploads.models import Assembly, State
 _LOOKED_AT = 10
 
 
-def newest(project: Project, names: Collection[str]) -> dict[str, list[DebugFile]]:
+def newest_of_names(
+    project: Project, names: Collection[str]
+) -> dict[str, list[DebugFile]]:
     """Return the newest current debug files of these bare names, newest first.
 
     A few of each, and in two questions; a name that none has is not in the answer.
@@ -71,7 +73,7 @@ _LONGEST_DETAIL = 300
 _NIL = UUID(int=0)
 
 
-class Kind(StrEnum):
+class NearMissKind(StrEnum):
     """How near it is, and what is the matter; the nearest first."""
 
     HERE = "here"
@@ -89,7 +91,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Sought:
+class RequestedIds:
     """What somebody asks for: by one id or both, and by a name if one was given."""
 
     debug_id: DebugId | None
@@ -104,16 +106,16 @@ class NearMiss:
     Without a debug file it is an upload that has not become one.
     """
 
-    kind: Kind
+    kind: NearMissKind
     text: str
     debug_file: DebugFile | None = None
 
 
-def misses(
-    project: Project, sought: Collection[Sought]
-) -> dict[Sought, list[NearMiss]]:
+def find_near_misses(
+    project: Project, sought: Collection[RequestedIds]
+) -> dict[RequestedIds, list[NearMiss]]:
     """Return what `project` has that is near to each of these, the nearest first."""
-    found: dict[Sought, list[NearMiss]] = {}
+    found: dict[RequestedIds, list[NearMiss]] = {}
     for some in batched(dict.fromkeys(sought), _ASKED_AT_ONCE):
         rows = _Rows(_rows(project, some))
         uploads = _uploads(project, some)
@@ -122,14 +124,14 @@ def misses(
     return found
 
 
-def named(row: DebugFile) -> str:
+def describe_file(row: DebugFile) -> str:
     """Return what a sentence calls a debug file."""
     return f"{row.object_name[:_LONGEST_NAME]} ({row.file_format}, {row.arch})"
 
 
 def _sorted(found: Iterable[NearMiss]) -> list[NearMiss]:
     """Return the nearest first, and not too many of a kind."""
-    by_kind: dict[Kind, list[NearMiss]] = {kind: [] for kind in Kind}
+    by_kind: dict[NearMissKind, list[NearMiss]] = {kind: [] for kind in NearMissKind}
     for one in found:
         if len(by_kind[one.kind]) < _MOST_OF_A_KIND:
             by_kind[one.kind].append(one)
@@ -148,7 +150,7 @@ class _Rows:
             self._by_code_id.setdefault(row.code_id, []).append(row)
             self._by_name.setdefault(row.bare_name, []).append(row)
 
-    def related(self, sought: Sought) -> dict[int, DebugFile]:
+    def related(self, sought: RequestedIds) -> dict[int, DebugFile]:
         """Return those that share an id, by the ids of their rows."""
         uuid = sought.debug_id.uuid if sought.debug_id else _NIL
         code_id = str(sought.code_id or "")
@@ -157,26 +159,26 @@ class _Rows:
             found = [*found, *self._by_code_id.get(code_id, ())]
         return {row.pk: row for row in found}
 
-    def namesakes(self, sought: Sought) -> list[DebugFile]:
+    def namesakes(self, sought: RequestedIds) -> list[DebugFile]:
         """Return the newest of each id that have the name."""
-        name = file_names.bare(sought.name)
+        name = file_names.normalize(sought.name)
         newest: dict[str, DebugFile] = {}
         for row in self._by_name.get(name, ()) if name else ():
             newest.setdefault(_ids(row), row)
         return list(newest.values())
 
 
-def _among(rows: _Rows, sought: Sought) -> Iterator[NearMiss]:
+def _among(rows: _Rows, sought: RequestedIds) -> Iterator[NearMiss]:
     related = rows.related(sought)
     for pk in sorted(related, reverse=True):
         yield _related(related[pk], sought)
     others = [row for row in rows.namesakes(sought) if row.pk not in related]
     for row in others[:_NAMESAKES]:
         text = f"of {row.created_at:%Y-%m-%d} has another id: {_ids(row)}."
-        yield _miss(Kind.SAME_NAME, row, text)
+        yield _miss(NearMissKind.SAME_NAME, row, text)
 
 
-def _related(row: DebugFile, sought: Sought) -> NearMiss:
+def _related(row: DebugFile, sought: RequestedIds) -> NearMiss:
     """Say what a debug file is that has one of the ids."""
     debug_id = sought.debug_id
     is_it = debug_id is not None and row.debug_id == str(debug_id)
@@ -184,21 +186,21 @@ def _related(row: DebugFile, sought: Sought) -> NearMiss:
     if debug_id is not None and not is_it and _has_uuid(row, sought):
         age = row.object_file().debug_id.age
         text = f"has the same UUID, but age {age:x}, not {debug_id.age:x}."
-        return _miss(Kind.OTHER_AGE, row, text)
+        return _miss(NearMissKind.OTHER_AGE, row, text)
     if debug_id is not None and not is_it:
         text = f"has this code id, but debug id {row.debug_id}."
-        return _miss(Kind.OTHER_DEBUG_ID, row, text)
+        return _miss(NearMissKind.OTHER_DEBUG_ID, row, text)
     if sought.code_id is not None and row.code_id and not is_of_code:
         text = f"has this debug id, but code id {row.code_id}."
-        return _miss(Kind.OTHER_CODE_ID, row, text)
+        return _miss(NearMissKind.OTHER_CODE_ID, row, text)
     return _of_the_id(row)
 
 
-def _has_code_id(row: DebugFile, sought: Sought) -> bool:
+def _has_code_id(row: DebugFile, sought: RequestedIds) -> bool:
     return sought.code_id is not None and row.code_id == sought.code_id.hex
 
 
-def _has_uuid(row: DebugFile, sought: Sought) -> bool:
+def _has_uuid(row: DebugFile, sought: RequestedIds) -> bool:
     return sought.debug_id is not None and _uuid(row) == sought.debug_id.uuid
 
 
@@ -212,28 +214,30 @@ def _ids(row: DebugFile) -> str:
 
 
 def _of_the_id(row: DebugFile) -> NearMiss:
-    held = ranking.held(row.object_file())
-    kind, text = Kind.HERE, f"is here under this id, and holds {held}."
+    held = ranking.describe_content(row.object_file())
+    kind, text = NearMissKind.HERE, f"is here under this id, and holds {held}."
     if row.file.damaged_at is not None:
-        kind = Kind.DAMAGED
+        kind = NearMissKind.DAMAGED
         text = "is here under this id, but its bytes are damaged: upload it again."
     elif row.superseded_at is not None:
-        kind = Kind.SUPERSEDED
+        kind = NearMissKind.SUPERSEDED
         text = "is here under this id, but what was uploaded later took its place."
-    elif not ranking.tells_lines(row.object_file()):
-        kind = Kind.NO_DEBUG_INFORMATION
+    elif not ranking.has_lines(row.object_file()):
+        kind = NearMissKind.NO_DEBUG_INFORMATION
         text = f"is here under this id, without debug information: it holds {held}."
     elif ranking.lacks_program(row.object_file()):
-        kind = Kind.NO_PROGRAM
+        kind = NearMissKind.NO_PROGRAM
         text = f"is here under this id, without the program: it holds {held}."
     return _miss(kind, row, text)
 
 
-def _miss(kind: Kind, row: DebugFile, text: str) -> NearMiss:
-    return NearMiss(kind, f"{named(row)} {text}", row)
+def _miss(kind: NearMissKind, row: DebugFile, text: str) -> NearMiss:
+    return NearMiss(kind, f"{describe_file(row)} {text}", row)
 
 
-def _on_their_way(uploads: Sequence[Assembly], sought: Sought) -> Iterator[NearMiss]:
+def _on_their_way(
+    uploads: Sequence[Assembly], sought: RequestedIds
+) -> Iterator[NearMiss]:
     for row in uploads:
         if row.debug_id == str(sought.debug_id):
             yield _upload(row)
@@ -245,15 +249,15 @@ def _upload(row: Assembly) -> NearMiss:
     match row.state:
         case State.ERROR:
             text = f"{what} failed on {day}: {row.detail[:_LONGEST_DETAIL]}"
-            return NearMiss(Kind.REFUSED, text)
+            return NearMiss(NearMissKind.REFUSED, text)
         case State.NOT_FOUND:
             text = f"{what} was begun on {day}, and waits for chunks."
         case _:
             text = f"{what} came on {day}, and is being assembled."
-    return NearMiss(Kind.UNFINISHED, text)
+    return NearMiss(NearMissKind.UNFINISHED, text)
 
 
-def _uploads(project: Project, some: Sequence[Sought]) -> list[Assembly]:
+def _uploads(project: Project, some: Sequence[RequestedIds]) -> list[Assembly]:
     """Return those of these debug ids that have not become debug files, newest first."""
     ids = [str(one.debug_id) for one in some if _columns(one)[0]]
     rows = Assembly.objects.filter(project=project, debug_id__in=ids)
@@ -264,19 +268,19 @@ def _uploads(project: Project, some: Sequence[Sought]) -> list[Assembly]:
     )
 
 
-def _rows(project: Project, some: Sequence[Sought]) -> list[DebugFile]:
+def _rows(project: Project, some: Sequence[RequestedIds]) -> list[DebugFile]:
     """Return all of these ids, of whatever age, and the newest of the names.
 
     The newest first.
     """
     ids = _of_ids(project, some)
-    names = {file_names.bare(one.name) for one in some}
+    names = {file_names.normalize(one.name) for one in some}
     ids |= row_ids(project, names, _NAMESAKES)
     found = DebugFile.objects.filter(pk__in=sorted(ids, reverse=True)[:_MOST_ROWS])
     return list(found.select_related("file").order_by("-pk"))
 
 
-def _of_ids(project: Project, some: Sequence[Sought]) -> set[int]:
+def _of_ids(project: Project, some: Sequence[RequestedIds]) -> set[int]:
     values = [value for one in some for value in _columns(one)]
     rows = ", ".join(["(%s, %s, %s)"] * len(some))
     with connection.cursor() as cursor:
@@ -284,7 +288,7 @@ def _of_ids(project: Project, some: Sequence[Sought]) -> set[int]:
         return {pk for (pk,) in cursor.fetchall()}
 
 
-def _columns(one: Sought) -> tuple[str, ...]:
+def _columns(one: RequestedIds) -> tuple[str, ...]:
     """Return a range of debug ids, and a code id; empty is what nothing has."""
     low = high = ""
     if one.debug_id is not None and one.debug_id.uuid.int:

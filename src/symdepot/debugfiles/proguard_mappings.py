@@ -16,7 +16,7 @@ from symdepot.domain.objects import Format
 from symdepot.projects.models import Project
 from symdepot.uploads.models import FileChunk
 
-MOST_LOOKED_AT = 500
+MAX_CANDIDATES = 500
 """Newest first; who has more of them should say which is meant."""
 
 _HEAD_BYTES = 8192
@@ -33,7 +33,7 @@ def current(project: Project) -> list[DebugFile]:
     return _newest(DebugFile.objects.within(project))
 
 
-def meant(project: Project, text: str) -> list[DebugFile]:
+def candidates_for_text(project: Project, text: str) -> list[DebugFile]:
     """Return the current mappings that may be meant, newest first.
 
     Those whose id stands in the text; if there are none, those that R8 names in it; if
@@ -44,7 +44,7 @@ def meant(project: Project, text: str) -> list[DebugFile]:
     """
     named = {str(DebugId(UUID(found))) for found in _uuids(text)}
     rows = DebugFile.objects.within(project)
-    by_id = _newest(rows.filter(debug_id__in=sorted(named)[:MOST_LOOKED_AT]))
+    by_id = _newest(rows.filter(debug_id__in=sorted(named)[:MAX_CANDIDATES]))
     if by_id:
         return by_id
     known, made_by_r8 = current(project), stack_text.r8_map_ids(text)
@@ -59,7 +59,7 @@ def meant(project: Project, text: str) -> list[DebugFile]:
 def _newest(rows: DebugFileQuerySet) -> list[DebugFile]:
     mappings = rows.current().filter(file_format=Format.PROGUARD).order_by("-pk")
     newest: dict[str, DebugFile] = {}
-    for row in mappings[:MOST_LOOKED_AT]:
+    for row in mappings[:MAX_CANDIDATES]:
         newest.setdefault(row.debug_id, row)
     return list(newest.values())
 

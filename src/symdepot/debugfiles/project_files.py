@@ -16,7 +16,7 @@ from symdepot.uploads.models import FileChunk
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class FileContent:
     """The bytes of a file: which chunks, in which order, each with its size."""
 
     checksum: Checksum
@@ -157,14 +157,14 @@ def by_text(
     return rows.order_by("-pk")
 
 
-def content(debug_file: DebugFile) -> Content:
+def file_content(debug_file: DebugFile) -> FileContent:
     """Return what the bytes of `debug_file` are made of."""
     chunks = (
         FileChunk.objects.filter(file=debug_file.file)
         .order_by("position")
         .values_list("chunk__checksum", "chunk__size_bytes")
     )
-    return Content(
+    return FileContent(
         checksum=Checksum(debug_file.file.checksum),
         size_bytes=debug_file.file.size_bytes,
         chunks=tuple((Checksum(checksum), size) for checksum, size in chunks),

@@ -24,14 +24,14 @@ _ROWS_AT_A_TIME = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Transaction:
+class LogTransaction:
     """The files that came in one hour."""
 
     number: int
     began_at: datetime
 
 
-def last() -> int:
+def last_number() -> int:
     """Return the number of the newest that is over; 0 if there is none.
 
     The first is that of the hour in which the first organization was founded.
@@ -43,7 +43,7 @@ def last() -> int:
     return max(over // _HOUR, 0)
 
 
-def files(projects: QuerySet[Project], number: int) -> Iterator[DebugFile]:
+def files_of(projects: QuerySet[Project], number: int) -> Iterator[DebugFile]:
     """Yield the current files of `projects` of a transaction that is over."""
     founded_at = _founded_at()
     if founded_at is None:
@@ -60,7 +60,7 @@ def files(projects: QuerySet[Project], number: int) -> Iterator[DebugFile]:
         row_id = rows[len(rows) - 1].pk + 1
 
 
-def history(projects: QuerySet[Project]) -> list[Transaction]:
+def history(projects: QuerySet[Project]) -> list[LogTransaction]:
     """Return those that are over and that `projects` have files of, oldest first.
 
     All rows of the projects are looked at.
@@ -76,9 +76,9 @@ def history(projects: QuerySet[Project]) -> list[Transaction]:
         .annotate(Count("pk"))
         .order_by("hour")
     )
-    newest = last()
+    newest = last_number()
     found = (
-        Transaction((one["hour"] - founded_at) // _HOUR + 1, one["hour"])
+        LogTransaction((one["hour"] - founded_at) // _HOUR + 1, one["hour"])
         for one in hours
     )
     return [one for one in found if 1 <= one.number <= newest]

@@ -19,14 +19,14 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class ProjectUsage:
     """How many debug files a project has, and the size of their chunks, each once."""
 
     debug_files: int
     size_bytes: int
 
 
-def precision(keep_unused_days: int | None) -> timedelta:
+def update_interval(keep_unused_days: int | None) -> timedelta:
     """Return how old a noted last use may become before it is noted again.
 
     A tenth of what an unused file is kept, and a day at most: a file in use is never
@@ -37,14 +37,14 @@ def precision(keep_unused_days: int | None) -> timedelta:
     return min(_COARSEST, timedelta(days=keep_unused_days) / _FRACTION)
 
 
-def renew(project: Project, used: Sequence[DebugFile]) -> None:
+def mark_used(project: Project, used: Sequence[DebugFile]) -> None:
     """Note that these debug files of `project` are used now.
 
     Costs nothing for those of which that was noted a moment ago. Never fails and never
     waits long: whoever reads is not kept from it by those who write.
     """
     now = timezone.now()
-    before = now - precision(project.keep_unused_days)
+    before = now - update_interval(project.keep_unused_days)
     stale = [
         row.pk for row in used if row.last_used_at is None or row.last_used_at < before
     ]
@@ -61,23 +61,25 @@ def renew(project: Project, used: Sequence[DebugFile]) -> None:
         _log.info("last use not noted", why=str(error).strip(), count=len(stale))
 
 
-def renew_all(used: Iterable[DebugFile]) -> None:
+def mark_all_used(used: Iterable[DebugFile]) -> None:
     """Note the same of debug files of several projects."""
     by_project: dict[Project, list[DebugFile]] = {}
     for row in used:
         by_project.setdefault(row.project, []).append(row)
     for project, rows in by_project.items():
-        renew(project, rows)
+        mark_used(project, rows)
 
 
-def room(organization: Organization) -> dict[int, Room]:
+def usage_by_project(organization: Organization) -> dict[int, ProjectUsage]:
     """Return what each project of `organization` has, by its row.
 
     What several projects share counts for each of them.
     """
     with connection.cursor() as cursor:
         cursor.execute(_ROOM, [organization.pk, organization.pk])
-        return {row[0]: Room(int(row[1]), int(row[2])) for row in cursor.fetchall()}
+        return {
+            row[0]: ProjectUsage(int(row[1]), int(row[2])) for row in cursor.fetchall()
+        }
 
 
 class _Impatience:

@@ -70,7 +70,7 @@ class BodyTooLarge(Refused):
 
     def __init__(self, limit_bytes: int) -> None:
         super().__init__(
-            f"The body of this request may have {text_format.spoken(limit_bytes)}."
+            f"The body of this request may have {text_format.format_size(limit_bytes)}."
         )
 
 
@@ -146,9 +146,9 @@ class QuotaExceeded(Refused):
         needed_bytes: int,
     ) -> None:
         super().__init__(
-            f"Organization {organization!r} uses {text_format.spoken(used_bytes)} of its "
-            f"quota of {text_format.spoken(quota_bytes)}, and this needs at least "
-            f"{text_format.spoken(needed_bytes)} more. Delete debug files that are not "
+            f"Organization {organization!r} uses {text_format.format_size(used_bytes)} of its "
+            f"quota of {text_format.format_size(quota_bytes)}, and this needs at least "
+            f"{text_format.format_size(needed_bytes)} more. Delete debug files that are not "
             "needed, or ask whoever runs this server for more room."
         )
         self.used_bytes = used_bytes
@@ -197,7 +197,7 @@ class DebugFileMissing(Missing):
         self.wanted = wanted
 
 
-class WantedIdMissing(Missing):
+class MissingIdNotListed(Missing):
     """Nobody waits for such an id in this project."""
 
     def __init__(self, wanted: str) -> None:
@@ -293,7 +293,7 @@ class Busy(Unavailable):
         super().__init__("maximum number of concurrent requests reached")
 
 
-class Faulty(Unavailable):
+class InternalError(Unavailable):
     """A fault of ours that nobody foresaw; what it was stands in the log."""
 
     def __init__(self) -> None:

@@ -82,7 +82,7 @@ class ObjectFile:
                 return _EXTENSIONS[self.format]
 
 
-def thin(objects: Sequence[ObjectFile]) -> ObjectFile:
+def single_object(objects: Sequence[ObjectFile]) -> ObjectFile:
     """Return the one object of a file.
 
     Raises:
@@ -98,7 +98,7 @@ def thin(objects: Sequence[ObjectFile]) -> ObjectFile:
     return objects[0]
 
 
-def findable(object_file: ObjectFile) -> ObjectFile:
+def require_findable(object_file: ObjectFile) -> ObjectFile:
     """Return the object, if anybody could ever ask for it.
 
     Raises:

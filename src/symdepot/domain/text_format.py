@@ -10,7 +10,7 @@ _WRITTEN = re.compile(
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 
 
-def spoken(size_bytes: int) -> str:
+def format_size(size_bytes: int) -> str:
     """Return a size in the largest unit that leaves it at least one.
 
     >>> spoken(1), spoken(999), spoken(500_000_000_000), spoken(1_234_567)
@@ -24,7 +24,7 @@ def spoken(size_bytes: int) -> str:
     return f"{round(size, 2):g} {_UNITS[unit]}"
 
 
-def parse(text: str) -> int:
+def parse_size(text: str) -> int:
     """Return how many bytes `text` says; units count by 1000, or 1024 with an `i`.
 
     Raises:

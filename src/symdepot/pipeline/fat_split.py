@@ -6,8 +6,8 @@ from pathlib import Path
 from django.conf import settings
 
 from symdepot.domain.formats import fat_macho
-from symdepot.domain.formats.fat_macho import Slice
-from symdepot.uploads.scratch import lent
+from symdepot.domain.formats.fat_macho import FatSlice
+from symdepot.uploads.scratch import scratch_file
 
 _BLOCK_BYTES = 1024 * 1024
 
@@ -26,12 +26,12 @@ def thin_files(path: Path) -> Iterator[Path]:
     if not slices:
         yield path
     for one in slices:
-        with lent(settings.SCRATCH_DIR, prefix="thin-") as thin:
+        with scratch_file(settings.SCRATCH_DIR, prefix="thin-") as thin:
             _copy(path, thin, one)
             yield thin
 
 
-def _copy(path: Path, thin: Path, one: Slice) -> None:
+def _copy(path: Path, thin: Path, one: FatSlice) -> None:
     with path.open("rb") as file, thin.open("wb") as copy:
         file.seek(one.offset)
         left = one.size_bytes

@@ -25,7 +25,7 @@ from symdepot.pipeline.gc import deletion
 from symdepot.projects.models import Organization, Project
 from symdepot.symcaches import status
 from symdepot.uploads import assembly, chunks, expiry, quota
-from symdepot.uploads.assembly import Offer
+from symdepot.uploads.assembly import UploadRequest
 from symdepot.uploads.models import Assembly, State
 
 _FILES_A_TASK = 8
@@ -40,7 +40,7 @@ _LONGEST_PAUSE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class UploadStatus:
     """Where an offered file stands; `debug_file` is there exactly when it is `ok`."""
 
     state: State
@@ -49,27 +49,29 @@ class Standing:
     debug_file: DebugFile | None = None
 
 
-def keep_chunks(organization: Organization, sizes: Mapping[Checksum, int]) -> None:
+def accept_chunks(organization: Organization, sizes: Mapping[Checksum, int]) -> None:
     """Note chunks whose bytes are kept, and queue the files that they complete.
 
     Raises:
         QuotaExceeded: the organization has no room for them; they are not kept.
-        StorageUnavailable: see `chunks.own`.
+        StorageUnavailable: see `chunks.record_chunks`.
     """
     if not sizes:
         return
     try:
         quota.check(organization, sizes)
     except QuotaExceeded:
-        deletion.free(sizes)
+        deletion.delete_blobs(sizes)
         raise
-    chunks.own(organization, sizes, blob_store())
+    chunks.record_chunks(organization, sizes, blob_store())
     with transaction.atomic():
         complete = chunks.completed_by(organization, sizes)
         _enqueue_on_commit(assembly.queue_completed(complete))
 
 
-def offer(project: Project, offers: Sequence[Offer]) -> dict[Checksum, Standing]:
+def request_uploads(
+    project: Project, offers: Sequence[UploadRequest]
+) -> dict[Checksum, UploadStatus]:
     """Say where each offered file stands; queue those whose chunks are all here.
 
     Never answers that a file is `created`: sentry-cli takes that for the end of the
@@ -81,7 +83,7 @@ def offer(project: Project, offers: Sequence[Offer]) -> dict[Checksum, Standing]
     """
     answers = _offer(project, offers)
     if any(answer.state == State.ASSEMBLING for answer in answers.values()):
-        redrive()
+        requeue_abandoned()
     if not any(answer.missing for answer in answers.values()):
         answers |= _wait_for(
             project,
@@ -90,7 +92,7 @@ def offer(project: Project, offers: Sequence[Offer]) -> dict[Checksum, Standing]
     return answers
 
 
-def take_in_zip(project: Project, archive: IO[bytes], *, by: str) -> list[DebugFile]:
+def upload_zip(project: Project, archive: IO[bytes], *, by: str) -> list[DebugFile]:
     """Take in the files of a zip; return the debug files that are new to `project`.
 
     Files that were known, that are no debug files, or that are not finished within a
@@ -99,16 +101,16 @@ def take_in_zip(project: Project, archive: IO[bytes], *, by: str) -> list[DebugF
     Raises:
         InvalidRequest, FileTooLarge, StorageUnavailable: see `unpacking.unpack`.
     """
-    said: dict[tuple[Checksum, DebugId | None], Offer] = {}
-    for unpacked, sizes in zip_upload.unpack(archive):
-        keep_chunks(project.organization, sizes)
-        words = (unpacked.checksum, client_metadata.said_id(unpacked.name))
+    said: dict[tuple[Checksum, DebugId | None], UploadRequest] = {}
+    for unpacked, sizes in zip_upload.extract_zip(archive):
+        accept_chunks(project.organization, sizes)
+        words = (unpacked.checksum, client_metadata.id_from_name(unpacked.name))
         said.setdefault(words, replace(unpacked, offered_by=by))
     # A name without an id makes an error of what is a mapping under another name.
     offers = [o for _, o in sorted(said.items(), key=lambda each: each[0][1] is None)]
     first = {o.checksum: o for o in reversed(offers)}
     known = project_files.all_by_checksums(project, first)
-    answers = offer(project, list(first.values()))
+    answers = request_uploads(project, list(first.values()))
     found: dict[DebugFile, None] = {}  # a set that keeps the order of the zip
     for one in said.values():
         is_again = first[one.checksum] is not one
@@ -119,20 +121,24 @@ def take_in_zip(project: Project, archive: IO[bytes], *, by: str) -> list[DebugF
     return [row for row in found if row not in old]
 
 
-def redrive() -> int:
+def requeue_abandoned() -> int:
     """Queue again what its worker left lying; return how many files that were."""
     if not assembly.any_abandoned():
         return 0
     with transaction.atomic():
-        ids = assembly.take_back_abandoned()
+        ids = assembly.requeue_abandoned()
         _enqueue_on_commit(ids)
     return len(ids)
 
 
-def _offer(project: Project, offers: Sequence[Offer]) -> dict[Checksum, Standing]:
+def _offer(
+    project: Project, offers: Sequence[UploadRequest]
+) -> dict[Checksum, UploadStatus]:
     answers = _known(project, offers, may_enter=True)
     unknown = [offer for offer in offers if offer.checksum not in answers]
-    answers |= {o.checksum: Standing(State.NOT_FOUND) for o in unknown if not o.chunks}
+    answers |= {
+        o.checksum: UploadStatus(State.NOT_FOUND) for o in unknown if not o.chunks
+    }
     described = [offer for offer in unknown if offer.chunks]
     if described:
         with chunks.not_while_freeing():
@@ -143,19 +149,21 @@ def _offer(project: Project, offers: Sequence[Offer]) -> dict[Checksum, Standing
 
 
 def _known(
-    project: Project, offers: Sequence[Offer], *, may_enter: bool
-) -> dict[Checksum, Standing]:
+    project: Project, offers: Sequence[UploadRequest], *, may_enter: bool
+) -> dict[Checksum, UploadStatus]:
     """Return the standing of files about which there is nothing to be done.
 
     What is known under another id than it is offered under is entered under that, too,
-    if `may_enter`; see `steps.enter_again`.
+    if `may_enter`; see `steps.register_again`.
     """
     checksums = [offer.checksum for offer in offers]
     entered = project_files.all_by_checksums(project, checksums)
-    rows = assembly.standing(project, [c for c in checksums if c not in entered])
+    rows = assembly.rows_by_checksum(
+        project, [c for c in checksums if c not in entered]
+    )
     answers = {}
     for offer in offers:
-        standing: Standing | None = None
+        standing: UploadStatus | None = None
         if same := entered.get(offer.checksum):
             standing = _there(project, offer, same, may_enter=may_enter)
         elif row := rows.get(offer.checksum):
@@ -165,10 +173,12 @@ def _known(
     return _with_failures(answers)
 
 
-def _with_failures(answers: dict[Checksum, Standing]) -> dict[Checksum, Standing]:
+def _with_failures(
+    answers: dict[Checksum, UploadStatus],
+) -> dict[Checksum, UploadStatus]:
     """Add of which files no symcache could be made, and why; they are `ok` all the same."""
     found = [a.debug_file for a in answers.values() if a.debug_file and not a.detail]
-    told = status.failures(found)
+    told = status.failure_reasons(found)
     return {
         checksum: replace(answer, detail=_NO_SYMCACHE.format(told[one.pk]))
         if (one := answer.debug_file) and one.pk in told
@@ -178,8 +188,12 @@ def _with_failures(answers: dict[Checksum, Standing]) -> dict[Checksum, Standing
 
 
 def _there(
-    project: Project, offer: Offer, same: Sequence[DebugFile], *, may_enter: bool
-) -> Standing | None:
+    project: Project,
+    offer: UploadRequest,
+    same: Sequence[DebugFile],
+    *,
+    may_enter: bool,
+) -> UploadStatus | None:
     """Return the standing of a known content, which answers to the ids of `same`.
 
     None if it has been deleted in this moment.
@@ -190,26 +204,26 @@ def _there(
         found = _claimed(offer, same)
         if found is None:
             known = same[0].object_file()
-            again = client_metadata.offered_again(
+            again = client_metadata.with_offered_id(
                 known, name=offer.name, claim=offer.debug_id
             )
             found = _with_id(same, again.debug_id)
             if found is None and not may_enter:
-                return Standing(State.ASSEMBLING)
-            found = found or steps.enter_again(
+                return UploadStatus(State.ASSEMBLING)
+            found = found or steps.register_again(
                 project, same[0], again, by=offer.offered_by
             )
     except NotADebugFile as error:
-        return Standing(State.ERROR, detail=str(error))
+        return UploadStatus(State.ERROR, detail=str(error))
     if found is None:
         return None
     detail = _SUPERSEDED if found.superseded_at else ""
-    return Standing(State.OK, detail=detail, debug_file=found)
+    return UploadStatus(State.OK, detail=detail, debug_file=found)
 
 
-def _claimed(offer: Offer, same: Sequence[DebugFile]) -> DebugFile | None:
+def _claimed(offer: UploadRequest, same: Sequence[DebugFile]) -> DebugFile | None:
     """Return the one that a client names by its id: the usual case, and a quick one."""
-    if offer.debug_id is None or proguard.mapping_id(offer.name):
+    if offer.debug_id is None or proguard.id_from_name(offer.name):
         return None
     return _with_id(same, offer.debug_id)
 
@@ -219,51 +233,55 @@ def _with_id(same: Sequence[DebugFile], debug_id: DebugId) -> DebugFile | None:
     return next((row for row in same if row.debug_id == text), None)
 
 
-def _settled(row: Assembly, offer: Offer) -> Standing | None:
-    """Return the standing that `row` gives to `offer`; None if it should be taken up.
+def _settled(row: Assembly, offer: UploadRequest) -> UploadStatus | None:
+    """Return the standing that `row` gives to `request_uploads`; None if it should be taken up.
 
     An error is told again to whoever asks with the same words; one that might pass
     only for a while, in which the client that caused it comes to hear of it.
     """
     match row.state:
         case State.CREATED | State.ASSEMBLING:
-            return Standing(State.ASSEMBLING)
+            return UploadStatus(State.ASSEMBLING)
         case State.ERROR:
             is_over = row.retryable and timezone.now() - row.updated_at > _RETRY_AFTER
-            is_other = not assembly.is_said_by(offer, row)
+            is_other = not assembly.matches_request(offer, row)
             if not offer.chunks or not (is_over or is_other):
-                return Standing(State.ERROR, detail=row.detail)
+                return UploadStatus(State.ERROR, detail=row.detail)
     return None
 
 
 def _without_room(
-    project: Project, offers: Sequence[Offer]
-) -> dict[Checksum, Standing]:
+    project: Project, offers: Sequence[UploadRequest]
+) -> dict[Checksum, UploadStatus]:
     """Refuse what cannot fit, and remember nothing: there may be room in a moment."""
     refusals = quota.refusals(
         project.organization, offers, chunk_bytes=settings.CHUNK_SIZE
     )
-    return {c: Standing(State.ERROR, detail=str(no)) for c, no in refusals.items()}
+    return {c: UploadStatus(State.ERROR, detail=str(no)) for c, no in refusals.items()}
 
 
-def _take_up(project: Project, offers: Sequence[Offer]) -> dict[Checksum, Standing]:
+def _take_up(
+    project: Project, offers: Sequence[UploadRequest]
+) -> dict[Checksum, UploadStatus]:
     """Queue the complete ones of `offers`, and let the others wait for chunks."""
-    held = assembly.hold(project, offers)
+    held = assembly.lock_rows(project, offers)
     # Again: somebody may have been faster.
     answers = _known(project, offers, may_enter=False)
-    owned = chunks.sizes(project.organization, {c for o in offers for c in o.chunks})
+    owned = chunks.owned_sizes(
+        project.organization, {c for o in offers for c in o.chunks}
+    )
     waiting, complete = {}, {}
     for offer in offers:
         if offer.checksum in answers:
             continue
         if missing := chunks.missing(offer.chunks, owned):
             waiting[offer] = held[offer.checksum]
-            answers[offer.checksum] = Standing(State.NOT_FOUND, tuple(missing))
+            answers[offer.checksum] = UploadStatus(State.NOT_FOUND, tuple(missing))
         else:
             complete[offer] = held[offer.checksum]
-            answers[offer.checksum] = Standing(State.ASSEMBLING)
+            answers[offer.checksum] = UploadStatus(State.ASSEMBLING)
     assembly.await_chunks(waiting)
-    expiry.keep_waiting(waiting.values())
+    expiry.keep_alive(waiting.values())
     _enqueue_on_commit(assembly.queue(complete))
     return answers
 
@@ -276,10 +294,12 @@ def _enqueue_on_commit(assembly_ids: Sequence[int]) -> None:
 def _enqueue(assembly_ids: Iterable[int]) -> None:
     with transaction.atomic():
         for batch in batched(assembly_ids, _FILES_A_TASK):
-            tasks.take_in.enqueue(assembly_ids=list(batch))
+            tasks.assemble_files.enqueue(assembly_ids=list(batch))
 
 
-def _wait_for(project: Project, offers: Sequence[Offer]) -> dict[Checksum, Standing]:
+def _wait_for(
+    project: Project, offers: Sequence[UploadRequest]
+) -> dict[Checksum, UploadStatus]:
     """Return the standing of those of `offers` that are finished in a few seconds."""
     pending = {offer.checksum for offer in offers}
     if not pending or not _WAITERS.acquire(blocking=False):

@@ -13,7 +13,7 @@ from symdepot.domain.errors import ChunksMissing, LeaseLost
 from symdepot.domain.ids import Checksum, DebugId
 from symdepot.domain.objects import ObjectFile
 from symdepot.domain.selection import client_metadata
-from symdepot.domain.symcache.conversion import Made
+from symdepot.domain.symcache.conversion import SymCacheWritten
 from symdepot.jobs import leases
 from symdepot.pipeline.gc import deletion
 from symdepot.projects import audit, webhooks
@@ -23,12 +23,12 @@ from symdepot.sandbox import operations
 from symdepot.symcaches import creation
 from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.uploads import assembly, chunk_joiner, chunks
-from symdepot.uploads.file_splitter import Cut
+from symdepot.uploads.file_splitter import SplitFile
 from symdepot.uploads.models import Assembly, File
-from symdepot.uploads.scratch import lent
+from symdepot.uploads.scratch import scratch_file
 
 
-def take_in(held: Assembly) -> DebugFile:
+def assemble(held: Assembly) -> DebugFile:
     """Assemble a file and enter it in the catalogue; from here on it is `ok`.
 
     Bytes are read, hashed and inspected outside any transaction; one short one at the
@@ -40,53 +40,55 @@ def take_in(held: Assembly) -> DebugFile:
         Unavailable: something of ours failed; the same may work in a moment.
     """
     checksum, parts = Checksum(held.checksum), [Checksum(c) for c in held.chunks]
-    sizes = chunks.sizes(held.project.organization, parts)
+    sizes = chunks.owned_sizes(held.project.organization, parts)
     if missing := chunks.missing(parts, sizes):
         raise ChunksMissing(missing)
-    size_bytes = chunk_joiner.size(
+    size_bytes = chunk_joiner.file_size(
         parts, sizes, name=held.name, limit_bytes=settings.MAX_FILE_SIZE
     )
 
-    with chunk_joiner.joined(
+    with chunk_joiner.verified_file(
         checksum, parts, blob_store(), settings.SCRATCH_DIR
     ) as path:
-        inside = inspected(path, name=held.name)
+        inside = inspect_file(path, name=held.name)
     claim = DebugId.parse_or_none(held.debug_id)
-    found = objects.findable(client_metadata.claimed(inside, claim))
+    found = objects.require_findable(client_metadata.with_claimed_id(inside, claim))
 
     with chunks.not_while_freeing():
-        file = chunk_joiner.enter(checksum, parts, size_bytes)
+        file = chunk_joiner.record_file(checksum, parts, size_bytes)
         debug_file = _enter(held.project, file, found, by=held.offered_by)
         assembly.finish(held)
     return debug_file
 
 
-def inspected(path: Path, *, name: str) -> ObjectFile:
+def inspect_file(path: Path, *, name: str) -> ObjectFile:
     """Return the one object in the file at `path`, which its client calls `name`.
 
     Raises:
         NotADebugFile, ParserDied, SandboxUnavailable: see `inspecting.inspect`.
     """
-    return objects.thin(operations.inspect(path, name=name))
+    return objects.single_object(operations.inspect(path, name=name))
 
 
-def enter_whole(project: Project, cut: Cut, found: ObjectFile, *, by: str) -> DebugFile:
+def register_file(
+    project: Project, cut: SplitFile, found: ObjectFile, *, by: str
+) -> DebugFile:
     """Enter a file that came as a whole, and whose chunks the organization owns.
 
-    The end of `take_in`, for what was inspected before it was cut.
+    The end of `assemble`, for what was inspected before it was cut.
 
     Raises:
         ChunksMissing: they were freed in this very moment.
     """
     with chunks.not_while_freeing():
-        owned = chunks.sizes(project.organization, cut.chunks)
+        owned = chunks.owned_sizes(project.organization, cut.chunks)
         if missing := chunks.missing(cut.chunks, owned):
             raise ChunksMissing(missing)
-        file = chunk_joiner.enter(cut.checksum, cut.chunks, cut.size_bytes)
+        file = chunk_joiner.record_file(cut.checksum, cut.chunks, cut.size_bytes)
         return _enter(project, file, found, by=by)
 
 
-def make_symcache(held: SymCache) -> Outcome:
+def create_symcache(held: SymCache) -> Outcome:
     """Make a file ready for looking addresses up; return what came of it.
 
     That it cannot be done is remembered, as its outcome. Everything that takes long
@@ -99,21 +101,25 @@ def make_symcache(held: SymCache) -> Outcome:
     checksum, parts = creation.source(held)
     store, scratch = blob_store(), settings.SCRATCH_DIR
 
-    with lent(scratch, prefix="symcache-") as draft:
-        with chunk_joiner.joined(checksum, parts, store, scratch) as path:
+    with scratch_file(scratch, prefix="symcache-") as draft:
+        with chunk_joiner.verified_file(checksum, parts, store, scratch) as path:
             conversion = operations.convert(path, held.wanted(), draft)
-        kept = creation.keep(draft, store) if isinstance(conversion, Made) else None
+        kept = (
+            creation.store_symcache(draft, store)
+            if isinstance(conversion, SymCacheWritten)
+            else None
+        )
 
     try:
-        earlier = creation.conclude(held, conversion, kept, store)
+        earlier = creation.finish(held, conversion, kept, store)
     except LeaseLost:
-        deletion.free([kept[0]] if kept else [])
+        deletion.delete_blobs([kept[0]] if kept else [])
         raise
-    deletion.free(earlier)
+    deletion.delete_blobs(earlier)
     return Outcome.MADE if kept else Outcome.FAILED
 
 
-def enter_again(
+def register_again(
     project: Project, known: DebugFile, again: ObjectFile, *, by: str
 ) -> DebugFile | None:
     """Enter the file of `known` as `again`, too: the same content under another id.
@@ -124,7 +130,7 @@ def enter_again(
     Raises:
         NotADebugFile: nobody could find anything by that id.
     """
-    found = objects.findable(again)
+    found = objects.require_findable(again)
     with chunks.not_while_freeing():
         file = File.objects.filter(pk=known.file_id).first()
         return None if file is None else _enter(project, file, found, by=by)
@@ -133,10 +139,10 @@ def enter_again(
 def _enter(project: Project, file: File, found: ObjectFile, *, by: str) -> DebugFile:
     """Let all know of it who want to, in the same transaction."""
     debug_file = catalogue.enter(project, file, found)
-    creation.want([(file, found)], until=leases.queued_until(timezone.now()))
+    creation.request([(file, found)], until=leases.queued_until(timezone.now()))
     missing_ids.clear(debug_file)
-    webhooks.move(project)
-    audit.note(
+    webhooks.bump_revision(project)
+    audit.record(
         project,
         Action.UPLOADED,
         by=by,

@@ -24,17 +24,17 @@ _AT_ONCE = 500
 _UUID_LENGTH = 36
 
 
-def redrive() -> int:
+def requeue_abandoned() -> int:
     """Queue again what its worker left lying; return how many symcaches that were."""
     if not settings.SYMCACHES or not creation.any_abandoned():
         return 0
     with transaction.atomic():
-        sizes = creation.take_back_abandoned()
+        sizes = creation.requeue_abandoned()
     tasks.enqueue_symcaches(sizes)
     return len(sizes)
 
 
-def catch_up() -> int:
+def request_missing() -> int:
     """Queue symcaches that nobody has asked for; return how many files that were.
 
     Those are of files that came before symcaches were made, or whose symcaches are of
@@ -43,17 +43,17 @@ def catch_up() -> int:
     """
     if not settings.SYMCACHES or creation.is_anything_queued():
         return 0
-    holder = locks.claim(_SWEEP, every=_EVERY)
+    holder = locks.acquire(_SWEEP, every=_EVERY)
     if holder is None:
         return 0
     found = list(islice(_without(), _AT_ONCE))
     with chunks.not_while_freeing():
         files = DebugFile.objects.filter(pk__in=[row.pk for row in found])
         wanted = [(row.file, row.object_file()) for row in files.select_related("file")]
-        creation.want(wanted, until=leases.queued_until(timezone.now()))
+        creation.request(wanted, until=leases.queued_until(timezone.now()))
     tasks.enqueue_symcaches(creation.waiting([file.pk for file, _ in wanted]))
     if len(found) == _AT_ONCE:
-        locks.give_up(_SWEEP, holder)
+        locks.release(_SWEEP, holder)
     else:
         locks.finish(_SWEEP, holder)
     return len(found)
@@ -71,5 +71,5 @@ def _without() -> Iterator[DebugFile]:
         ~Exists(present), file_format__in=conversion.FORMATS
     )
     for row in rows.order_by("-pk").iterator(_AT_ONCE):
-        if conversion.is_of_use(row.object_file()):
+        if conversion.is_convertible(row.object_file()):
             yield row

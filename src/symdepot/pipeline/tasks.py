@@ -13,7 +13,7 @@ from symdepot.domain.errors import (
     BlobDamaged,
     BlobMissing,
     ChecksumMismatch,
-    Faulty,
+    InternalError,
     LeaseLost,
     Missing,
     Refused,
@@ -27,7 +27,7 @@ from symdepot.symcaches.models import SymCache
 from symdepot.uploads import assembly, chunks
 from symdepot.uploads.models import Assembly
 
-SYMCACHES = "symcaches"
+SYMCACHE_QUEUE = "symcaches"
 """The queue of what takes long, and what nobody waits for."""
 _AFTER_UPLOADS = -50
 _LARGE_BYTES = 1024 * 1024
@@ -36,8 +36,8 @@ _log = structlog.get_logger(__name__)
 
 
 @task
-def take_in(*, assembly_ids: list[int]) -> None:
-    """Run `steps.take_in` for each of these, if it is still to be done.
+def assemble_files(*, assembly_ids: list[int]) -> None:
+    """Run `steps.assemble` for each of these, if it is still to be done.
 
     Raises:
         ExceptionGroup: faults of ours, after all of them have been tried.
@@ -50,9 +50,9 @@ def take_in(*, assembly_ids: list[int]) -> None:
         raise ExceptionGroup("files not taken in", faults)
 
 
-@task(queue_name=SYMCACHES, priority=_AFTER_UPLOADS)
-def make_symcaches(*, symcache_ids: list[int]) -> None:
-    """Run `steps.make_symcache` for each of these, if it is still to be done.
+@task(queue_name=SYMCACHE_QUEUE, priority=_AFTER_UPLOADS)
+def create_symcaches(*, symcache_ids: list[int]) -> None:
+    """Run `steps.create_symcache` for each of these, if it is still to be done.
 
     Raises:
         ExceptionGroup: faults of ours, after all of them have been tried.
@@ -68,11 +68,11 @@ def enqueue_symcaches(waiting: Mapping[int, int]) -> None:
     small = [pk for pk in waiting if pk not in set(large)]
     with transaction.atomic():
         for some in (*batched(small, _SMALL_FILES_A_TASK), *([pk] for pk in large)):
-            make_symcaches.enqueue(symcache_ids=list(some))
+            create_symcaches.enqueue(symcache_ids=list(some))
 
 
 def _take_in(assembly_id: int) -> DebugFile | Exception | None:
-    held = assembly.begin(assembly_id)
+    held = assembly.claim(assembly_id)
     if held is None:
         return None
     log = _log.bind(
@@ -80,7 +80,7 @@ def _take_in(assembly_id: int) -> DebugFile | Exception | None:
     )
     try:
         with Heartbeat(partial(assembly.renew, held)):
-            debug_file = steps.take_in(held)
+            debug_file = steps.assemble(held)
         log.info("taken in", debug_id=debug_file.debug_id, name=held.name)
         return debug_file  # noqa: TRY300 -- what follows is the story of what went wrong
     except SymdepotError as error:
@@ -88,26 +88,26 @@ def _take_in(assembly_id: int) -> DebugFile | Exception | None:
         _remember(held, error)
     except Exception as fault:
         log.exception("not taken in, by a fault of ours")
-        _remember(held, Faulty())
+        _remember(held, InternalError())
         return fault
     return None
 
 
 def _make(symcache_id: int) -> Exception | None:
-    held = creation.begin(symcache_id)
+    held = creation.claim(symcache_id)
     if held is None:
         return None
     log = _log.bind(checksum=held.file.checksum, attempt=held.attempts)
     try:
         with Heartbeat(partial(creation.renew, held)):
-            outcome = steps.make_symcache(held)
+            outcome = steps.create_symcache(held)
         log.info("symcache concluded", debug_id=held.debug_id, outcome=outcome.value)
     except SymdepotError as error:
         log.info("symcache not made", why=str(error), cause=repr(error.__cause__))
         _remember_unmade(held, error)
     except Exception as fault:
         log.exception("symcache not made, by a fault of ours")
-        _remember_unmade(held, Faulty())
+        _remember_unmade(held, InternalError())
         return fault
     return None
 
@@ -121,14 +121,14 @@ def _remember(held: Assembly, error: SymdepotError) -> None:
             case Refused():
                 assembly.fail(held, str(error), retryable=False)
             case BlobDamaged(checksum=checksum) | BlobMissing(checksum=checksum):
-                chunks.disown(checksum)
+                chunks.forget_damaged(checksum)
                 assembly.fail(held, str(error), retryable=True)
             case Missing():
                 assembly.fail(held, str(error), retryable=True)
             case LeaseLost():
                 raise error
             case Unavailable():
-                assembly.put_back(held, str(error))
+                assembly.retry_later(held, str(error))
     except LeaseLost:
         _log.warning("taken over by another worker", checksum=held.checksum)
 
@@ -138,12 +138,12 @@ def _remember_unmade(held: SymCache, error: SymdepotError) -> None:
     try:
         match error:
             case BlobDamaged(checksum=checksum) | BlobMissing(checksum=checksum):
-                chunks.disown(checksum)
+                chunks.forget_damaged(checksum)
                 creation.fail_for_now(held, str(error))
             case LeaseLost():
                 raise error
             case Unavailable():
-                creation.put_back(held, str(error))
+                creation.retry_later(held, str(error))
             case _:
                 creation.fail_for_now(held, str(error))
     except LeaseLost:

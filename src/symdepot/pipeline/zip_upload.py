@@ -13,8 +13,8 @@ from symdepot.domain.errors import FileTooLarge, InvalidRequest
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline import fat_split
 from symdepot.uploads import file_splitter
-from symdepot.uploads.assembly import Offer
-from symdepot.uploads.scratch import lent
+from symdepot.uploads.assembly import UploadRequest
+from symdepot.uploads.scratch import scratch_file
 
 _UNREADABLE = (
     zipfile.BadZipFile,
@@ -33,7 +33,9 @@ _FREE_EXPANSION_BYTES = 64 * 1024 * 1024
 """Below this size, nobody cares how well something was compressed."""
 
 
-def unpack(archive: IO[bytes]) -> Iterator[tuple[Offer, dict[Checksum, int]]]:
+def extract_zip(
+    archive: IO[bytes],
+) -> Iterator[tuple[UploadRequest, dict[Checksum, int]]]:
     """Keep the chunks of each file in a zip; yield it with the sizes of its chunks.
 
     Directories and empty members are passed over. A fat Mach-O file is cut into its
@@ -82,15 +84,17 @@ def _members(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 
 def _take_out(
     opened: zipfile.ZipFile, member: zipfile.ZipInfo
-) -> Iterator[tuple[Offer, dict[Checksum, int]]]:
+) -> Iterator[tuple[UploadRequest, dict[Checksum, int]]]:
     # The slash makes `proguard/<uuid>.txt` what clients call it elsewhere.
     name = f"/{member.filename}"[-settings.MAX_NAME_LENGTH :]
-    with lent(settings.SCRATCH_DIR, prefix="unpacked-") as path:
+    with scratch_file(settings.SCRATCH_DIR, prefix="unpacked-") as path:
         with path.open("wb") as copy, opened.open(member) as content:
             _copy(content, copy, member.file_size)
         for thin in fat_split.thin_files(path):
-            cut = file_splitter.cut(thin, blob_store(), chunk_bytes=settings.CHUNK_SIZE)
-            yield Offer(cut.checksum, name, cut.chunks), cut.sizes
+            cut = file_splitter.split(
+                thin, blob_store(), chunk_bytes=settings.CHUNK_SIZE
+            )
+            yield UploadRequest(cut.checksum, name, cut.chunks), cut.sizes
 
 
 def _copy(content: IO[bytes], copy: IO[bytes], announced_bytes: int) -> None:

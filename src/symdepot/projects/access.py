@@ -23,7 +23,7 @@ is_row_id = re.compile(r"[0-9]{1,18}").fullmatch
 """Whether a text can be the number of a row, in this or any other table."""
 
 
-class Deed(Enum):
+class Permission(Enum):
     """What can be done, in words, and the scopes that each allow it.
 
     Source: spec/sentry-server 4.2 and 4.3. There a token of CI may list but not
@@ -46,7 +46,7 @@ class Deed(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class AccessScope:
     """How far somebody may go: into an organization, or one project of it alone.
 
     Where the token itself is for that project, it `is_confined`: it must not touch
@@ -66,7 +66,7 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
-class Bearer:
+class Caller:
     """Whoever showed a token."""
 
     token: Token
@@ -74,7 +74,7 @@ class Bearer:
     def __str__(self) -> str:
         return str(self.token)
 
-    def organization(self, slug_or_id: str, deed: Deed) -> Organization:
+    def organization(self, slug_or_id: str, deed: Permission) -> Organization:
         """Return the organization, if the token is one of its and may do `deed`.
 
         Raises:
@@ -109,7 +109,7 @@ class Bearer:
             )
         return own.slug if own else project
 
-    def project(self, organization: str, slug_or_id: str, deed: Deed) -> Project:
+    def project(self, organization: str, slug_or_id: str, deed: Permission) -> Project:
         """Return the project, if the token may do `deed` in it.
 
         Raises:
@@ -122,7 +122,9 @@ class Bearer:
             raise ProjectMissing(organization=owner.slug, slug=slug_or_id)
         return found
 
-    def reach(self, organization: str, project: str | None, deed: Deed) -> Reach:
+    def reach(
+        self, organization: str, project: str | None, deed: Permission
+    ) -> AccessScope:
         """Return how far the token may do `deed`; None is every project it may see.
 
         Raises:
@@ -132,9 +134,9 @@ class Bearer:
         own = self.token.project
         if project is not None:
             named = self.project(organization, project, deed)
-            return Reach(named.organization, named, is_confined=own is not None)
+            return AccessScope(named.organization, named, is_confined=own is not None)
         owner = self.organization(organization, deed)
-        return Reach(owner, own, is_confined=own is not None)
+        return AccessScope(owner, own, is_confined=own is not None)
 
 
 def organization(slug: str) -> Organization:
@@ -183,7 +185,7 @@ def _project(owner: Organization, slug_or_id: str) -> Project | None:
     return found
 
 
-def readable(bearer: Bearer | None) -> QuerySet[Project]:
+def readable_projects(bearer: Caller | None) -> QuerySet[Project]:
     """Return the projects whose debug files may be read: public ones without a token.
 
     A token shows those of its own organization, or the one it is for, and no public
@@ -196,12 +198,12 @@ def readable(bearer: Bearer | None) -> QuerySet[Project]:
     if bearer is None:
         return Project.objects.filter(is_public=True)
     token = bearer.token
-    owner = bearer.organization(token.organization.slug, Deed.DOWNLOAD)
+    owner = bearer.organization(token.organization.slug, Permission.DOWNLOAD)
     own = Project.objects.filter(organization=owner)
     return own.filter(pk=token.project_id) if token.project_id else own
 
 
-def sole(bearer: Bearer) -> Project | None:
+def sole_project(bearer: Caller) -> Project | None:
     """Return the one project that the token is for, or that there is; else None."""
     if bearer.token.project is not None:
         return bearer.token.project
@@ -210,11 +212,11 @@ def sole(bearer: Bearer) -> Project | None:
 
 
 @transaction.atomic
-def publish(project: Project, *, is_public: bool, by: str) -> None:
+def set_public(project: Project, *, is_public: bool, by: str) -> None:
     """Let anybody read the debug files of `project`, or its own tokens only."""
     others = Project.objects.filter(pk=project.pk).exclude(is_public=is_public)
     if others.update(is_public=is_public):
-        audit.note(
+        audit.record(
             project,
             Action.PROJECT_CHANGED,
             by=by,

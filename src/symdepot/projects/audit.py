@@ -33,7 +33,7 @@ class Action(StrEnum):
     PROJECT_CHANGED = "project.changed"
 
 
-def note(
+def record(
     where: Organization | Project,
     action: Action,
     *,
@@ -45,10 +45,10 @@ def note(
 
     `by` is `str(bearer)` for whoever showed a token. `details` become JSON.
     """
-    note_each(where, action, [(subject, details)], by=by)
+    record_each(where, action, [(subject, details)], by=by)
 
 
-def note_each(
+def record_each(
     where: Organization | Project,
     action: Action,
     deeds: Iterable[tuple[str, Mapping[str, object]]],
@@ -73,7 +73,7 @@ def note_each(
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class AuditQuery:
     """What to tell: of one project, of one action, from `since` until before `until`."""
 
     project: str | None = None
@@ -82,7 +82,7 @@ class Question:
     until: datetime | None = None
 
 
-def entries(organization: Organization, asked: Question) -> QuerySet[AuditEntry]:
+def entries(organization: Organization, asked: AuditQuery) -> QuerySet[AuditEntry]:
     """Return what was noted, newest first, unsliced."""
     rows = AuditEntry.objects.filter(organization=organization)
     if asked.project is not None:
@@ -98,12 +98,12 @@ def entries(organization: Organization, asked: Question) -> QuerySet[AuditEntry]
     return rows.order_by("-at", "-pk")
 
 
-def exported(organization: Organization, asked: Question) -> Iterator[AuditEntry]:
+def export(organization: Organization, asked: AuditQuery) -> Iterator[AuditEntry]:
     """Return what was noted, oldest first, a few at a time."""
     return entries(organization, asked).reverse().iterator()
 
 
-def in_utc(time: datetime | None) -> datetime | None:
+def as_utc(time: datetime | None) -> datetime | None:
     """Return a time that somebody typed; without a zone it is UTC.
 
     Raises:
@@ -117,7 +117,7 @@ def in_utc(time: datetime | None) -> datetime | None:
         raise InvalidRequest(f"{time} is no time that there can be.") from None
 
 
-def plain(entry: AuditEntry) -> dict[str, object]:
+def as_json(entry: AuditEntry) -> dict[str, object]:
     """Return an entry as JSON takes it."""
     return {
         "id": str(entry.pk),

@@ -85,10 +85,10 @@ class Token(models.Model):
     objects = TokenQuerySet.as_manager()
 
     def __str__(self) -> str:
-        return shown(self.label, self.hint)
+        return display_token(self.label, self.hint)
 
 
-def shown(label: str, hint: str) -> str:
+def display_token(label: str, hint: str) -> str:
     """Return what people may see of a token."""
     return f"{label or 'token'} …{hint}"
 

@@ -24,7 +24,7 @@ _FIRST_SCOPES = (Scope.READ, Scope.RELEASES, Scope.CI, Scope.WRITE)
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,48}[a-z0-9])?").fullmatch
 
 
-def found_organization(slug: str, *, by: str) -> Organization:
+def create_organization(slug: str, *, by: str) -> Organization:
     """Make an organization and return it; `by` founds it.
 
     Raises:
@@ -34,13 +34,13 @@ def found_organization(slug: str, *, by: str) -> Organization:
     try:
         with transaction.atomic():
             organization = Organization.objects.create(slug=slug)
-            audit.note(organization, Action.ORGANIZATION_FOUNDED, by=by, subject=slug)
+            audit.record(organization, Action.ORGANIZATION_FOUNDED, by=by, subject=slug)
             return organization
     except IntegrityError as error:
         raise InvalidRequest(f"There is an organization {slug!r} already.") from error
 
 
-def found_project(organization: Organization, slug: str, *, by: str) -> Project:
+def create_project(organization: Organization, slug: str, *, by: str) -> Project:
     """Make a project of `organization` and return it; `by` founds it.
 
     Raises:
@@ -50,7 +50,7 @@ def found_project(organization: Organization, slug: str, *, by: str) -> Project:
     try:
         with transaction.atomic():
             project = Project.objects.create(organization=organization, slug=slug)
-            audit.note(project, Action.PROJECT_FOUNDED, by=by, subject=slug)
+            audit.record(project, Action.PROJECT_FOUNDED, by=by, subject=slug)
             return project
     except IntegrityError as error:
         raise InvalidRequest(
@@ -58,7 +58,7 @@ def found_project(organization: Organization, slug: str, *, by: str) -> Project:
         ) from error
 
 
-def first_start() -> str | None:
+def create_defaults() -> str | None:
     """Make an organization, a project and a token for them, if there is nothing yet.
 
     Return the token, which cannot be shown again; None if this is not the first
@@ -70,11 +70,13 @@ def first_start() -> str | None:
         organization, is_new = Organization.objects.get_or_create(slug=DEFAULT)
         if not is_new:
             return None
-        audit.note(
+        audit.record(
             organization, Action.ORGANIZATION_FOUNDED, by=_FIRST, subject=DEFAULT
         )
-        found_project(organization, DEFAULT, by=_FIRST)
-        return tokens.mint(organization, scopes=_FIRST_SCOPES, by=_FIRST, label=_FIRST)
+        create_project(organization, DEFAULT, by=_FIRST)
+        return tokens.create_token(
+            organization, scopes=_FIRST_SCOPES, by=_FIRST, label=_FIRST
+        )
 
 
 def _check(slug: str) -> None:
@@ -88,7 +90,7 @@ def _check(slug: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Retention:
+class RetentionRules:
     """What a project lets go of; None keeps for ever.
 
     Debug files that nobody has used for `unused_days`; that came `days` ago; that are
@@ -100,12 +102,14 @@ class Retention:
     releases: int | None = None
 
 
-def retention(project: Project) -> Retention:
+def retention(project: Project) -> RetentionRules:
     """Return what holds for `project`."""
-    return Retention(project.keep_unused_days, project.keep_days, project.keep_releases)
+    return RetentionRules(
+        project.keep_unused_days, project.keep_days, project.keep_releases
+    )
 
 
-def retain(project: Project, wanted: Retention, *, by: str) -> None:
+def set_retention(project: Project, wanted: RetentionRules, *, by: str) -> None:
     """Let `wanted` hold for `project` from now on, as `by` says."""
     before = retention(project)
     if wanted == before:
@@ -115,7 +119,7 @@ def retain(project: Project, wanted: Retention, *, by: str) -> None:
     project.keep_releases = wanted.releases
     with transaction.atomic():
         project.save(update_fields=["keep_unused_days", "keep_days", "keep_releases"])
-        audit.note(
+        audit.record(
             project,
             Action.RETENTION_CHANGED,
             by=by,
@@ -125,7 +129,7 @@ def retain(project: Project, wanted: Retention, *, by: str) -> None:
         )
 
 
-def allow(organization: Organization, quota_bytes: int | None, *, by: str) -> None:
+def set_quota(organization: Organization, quota_bytes: int | None, *, by: str) -> None:
     """Let `organization` keep so many bytes and no more, as `by` says; None is any."""
     before = organization.quota_bytes
     if quota_bytes == before:
@@ -133,7 +137,7 @@ def allow(organization: Organization, quota_bytes: int | None, *, by: str) -> No
     organization.quota_bytes = quota_bytes
     with transaction.atomic():
         organization.save(update_fields=["quota_bytes"])
-        audit.note(
+        audit.record(
             organization,
             Action.QUOTA_CHANGED,
             by=by,
@@ -144,14 +148,14 @@ def allow(organization: Organization, quota_bytes: int | None, *, by: str) -> No
 
 
 @transaction.atomic
-def switch(organization: Organization, *, on: bool, by: str) -> None:
+def set_chunk_upload(organization: Organization, *, on: bool, by: str) -> None:
     """Let clients of `organization` send chunks, or tell them to zip; `by` wants it.
 
     Only sentry-cli before 3.0 knows another way, and newer ones do not ask.
     """
     rows = Organization.objects.filter(pk=organization.pk)
     if rows.exclude(takes_chunks=on).update(takes_chunks=on):
-        audit.note(
+        audit.record(
             organization,
             Action.CHUNK_UPLOAD_CHANGED,
             by=by,

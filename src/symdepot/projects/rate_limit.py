@@ -21,7 +21,7 @@ _SLOTS = 16_384
 _SLOT = Struct("<d")
 
 
-class Rates:
+class RateLimiter:
     """A file with a place for each asker: until when what he asked for has used his due.
 
     Two askers in a million pairs share a place, and their due. What is due to him
@@ -69,6 +69,6 @@ class Rates:
 
 
 @cache
-def rates() -> Rates:
+def rate_limiter() -> RateLimiter:
     """Return the rates of this machine, the same ones each time."""
-    return Rates(Path(settings.RATES_FILE))
+    return RateLimiter(Path(settings.RATES_FILE))

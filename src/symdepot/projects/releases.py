@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 
 from symdepot.domain.errors import InvalidRequest, NotAllowed, ReleaseMissing
 from symdepot.projects import audit
-from symdepot.projects.access import Reach, is_row_id
+from symdepot.projects.access import AccessScope, is_row_id
 from symdepot.projects.audit import Action
 from symdepot.projects.models import Organization, Project, Release, ReleaseStatus
 
@@ -22,7 +22,7 @@ _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ReleaseUpdate:
     """What somebody says of a release; None and nothing leave all as it is.
 
     `projects` are slugs or numbers.
@@ -35,7 +35,7 @@ class Said:
     released_at: datetime | None = None
 
 
-def listed(reach: Reach) -> QuerySet[Release]:
+def list_releases(reach: AccessScope) -> QuerySet[Release]:
     """Return the releases within `reach`, the latest first, unsliced.
 
     Each with those of its `projects` that the token may see.
@@ -47,7 +47,7 @@ def listed(reach: Reach) -> QuerySet[Release]:
     return rows.prefetch_related(seen).order_by("-created_at", "-pk")
 
 
-def newest_open(project: Project) -> QuerySet[Release]:
+def open_releases(project: Project) -> QuerySet[Release]:
     """Return the open releases of `project`, newest first.
 
     As new as a release is its release date; before it has one, its row.
@@ -57,22 +57,24 @@ def newest_open(project: Project) -> QuerySet[Release]:
     )
 
 
-def named(reach: Reach, version: str) -> Release:
-    """Return the release of this version, as `listed`.
+def by_version(reach: AccessScope, version: str) -> Release:
+    """Return the release of this version, as `list_releases`.
 
     Raises:
         ReleaseMissing: there is none within `reach`.
     """
     found = None
     if "\0" not in version:  # Postgres does not even take the question
-        found = listed(reach).filter(version=version).first()
+        found = list_releases(reach).filter(version=version).first()
     if found is None:
         raise ReleaseMissing(version)
     return found
 
 
 @transaction.atomic
-def enter(reach: Reach, version: str, said: Said, *, by: str) -> tuple[Release, bool]:
+def create_or_update(
+    reach: AccessScope, version: str, said: ReleaseUpdate, *, by: str
+) -> tuple[Release, bool]:
     """Make a release, or change the one that there is; return it, and if it is new.
 
     New is also a release that one of the projects did not have. A start that is known
@@ -82,11 +84,11 @@ def enter(reach: Reach, version: str, said: Said, *, by: str) -> tuple[Release, 
     Raises:
         InvalidRequest: the version cannot be one, a project is not there, or a new
             release is to be of no project.
-        NotAllowed: see `change`.
+        NotAllowed: see `update`.
     """
     check_version(version)
     projects = _projects(reach, said.projects)
-    if not projects and not listed(reach).filter(version=version).exists():
+    if not projects and not list_releases(reach).filter(version=version).exists():
         raise InvalidRequest(
             f"There is no release {version!r} yet: "
             "to make it, name the projects that it is of."
@@ -97,11 +99,11 @@ def enter(reach: Reach, version: str, said: Said, *, by: str) -> tuple[Release, 
     if not only_joins:
         known = release.started_at is not None
         _set(reach, release, replace(said, started_at=None) if known else said)
-    return named(reach, version), added
+    return by_version(reach, version), added
 
 
 @transaction.atomic
-def change(reach: Reach, version: str, said: Said) -> Release:
+def update(reach: AccessScope, version: str, said: ReleaseUpdate) -> Release:
     """Change a release and return it; what `said` leaves open stays.
 
     Raises:
@@ -113,16 +115,16 @@ def change(reach: Reach, version: str, said: Said) -> Release:
     release = _held(reach, version)
     _set(reach, release, said)
     _add_projects(release, projects)
-    return named(reach, version)
+    return by_version(reach, version)
 
 
 @transaction.atomic
-def delete(reach: Reach, version: str, *, by: str) -> None:
+def delete(reach: AccessScope, version: str, *, by: str) -> None:
     """Delete a release; the debug files that were of it stay.
 
     Raises:
         ReleaseMissing: there is none within `reach`.
-        NotAllowed: see `change`.
+        NotAllowed: see `update`.
     """
     release = _held(reach, version)
     _refuse_shared(reach, release)
@@ -130,7 +132,7 @@ def delete(reach: Reach, version: str, *, by: str) -> None:
     release.delete()
 
 
-def having(project: Project, version: str, *, by: str) -> Release:
+def ensure_release(project: Project, version: str, *, by: str) -> Release:
     """Return the release of this version, made if it has to be, with `project` in it.
 
     To be called in a transaction, which holds it.
@@ -177,9 +179,9 @@ def _made(
     return release
 
 
-def _held(reach: Reach, version: str) -> Release:
-    """Return the release that `named` finds, held until the transaction ends."""
-    found = named(reach, version)
+def _held(reach: AccessScope, version: str) -> Release:
+    """Return the release that `by_version` finds, held until the transaction ends."""
+    found = by_version(reach, version)
     held = Release.objects.select_for_update().filter(pk=found.pk).first()
     if held is None:
         raise ReleaseMissing(version)
@@ -193,7 +195,7 @@ def _add_projects(release: Release, projects: Sequence[Project]) -> bool:
     return release.projects.count() > before
 
 
-def _set(reach: Reach, release: Release, said: Said) -> None:
+def _set(reach: AccessScope, release: Release, said: ReleaseUpdate) -> None:
     _refuse_shared(reach, release)
     if said.url is not None and (len(said.url) > _LONGEST_URL or "\0" in said.url):
         raise InvalidRequest(f"url: at most {_LONGEST_URL} characters, and no NUL")
@@ -208,14 +210,14 @@ def _set(reach: Reach, release: Release, said: Said) -> None:
         Release.objects.filter(pk=release.pk).update(**given)
 
 
-def _is_shared(reach: Reach, release: Release) -> bool:
+def _is_shared(reach: AccessScope, release: Release) -> bool:
     """Whether others have the release of whom the token must not know."""
     if not reach.is_confined or reach.project is None:
         return False
     return release.projects.exclude(pk=reach.project.pk).exists()
 
 
-def _refuse_shared(reach: Reach, release: Release) -> None:
+def _refuse_shared(reach: AccessScope, release: Release) -> None:
     if _is_shared(reach, release):
         raise NotAllowed(
             f"Release {release.version!r} is of other projects, too, "
@@ -223,7 +225,7 @@ def _refuse_shared(reach: Reach, release: Release) -> None:
         )
 
 
-def _projects(reach: Reach, named: Sequence[str]) -> list[Project]:
+def _projects(reach: AccessScope, named: Sequence[str]) -> list[Project]:
     """Return the projects of these slugs or numbers.
 
     Raises:
@@ -249,4 +251,4 @@ def _note(
 ) -> None:
     where = projects[0] if len(projects) == 1 else release.organization
     slugs = sorted(project.slug for project in projects)
-    audit.note(where, action, by=by, subject=release.version, projects=slugs)
+    audit.record(where, action, by=by, subject=release.version, projects=slugs)

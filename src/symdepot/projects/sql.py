@@ -9,7 +9,7 @@ from django.db import connection
 type Values = Mapping[str, object]
 
 
-def answered(question: str, values: Values) -> list[tuple[Any, ...]]:
+def fetch_all(question: str, values: Values) -> list[tuple[Any, ...]]:
     """Return the rows that answer `question`, in which values stand as `%(name)s`.
 
     Values and rows are as the driver has them: `connection.ops` adapts times.

@@ -40,7 +40,7 @@ class Scope(StrEnum):
     ADMIN = "project:admin"
 
 
-def mint(
+def create_token(
     place: Organization | Project,
     *,
     scopes: Collection[Scope],
@@ -69,14 +69,14 @@ def mint(
     return _kept(row, token, place, by)
 
 
-def mint_for_url(
+def create_url_token(
     place: Organization | Project,
     *,
     by: str,
     label: str = "",
     expires_at: datetime | None = None,
 ) -> str:
-    """Make a token that can stand in a URL, and return it; see `mint`.
+    """Make a token that can stand in a URL, and return it; see `create_token`.
 
     It may only read, since URLs get about: proxies log them, and people paste them.
     """
@@ -85,7 +85,7 @@ def mint_for_url(
     return _kept(row, token, place, by)
 
 
-def recognise(token: str) -> Token:
+def authenticate(token: str) -> Token:
     """Return the row of `token`, and note that it was used.
 
     Raises:
@@ -95,7 +95,7 @@ def recognise(token: str) -> Token:
     row = (
         Token.objects.valid(now)
         .select_related("organization", "project")
-        .filter(digest=digest(token))
+        .filter(digest=token_hash(token))
         .first()
     )
     if row is None:
@@ -105,18 +105,18 @@ def recognise(token: str) -> Token:
     return row
 
 
-def digest(token: str) -> str:
+def token_hash(token: str) -> str:
     """Return what is kept of `token`."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def issued(organization: Organization | None = None) -> list[Token]:
+def list_tokens(organization: Organization | None = None) -> list[Token]:
     """Return all tokens, or those of `organization`, oldest first; revoked ones too."""
     tokens = Token.objects.select_related("organization", "project").order_by("pk")
     return list(tokens.filter(organization=organization) if organization else tokens)
 
 
-def numbered(token_id: int) -> Token:
+def by_number(token_id: int) -> Token:
     """Return the token whose row has this number.
 
     Raises:
@@ -135,7 +135,7 @@ def revoke(token: Token, *, by: str) -> None:
     still_valid = Token.objects.filter(pk=token.pk, revoked_at=None)
     if still_valid.update(revoked_at=timezone.now()):
         place = token.project or token.organization
-        audit.note(
+        audit.record(
             place, Action.TOKEN_REVOKED, by=by, subject=str(token), token=token.pk
         )
 
@@ -145,11 +145,11 @@ def _kept(row: Token, token: str, place: Organization | Project, by: str) -> str
     row.organization, row.project = (
         (place.organization, place) if isinstance(place, Project) else (place, None)
     )
-    row.digest, row.hint = digest(token), token[-_HINT_LENGTH:]
+    row.digest, row.hint = token_hash(token), token[-_HINT_LENGTH:]
     ends_at = row.expires_at.isoformat() if row.expires_at else None
     with transaction.atomic():
         row.save(force_insert=True)
-        audit.note(
+        audit.record(
             place,
             Action.TOKEN_MINTED,
             by=by,

@@ -19,7 +19,7 @@ from symdepot.projects import audit
 from symdepot.projects.audit import Action
 from symdepot.projects.models import Project, Webhook
 
-MOST_ATTEMPTS = 10
+MAX_ATTEMPTS = 10
 LEASE = timedelta(minutes=2)
 """Longer than one attempt can take, with its questions to the name servers."""
 _FIRST_PAUSE = timedelta(seconds=10)
@@ -31,7 +31,7 @@ _PRINTABLE = re.compile(r"[!-~]+").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class DeliveryAttempt:
     """One attempt, which nobody else makes until `ends_at`."""
 
     webhook: Webhook
@@ -60,11 +60,11 @@ def add(project: Project, url: str, *, by: str) -> Webhook:
         secret="whsec_" + b64encode(secrets.token_bytes(_SECRET_BYTES)).decode(),
         told_revision=current.revision,
     )
-    audit.note(project, Action.WEBHOOK_ADDED, by=by, subject=url, webhook=webhook.pk)
+    audit.record(project, Action.WEBHOOK_ADDED, by=by, subject=url, webhook=webhook.pk)
     return webhook
 
 
-def listed(project: Project) -> list[Webhook]:
+def list_webhooks(project: Project) -> list[Webhook]:
     """Return the webhooks of `project`, oldest first."""
     return list(Webhook.objects.filter(project=project).order_by("pk"))
 
@@ -80,13 +80,13 @@ def remove(project: Project, number: int, *, by: str) -> Webhook:
     if webhook is None:
         raise InvalidRequest(f"Project {project.slug!r} has no webhook {number}.")
     Webhook.objects.filter(pk=number).delete()
-    audit.note(
+    audit.record(
         project, Action.WEBHOOK_REMOVED, by=by, subject=webhook.url, webhook=number
     )
     return webhook
 
 
-def take_turns(most: int) -> list[Turn]:
+def claim_due(most: int) -> list[DeliveryAttempt]:
     """Take up to `most` attempts that are due; whoever else asks gets others.
 
     An attempt that nobody brings to an end, because its process was killed, is due
@@ -103,7 +103,7 @@ def take_turns(most: int) -> list[Turn]:
         if mine:
             seen.attempts += 1
             turns.append(
-                Turn(
+                DeliveryAttempt(
                     webhook=seen,
                     organization=seen.project.organization.slug,
                     project=seen.project.slug,
@@ -115,7 +115,7 @@ def take_turns(most: int) -> list[Turn]:
 
 
 @transaction.atomic
-def was_told(turn: Turn) -> None:
+def mark_delivered(turn: DeliveryAttempt) -> None:
     """Note that the webhook knows the revision; a newer one is told next, at once."""
     # Whoever moves the revision has this row, so a move is seen here or sees this.
     project = Project.objects.select_for_update(no_key=True).filter(
@@ -131,24 +131,24 @@ def was_told(turn: Turn) -> None:
     )
 
 
-def was_not_told(turn: Turn, why: str) -> None:
+def mark_failed(turn: DeliveryAttempt, why: str) -> None:
     """Note why the attempt failed, and when the next is due, if any.
 
-    After `MOST_ATTEMPTS` there is none, until the revision moves again.
+    After `MAX_ATTEMPTS` there is none, until the revision moves again.
     """
     attempts = turn.webhook.attempts
     pause = min(
-        _FIRST_PAUSE * _PAUSE_GROWS_BY ** min(attempts - 1, MOST_ATTEMPTS),
+        _FIRST_PAUSE * _PAUSE_GROWS_BY ** min(attempts - 1, MAX_ATTEMPTS),
         _LONGEST_PAUSE,
     )
-    has_given_up = attempts >= MOST_ATTEMPTS
+    has_given_up = attempts >= MAX_ATTEMPTS
     _still_mine(turn).update(
         last_error=why,
         next_attempt_at=None if has_given_up else timezone.now() + pause,
     )
 
 
-def state(webhook: Webhook) -> str:
+def describe_state(webhook: Webhook) -> str:
     """Say in words how far the telling has come."""
     if webhook.next_attempt_at is not None and webhook.last_error:
         return (
@@ -165,7 +165,7 @@ def state(webhook: Webhook) -> str:
     return "up to date"
 
 
-def _still_mine(turn: Turn) -> QuerySet[Webhook]:
+def _still_mine(turn: DeliveryAttempt) -> QuerySet[Webhook]:
     return Webhook.objects.filter(pk=turn.webhook.pk, next_attempt_at=turn.ends_at)
 
 
@@ -191,7 +191,7 @@ def _check(url: str) -> None:
 
 
 @transaction.atomic
-def move(project: Project) -> None:
+def bump_revision(project: Project) -> None:
     """Note that debug files arrived, and that the project's webhooks are to tell it.
 
     In the transaction in which they arrive.

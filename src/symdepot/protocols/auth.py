@@ -7,13 +7,13 @@ from django.http import HttpRequest
 
 from symdepot.domain.errors import Unauthenticated
 from symdepot.projects import tokens
-from symdepot.projects.access import Bearer
+from symdepot.projects.access import Caller
 
 _LONGEST_SHOWN = 500
 _PATH_TOKEN = re.compile(r"^/+s/+[^/]+/")
 
 
-def bearer(request: HttpRequest) -> Bearer:
+def caller(request: HttpRequest) -> Caller:
     """Return who is asking; a second time without asking the database again.
 
     The token comes as `Bearer`, or as user name or password of `Basic`, which old
@@ -25,34 +25,34 @@ def bearer(request: HttpRequest) -> Bearer:
     Source: spec/sentry-cli A0, row "Authorization".
     """
     known = getattr(request, "auth", None)
-    if isinstance(known, Bearer):
+    if isinstance(known, Caller):
         return known
-    token = shown_token(request.headers.get("Authorization", ""))
+    token = token_from_header(request.headers.get("Authorization", ""))
     if not token:
         raise Unauthenticated(
             "Authentication credentials were not provided: "
             "send a token as 'Authorization: Bearer TOKEN'."
         )
-    return Bearer(tokens.recognise(token))
+    return Caller(tokens.authenticate(token))
 
 
-def reader(request: HttpRequest, path_token: str | None) -> Bearer | None:
+def reader(request: HttpRequest, path_token: str | None) -> Caller | None:
     """Return who reads with a debugger; None is anybody, who shows no token.
 
     The token stands in the path, where a debugger can carry no header, or it comes
-    as for `bearer`. Of those in paths only the kind is believed that can do no harm.
+    as for `caller`. Of those in paths only the kind is believed that can do no harm.
 
     Raises:
         Unauthenticated: the token is not a valid one.
     """
     if path_token is None:
-        return bearer(request) if "Authorization" in request.headers else None
+        return caller(request) if "Authorization" in request.headers else None
     if not path_token.startswith(tokens.URL_PREFIX):
         raise Unauthenticated("This is no token for URLs.")
-    return Bearer(tokens.recognise(path_token))
+    return Caller(tokens.authenticate(path_token))
 
 
-def shown_token(authorization: str) -> str:
+def token_from_header(authorization: str) -> str:
     """Return the token that stands in a header `Authorization`; empty is none."""
     kind, _, rest = authorization.strip().partition(" ")
     match kind.lower():
@@ -64,17 +64,17 @@ def shown_token(authorization: str) -> str:
             return ""
 
 
-def shown_path(request: HttpRequest) -> str:
+def path_without_token(request: HttpRequest) -> str:
     """Return the path as it may be logged: without the token that may stand in it."""
     return _PATH_TOKEN.sub("/s/…/", request.path)[:_LONGEST_SHOWN]
 
 
-def asker(request: HttpRequest, who: Bearer) -> str:
+def actor(request: HttpRequest, who: Caller) -> str:
     """Return who asks, and with which program, in words."""
-    return with_program(str(who), request.headers.get("User-Agent", ""))
+    return actor_with_agent(str(who), request.headers.get("User-Agent", ""))
 
 
-def with_program(who: str, agent: str) -> str:
+def actor_with_agent(who: str, agent: str) -> str:
     """Return the same of `who` with a program that calls itself `agent`."""
     program = agent.strip()
     return f"{who} ({program})" if program else who

@@ -6,7 +6,7 @@ from functools import lru_cache
 from django.http import HttpRequest
 
 
-def is_near(request: HttpRequest) -> bool:
+def is_private_client(request: HttpRequest) -> bool:
     """Say whether a client is on loopback or a private network, proxies included.
 
     Compressing takes longer there than it saves. A proxy says in `X-Forwarded-For`
@@ -14,11 +14,11 @@ def is_near(request: HttpRequest) -> bool:
     forges it slows down nobody but itself.
     """
     address = request.META.get("REMOTE_ADDR", "")
-    return are_near(address, request.headers.get("X-Forwarded-For", ""))
+    return is_private(address, request.headers.get("X-Forwarded-For", ""))
 
 
 @lru_cache(4096)
-def are_near(address: str, forwarded_for: str) -> bool:
+def is_private(address: str, forwarded_for: str) -> bool:
     """Say the same of who asks, and of those for whom that one speaks."""
     hops = [address, *forwarded_for.split(",")]
     return all(_is_private(hop.strip()) for hop in hops if hop.strip())

@@ -43,12 +43,12 @@ class _Compressor(Protocol):
     def flush(self) -> bytes: ...
 
 
-def is_an_option(size_bytes: int) -> bool:
+def is_compressible_size(size_bytes: int) -> bool:
     """Say whether so much is compressed for anybody."""
     return settings.DOWNLOAD_COMPRESSION != "none" and size_bytes >= _LEAST_BYTES
 
 
-def coding(request: HttpRequest, sample: Callable[[], bytes]) -> Coding | None:
+def choose_coding(request: HttpRequest, sample: Callable[[], bytes]) -> Coding | None:
     """Return how to compress for this client; None is not at all.
 
     Who asks for a range counts bytes of the file itself. `sample` is asked for last,
@@ -57,13 +57,15 @@ def coding(request: HttpRequest, sample: Callable[[], bytes]) -> Coding | None:
     wanted = _preferred(request.headers.get("Accept-Encoding", ""))
     if wanted is None or "Range" in request.headers:
         return None
-    if settings.DOWNLOAD_COMPRESSION == "auto" and client_network.is_near(request):
+    if settings.DOWNLOAD_COMPRESSION == "auto" and client_network.is_private_client(
+        request
+    ):
         return None
     part = sample()
     return wanted if len(_compressed(part)) <= _WORTH_IT * len(part) else None
 
 
-def compressed(blocks: Iterator[bytes], how: Coding) -> Iterator[bytes]:
+def compress(blocks: Iterator[bytes], how: Coding) -> Iterator[bytes]:
     """Compress `blocks` as they come."""
     compressor = _COMPRESSORS[how]()
     for block in blocks:

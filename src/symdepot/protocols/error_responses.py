@@ -16,7 +16,7 @@ from symdepot.protocols import auth
 
 CHALLENGE = 'Basic realm="symdepot", Bearer'
 """What a client that shows no token, or a wrong one, is asked for."""
-LOST = (OperationalError, InterfaceError)
+DATABASE_ERRORS = (OperationalError, InterfaceError)
 """What is raised when the database is away."""
 
 type Said = Callable[[HttpRequest, HTTPStatus, SymdepotError], HttpResponse]
@@ -25,7 +25,7 @@ type Said = Callable[[HttpRequest, HTTPStatus, SymdepotError], HttpResponse]
 _log = structlog.get_logger(__name__)
 
 
-def speak(
+def add_error_handlers(
     api: NinjaAPI,
     statuses: Mapping[type[SymdepotError], HTTPStatus],
     said: Said,
@@ -40,25 +40,25 @@ def speak(
     def answer(
         status: HTTPStatus, request: HttpRequest, error: SymdepotError
     ) -> HttpResponse:
-        logged(request, int(status), error)
-        return headed(said(request, status, error), error, challenge)
+        log_refusal(request, int(status), error)
+        return add_headers(said(request, status, error), error, challenge)
 
     def no_database(request: HttpRequest, error: Exception) -> HttpResponse:
         status = HTTPStatus.SERVICE_UNAVAILABLE
-        return answer(status, request, without_database(error))
+        return answer(status, request, database_unavailable(error))
 
     def faulty(request: HttpRequest, error: Exception) -> HttpResponse:
         status = HTTPStatus.INTERNAL_SERVER_ERROR
-        return said(request, status, fault(request, error))
+        return said(request, status, internal_error(request, error))
 
     for kind, status in statuses.items():
         api.add_exception_handler(kind, partial(answer, status))
-    for lost in LOST:
+    for lost in DATABASE_ERRORS:
         api.add_exception_handler(lost, partial(no_database))
     api.add_exception_handler(Exception, partial(faulty))
 
 
-def headed(
+def add_headers(
     answer: HttpResponse, error: SymdepotError, challenge: str = CHALLENGE
 ) -> HttpResponse:
     """Add what a client needs to know to ask again, and better."""
@@ -69,7 +69,7 @@ def headed(
     return answer
 
 
-def logged(request: HttpRequest, status: int, error: SymdepotError) -> None:
+def log_refusal(request: HttpRequest, status: int, error: SymdepotError) -> None:
     """Log that a request was refused, and why: as a warning, if that is our fault."""
     is_ours = isinstance(error, errors.Unavailable)
     (_log.warning if is_ours else _log.info)(
@@ -78,20 +78,23 @@ def logged(request: HttpRequest, status: int, error: SymdepotError) -> None:
         why=str(error),
         cause=repr(error.__cause__),
         method=request.method,
-        path=auth.shown_path(request),
+        path=auth.path_without_token(request),
     )
 
 
-def without_database(lost: Exception) -> errors.Unavailable:
+def database_unavailable(lost: Exception) -> errors.Unavailable:
     """Return what is said when the database is away: clients try again after a 503."""
     said = errors.Unavailable("The database does not answer. Try again.")
     said.__cause__ = lost
     return said
 
 
-def fault(request: HttpRequest, error: Exception) -> errors.Faulty:
+def internal_error(request: HttpRequest, error: Exception) -> errors.InternalError:
     """Log a fault that nobody foresaw, and return what is said of it."""
     _log.error(
-        "fault", method=request.method, path=auth.shown_path(request), exc_info=error
+        "fault",
+        method=request.method,
+        path=auth.path_without_token(request),
+        exc_info=error,
     )
-    return errors.Faulty()
+    return errors.InternalError()

@@ -24,7 +24,7 @@ from django.utils.http import content_disposition_header, parse_etags
 
 from symdepot.blobs import blob_paths
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles.project_files import Content
+from symdepot.debugfiles.project_files import FileContent
 from symdepot.domain.errors import BlobMissing, StorageUnavailable
 from symdepot.domain.formats.elf import Section
 from symdepot.domain.ids import Checksum
@@ -36,7 +36,7 @@ _HEADER = "X-Accel-Redirect"
 _VALID_FOR = timedelta(minutes=15)
 
 
-def is_possible(request: HttpRequest, content: Content) -> bool:
+def can_offload(request: HttpRequest, content: FileContent) -> bool:
     """Say whether somebody else can answer this request with all of `content`.
 
     Only what is one chunk lies anywhere as it is. A proxy must say that it will fetch
@@ -54,7 +54,7 @@ def is_possible(request: HttpRequest, content: Content) -> bool:
             return False
 
 
-def handed_over(content: Content) -> HttpResponse:
+def offload(content: FileContent) -> HttpResponse:
     """Return an answer that says who has the bytes of `content`.
 
     Raises:
@@ -69,7 +69,7 @@ def _to_proxy(chunk: Checksum) -> HttpResponse:
     if chunk not in blob_store():
         raise BlobMissing(chunk)
     answer = HttpResponse(content_type="application/octet-stream")
-    answer[_HEADER] = f"{settings.ACCEL_PREFIX}{blob_paths.place(chunk)}"
+    answer[_HEADER] = f"{settings.ACCEL_PREFIX}{blob_paths.blob_path(chunk)}"
     return answer
 
 
@@ -103,7 +103,7 @@ class _Span:
 
 def serve(
     request: HttpRequest,
-    content: Content,
+    content: FileContent,
     *,
     filename: str,
     section: Section | None = None,
@@ -123,12 +123,12 @@ def serve(
     origin = Section(0, content.size_bytes) if section is None else section
     part = "" if section is None else f"-{section.start}-{section.size_bytes}"
     tag = f'"{content.checksum}{part}"'
-    is_handed = section is None and is_possible(request, content)
+    is_handed = section is None and can_offload(request, content)
     coding = None if is_handed else _coding(request, content, origin)
     if _is_known(request, tag):
         answer: HttpResponseBase = HttpResponse(status=HTTPStatus.NOT_MODIFIED)
     elif is_handed:
-        answer = handed_over(content)
+        answer = offload(content)
     elif coding is not None:
         answer = _compressed(request, content, origin, coding)
     else:
@@ -137,12 +137,12 @@ def serve(
         answer["Content-Disposition"] = _disposition(filename)
     answer["ETag"] = f"W/{tag}" if coding else tag
     answer["Accept-Ranges"] = "bytes"
-    if not is_handed and compression.is_an_option(origin.size_bytes):
+    if not is_handed and compression.is_compressible_size(origin.size_bytes):
         answer["Vary"] = "Accept-Encoding"
     return answer
 
 
-def excerpt(content: Content, start: int, size_bytes: int) -> bytes:
+def read_range(content: FileContent, start: int, size_bytes: int) -> bytes:
     """Return so many bytes of `content` from `start` on, or fewer where it ends.
 
     Raises:
@@ -152,28 +152,30 @@ def excerpt(content: Content, start: int, size_bytes: int) -> bytes:
     return b"".join(_bytes_of(content, _Span(start, start + size_bytes)))
 
 
-def _coding(request: HttpRequest, content: Content, origin: Section) -> Coding | None:
+def _coding(
+    request: HttpRequest, content: FileContent, origin: Section
+) -> Coding | None:
     """Return how to compress, if at all; what lies in the middle stands for the rest."""
-    if not compression.is_an_option(origin.size_bytes):
+    if not compression.is_compressible_size(origin.size_bytes):
         return None
     middle = origin.start + origin.size_bytes // 2
-    return compression.coding(
-        request, lambda: excerpt(content, middle, compression.SAMPLE_BYTES)
+    return compression.choose_coding(
+        request, lambda: read_range(content, middle, compression.SAMPLE_BYTES)
     )
 
 
 def _compressed(
-    request: HttpRequest, content: Content, origin: Section, coding: Coding
+    request: HttpRequest, content: FileContent, origin: Section, coding: Coding
 ) -> HttpResponseBase:
     """Answer with all of it, compressed; nobody knows yet how long that will be."""
     blocks = _bytes_of(content, _Span(0, origin.size_bytes).after(origin.start))
-    answer = _body(request, compression.compressed(blocks, coding))
+    answer = _body(request, compression.compress(blocks, coding))
     answer["Content-Encoding"] = coding.value
     return answer
 
 
 def _streamed(
-    request: HttpRequest, content: Content, origin: Section, tag: str
+    request: HttpRequest, content: FileContent, origin: Section, tag: str
 ) -> HttpResponseBase:
     """Answer with all of it, or the part that is asked for."""
     span, is_part = _asked_for(request, origin.size_bytes, tag)
@@ -241,7 +243,7 @@ def _begun(blocks: Iterator[bytes]) -> Iterator[bytes]:
     return chain((first,), blocks)
 
 
-def _bytes_of(content: Content, span: _Span) -> Iterator[bytes]:
+def _bytes_of(content: FileContent, span: _Span) -> Iterator[bytes]:
     store = blob_store()
     offset = 0
     for chunk, size_bytes in content.chunks:

@@ -45,7 +45,7 @@ _VERSION = hashlib.sha256(repr(list(_PLACES)).encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class RequestCount:
     """Answers of one kind and status; the status 0 is any that is not listed."""
 
     kind: str
@@ -55,7 +55,7 @@ class Count:
     seconds: float
 
 
-class Page:
+class MetricsPage:
     """What one process has counted. It is this process's own until that ends."""
 
     def __init__(self, folder: Path) -> None:
@@ -72,15 +72,15 @@ class Page:
 
 
 @cache
-def page() -> Page:
+def page() -> MetricsPage:
     """Return the page of this process."""
-    return Page(settings.COUNTS_DIR)
+    return MetricsPage(settings.COUNTS_DIR)
 
 
 os.register_at_fork(after_in_child=page.cache_clear)
 
 
-def counted(kind: str, status: int, size_bytes: int, seconds: float) -> None:
+def count_response(kind: str, status: int, size_bytes: int, seconds: float) -> None:
     """Note an answer: of one of `KINDS`, so many bytes, after so many seconds."""
     place = _PLACES.get((kind, status))
     if place is None:
@@ -88,7 +88,7 @@ def counted(kind: str, status: int, size_bytes: int, seconds: float) -> None:
     page().add(place, size_bytes, seconds)
 
 
-def counts() -> Iterator[Count]:
+def all_counts() -> Iterator[RequestCount]:
     """Return what all processes have counted so far, where there is anything."""
     total = array("d", _EMPTY)
     for path in Path(settings.COUNTS_DIR).glob(f"{_VERSION}-*"):
@@ -97,7 +97,7 @@ def counts() -> Iterator[Count]:
     for (kind, status), place in _PLACES.items():
         answers, size_bytes, seconds = total[place : place + 3]
         if answers:
-            yield Count(kind, status, int(answers), int(size_bytes), seconds)
+            yield RequestCount(kind, status, int(answers), int(size_bytes), seconds)
 
 
 def _shared(folder: Path) -> mmap.mmap:

@@ -9,13 +9,13 @@ from django.http import HttpRequest, UnreadablePostError
 
 from symdepot.domain.errors import BodyTooLarge, InvalidRequest
 from symdepot.projects import access
-from symdepot.projects.access import Bearer
-from symdepot.projects.rate_limit import rates
+from symdepot.projects.access import Caller
+from symdepot.projects.rate_limit import rate_limiter
 from symdepot.protocols import auth
-from symdepot.symbolication.request import Scope
+from symdepot.symbolication.request import LookupScope
 
 
-def asker(request: HttpRequest) -> Bearer | None:
+def caller_or_none(request: HttpRequest) -> Caller | None:
     """Return who asks, by header or by the token in the path; None is anybody.
 
     Raises:
@@ -25,14 +25,16 @@ def asker(request: HttpRequest) -> Bearer | None:
     return auth.reader(request, match.kwargs.get("token") if match else None)
 
 
-def scope(request: HttpRequest, who: Bearer | None) -> Scope:
+def scope(request: HttpRequest, who: Caller | None) -> LookupScope:
     """Return where files are looked for: in all that may be read.
 
     Raises:
         NotAllowed: see `reading.readable`.
     """
-    by = auth.asker(request, who) if who else ""
-    return Scope(access.readable(who), access.sole(who) if who else None, by)
+    by = auth.actor(request, who) if who else ""
+    return LookupScope(
+        access.readable_projects(who), access.sole_project(who) if who else None, by
+    )
 
 
 def body(request: HttpRequest, *, limit_bytes: int) -> bytes:
@@ -53,7 +55,7 @@ def body(request: HttpRequest, *, limit_bytes: int) -> bytes:
         raise InvalidRequest("Incomplete body") from error
 
 
-def spend(request: HttpRequest, who: Bearer | None) -> None:
+def consume_rate(request: HttpRequest, who: Caller | None) -> None:
     """Count a request of whoever asks: by token or, without one, by address.
 
     Raises:
@@ -61,4 +63,4 @@ def spend(request: HttpRequest, who: Bearer | None) -> None:
     """
     address = request.META.get("REMOTE_ADDR", "")
     asker = f"token {who.token.pk}" if who else f"address {address}"
-    rates().spend(asker, a_minute=settings.SYMBOLICATIONS_PER_MINUTE)
+    rate_limiter().spend(asker, a_minute=settings.SYMBOLICATIONS_PER_MINUTE)

@@ -24,12 +24,12 @@ from symdepot.protocols import error_responses, request_metrics
 
 type View[**P] = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
-READING = ("GET", "HEAD")
+READ_METHODS = ("GET", "HEAD")
 """The methods of those who read."""
 
 
 @dataclass(frozen=True, slots=True)
-class Speech:
+class ErrorTable:
     """What each error looks like in one protocol: the nearest class tells."""
 
     status: Mapping[type[errors.SymdepotError], HTTPStatus]
@@ -39,10 +39,12 @@ class Speech:
         """Return the answer to a request that ended in `error`."""
         status = next(s for kind, s in self.status.items() if isinstance(error, kind))
         said = next((t for kind, t in self.text.items() if isinstance(error, kind)), "")
-        return error_responses.headed(text(said or str(error), status), error)
+        return error_responses.add_headers(
+            text_response(said or str(error), status), error
+        )
 
 
-def text(said: str, status: HTTPStatus) -> HttpResponse:
+def text_response(said: str, status: HTTPStatus) -> HttpResponse:
     """Return an answer of plain text."""
     kind = "text/plain; charset=utf-8"
     answer = HttpResponse(said, content_type=kind, status=status)
@@ -50,8 +52,8 @@ def text(said: str, status: HTTPStatus) -> HttpResponse:
     return answer
 
 
-def spoken[**P](
-    speech: Speech, kind: Callable[[HttpRequest], str]
+def text_view[**P](
+    speech: ErrorTable, kind: Callable[[HttpRequest], str]
 ) -> Callable[[View[P]], View[P]]:
     """Let a view, to be asked with GET or HEAD, answer what goes wrong as `speech` does.
 
@@ -68,12 +70,12 @@ def spoken[**P](
             try:
                 said = (
                     view(request, *args, **kwargs)
-                    if request.method in READING
+                    if request.method in READ_METHODS
                     else _not_so()
                 )
             except Exception as error:  # noqa: BLE001 -- the last chance to answer
-                said = explained(speech, request, error)
-            return counted(said, kind(request), time.perf_counter() - started_at)
+                said = error_response(speech, request, error)
+            return count(said, kind(request), time.perf_counter() - started_at)
 
         return answer
 
@@ -101,7 +103,7 @@ class _Sent:
         self._note(self._size_bytes)
 
 
-def counted(answer: HttpResponseBase, kind: str, seconds: float) -> HttpResponseBase:
+def count(answer: HttpResponseBase, kind: str, seconds: float) -> HttpResponseBase:
     """Count an answer of a `kind` that took so long to begin, and return it."""
     status = answer.status_code
     match answer:
@@ -109,35 +111,41 @@ def counted(answer: HttpResponseBase, kind: str, seconds: float) -> HttpResponse
             blocks = cast("Iterator[bytes]", answer.streaming_content)
             answer.streaming_content = _Sent(
                 blocks,
-                lambda sent: request_metrics.counted(kind, status, sent, seconds),
+                lambda sent: request_metrics.count_response(
+                    kind, status, sent, seconds
+                ),
             )
         case HttpResponse():
-            request_metrics.counted(kind, status, len(answer.content), seconds)
+            request_metrics.count_response(kind, status, len(answer.content), seconds)
     return answer
 
 
-def explained(speech: Speech, request: HttpRequest, error: Exception) -> HttpResponse:
+def error_response(
+    speech: ErrorTable, request: HttpRequest, error: Exception
+) -> HttpResponse:
     """Return the answer to a request that ended in `error`, and log why."""
     match error:
         case errors.SymdepotError():
             return _refusal(speech, request, error)
         case OperationalError() | InterfaceError():
-            return _refusal(speech, request, error_responses.without_database(error))
+            return _refusal(
+                speech, request, error_responses.database_unavailable(error)
+            )
         case _:
-            said = str(error_responses.fault(request, error))
-            return text(said, HTTPStatus.INTERNAL_SERVER_ERROR)
+            said = str(error_responses.internal_error(request, error))
+            return text_response(said, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def _not_so() -> HttpResponse:
-    answer = text("GET or HEAD only", HTTPStatus.METHOD_NOT_ALLOWED)
-    answer["Allow"] = ", ".join(READING)
+    answer = text_response("GET or HEAD only", HTTPStatus.METHOD_NOT_ALLOWED)
+    answer["Allow"] = ", ".join(READ_METHODS)
     return answer
 
 
 def _refusal(
-    speech: Speech, request: HttpRequest, error: errors.SymdepotError
+    speech: ErrorTable, request: HttpRequest, error: errors.SymdepotError
 ) -> HttpResponse:
     answer = speech.says(error)
     if not isinstance(error, errors.Missing):
-        error_responses.logged(request, answer.status_code, error)
+        error_responses.log_refusal(request, answer.status_code, error)
     return answer

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from enum import Enum
 from struct import Struct
 
-from symdepot.sandbox.protocol import Ended, Garbled
+from symdepot.sandbox.protocol import InvalidMessage, PeerClosed
 
 LONGEST_BYTES = 1024 * 1024
 _HEAD = Struct(">cI")
 
 
-class Kind(bytes, Enum):
+class MessageKind(bytes, Enum):
     """What a frame says."""
 
     MEMBER = b"m"
@@ -30,21 +30,21 @@ class Kind(bytes, Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class ArchiveMessage:
     """One thing that was said."""
 
-    kind: Kind
+    kind: MessageKind
     content: bytes
 
 
-def send(fd: int, kind: Kind, content: bytes = b"") -> None:
+def send(fd: int, kind: MessageKind, content: bytes = b"") -> None:
     """Write one frame to a pipe, waiting for as long as nobody reads."""
     message = memoryview(_HEAD.pack(kind.value, len(content)) + content)
     while message:
         message = message[os.write(fd, message) :]
 
 
-def receive(fd: int, *, wait_seconds: float) -> Frame:
+def receive(fd: int, *, wait_seconds: float) -> ArchiveMessage:
     """Read one frame from a pipe.
 
     Raises:
@@ -54,12 +54,12 @@ def receive(fd: int, *, wait_seconds: float) -> Frame:
     """
     kind, length = _HEAD.unpack(_exactly(fd, _HEAD.size, wait_seconds))
     if length > LONGEST_BYTES:
-        raise Garbled("a frame without end")
+        raise InvalidMessage("a frame without end")
     content = _exactly(fd, length, wait_seconds)
     try:
-        return Frame(Kind(kind), content)
+        return ArchiveMessage(MessageKind(kind), content)
     except ValueError as error:
-        raise Garbled("no frame") from error
+        raise InvalidMessage("no frame") from error
 
 
 def _exactly(fd: int, size_bytes: int, wait_seconds: float) -> bytes:
@@ -71,6 +71,6 @@ def _exactly(fd: int, size_bytes: int, wait_seconds: float) -> bytes:
             raise TimeoutError
         block = os.read(fd, size_bytes - len(content))
         if not block:
-            raise Ended
+            raise PeerClosed
         content += block
     return bytes(content)

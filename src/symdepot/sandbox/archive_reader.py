@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 from symdepot.domain.errors import NotADebugFile, ParserDied, SandboxUnavailable
-from symdepot.domain.formats.file_type import Package
+from symdepot.domain.formats.file_type import ArchiveKind
 from symdepot.sandbox import (
     archive_protocol,
     child_monitor,
     resource_limits,
     zygote_client,
 )
-from symdepot.sandbox.archive_protocol import Frame, Kind
-from symdepot.sandbox.protocol import Ended, Garbled
-from symdepot.sandbox.resource_limits import Limits
+from symdepot.sandbox.archive_protocol import ArchiveMessage, MessageKind
+from symdepot.sandbox.protocol import InvalidMessage, PeerClosed
+from symdepot.sandbox.resource_limits import ResourceLimits
 
 _ENDING_SECONDS = 10.0
 UNPACKER = ("-m", "symdepot.sandbox.archive_child")
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class ExtractedFile:
     """A file in an archive that looks like a debug file; read it before the next."""
 
     name: str
@@ -41,7 +41,7 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Unfit:
+class SkippedFile:
     """A file in an archive that is not taken, and why."""
 
     name: str
@@ -49,19 +49,19 @@ class Unfit:
 
 
 @cache
-def is_possible() -> bool:
+def is_available() -> bool:
     """Say whether the shared library is there that archives are read with."""
     return find_library("archive") is not None
 
 
-def unpack(
+def extract(
     path: Path,
-    kind: Package,
+    kind: ArchiveKind,
     *,
     member_bytes: int,
     unpacker: tuple[str, ...] = UNPACKER,
-    limits_for: Callable[[int], Limits] = resource_limits.for_unpacking,
-) -> Generator[Member | Unfit, None, None]:
+    limits_for: Callable[[int], ResourceLimits] = resource_limits.for_extraction,
+) -> Generator[ExtractedFile | SkippedFile, None, None]:
     """Yield the files in the archive at `path` that look like debug files.
 
     It is read in a child process with limits, so nothing in it can end this one; what
@@ -92,40 +92,43 @@ class _Conversation:
     """Hears out a child, and believes nothing."""
 
     def __init__(
-        self, process: "subprocess.Popen[bytes]", allowed: Limits, member_bytes: int
+        self,
+        process: "subprocess.Popen[bytes]",
+        allowed: ResourceLimits,
+        member_bytes: int,
     ) -> None:
         self._process = process
         self._limits = allowed
         self._member_bytes = member_bytes
         self._is_open = False
 
-    def members(self) -> Iterator[Member | Unfit]:
-        while (frame := self._hear()).kind is not Kind.DONE:
+    def members(self) -> Iterator[ExtractedFile | SkippedFile]:
+        while (frame := self._hear()).kind is not MessageKind.DONE:
             match frame:
-                case Frame(Kind.MEMBER, name):
+                case ArchiveMessage(MessageKind.MEMBER, name):
                     self._is_open = True
-                    yield Member(name.decode("utf-8", "replace"), self._blocks())
+                    yield ExtractedFile(name.decode("utf-8", "replace"), self._blocks())
                     for _ in self._blocks():
                         # Nobody wanted the rest of it.
                         pass
-                case Frame(Kind.REFUSED, said):
+                case ArchiveMessage(MessageKind.REFUSED, said):
                     yield _unfit(said)
                 case _:
-                    raise zygote_client.nonsense()
+                    raise zygote_client.protocol_error()
 
     def _blocks(self) -> Iterator[bytes]:
         left = self._member_bytes
         while self._is_open:
             match self._hear():
-                case Frame(Kind.DATA, block) if len(block) <= left:
+                case ArchiveMessage(MessageKind.DATA, block) if len(block) <= left:
                     left -= len(block)
                     yield block
-                case Frame(Kind.END):
+                case ArchiveMessage(MessageKind.END):
                     self._is_open = False
                 case _:
-                    raise zygote_client.nonsense()
+                    raise zygote_client.protocol_error()
 
-    def _hear(self) -> Frame:
+    def _hear(self) -> ArchiveMessage:
         """Return what the child says next, unless it is that it cannot go on."""
         assert self._process.stdout is not None  # noqa: S101 - it was asked for
         try:
@@ -134,15 +137,17 @@ class _Conversation:
             )
         except TimeoutError:
             seconds = self._limits.wall_seconds
-            raise zygote_client.death(f"it said nothing for {seconds:g} s") from None
-        except Garbled:
-            raise zygote_client.nonsense() from None
-        except Ended:
+            raise zygote_client.parser_died(
+                f"it said nothing for {seconds:g} s"
+            ) from None
+        except InvalidMessage:
+            raise zygote_client.protocol_error() from None
+        except PeerClosed:
             raise self._death() from None
         match frame:
-            case Frame(Kind.BROKEN, words):
+            case ArchiveMessage(MessageKind.BROKEN, words):
                 raise NotADebugFile(words.decode("utf-8", "replace"))
-            case Frame(Kind.FAULT, words):
+            case ArchiveMessage(MessageKind.FAULT, words):
                 _log.error("the unpacker failed: %s", words.decode("utf-8", "replace"))
         return frame
 
@@ -150,8 +155,10 @@ class _Conversation:
         try:
             code = self._process.wait(_ENDING_SECONDS)
         except subprocess.TimeoutExpired:
-            return zygote_client.nonsense()
-        return zygote_client.death(child_monitor.died(code, b"", self._limits))
+            return zygote_client.protocol_error()
+        return zygote_client.parser_died(
+            child_monitor.death_reason(code, b"", self._limits)
+        )
 
 
 @contextmanager
@@ -159,7 +166,7 @@ def _started(
     arguments: tuple[str, ...], archive: BinaryIO
 ) -> Iterator["subprocess.Popen[bytes]"]:
     try:
-        process = zygote_client.started(
+        process = zygote_client.start_process(
             arguments,
             environment=_ENVIRONMENT,
             stdin=archive,
@@ -176,11 +183,11 @@ def _started(
             process.kill()
 
 
-def _unfit(said: bytes) -> Unfit:
+def _unfit(said: bytes) -> SkippedFile:
     try:
         match json.loads(said):
             case [str(name), str(why)]:
-                return Unfit(name, why)
+                return SkippedFile(name, why)
     except (ValueError, RecursionError):
         pass
-    raise zygote_client.nonsense()
+    raise zygote_client.protocol_error()

@@ -14,9 +14,14 @@ from symdepot.domain.formats import inspection
 from symdepot.domain.jvm import mapping_query
 from symdepot.domain.objects import ObjectFile
 from symdepot.domain.symcache import symcache_file
-from symdepot.domain.symcache.conversion import Conversion, Made, NotMade, Wanted
+from symdepot.domain.symcache.conversion import (
+    Conversion,
+    ConversionFailed,
+    ObjectSelector,
+    SymCacheWritten,
+)
 from symdepot.sandbox import protocol, resource_limits, spill_files
-from symdepot.sandbox.resource_limits import Limits
+from symdepot.sandbox.resource_limits import ResourceLimits
 
 OUT_OF_MEMORY = 77
 FAILED = 78
@@ -29,40 +34,40 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class ConvertRequest:
     """A symcache to be made of one object, into a file that exists."""
 
-    wanted: Wanted
+    wanted: ObjectSelector
     into: Path
 
 
 @dataclass(frozen=True, slots=True)
-class Questioning:
+class MappingRequest:
     """A mapping to be asked what is written on a paper, and the answers to go there."""
 
     paper: Path
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class MappingDone:
     """The answers are on the paper."""
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ChildRequest:
     """One file to be read, within which limits, and for which errand, if not for all."""
 
     path: Path
     name: str
-    limits: Limits
-    errand: Errand | Questioning | None = None
+    limits: ResourceLimits
+    errand: ConvertRequest | MappingRequest | None = None
 
 
-type Result = list[ObjectFile] | Conversion | Answered
-Reader = Callable[[Request], Result]
+type Result = list[ObjectFile] | Conversion | MappingDone
+Reader = Callable[[ChildRequest], Result]
 
 
-def read(request: Request) -> Result:
+def read(request: ChildRequest) -> Result:
     """Do what is asked.
 
     Raises:
@@ -71,13 +76,13 @@ def read(request: Request) -> Result:
     match request.errand:
         case None:
             return inspect(request)
-        case Errand() as errand:
+        case ConvertRequest() as errand:
             return convert(request, errand)
-        case Questioning(paper):
+        case MappingRequest(paper):
             return answer(request, paper)
 
 
-def convert(request: Request, errand: Errand) -> Conversion:
+def convert(request: ChildRequest, errand: ConvertRequest) -> Conversion:
     """Make a symcache of one object of the file.
 
     Raises:
@@ -88,13 +93,13 @@ def convert(request: Request, errand: Errand) -> Conversion:
     except OSError as error:
         if error.errno != errno.EFBIG:
             raise
-        return NotMade(
+        return ConversionFailed(
             f"Its symcache is larger than {request.limits.written_bytes} bytes.",
             deadly=True,
         )
 
 
-def answer(request: Request, paper: Path) -> Answered:
+def answer(request: ChildRequest, paper: Path) -> MappingDone:
     """Ask the file, a mapping, what is on the paper, and write the answers there.
 
     Raises:
@@ -102,17 +107,17 @@ def answer(request: Request, paper: Path) -> Answered:
         OSError: it cannot be read, or the paper not be written.
     """
     try:
-        asked = spill_files.to_questions(paper.read_bytes())
-        answers = mapping_query.answers(request.path, asked)
-        paper.write_bytes(spill_files.from_answers(asked, answers))
+        asked = spill_files.query_from_json(paper.read_bytes())
+        answers = mapping_query.run_query(request.path, asked)
+        paper.write_bytes(spill_files.result_to_json(asked, answers))
     except OSError as error:
         if error.errno != errno.EFBIG:
             raise
         raise NotADebugFile("This mapping answers without end.") from error
-    return Answered()
+    return MappingDone()
 
 
-def inspect(request: Request) -> list[ObjectFile]:
+def inspect(request: ChildRequest) -> list[ObjectFile]:
     """Inspect the file, and make sure that it can be read to the end.
 
     Raises:
@@ -120,11 +125,13 @@ def inspect(request: Request) -> list[ObjectFile]:
         OSError: it cannot be read.
     """
     objects = inspection.inspect(request.path, name=request.name)
-    inspection.rehearse(request.path)
+    inspection.trial_parse(request.path)
     return objects
 
 
-def run(reader: Reader, request: Request, answer_fd: int, words_fd: int) -> NoReturn:
+def run(
+    reader: Reader, request: ChildRequest, answer_fd: int, words_fd: int
+) -> NoReturn:
     """Be the child, from the fork to the end of the process.
 
     What it answers goes to `answer_fd`, what it or a dying library cries to
@@ -133,7 +140,7 @@ def run(reader: Reader, request: Request, answer_fd: int, words_fd: int) -> NoRe
     status = FAILED
     try:
         _keep_only(answer_fd, words_fd)
-        resource_limits.impose(request.limits)
+        resource_limits.apply(request.limits)
         _tell(_answer(reader, request))
         status = os.EX_OK
     except MemoryError:
@@ -156,7 +163,7 @@ def _keep_only(answer_fd: int, words_fd: int) -> None:
                 os.close(fd)
 
 
-def _answer(reader: Reader, request: Request) -> dict[str, object]:
+def _answer(reader: Reader, request: ChildRequest) -> dict[str, object]:
     try:
         return _said(reader(request))
     except NotADebugFile as e:
@@ -167,17 +174,17 @@ def _answer(reader: Reader, request: Request) -> dict[str, object]:
 
 def _said(found: Result) -> dict[str, object]:
     match found:
-        case Made(symbols_only):
+        case SymCacheWritten(symbols_only):
             return {"made": {"symbols_only": symbols_only}}
-        case NotMade(reason, deadly):
+        case ConversionFailed(reason, deadly):
             return {"not_made": reason[:_LONGEST_TEXT], "deadly": deadly}
-        case Answered():
+        case MappingDone():
             return {"answered": True}
         case objects:
             return {"objects": [protocol.from_object(o) for o in objects]}
 
 
 def _tell(answer: dict[str, object]) -> None:
-    message = protocol.written(answer)
+    message = protocol.encode(answer)
     while message:
         message = message[os.write(_ANSWER_FD, message) :]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from symdepot.sandbox import child, linux, protocol
-from symdepot.sandbox.resource_limits import Limits
+from symdepot.sandbox.resource_limits import ResourceLimits
 
 _LAST_WORDS_BYTES = 2000
 _BLOCK_BYTES = 65_536
@@ -25,7 +25,7 @@ _LOST = {
 }
 
 
-class Cause(Enum):
+class ExitCause(Enum):
     """Why watching a child came to an end."""
 
     ENDED = auto()
@@ -35,7 +35,7 @@ class Cause(Enum):
 
 
 @dataclass(slots=True)
-class Child:
+class ChildProcess:
     """A running child, and what it has said so far."""
 
     pid: int
@@ -46,20 +46,22 @@ class Child:
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class ChildExit:
     """How a child ended, and whether it was we who ended it."""
 
-    cause: Cause
+    cause: ExitCause
     status: int
 
 
-def watch(running: Child, seconds: float, *, unless: tuple[int, ...] = ()) -> End:
+def watch(
+    running: ChildProcess, seconds: float, *, unless: tuple[int, ...] = ()
+) -> ChildExit:
     """Hear the child out until it ends, for `seconds` at most, and reap it.
 
     It is abandoned as soon as one of the descriptors `unless` becomes readable.
     """
     deadline = time.monotonic() + seconds
-    end_fd = linux.open_end(running.pid)
+    end_fd = linux.open_pidfd(running.pid)
     for fd in (running.answer_fd, running.words_fd):
         os.set_blocking(fd, False)
     try:
@@ -70,22 +72,24 @@ def watch(running: Child, seconds: float, *, unless: tuple[int, ...] = ()) -> En
         _, status = os.waitpid(running.pid, 0)
         for fd in (end_fd, running.answer_fd, running.words_fd):
             os.close(fd)
-    return End(cause, status)
+    return ChildExit(cause, status)
 
 
-def told(running: Child, end: End, limits: Limits) -> bytes:
+def describe_exit(
+    running: ChildProcess, end: ChildExit, limits: ResourceLimits
+) -> bytes:
     """Return what to say about a child that has ended: its answer, or why it has none."""
     code = os.waitstatus_to_exitcode(end.status)
-    if end.cause is Cause.ENDED and code == os.EX_OK:
-        return running.answer or protocol.written({"died": _SILENT, "words": ""})
+    if end.cause is ExitCause.ENDED and code == os.EX_OK:
+        return running.answer or protocol.encode({"died": _SILENT, "words": ""})
     words = running.words.decode("utf-8", "replace")
-    if end.cause is Cause.ENDED and -code in _LOST:
-        return protocol.written({"lost": _LOST[-code], "words": words})
-    reason = _stopped(end, limits) or died(code, running.words, limits)
-    return protocol.written({"died": reason, "words": words})
+    if end.cause is ExitCause.ENDED and -code in _LOST:
+        return protocol.encode({"lost": _LOST[-code], "words": words})
+    reason = _stopped(end, limits) or death_reason(code, running.words, limits)
+    return protocol.encode({"died": reason, "words": words})
 
 
-def died(code: int, words: bytes, limits: Limits) -> str:
+def death_reason(code: int, words: bytes, limits: ResourceLimits) -> str:
     """Return why a child ended by itself, with this exit code and these last words."""
     # Rust says so, and aborts, when an allocation fails.
     starved = code == -signal.SIGABRT and b"memory allocation of" in words
@@ -99,8 +103,8 @@ def died(code: int, words: bytes, limits: Limits) -> str:
 
 
 def _hear_out(
-    running: Child, end_fd: int, unless: tuple[int, ...], deadline: float
-) -> Cause:
+    running: ChildProcess, end_fd: int, unless: tuple[int, ...], deadline: float
+) -> ExitCause:
     poll = select.poll()
     pipes = {running.answer_fd, running.words_fd}
     for fd in (end_fd, *pipes, *unless):
@@ -114,15 +118,15 @@ def _hear_out(
                 poll.unregister(fd)
                 pipes.remove(fd)
         if len(running.answer) > protocol.LONGEST_BYTES:
-            return Cause.ENDLESS
+            return ExitCause.ENDLESS
         if has_ended:
-            return Cause.ENDED
+            return ExitCause.ENDED
         if not ready.isdisjoint(unless):
-            return Cause.ABANDONED
-    return Cause.LATE
+            return ExitCause.ABANDONED
+    return ExitCause.LATE
 
 
-def _hear(running: Child, fd: int) -> bool:
+def _hear(running: ChildProcess, fd: int) -> bool:
     """Take what the child says on `fd`; False if it says no more."""
     try:
         said = os.read(fd, _BLOCK_BYTES)
@@ -135,11 +139,11 @@ def _hear(running: Child, fd: int) -> bool:
     return bool(said)
 
 
-def _stopped(end: End, limits: Limits) -> str | None:
+def _stopped(end: ChildExit, limits: ResourceLimits) -> str | None:
     match end.cause:
-        case Cause.LATE:
+        case ExitCause.LATE:
             return f"it took longer than {limits.wall_seconds:g} s"
-        case Cause.ENDLESS:
+        case ExitCause.ENDLESS:
             return "its answer had no end"
         case _:
             return None

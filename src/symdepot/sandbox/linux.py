@@ -13,7 +13,7 @@ _FIRST_TO_GO = 500
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def open_end(pid: int) -> int:
+def open_pidfd(pid: int) -> int:
     """Return a descriptor that becomes readable when the process `pid` ends.
 
     Raises:
@@ -39,7 +39,7 @@ def end_with_parent() -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def step_back(niceness: int) -> None:
+def lower_priority(niceness: int) -> None:
     """Let others go first by `niceness`, from 0 (nothing changes) to 19, in all things.
 
     Where the kernel weighs sessions and not processes, this process's session steps

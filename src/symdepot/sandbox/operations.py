@@ -12,12 +12,17 @@ from pathlib import Path
 
 from symdepot.domain.errors import NotADebugFile, ParserDied, SandboxUnavailable
 from symdepot.domain.formats import elf
-from symdepot.domain.jvm.mapping_query import Answers, Questions
+from symdepot.domain.jvm.mapping_query import MappingQuery, MappingResult
 from symdepot.domain.objects import ObjectFile
-from symdepot.domain.symcache.conversion import Conversion, Made, NotMade, Wanted
+from symdepot.domain.symcache.conversion import (
+    Conversion,
+    ConversionFailed,
+    ObjectSelector,
+    SymCacheWritten,
+)
 from symdepot.sandbox import protocol, resource_limits, spill_files, zygote_client
-from symdepot.sandbox.resource_limits import Limits
-from symdepot.sandbox.zygote_client import WarmProcess
+from symdepot.sandbox.resource_limits import ResourceLimits
+from symdepot.sandbox.zygote_client import ZygoteClient
 
 
 def inspect(path: Path, *, name: str) -> list[ObjectFile]:
@@ -45,14 +50,14 @@ def warm_up() -> None:
     _OF_THIS_PROCESS.warm_up()
 
 
-class Inspector(WarmProcess):
+class Inspector(ZygoteClient):
     """Has files read in children of one warm process, which it starts when needed."""
 
     def __init__(
         self,
         *,
         zygote: Sequence[str] = zygote_client.ZYGOTE,
-        limits_for: Callable[[int], Limits] = resource_limits.for_file,
+        limits_for: Callable[[int], ResourceLimits] = resource_limits.for_file,
     ) -> None:
         super().__init__(zygote)
         self._limits_for = limits_for
@@ -76,12 +81,12 @@ def _objects(answer: dict[str, object]) -> list[ObjectFile]:
         case {"objects": list(objects)}:
             try:
                 return [protocol.to_object(o) for o in objects]
-            except protocol.Garbled as e:
-                raise zygote_client.nonsense() from e
+            except protocol.InvalidMessage as e:
+                raise zygote_client.protocol_error() from e
         case {"refused": str(text)}:
             raise NotADebugFile(text)
         case _:
-            raise zygote_client.nonsense()
+            raise zygote_client.protocol_error()
 
 
 _OF_THIS_PROCESS = Inspector()
@@ -99,7 +104,7 @@ Allocation Tunables".
 """
 
 
-def convert(path: Path, wanted: Wanted, into: Path) -> Conversion:
+def convert(path: Path, wanted: ObjectSelector, into: Path) -> Conversion:
     """Write the symcache of one object of the file at `path` to `into`, which exists.
 
     One at a time; others wait, for minutes if a file is large. That the reader died,
@@ -118,23 +123,25 @@ def stop() -> None:
     _OF_THIS_PROCESS_converting.close()
 
 
-class Converter(WarmProcess):
+class Converter(ZygoteClient):
     """Has symcaches made in children of one warm process, apart from those that read."""
 
     def __init__(
         self,
         *,
         zygote: Sequence[str] = zygote_client.ZYGOTE,
-        limits_for: Callable[[int, int], Limits] = resource_limits.for_conversion,
+        limits_for: Callable[
+            [int, int], ResourceLimits
+        ] = resource_limits.for_conversion,
         niceness: int = _NICENESS,
     ) -> None:
         super().__init__(zygote, niceness=niceness, environment=_ENVIRONMENT)
         self._limits_for = limits_for
 
-    def convert(self, path: Path, wanted: Wanted, into: Path) -> Conversion:
+    def convert(self, path: Path, wanted: ObjectSelector, into: Path) -> Conversion:
         """Do what `converting.convert` does."""
         try:
-            allowed = self._limits_for(path.stat().st_size, elf.promised_bytes(path))
+            allowed = self._limits_for(path.stat().st_size, elf.decompressed_size(path))
         except OSError as e:
             raise SandboxUnavailable("it cannot be read") from e
         request = {
@@ -150,24 +157,24 @@ class Converter(WarmProcess):
         try:
             return _conversion(self.ask(request, allowed.wall_seconds))
         except ParserDied as e:
-            return NotMade(str(e), deadly=True)
+            return ConversionFailed(str(e), deadly=True)
 
 
 def _conversion(answer: dict[str, object]) -> Conversion:
     match answer:
         case {"made": {"symbols_only": bool(symbols_only)}}:
-            return Made(symbols_only)
+            return SymCacheWritten(symbols_only)
         case {"not_made": str(reason), "deadly": bool(deadly)}:
-            return NotMade(reason, deadly)
+            return ConversionFailed(reason, deadly)
         case _:
-            raise zygote_client.nonsense()
+            raise zygote_client.protocol_error()
 
 
 _OF_THIS_PROCESS_converting = Converter()
 atexit.register(_OF_THIS_PROCESS_converting.close)
 
 
-def ask(mapping: Path, asked: Questions, paper: Path) -> Answers:
+def query_mapping(mapping: Path, asked: MappingQuery, paper: Path) -> MappingResult:
     """Ask the mapping at `mapping`; `paper` is a file that exists, to write on.
 
     It is read in a child process with limits. One mapping at a time; others wait: 10 ms,
@@ -182,23 +189,25 @@ def ask(mapping: Path, asked: Questions, paper: Path) -> Answers:
     return _OF_THIS_PROCESS_retracing.ask_mapping(mapping, asked, paper)
 
 
-class Retracer(WarmProcess):
+class Retracer(ZygoteClient):
     """Has mappings asked in children of one warm process, which starts when needed."""
 
     def __init__(
         self,
         *,
         zygote: Sequence[str] = zygote_client.ZYGOTE,
-        limits_for: Callable[[int], Limits] = resource_limits.for_questioning,
+        limits_for: Callable[[int], ResourceLimits] = resource_limits.for_mapping_query,
     ) -> None:
         super().__init__(zygote)
         self._limits_for = limits_for
 
-    def ask_mapping(self, mapping: Path, asked: Questions, paper: Path) -> Answers:
+    def ask_mapping(
+        self, mapping: Path, asked: MappingQuery, paper: Path
+    ) -> MappingResult:
         """Do what `retracing.ask` does."""
         try:
             allowed = self._limits_for(mapping.stat().st_size)
-            paper.write_bytes(spill_files.from_questions(asked))
+            paper.write_bytes(spill_files.query_to_json(asked))
         except OSError as e:
             raise SandboxUnavailable("it cannot be read") from e
         request = {
@@ -213,10 +222,10 @@ class Retracer(WarmProcess):
             case {"refused": str(text)}:
                 raise NotADebugFile(text)
             case _:
-                raise zygote_client.nonsense()
+                raise zygote_client.protocol_error()
 
 
-def _answers(asked: Questions, paper: Path) -> Answers:
+def _answers(asked: MappingQuery, paper: Path) -> MappingResult:
     try:
         with paper.open("rb") as file:
             said = file.read(resource_limits.LONGEST_ANSWERS_BYTES + 1)
@@ -225,9 +234,9 @@ def _answers(asked: Questions, paper: Path) -> Answers:
     if len(said) > resource_limits.LONGEST_ANSWERS_BYTES:
         raise NotADebugFile("This mapping answers without end.")
     try:
-        return spill_files.to_answers(asked, said)
-    except protocol.Garbled as e:
-        raise zygote_client.nonsense() from e
+        return spill_files.result_from_json(asked, said)
+    except protocol.InvalidMessage as e:
+        raise zygote_client.protocol_error() from e
 
 
 _OF_THIS_PROCESS_retracing = Retracer()

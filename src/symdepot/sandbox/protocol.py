@@ -26,15 +26,15 @@ LONGEST_BYTES = 64 * 1024
 _SENDING_SECONDS = 10.0
 
 
-class Garbled(Exception):
+class InvalidMessage(Exception):
     """What came is not what the other side would say."""
 
 
-class Ended(Exception):
+class PeerClosed(Exception):
     """The other side is gone."""
 
 
-def pair() -> tuple[socket.socket, socket.socket]:
+def socket_pair() -> tuple[socket.socket, socket.socket]:
     """Return the two ends of a line on which messages stay whole."""
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
@@ -49,7 +49,7 @@ def send(to: socket.socket, message: bytes) -> None:
         to.settimeout(_SENDING_SECONDS)
         to.send(message)
     except OSError as e:
-        raise Ended from e
+        raise PeerClosed from e
 
 
 def receive(sender: socket.socket, *, wait_seconds: float | None = None) -> bytes:
@@ -66,15 +66,15 @@ def receive(sender: socket.socket, *, wait_seconds: float | None = None) -> byte
     except TimeoutError:
         raise
     except OSError as e:
-        raise Ended from e
+        raise PeerClosed from e
     if not message:
-        raise Ended
+        raise PeerClosed
     if len(message) > LONGEST_BYTES:
-        raise Garbled("a message without end")
+        raise InvalidMessage("a message without end")
     return message
 
 
-def written(message: Mapping[str, object]) -> bytes:
+def encode(message: Mapping[str, object]) -> bytes:
     """Return a message as it goes over the wire."""
     return json.dumps(message).encode("ascii")
 
@@ -89,7 +89,7 @@ def to_path(said: str) -> Path:
     return Path(os.fsdecode(said.encode("utf-8", "surrogateescape")))
 
 
-def read(message: bytes) -> dict[str, object]:
+def decode(message: bytes) -> dict[str, object]:
     """Return what a message says.
 
     Raises:
@@ -98,9 +98,9 @@ def read(message: bytes) -> dict[str, object]:
     try:
         said = json.loads(message)
     except (ValueError, RecursionError) as e:
-        raise Garbled("no JSON") from e
+        raise InvalidMessage("no JSON") from e
     if not isinstance(said, dict):
-        raise Garbled("no object")
+        raise InvalidMessage("no object")
     return said
 
 
@@ -144,5 +144,5 @@ def to_object(said: object) -> ObjectFile:
                     name=name,
                 )
             except ValueError as e:
-                raise Garbled(str(e)) from e
-    raise Garbled("no object file")
+                raise InvalidMessage(str(e)) from e
+    raise InvalidMessage("no object file")

@@ -37,7 +37,7 @@ _OPEN_FILES = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ResourceLimits:
     """What one child may use while it reads one file, and how much it may write.
 
     `memory_bytes` are for what it allocates: what it has mapped when it starts and
@@ -53,7 +53,7 @@ class Limits:
     open_files: int = _OPEN_FILES
 
 
-def for_file(size_bytes: int) -> Limits:
+def for_file(size_bytes: int) -> ResourceLimits:
     """Return the limits for a file of this size.
 
     * Memory: symbolic maps the file and allocates next to nothing, 1 MiB for 77 MB of
@@ -73,7 +73,7 @@ def for_file(size_bytes: int) -> Limits:
     True
     """
     wanted_bytes = max(_LEAST_MEMORY_BYTES, _MEMORY_FOR_EACH_BYTE * size_bytes)
-    return Limits(
+    return ResourceLimits(
         memory_bytes=min(wanted_bytes, _MOST_MEMORY_BYTES),
         mapped_bytes=size_bytes,
         cpu_seconds=_CPU_SECONDS + size_bytes // _BYTES_A_CPU_SECOND,
@@ -81,7 +81,7 @@ def for_file(size_bytes: int) -> Limits:
     )
 
 
-def for_conversion(size_bytes: int, promised_bytes: int) -> Limits:
+def for_conversion(size_bytes: int, promised_bytes: int) -> ResourceLimits:
     """Return the limits for making a symcache of a file.
 
     Its compressed sections say that they unpack to `promised_bytes`.
@@ -104,7 +104,7 @@ def for_conversion(size_bytes: int, promised_bytes: int) -> Limits:
     cpu_seconds = _CONVERSION_CPU_SECONDS + (
         unpacked_bytes // _BYTES_A_CONVERSION_CPU_SECOND
     )
-    return Limits(
+    return ResourceLimits(
         memory_bytes=min(memory_bytes, _MOST_CONVERSION_MEMORY_BYTES),
         mapped_bytes=size_bytes,
         cpu_seconds=cpu_seconds,
@@ -113,7 +113,7 @@ def for_conversion(size_bytes: int, promised_bytes: int) -> Limits:
     )
 
 
-def for_questioning(size_bytes: int) -> Limits:
+def for_mapping_query(size_bytes: int) -> ResourceLimits:
     """Return the limits for asking a mapping of this size for real names.
 
     * Memory: an excerpt takes what the classes take that are asked for, and all of a
@@ -131,7 +131,7 @@ def for_questioning(size_bytes: int) -> Limits:
     cpu_seconds = _QUESTIONING_CPU_SECONDS + (
         size_bytes // _BYTES_A_QUESTIONING_CPU_SECOND
     )
-    return Limits(
+    return ResourceLimits(
         memory_bytes=min(wanted_bytes, _MOST_MEMORY_BYTES),
         mapped_bytes=2 * size_bytes,
         cpu_seconds=cpu_seconds,
@@ -140,7 +140,7 @@ def for_questioning(size_bytes: int) -> Limits:
     )
 
 
-def for_unpacking(packed_bytes: int) -> Limits:
+def for_extraction(packed_bytes: int) -> ResourceLimits:
     """Return the limits for taking the files out of an archive.
 
     * Memory: the largest dictionaries that packers use by themselves have 64 MiB (xz)
@@ -153,7 +153,7 @@ def for_unpacking(packed_bytes: int) -> Limits:
     >>> for_unpacking(1_000_000_000).cpu_seconds
     2060
     """
-    return Limits(
+    return ResourceLimits(
         memory_bytes=_LEAST_MEMORY_BYTES,
         mapped_bytes=0,
         cpu_seconds=_UNPACKING_CPU_SECONDS
@@ -162,7 +162,7 @@ def for_unpacking(packed_bytes: int) -> Limits:
     )
 
 
-def impose(limits: Limits) -> None:
+def apply(limits: ResourceLimits) -> None:
     """Bind this process to `limits`, for good. No file that it writes can grow larger.
 
     The wall clock is for somebody else to watch.

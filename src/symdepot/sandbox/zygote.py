@@ -18,26 +18,26 @@ import sys
 from collections.abc import Sequence
 
 from symdepot.domain.ids import DebugId
-from symdepot.domain.symcache.conversion import Wanted
+from symdepot.domain.symcache.conversion import ObjectSelector
 from symdepot.sandbox import child, child_monitor, linux, protocol
-from symdepot.sandbox.child import Errand, Questioning, Reader, Request
-from symdepot.sandbox.child_monitor import Cause, Child
-from symdepot.sandbox.resource_limits import Limits
+from symdepot.sandbox.child import ChildRequest, ConvertRequest, MappingRequest, Reader
+from symdepot.sandbox.child_monitor import ChildProcess, ExitCause
+from symdepot.sandbox.resource_limits import ResourceLimits
 
 
 def serve(arguments: Sequence[str], reader: Reader = child.read) -> None:
     """Have each file read that is asked for, until nobody asks any more."""
     line_fd, server = int(arguments[0]), int(arguments[1])
     line = socket.socket(fileno=line_fd)
-    server_fd = linux.open_end(server)
+    server_fd = linux.open_pidfd(server)
     _settle()
-    linux.step_back(int(arguments[2]))
+    linux.lower_priority(int(arguments[2]))
     while os.getppid() == server and _is_asked(line, server_fd):
         try:
             request = _request(protocol.receive(line))
             answer = _have_read(reader, request, (line.fileno(), server_fd))
             protocol.send(line, answer)
-        except protocol.Ended:
+        except protocol.PeerClosed:
             return
 
 
@@ -63,40 +63,40 @@ def _is_asked(line: socket.socket, server_fd: int) -> bool:
     return server_fd not in ready
 
 
-def _request(message: bytes) -> Request:
+def _request(message: bytes) -> ChildRequest:
     """Read what the server asks; it is trusted to ask rightly."""
-    match protocol.read(message):
+    match protocol.decode(message):
         case {"path": str(path), "name": str(name), "limits": dict(allowed)} as said:
-            return Request(
+            return ChildRequest(
                 protocol.to_path(path),
                 name,
-                Limits(**allowed),
+                ResourceLimits(**allowed),
                 _errand(said.get("errand")),
             )
         case other:
-            raise protocol.Garbled(str(other))
+            raise protocol.InvalidMessage(str(other))
 
 
-def _errand(said: object) -> Errand | Questioning | None:
+def _errand(said: object) -> ConvertRequest | MappingRequest | None:
     match said:
         case {"debug_id": str(debug_id), "arch": str(arch), "into": str(into)}:
-            wanted = Wanted(DebugId.parse(debug_id), arch)
-            return Errand(wanted, protocol.to_path(into))
+            wanted = ObjectSelector(DebugId.parse(debug_id), arch)
+            return ConvertRequest(wanted, protocol.to_path(into))
         case {"paper": str(paper)}:
-            return Questioning(protocol.to_path(paper))
+            return MappingRequest(protocol.to_path(paper))
         case _:
             return None
 
 
-def _have_read(reader: Reader, request: Request, unless: tuple[int, ...]) -> bytes:
+def _have_read(reader: Reader, request: ChildRequest, unless: tuple[int, ...]) -> bytes:
     running = _fork(reader, request)
     end = child_monitor.watch(running, request.limits.wall_seconds, unless=unless)
-    if end.cause is Cause.ABANDONED:
-        raise protocol.Ended
-    return child_monitor.told(running, end, request.limits)
+    if end.cause is ExitCause.ABANDONED:
+        raise protocol.PeerClosed
+    return child_monitor.describe_exit(running, end, request.limits)
 
 
-def _fork(reader: Reader, request: Request) -> Child:
+def _fork(reader: Reader, request: ChildRequest) -> ChildProcess:
     answer_fd, child_answer_fd = os.pipe()
     words_fd, child_words_fd = os.pipe()
     parent = os.getpid()
@@ -108,7 +108,7 @@ def _fork(reader: Reader, request: Request) -> Child:
         child.run(reader, request, child_answer_fd, child_words_fd)
     os.close(child_answer_fd)
     os.close(child_words_fd)
-    return Child(pid, answer_fd, words_fd)
+    return ChildProcess(pid, answer_fd, words_fd)
 
 
 if __name__ == "__main__":

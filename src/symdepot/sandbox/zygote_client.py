@@ -23,7 +23,7 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 _log = logging.getLogger(__name__)
 
 
-class WarmProcess:
+class ZygoteClient:
     """Passes requests on, one at a time, to a zygote that is started when needed.
 
     Safe to share among threads, which take turns. A fork of the server starts one of
@@ -54,7 +54,7 @@ class WarmProcess:
             SandboxUnavailable: there was no child; worth a retry.
         """
         with self._turn:
-            answer = self._ask(protocol.written(request), wall_seconds)
+            answer = self._ask(protocol.encode(request), wall_seconds)
         return _understood(answer, request["name"])
 
     def warm_up(self) -> None:
@@ -89,7 +89,7 @@ class WarmProcess:
             return protocol.receive(
                 zygote.line, wait_seconds=wall_seconds + _GRACE_SECONDS
             )
-        except (protocol.Ended, protocol.Garbled, TimeoutError) as e:
+        except (protocol.PeerClosed, protocol.InvalidMessage, TimeoutError) as e:
             self.close()
             raise SandboxUnavailable("the process that has it read is gone") from e
         except BaseException:
@@ -116,12 +116,12 @@ class _Zygote:
     def __init__(
         self, arguments: Sequence[str], niceness: int, environment: Mapping[str, str]
     ) -> None:
-        self.line, far_end = protocol.pair()
+        self.line, far_end = protocol.socket_pair()
         with far_end:
             numbers = (far_end.fileno(), os.getpid(), niceness)
             words = (*arguments, *(str(number) for number in numbers))
             try:
-                self._process = started(
+                self._process = start_process(
                     words, environment=environment, pass_fds=(far_end.fileno(),)
                 )
             except OSError:
@@ -144,7 +144,7 @@ class _Zygote:
         self._process.returncode = 0
 
 
-def started(
+def start_process(
     arguments: Sequence[str],
     *,
     environment: Mapping[str, str] = _NOTHING,
@@ -169,28 +169,28 @@ def started(
     )
 
 
-def nonsense() -> ParserDied:
+def protocol_error() -> ParserDied:
     """Return what to say of a child that was taken over, or is broken."""
-    return death("its answer made no sense")
+    return parser_died("its answer made no sense")
 
 
-def death(reason: str) -> ParserDied:
+def parser_died(reason: str) -> ParserDied:
     """Return what to say of a child that ended while it read a file."""
     return ParserDied(f"Reading this file ended the process that read it: {reason}.")
 
 
 def _understood(answer: bytes, name: object) -> dict[str, object]:
     try:
-        said = protocol.read(answer)
-    except protocol.Garbled as e:
-        raise nonsense() from e
+        said = protocol.decode(answer)
+    except protocol.InvalidMessage as e:
+        raise protocol_error() from e
     match said:
         case {"lost": str(reason), "words": words}:
             _log.error("Could not read %r: %s; %r", name, reason, words)
             raise SandboxUnavailable(reason)
         case {"died": str(reason), "words": words}:
             _log.warning("Reading %r ended the reader: %s; %r", name, reason, words)
-            raise death(reason)
+            raise parser_died(reason)
     return said
 
 
@@ -199,5 +199,5 @@ def _forget_all() -> None:
         process.forget()
 
 
-_ALL: WeakSet[WarmProcess] = WeakSet()
+_ALL: WeakSet[ZygoteClient] = WeakSet()
 os.register_at_fork(after_in_child=_forget_all)

@@ -231,7 +231,7 @@ class Config(BaseSettings):
         return (init_settings, env_settings, *_from_file(settings_cls))
 
 
-def override_with(**values: object) -> None:
+def override_settings(**values: object) -> None:
     """Let `values` win over the environment, in child processes too; None wins nothing.
 
     Works until the settings are read, which is once.
@@ -246,7 +246,7 @@ def name_django_settings() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "symdepot.server.settings"
 
 
-def misspelt() -> list[str]:
+def unknown_variables() -> list[str]:
     """Return the variables that look like settings of ours and are none."""
     known = {PREFIX + name.upper() for name in Config.model_fields} | {_FILE}
     return sorted(
@@ -256,13 +256,13 @@ def misspelt() -> list[str]:
     )
 
 
-def chosen_file() -> str | None:
+def config_file() -> str | None:
     """Return the file that settings are read from, if one is named."""
     return os.environ.get(_FILE)
 
 
 def _from_file(settings_cls: type[BaseSettings]) -> list[PydanticBaseSettingsSource]:
-    file = chosen_file()
+    file = config_file()
     if not file:
         return []
     try:
@@ -280,7 +280,7 @@ def _existing(file: Path) -> Path:
 _MAY_HOLD_SECRETS = {"database_url", "blob_url", "secret_key"}
 
 
-def explained(error: ValidationError) -> str:
+def explain_errors(error: ValidationError) -> str:
     """Say which settings are wrong, and what is wrong with each."""
     return "\n".join(
         _explained(
@@ -296,7 +296,7 @@ def _explained(setting: str, fault: str, value: object) -> str:
     if not setting:
         return text
     if setting not in Config.model_fields:
-        return f"{setting!r} in {chosen_file()} is not a setting."
+        return f"{setting!r} in {config_file()} is not a setting."
     if setting in _MAY_HOLD_SECRETS:
         return f"{variable}: {text}"
     return f"{variable} is {value!r}: {text}"

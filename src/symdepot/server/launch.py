@@ -12,7 +12,7 @@ from django.db.backends.postgresql import base as postgresql
 from symdepot.projects import organizations
 from symdepot.server import config, startup_checks
 from symdepot.server.config import Config
-from symdepot.server.supervisor import Child, supervise
+from symdepot.server.supervisor import SupervisedProcess, supervise
 
 _log = structlog.get_logger(__name__)
 
@@ -24,9 +24,9 @@ def serve(chosen: Config) -> None:
         Misconfigured: the port is taken, files cannot be handed over as they should,
             or the server does not come up.
     """
-    startup_checks.port_is_free(chosen)
-    startup_checks.downloads_can_be_handed_over()
-    for name in config.misspelt():
+    startup_checks.check_port_free(chosen)
+    startup_checks.check_download_offload()
+    for name in config.unknown_variables():
         _log.warning("not a setting, see docs/configuration.md", variable=name)
     _let_go_of_database()
     supervise(
@@ -36,18 +36,23 @@ def serve(chosen: Config) -> None:
     )
 
 
-def _children(chosen: Config) -> list[Child]:
+def _children(chosen: Config) -> list[SupervisedProcess]:
     python, own_pid = sys.executable, str(os.getpid())
     worker = [python, "-m", "symdepot", "worker", "--parent", own_pid]
     return [
-        Child("web", [python, "-m", "symdepot.server.web_process", own_pid]),
-        *(Child(f"worker {n}", worker) for n in range(1, chosen.workers + 1)),
+        SupervisedProcess(
+            "web", [python, "-m", "symdepot.server.web_process", own_pid]
+        ),
+        *(
+            SupervisedProcess(f"worker {n}", worker)
+            for n in range(1, chosen.workers + 1)
+        ),
     ]
 
 
 def _answers(chosen: Config) -> bool:
     """Say whether our own front door opens, wherever else clients may knock."""
-    address = startup_checks.reachable(chosen.host, chosen.port)
+    address = startup_checks.reachable_address(chosen.host, chosen.port)
     line = http.client.HTTPConnection(address, chosen.port, timeout=1)
     try:
         line.request("GET", "/health/live")
@@ -60,7 +65,7 @@ def _answers(chosen: Config) -> bool:
 
 def _announce(chosen: Config) -> None:
     """Print what to do next; who starts the first time gets a token to paste."""
-    token = organizations.first_start()
+    token = organizations.create_defaults()
     _let_go_of_database()
     url = settings.PUBLIC_URL
     say(f"symdepot is running at {url}, with its data in {settings.DATA_DIR}.")

@@ -21,7 +21,7 @@ _TOKEN = re.compile(r"\b(?:(symd_)[\w-]+|(sntrys_)[\w=+/-]+)", re.ASCII)
 _SAYS_WHAT_OUR_DOORS_SAID = "django.request"
 
 
-def without_tokens(_logger: object, _method: str, line: Any) -> str:
+def redact_tokens(_logger: object, _method: str, line: Any) -> str:
     """Return a line that is ready to be written, without the tokens in it.
 
     Whatever library it comes from: those that stand in URLs are logged all too easily.
@@ -56,7 +56,7 @@ def configure(*, level: str, style: Literal["auto", "json", "text"]) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *last,
-                without_tokens,
+                redact_tokens,
             ],
         )
     )

@@ -11,7 +11,7 @@ from ninja import NinjaAPI
 type Document = dict[str, Any]
 
 
-def described(
+def openapi_view(
     doors: Iterable[tuple[str, NinjaAPI]], components: Iterable[Document]
 ) -> Callable[[HttpRequest], JsonResponse]:
     """Return a view that tells what these doors do, each behind its prefix.

@@ -18,7 +18,7 @@ from symdepot.pipeline import intake, symcache_backfill
 from symdepot.pipeline.gc import collector
 from symdepot.pipeline.webhooks import delivery
 from symdepot.symbolication import pending_requests
-from symdepot.symcaches.disk_cache import shelf
+from symdepot.symcaches.disk_cache import disk_cache
 from symdepot.uploads import locks
 
 _REDRIVE_SECONDS = 2.0
@@ -30,10 +30,10 @@ _STUCK_KEPT = timedelta(days=1)
 """A task whose worker was killed is RUNNING for ever; leases have long redone it."""
 _SCRATCH_KEPT = timedelta(days=1)
 _AT_ONCE = 500
-Round = tuple[Callable[[], int], float]
+Job = tuple[Callable[[], int], float]
 """What to do, which says how much was done, and how many seconds to rest from it."""
 
-ERRANDS: tuple[Round, ...] = ((delivery.tell, _REDRIVE_SECONDS),)
+NETWORK_JOBS: tuple[Job, ...] = ((delivery.deliver_due, _REDRIVE_SECONDS),)
 """Rounds that wait for strangers; they go in a thread of their own, to hold up none."""
 
 _GC = "gc"
@@ -42,13 +42,13 @@ _GC_LOOK_SECONDS = 60.0
 _log = structlog.get_logger(__name__)
 
 
-class Caretaker(threading.Thread):
+class PeriodicJobs(threading.Thread):
     """A thread beside the worker. Whatever goes wrong in it is logged, and tried again."""
 
-    def __init__(self, rounds: Sequence[Round] = ()) -> None:
+    def __init__(self, rounds: Sequence[Job] = ()) -> None:
         super().__init__(name="caretaker", daemon=True)
         self._rounds = rounds or (
-            (intake.redrive, _REDRIVE_SECONDS),
+            (intake.requeue_abandoned, _REDRIVE_SECONDS),
             (redrive_symcaches, _REDRIVE_SECONDS),
             (catch_up_with_symcaches, _CATCH_UP_SECONDS),
             (clear_shelf, _PRUNE_SECONDS),
@@ -71,22 +71,22 @@ class Caretaker(threading.Thread):
 
 def redrive_symcaches() -> int:
     """Queue again the symcaches whose worker left them lying; return how many."""
-    return symcache_backfill.redrive()
+    return symcache_backfill.requeue_abandoned()
 
 
 def catch_up_with_symcaches() -> int:
     """Queue symcaches that are missing; return of how many files."""
-    return symcache_backfill.catch_up()
+    return symcache_backfill.request_missing()
 
 
 def clear_shelf() -> int:
     """Remove symcaches from this machine's disk that nobody uses; return how many."""
-    return shelf().clear()
+    return disk_cache().clear()
 
 
 def forget_questions() -> int:
     """Forget requests whose answer nobody came for; return how many."""
-    return pending_requests.forget_expired()
+    return pending_requests.delete_expired()
 
 
 def prune_queue() -> int:
@@ -127,15 +127,15 @@ def collect_garbage() -> int:
     if not settings.GC_INTERVAL_HOURS:
         return 0
     every = timedelta(hours=settings.GC_INTERVAL_HOURS)
-    with locks.turn(_GC, every=every) as go_on:
+    with locks.periodic_lock(_GC, every=every) as go_on:
         if go_on is None:
             return 0
-        report = collector.sweep(lambda *_: go_on())
+        report = collector.collect(lambda *_: go_on())
     _log.info("swept", count=report.count, freed_bytes=report.size_bytes)
     return report.count
 
 
-LABOURS: tuple[Round, ...] = ((collect_garbage, _GC_LOOK_SECONDS),)
+SLOW_JOBS: tuple[Job, ...] = ((collect_garbage, _GC_LOOK_SECONDS),)
 """Rounds that may take hours, in a thread of their own."""
 
 

@@ -17,7 +17,7 @@ _FILE = "secret-key"
 _LENGTH_BYTES = 48
 
 
-def kept_in(data_dir: Path) -> str:
+def secret_key(data_dir: Path) -> str:
     """Return the key of `data_dir`; the first caller makes it.
 
     Two that come first at once agree: the file appears whole or not at all.
@@ -76,7 +76,7 @@ ORPHAN_GRACE_HOURS = CONFIG.orphan_grace
 GC_INTERVAL_HOURS = CONFIG.gc_interval
 
 DEBUG = False
-SECRET_KEY = CONFIG.secret_key or kept_in(DATA_DIR)
+SECRET_KEY = CONFIG.secret_key or secret_key(DATA_DIR)
 # URLs are built from PUBLIC_URL alone, so no Host header is believed.
 ALLOWED_HOSTS = ["*"]
 INSTALLED_APPS = [

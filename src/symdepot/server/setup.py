@@ -49,7 +49,7 @@ def _alone() -> Iterator[None]:
             yield
 
 
-def enter(*, migrated: bool = True, **settings: object) -> Config:
+def setup(*, migrated: bool = True, **settings: object) -> Config:
     """Set Django up, after `settings` have been put over the environment.
 
     What is None is not put there. Unless told otherwise, tables are brought up to
@@ -59,19 +59,19 @@ def enter(*, migrated: bool = True, **settings: object) -> Config:
         ValidationError: a setting is wrong.
         Misconfigured: a setting is right, but cannot be followed.
     """
-    config.override_with(**settings)
+    config.override_settings(**settings)
     config.name_django_settings()
     chosen = Config()
-    startup_checks.folder_takes_files(chosen.data_dir)
+    startup_checks.check_folder_writable(chosen.data_dir)
     django.setup()
-    startup_checks.storage_is_named()
+    startup_checks.check_storage_url()
     if migrated:
-        startup_checks.database_answers()
+        startup_checks.check_database()
         migrate()
     return chosen
 
 
-def actor() -> str:
+def cli_actor() -> str:
     """Return that the command line was used, and by which user of this machine.
 
     The user is the one that the kernel knows, not the one whom a variable names.

@@ -24,7 +24,7 @@ from symdepot.server.config import Config, Misconfigured
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- recognised, not bound
 
 
-def numeric(host: str, port: int) -> str:
+def numeric_address(host: str, port: int) -> str:
     """Return the address that `host` stands for, since granian knows no names.
 
     Raises:
@@ -33,20 +33,20 @@ def numeric(host: str, port: int) -> str:
     return str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0])
 
 
-def reachable(host: str, port: int) -> str:
+def reachable_address(host: str, port: int) -> str:
     """Return an address at which a server on this machine that listens on `host` answers.
 
     Raises:
-        OSError: see `numeric`.
+        OSError: see `numeric_address`.
     """
-    address = numeric(host, port)
+    address = numeric_address(host, port)
     return _ANYWHERE.get(address, address)
 
 
 _CONNECT_SECONDS = 5
 
 
-def folder_takes_files(folder: Path) -> None:
+def check_folder_writable(folder: Path) -> None:
     """Check that files can be written to `folder`, which is made if need be.
 
     Raises:
@@ -64,14 +64,14 @@ def folder_takes_files(folder: Path) -> None:
         ) from error
 
 
-def port_is_free(config: Config) -> None:
+def check_port_free(config: Config) -> None:
     """Check that we may listen where the configuration says.
 
     Raises:
         Misconfigured: somebody else does, or we may not, or there is no such address.
     """
     try:
-        address = numeric(config.host, config.port)
+        address = numeric_address(config.host, config.port)
     except OSError as error:
         raise Misconfigured(
             f"SYMDEPOT_HOST is {config.host!r}, which is no address of this machine."
@@ -87,7 +87,7 @@ def port_is_free(config: Config) -> None:
             raise Misconfigured(_why_not(config, error)) from error
 
 
-def storage_is_named() -> None:
+def check_storage_url() -> None:
     """Check that the storage's URL means something; it is not asked for anything.
 
     Raises:
@@ -99,7 +99,7 @@ def storage_is_named() -> None:
         raise Misconfigured(f"SYMDEPOT_BLOB_URL cannot be used: {error}") from error
 
 
-def downloads_can_be_handed_over() -> None:
+def check_download_offload() -> None:
     """Check that whoever shall send files, if not we ourselves, can get at them.
 
     Raises:
@@ -120,7 +120,7 @@ def downloads_can_be_handed_over() -> None:
         _try_to_sign()
 
 
-def database_answers() -> None:
+def check_database() -> None:
     """Check that there is a Postgres where the settings say; SQLite always answers.
 
     Connections that requests and tasks use come from a pool, which is patient.

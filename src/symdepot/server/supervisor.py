@@ -30,7 +30,7 @@ _ENDS_BEFORE_GIVING_UP = 3
 _log = structlog.get_logger(__name__)
 
 
-class Child:
+class SupervisedProcess:
     """A process that is started again whenever it ends, more slowly if it ends soon.
 
     It leads a process group of its own: Ctrl-C on a terminal reaches the supervisor
@@ -97,7 +97,7 @@ class Child:
 
 
 def supervise(
-    children: Sequence[Child],
+    children: Sequence[SupervisedProcess],
     *,
     has_begun: Callable[[], bool],
     on_begun: Callable[[], None],
@@ -118,7 +118,7 @@ def supervise(
 
 
 def _run(
-    children: Sequence[Child],
+    children: Sequence[SupervisedProcess],
     heard: Callable[[float], set[int]],
     has_begun: Callable[[], bool],
     on_begun: Callable[[], None],
@@ -135,7 +135,7 @@ def _run(
         signals = heard(_LOOK_SECONDS if begun else _LOOK_WHILE_STARTING_SECONDS)
 
 
-def _give_up_on(children: Sequence[Child]) -> None:
+def _give_up_on(children: Sequence[SupervisedProcess]) -> None:
     for child in children:
         if child.ends >= _ENDS_BEFORE_GIVING_UP:
             raise Misconfigured(
@@ -144,7 +144,9 @@ def _give_up_on(children: Sequence[Child]) -> None:
             )
 
 
-def _stop(children: Sequence[Child], heard: Callable[[float], set[int]]) -> None:
+def _stop(
+    children: Sequence[SupervisedProcess], heard: Callable[[float], set[int]]
+) -> None:
     for child in children:
         child.ask_to_end()
     until = time.monotonic() + _GRACE_SECONDS
@@ -189,7 +191,7 @@ def _signals() -> Iterator[Callable[[float], set[int]]]:
         writer.close()
 
 
-def die_with(parent_pid: int) -> None:
+def die_with_parent(parent_pid: int) -> None:
     """Have this process killed when its parent, which is `parent_pid`, has ended.
 
     Ends it at once if that has happened already. The parent is the *thread* that

@@ -20,7 +20,7 @@ from symdepot.domain.errors import SandboxUnavailable
 from symdepot.pipeline import tasks
 from symdepot.sandbox import operations
 from symdepot.server import periodic_jobs
-from symdepot.server.periodic_jobs import Caretaker
+from symdepot.server.periodic_jobs import PeriodicJobs
 
 _RETRY_SECONDS = 1.0
 _SYMCACHES_PAUSE_SECONDS = 1.0
@@ -33,9 +33,9 @@ def work() -> None:
 
     Outlasts a database that is away for a while.
     """
-    Caretaker().start()
-    Caretaker(periodic_jobs.ERRANDS).start()
-    Caretaker(periodic_jobs.LABOURS).start()
+    PeriodicJobs().start()
+    PeriodicJobs(periodic_jobs.NETWORK_JOBS).start()
+    PeriodicJobs(periodic_jobs.SLOW_JOBS).start()
     if not isinstance(task_backends["default"], DatabaseBackend):
         _log.warning(
             "this queue has workers of its own; here only care is taken of it",
@@ -47,16 +47,16 @@ def work() -> None:
     logging.getLogger("django_tasks_db").setLevel(logging.ERROR)
     with suppress(SandboxUnavailable):  # the first file would say so, and try again
         operations.warm_up()
-    worker = a_worker()
+    worker = new_worker()
     worker.configure_signals()
     _log.info("at work", worker=worker.worker_id)
-    with making_symcaches():
+    with symcache_thread():
         while worker.running:
             look_for_work(worker)
 
 
 @contextmanager
-def making_symcaches() -> Iterator[None]:
+def symcache_thread() -> Iterator[None]:
     """Make symcaches beside the work of the block, if they are made here.
 
     In a thread of its own, so that however many there are and however long each
@@ -66,8 +66,10 @@ def making_symcaches() -> Iterator[None]:
     if not settings.SYMCACHES:
         yield
         return
-    worker = a_worker(
-        queues=[tasks.SYMCACHES], excluded=[], pause_seconds=_SYMCACHES_PAUSE_SECONDS
+    worker = new_worker(
+        queues=[tasks.SYMCACHE_QUEUE],
+        excluded=[],
+        pause_seconds=_SYMCACHES_PAUSE_SECONDS,
     )
     thread = threading.Thread(
         target=_look_on, args=(worker,), name="symcaches", daemon=True
@@ -99,9 +101,9 @@ def look_for_work(worker: Worker) -> None:
         time.sleep(worker.interval)
 
 
-def a_worker(
+def new_worker(
     queues: Sequence[str] = ("*",),
-    excluded: Sequence[str] = (tasks.SYMCACHES,),
+    excluded: Sequence[str] = (tasks.SYMCACHE_QUEUE,),
     pause_seconds: float | None = None,
 ) -> Worker:
     """Return a worker that runs what is in these queues, and then returns."""

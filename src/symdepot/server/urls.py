@@ -24,7 +24,7 @@ from symdepot.protocols.sentry import (
     source_maps,
     text_symbolication,
 )
-from symdepot.protocols.sentry.errors import speak_errors
+from symdepot.protocols.sentry.errors import add_error_handlers
 from symdepot.protocols.symbolicator import api_description, jvm, native
 from symdepot.protocols.symbolicator import errors as symbolicator
 from symdepot.protocols.symstore import log as symstore_admin
@@ -51,11 +51,11 @@ sentry_api = NinjaAPI(
     urls_namespace="sentry",
     docs_url=None,
     openapi_url=None,
-    auth=auth.bearer,  # before anything of a request is looked at
+    auth=auth.caller,  # before anything of a request is looked at
 )
 for module in SENTRY_MODULES:
     sentry_api.add_router("", module.router)
-speak_errors(sentry_api)
+add_error_handlers(sentry_api)
 
 symbolicator_api = NinjaAPI(
     title="Symbolication",
@@ -65,7 +65,7 @@ symbolicator_api = NinjaAPI(
 )
 for door in (native, jvm):
     symbolicator_api.add_router("", door.router)
-symbolicator.speak_errors(symbolicator_api)
+symbolicator.add_error_handlers(symbolicator_api)
 
 eliot_api = NinjaAPI(
     title="Symbolication as Eliot answers it",
@@ -74,7 +74,7 @@ eliot_api = NinjaAPI(
     openapi_url=None,
 )
 eliot_api.add_router("/symbolicate", eliot.router)
-eliot_errors.speak_errors(eliot_api)
+eliot_errors.add_error_handlers(eliot_api)
 
 
 def doors(api: NinjaAPI) -> list[URLPattern]:
@@ -88,7 +88,7 @@ def doors(api: NinjaAPI) -> list[URLPattern]:
 reading = [
     *doors(symbolicator_api),
     *doors(eliot_api),
-    re_path(r"^/*$", info.itself),
+    re_path(r"^/*$", info.about),
     re_path(r"^/*metadata$", info.metadata),
     re_path(r"^/*metrics$", info.metrics),
     re_path(r"^/*buildid/(?P<rest>(?s:.*))$", debuginfod.by_build_id),
@@ -107,7 +107,7 @@ urlpatterns = [
     path("api/0/", sentry_api.urls),
     path(
         "openapi.json",
-        openapi.described(
+        openapi.openapi_view(
             [("/api/0/", sentry_api), ("/", symbolicator_api), ("/", eliot_api)],
             [api_description.COMPONENTS],
         ),
@@ -118,4 +118,4 @@ urlpatterns = [
     *reading,
 ]
 
-handler404 = "symdepot.protocols.sentry.errors.nothing_there"
+handler404 = "symdepot.protocols.sentry.errors.unknown_path"

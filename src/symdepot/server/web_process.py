@@ -29,11 +29,11 @@ _LOG_AS_WE_DO = {
 
 def main() -> None:
     """Listen until told to stop."""
-    supervisor.die_with(int(sys.argv[1]))
+    supervisor.die_with_parent(int(sys.argv[1]))
     config = Config()
     Granian(
         "symdepot.server.wsgi:application",
-        address=startup_checks.numeric(config.host, config.port),
+        address=startup_checks.numeric_address(config.host, config.port),
         port=config.port,
         interface=Interfaces.WSGI,
         workers=config.web_workers,
@@ -50,7 +50,7 @@ def _application() -> WSGIApplication:
     """Return what answers, in the process which shall run it."""
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid is not None:
-        supervisor.die_with(parent.pid)
+        supervisor.die_with_parent(parent.pid)
     return application
 
 

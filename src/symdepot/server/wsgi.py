@@ -14,9 +14,9 @@ django = get_wsgi_application()
 resolve("/health/live")
 
 # Only now, since it needs Django to be set up.
-from symdepot.protocols.debuginfod.fast_path import ShortWay  # noqa: E402
+from symdepot.protocols.debuginfod.fast_path import FastPath  # noqa: E402
 
-application = ShortWay(django)
+application = FastPath(django)
 
 # What is here stays, and an answer with 10,000 frames makes 100,000 objects that are gone
 # when it is sent: to look for cycles among them every 2,000 took a third of its time.

@@ -16,8 +16,8 @@ from symdepot.domain.errors import BlobMissing, NotADebugFile, Unavailable
 from symdepot.domain.formats.source_bundle import SourceBundle
 from symdepot.domain.stacks import source_context
 from symdepot.domain.stacks.source_context import SourceContext
-from symdepot.domain.stacks.stack_resolver import Frame
-from symdepot.symbolication.module_finder import Found
+from symdepot.domain.stacks.stack_resolver import ResolvedFrame
+from symdepot.symbolication.module_finder import FoundModule
 from symdepot.symbolication.request import Line
 
 _MOST_CHARACTERS = 256_000_000
@@ -26,17 +26,19 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Contexts:
+class SourceContexts:
     """Lines with those around them, and which bundle they are from, by module."""
 
     lines: Mapping[Line, SourceContext]
     bundles: Mapping[int, DebugFile]
 
 
-NONE = Contexts({}, {})
+NONE = SourceContexts({}, {})
 
 
-def contexts(frames: Iterable[Frame], found: Mapping[int, Found]) -> Contexts:
+def add_sources(
+    frames: Iterable[ResolvedFrame], found: Mapping[int, FoundModule]
+) -> SourceContexts:
     """Return the context of each line that frames are at, where there is a source.
 
     A bundle that is damaged or gone has none, and the next of its id is asked.
@@ -44,7 +46,7 @@ def contexts(frames: Iterable[Frame], found: Mapping[int, Found]) -> Contexts:
     lines: dict[Line, SourceContext] = {}
     bundles: dict[int, DebugFile] = {}
     used: list[DebugFile] = []
-    budget = Budget()
+    budget = SourceBudget()
     for module, paths in _wanted(frames, found).items():
         left = paths
         for row in found[module].bundles:
@@ -56,19 +58,19 @@ def contexts(frames: Iterable[Frame], found: Mapping[int, Found]) -> Contexts:
                 used.append(row)
             lines |= told
             left = _still_wanted(left, module, told)
-    usage.renew_all(used)
-    return Contexts(lines, bundles)
+    usage.mark_all_used(used)
+    return SourceContexts(lines, bundles)
 
 
 @dataclass(slots=True)
-class Budget:
+class SourceBudget:
     """How much source may still be read for one request."""
 
     characters_left: int = _MOST_CHARACTERS
 
 
-def in_source(
-    bundle: SourceBundle, path: str, numbers: Iterable[int], budget: Budget
+def read_lines(
+    bundle: SourceBundle, path: str, numbers: Iterable[int], budget: SourceBudget
 ) -> Iterable[tuple[int, SourceContext]]:
     """Return the lines of these numbers with those around them, if there are any."""
     text = bundle.source(path) if budget.characters_left > 0 else None
@@ -85,7 +87,9 @@ def in_source(
 type _Paths = dict[str, set[int]]
 
 
-def _wanted(frames: Iterable[Frame], found: Mapping[int, Found]) -> dict[int, _Paths]:
+def _wanted(
+    frames: Iterable[ResolvedFrame], found: Mapping[int, FoundModule]
+) -> dict[int, _Paths]:
     """Return the lines that are wanted of each path, in modules that have bundles."""
     wanted: dict[int, _Paths] = {
         module: {} for module, one in found.items() if one.bundles
@@ -111,17 +115,19 @@ def _still_wanted(
 
 
 def _told_by(
-    row: DebugFile, module: int, paths: _Paths, budget: Budget
+    row: DebugFile, module: int, paths: _Paths, budget: SourceBudget
 ) -> dict[Line, SourceContext]:
-    content, scratch = project_files.content(row), Path(settings.SCRATCH_DIR)
+    content, scratch = project_files.file_content(row), Path(settings.SCRATCH_DIR)
     told: dict[Line, SourceContext] = {}
     with ExitStack() as stack:
         try:
-            bundle = stack.enter_context(kept.opened(content, blob_store(), scratch))
+            bundle = stack.enter_context(
+                kept.open_kept_bundle(content, blob_store(), scratch)
+            )
         except (NotADebugFile, BlobMissing, Unavailable) as error:
             _log.warning("source bundle not read", row=row.pk, why=str(error))
             return told
         for path, numbers in paths.items():
-            for number, context in in_source(bundle, path, numbers, budget):
+            for number, context in read_lines(bundle, path, numbers, budget):
                 told[module, path, number] = context
     return told

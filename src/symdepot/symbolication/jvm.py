@@ -22,10 +22,10 @@ from symdepot.domain.jvm import stack_text
 from symdepot.domain.jvm.stack_text import JavaFrame
 from symdepot.domain.stacks.source_context import SourceContext
 from symdepot.symbolication import frame_sources, jvm_mappings
-from symdepot.symbolication.frame_sources import Budget
-from symdepot.symbolication.jvm_mappings import RealNames
-from symdepot.symbolication.jvm_request import JvmAnswer, JvmFrame, JvmTraces
-from symdepot.symbolication.request import Scope
+from symdepot.symbolication.frame_sources import SourceBudget
+from symdepot.symbolication.jvm_mappings import MergedNames
+from symdepot.symbolication.jvm_request import JvmFrame, JvmRequest, JvmResult
+from symdepot.symbolication.request import LookupScope
 
 MOST_LINES = 20_000
 """That get their context in one answer: 30 MB of text."""
@@ -35,8 +35,8 @@ type _Line = tuple[str, int]
 _log = structlog.get_logger(__name__)
 
 
-def with_context(
-    scope: Scope, traces: Sequence[Sequence[JvmFrame]], bundles: Sequence[DebugId]
+def add_sources(
+    scope: LookupScope, traces: Sequence[Sequence[JvmFrame]], bundles: Sequence[DebugId]
 ) -> list[list[JvmFrame]]:
     """Return the stack traces with context, each line from the first bundle that has it.
 
@@ -45,9 +45,9 @@ def with_context(
     lines = dict.fromkeys(_line(frame) for trace in traces for frame in trace)
     wanted = [line for line in lines if line is not None][:MOST_LINES]
     told: dict[_Line, SourceContext] = {}
-    budget = Budget()
+    budget = SourceBudget()
     for debug_id in dict.fromkeys(bundles):
-        row = jvm_mappings.bundle(scope, debug_id)
+        row = jvm_mappings.find_bundle(scope, debug_id)
         still_open = [line for line in wanted if line not in told]
         if row is not None and still_open:
             told |= _told_by(row, still_open, budget)
@@ -55,14 +55,14 @@ def with_context(
 
 
 def _told_by(
-    row: DebugFile, wanted: Sequence[_Line], budget: Budget
+    row: DebugFile, wanted: Sequence[_Line], budget: SourceBudget
 ) -> dict[_Line, SourceContext]:
-    content, scratch = project_files.content(row), Path(settings.SCRATCH_DIR)
+    content, scratch = project_files.file_content(row), Path(settings.SCRATCH_DIR)
     told: dict[_Line, SourceContext] = {}
     try:
-        with kept.opened(content, blob_store(), scratch) as bundle:
+        with kept.open_kept_bundle(content, blob_store(), scratch) as bundle:
             for name, numbers in _by_source(wanted).items():
-                for number, context in frame_sources.in_source(
+                for number, context in frame_sources.read_lines(
                     bundle, name, numbers, budget
                 ):
                     told[name, number] = context
@@ -87,7 +87,7 @@ def _shown(frame: JvmFrame, told: Mapping[_Line, SourceContext]) -> JvmFrame:
 def _line(frame: JvmFrame) -> _Line | None:
     if not frame.lineno:
         return None
-    return stack_text.bundled_as(frame.module, frame.abs_path), frame.lineno
+    return stack_text.bundle_path(frame.module, frame.abs_path), frame.lineno
 
 
 def _by_source(lines: Sequence[_Line]) -> dict[str, list[int]]:
@@ -101,7 +101,7 @@ MOST_FRAMES = 200_000
 """Of one answer. What would be more than that stays as it came."""
 
 
-def expanded(asked: JvmTraces, names: RealNames) -> list[list[JvmFrame]]:
+def expand_frames(asked: JvmRequest, names: MergedNames) -> list[list[JvmFrame]]:
     """Return the stack traces with inlined frames in them, each beside its caller.
 
     All that a frame is expanded to has its index, and whatever else was said of it.
@@ -123,7 +123,7 @@ def expanded(asked: JvmTraces, names: RealNames) -> list[list[JvmFrame]]:
 
 
 def _told(
-    frame: JvmFrame, real: Sequence[JavaFrame], asked: JvmTraces
+    frame: JvmFrame, real: Sequence[JavaFrame], asked: JvmRequest
 ) -> list[JvmFrame]:
     if not real:
         return [frame]
@@ -161,7 +161,7 @@ def _of_release(frame: JvmFrame, package: str) -> JvmFrame:
     return replace(frame, in_app=True) if is_own else frame
 
 
-def symbolicated(scope: Scope, asked: JvmTraces) -> JvmAnswer:
+def symbolicate(scope: LookupScope, asked: JvmRequest) -> JvmResult:
     """Answer `asked` from the mappings and source bundles that are in `scope`.
 
     What no mapping knows stays as it came. That a mapping is not here, or cannot be
@@ -172,12 +172,12 @@ def symbolicated(scope: Scope, asked: JvmTraces) -> JvmAnswer:
 
     Source: spec/serving 4.5; symbolicator-proguard, `symbolicate_jvm`.
     """
-    names = RealNames()
+    names = MergedNames()
     names.learn(scope, asked)
-    traces = expanded(asked, names)
+    traces = expand_frames(asked, names)
     known = names.class_names
-    return JvmAnswer(
-        stacktraces=with_context(scope, traces, asked.bundles),
+    return JvmResult(
+        stacktraces=add_sources(scope, traces, asked.bundles),
         exceptions=[names.exception(each) for each in asked.exceptions],
         class_names={name: known[name] for name in asked.class_names if name in known},
         lacking=names.lacking,

@@ -23,19 +23,28 @@ from symdepot.domain.errors import (
 )
 from symdepot.domain.ids import DebugId
 from symdepot.domain.jvm import mapping_query
-from symdepot.domain.jvm.mapping_query import Answers, AskedFrame, Questions
-from symdepot.domain.jvm.retrace import Retraced
+from symdepot.domain.jvm.mapping_query import (
+    MappingQuery,
+    MappingResult,
+    ObfuscatedFrame,
+)
+from symdepot.domain.jvm.retrace import RetracedText
 from symdepot.domain.jvm.stack_text import JavaFrame
 from symdepot.domain.objects import Format
-from symdepot.domain.selection.file_query import Asked, Role
+from symdepot.domain.selection.file_query import FileQuery, FileRole
 from symdepot.sandbox import operations
-from symdepot.symbolication.jvm_request import JvmException, JvmFrame, JvmTraces, Lack
-from symdepot.symbolication.request import Scope
+from symdepot.symbolication.jvm_request import (
+    JvmException,
+    JvmFrame,
+    JvmRequest,
+    MappingError,
+)
+from symdepot.symbolication.request import LookupScope
 from symdepot.uploads import chunk_joiner
-from symdepot.uploads.scratch import lent
+from symdepot.uploads.scratch import scratch_file
 
 
-def answers(mapping: DebugFile, asked: Questions) -> Answers:
+def query_mapping(mapping: DebugFile, asked: MappingQuery) -> MappingResult:
     """Ask one mapping.
 
     Raises:
@@ -43,44 +52,46 @@ def answers(mapping: DebugFile, asked: Questions) -> Answers:
         BlobMissing, BlobDamaged, ChecksumMismatch: its bytes are not what they were.
         Unavailable: something of ours failed; the same may work in a moment.
     """
-    content, scratch = project_files.content(mapping), Path(settings.SCRATCH_DIR)
+    content, scratch = project_files.file_content(mapping), Path(settings.SCRATCH_DIR)
     chunks = [chunk for chunk, _ in content.chunks]
     with (
-        chunk_joiner.at_hand(content.checksum, chunks, blob_store(), scratch) as path,
-        lent(scratch, prefix="questions-") as paper,
+        chunk_joiner.local_file(
+            content.checksum, chunks, blob_store(), scratch
+        ) as path,
+        scratch_file(scratch, prefix="questions-") as paper,
     ):
-        return operations.ask(path, asked, paper)
+        return operations.query_mapping(path, asked, paper)
 
 
-def text(trace: str, mapping: DebugFile) -> Retraced:
+def retrace_text(trace: str, mapping: DebugFile) -> RetracedText:
     """Return a text with the frames and exceptions in it under their real names.
 
     Raises:
-        As `answers`.
+        As `query_mapping`.
     """
-    asked = mapping_query.questions(trace)
-    return mapping_query.retraced(trace, answers(mapping, asked))
+    asked = mapping_query.query_for_text(trace)
+    return mapping_query.retrace_text(trace, query_mapping(mapping, asked))
 
 
-def mapping(scope: Scope, debug_id: DebugId) -> DebugFile | None:
+def find_mapping(scope: LookupScope, debug_id: DebugId) -> DebugFile | None:
     """Return the mapping of this id, and note that it is used, or else wanted."""
-    return _found(scope, Role.MAPPING, Format.PROGUARD, debug_id)
+    return _found(scope, FileRole.MAPPING, Format.PROGUARD, debug_id)
 
 
-def bundle(scope: Scope, debug_id: DebugId) -> DebugFile | None:
+def find_bundle(scope: LookupScope, debug_id: DebugId) -> DebugFile | None:
     """Return the source bundle of this id, likewise."""
-    return _found(scope, Role.SOURCES, Format.SOURCE_BUNDLE, debug_id)
+    return _found(scope, FileRole.SOURCES, Format.SOURCE_BUNDLE, debug_id)
 
 
 def _found(
-    scope: Scope, role: Role, kind: Format, debug_id: DebugId
+    scope: LookupScope, role: FileRole, kind: Format, debug_id: DebugId
 ) -> DebugFile | None:
-    asked = Asked(role, frozenset({kind}), debug_ids=(debug_id,))
-    row = finder.fittest(scope.projects, asked)
+    asked = FileQuery(role, frozenset({kind}), debug_ids=(debug_id,))
+    row = finder.find_best(scope.projects, asked)
     if row is not None:
-        usage.renew(row.project, [row])
+        usage.mark_used(row.project, [row])
     elif scope.project is not None:
-        missing_ids.note(scope.project, debug_id=debug_id, code_id=None, by=scope.by)
+        missing_ids.record(scope.project, debug_id=debug_id, code_id=None, by=scope.by)
     return row
 
 
@@ -88,15 +99,15 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class RealNames:
+class MergedNames:
     """The names that the first mapping told that knows something; and which told none."""
 
-    frames: dict[AskedFrame, list[JavaFrame]] = field(default_factory=dict)
+    frames: dict[ObfuscatedFrame, list[JavaFrame]] = field(default_factory=dict)
     class_names: dict[str, str] = field(default_factory=dict)
     signatures: dict[str, str] = field(default_factory=dict)
-    lacking: dict[DebugId, Lack] = field(default_factory=dict)
+    lacking: dict[DebugId, MappingError] = field(default_factory=dict)
 
-    def learn(self, scope: Scope, asked: JvmTraces) -> None:
+    def learn(self, scope: LookupScope, asked: JvmRequest) -> None:
         """Ask each mapping what those before it did not know.
 
         Raises:
@@ -104,8 +115,8 @@ class RealNames:
         """
         questions = _questions(asked)
         for debug_id in dict.fromkeys(asked.mappings):
-            row = mapping(scope, debug_id)
-            lack = Lack.MISSING if row is None else self._ask(row, questions)
+            row = find_mapping(scope, debug_id)
+            lack = MappingError.MISSING if row is None else self._ask(row, questions)
             if lack is not None:
                 self.lacking[debug_id] = lack
 
@@ -123,37 +134,39 @@ class RealNames:
         name = self.class_names.get(exception.class_name)
         return exception if name is None else JvmException.named(name)
 
-    def _ask(self, row: DebugFile, asked: Questions) -> Lack | None:
-        still_open = Questions(
+    def _ask(self, row: DebugFile, asked: MappingQuery) -> MappingError | None:
+        still_open = MappingQuery(
             tuple(frame for frame in asked.frames if frame not in self.frames),
             tuple(name for name in asked.class_names if name not in self.class_names),
         )
         if not (still_open.frames or still_open.class_names):
             return None
         try:
-            found = answers(row, still_open)
+            found = query_mapping(row, still_open)
         except (NotADebugFile, ParserDied) as error:
             _log.warning("useless mapping", mapping=str(row), why=str(error))
-            return Lack.INVALID
+            return MappingError.INVALID
         except (BlobMissing, BlobDamaged, ChecksumMismatch) as error:
             _log.error("lost mapping", mapping=str(row), why=str(error))
-            return Lack.MISSING
+            return MappingError.MISSING
         self._add(found)
         return None
 
-    def _add(self, found: Answers) -> None:
+    def _add(self, found: MappingResult) -> None:
         self.frames.update(found.frames)
         self.class_names.update(found.class_names)
         for signature, spoken in found.signatures.items():
             self.signatures.setdefault(signature, spoken)
 
 
-def _questions(asked: JvmTraces) -> Questions:
+def _questions(asked: JvmRequest) -> MappingQuery:
     frames = {_asked(frame): None for trace in asked.stacktraces for frame in trace}
     exceptions = [each.class_name for each in asked.exceptions]
     names = dict.fromkeys([*exceptions, *asked.class_names])
-    return Questions(tuple(frames), tuple(names))
+    return MappingQuery(tuple(frames), tuple(names))
 
 
-def _asked(frame: JvmFrame) -> AskedFrame:
-    return AskedFrame(frame.module, frame.function, frame.lineno or 0, frame.signature)
+def _asked(frame: JvmFrame) -> ObfuscatedFrame:
+    return ObfuscatedFrame(
+        frame.module, frame.function, frame.lineno or 0, frame.signature
+    )

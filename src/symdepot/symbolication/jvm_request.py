@@ -50,7 +50,7 @@ class JvmException:
 
 
 @dataclass(frozen=True, slots=True)
-class JvmTraces:
+class JvmRequest:
     """All that is asked at once, and the files that may know: they are tried in order.
 
     Frames stand callers first, or else the other way around.
@@ -65,7 +65,7 @@ class JvmTraces:
     callers_first: bool = True
 
 
-class Lack(StrEnum):
+class MappingError(StrEnum):
     """Why a mapping did not help."""
 
     MISSING = "missing"
@@ -73,7 +73,7 @@ class Lack(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class JvmAnswer:
+class JvmResult:
     """The same under real names; of classes only those that are known.
 
     `lacking` are the mappings that did not help.
@@ -82,4 +82,4 @@ class JvmAnswer:
     stacktraces: Sequence[Sequence[JvmFrame]]
     exceptions: Sequence[JvmException]
     class_names: dict[str, str]
-    lacking: dict[DebugId, Lack]
+    lacking: dict[DebugId, MappingError]

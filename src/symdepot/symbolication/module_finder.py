@@ -10,17 +10,22 @@ from django.db import close_old_connections
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import missing_ids, module_files, usage
 from symdepot.debugfiles.models import DebugFile
-from symdepot.debugfiles.near_misses import Sought
+from symdepot.debugfiles.near_misses import RequestedIds
 from symdepot.domain.errors import StorageUnavailable
 from symdepot.domain.objects import Format
 from symdepot.domain.stacks.stack_resolver import ModuleStatus
 from symdepot.domain.symcache import conversion
 from symdepot.domain.symcache.symcache_file import OpenSymCache
-from symdepot.symbolication.request import AskedModule, Candidate, Fate, Scope
+from symdepot.symbolication.request import (
+    Candidate,
+    CandidateStatus,
+    LookupScope,
+    ModuleRequest,
+)
 from symdepot.symcaches import opener, status
-from symdepot.symcaches.disk_cache import shelf
+from symdepot.symcaches.disk_cache import disk_cache
 from symdepot.symcaches.models import Outcome, SymCache
-from symdepot.symcaches.opener import Absent
+from symdepot.symcaches.opener import SymCacheUnavailable
 
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 1.0
@@ -33,7 +38,7 @@ _OBJECTS = conversion.FORMATS | _NOT_BY_ADDRESS | {Format.SOURCE_BUNDLE}
 _log = structlog.get_logger(__name__)
 
 
-class NotReady(Exception):
+class SymCachesPending(Exception):
     """Symcaches of the files that serve best are still being made.
 
     Of no client's concern by itself: see `pending`.
@@ -41,14 +46,14 @@ class NotReady(Exception):
 
 
 @dataclass(slots=True)
-class Found:
+class FoundModule:
     """What was found of one module, and what its symbols are, or why there are none.
 
     `naming` are those of its `rows` that name functions by address; of both, the best
     come first.
     """
 
-    asked: AskedModule
+    asked: ModuleRequest
     rows: Sequence[DebugFile]
     naming: Sequence[DebugFile]
     symbols: OpenSymCache | ModuleStatus = ModuleStatus.MISSING
@@ -62,9 +67,13 @@ class Found:
         return [row for row in self.rows if row.file_format == Format.SOURCE_BUNDLE]
 
 
-def find(
-    scope: Scope, asked: Mapping[int, AskedModule], *, until: float, may_wait: bool
-) -> dict[int, Found]:
+def find_modules(
+    scope: LookupScope,
+    asked: Mapping[int, ModuleRequest],
+    *,
+    until: float,
+    may_wait: bool,
+) -> dict[int, FoundModule]:
     """Return what there is of these modules, with the symbols of each open.
 
     Until `until`, on the clock of `time.monotonic`, waits for symcaches that are being
@@ -75,32 +84,32 @@ def find(
         NotReady: it may wait longer, and should.
         StorageUnavailable: the store or the disk did not answer.
     """
-    rows = module_files.of_ids(
+    rows = module_files.find_files(
         scope.projects, [module.ids for module in asked.values()]
     )
     found = {i: _found(module, rows[module.ids]) for i, module in asked.items()}
     naming = {row.pk: row for one in found.values() for row in one.naming}
     standing = _made(list(naming.values()), found, until)
     if may_wait and any(_awaits(one, standing) for one in found.values()):
-        raise NotReady
+        raise SymCachesPending
     for one in found.values():
         _open(one, standing)
     _note(scope, found.values())
     return found
 
 
-def _found(module: AskedModule, rows: Sequence[DebugFile]) -> Found:
+def _found(module: ModuleRequest, rows: Sequence[DebugFile]) -> FoundModule:
     objects = [row for row in rows if row.file_format in _OBJECTS]
-    naming = [row for row in objects if conversion.is_of_use(row.object_file())]
-    return Found(module, objects, naming)
+    naming = [row for row in objects if conversion.is_convertible(row.object_file())]
+    return FoundModule(module, objects, naming)
 
 
 def _made(
-    naming: Sequence[DebugFile], found: Mapping[int, Found], until: float
+    naming: Sequence[DebugFile], found: Mapping[int, FoundModule], until: float
 ) -> dict[int, SymCache]:
     """Return how far the symcaches of these files are, after having waited for them."""
     pause_seconds = _FIRST_PAUSE_SECONDS
-    standing = opener.standing(naming)
+    standing = opener.rows_by_file(naming)
     while any(_awaits(one, standing) for one in found.values()):
         left_seconds = until - time.monotonic()
         if left_seconds <= 0:
@@ -108,11 +117,11 @@ def _made(
         close_old_connections()
         time.sleep(min(pause_seconds, left_seconds))
         pause_seconds = min(pause_seconds * 1.5, _LONGEST_PAUSE_SECONDS)
-        standing = opener.standing(naming)
+        standing = opener.rows_by_file(naming)
     return standing
 
 
-def _awaits(one: Found, standing: Mapping[int, SymCache]) -> bool:
+def _awaits(one: FoundModule, standing: Mapping[int, SymCache]) -> bool:
     """Whether the best file that may come to something is not ready yet."""
     for row in one.naming:
         outcome = standing[row.pk].outcome if row.pk in standing else Outcome.FAILED
@@ -121,7 +130,7 @@ def _awaits(one: Found, standing: Mapping[int, SymCache]) -> bool:
     return False
 
 
-def _open(one: Found, standing: Mapping[int, SymCache]) -> None:
+def _open(one: FoundModule, standing: Mapping[int, SymCache]) -> None:
     """Open the best symcache that can be opened; say what became of each file."""
     if any(row.file_format in _NOT_BY_ADDRESS for row in one.rows):
         one.symbols = ModuleStatus.UNSUPPORTED
@@ -133,7 +142,7 @@ def _open(one: Found, standing: Mapping[int, SymCache]) -> None:
         opened = _opened(standing.get(row.pk))
         if isinstance(opened, OpenSymCache):
             one.symbols, one.chosen = opened, row
-            one.candidates.append(Candidate(row, Fate.OK))
+            one.candidates.append(Candidate(row, CandidateStatus.OK))
             continue
         status, fate, details = opened
         failed.append(status)
@@ -142,49 +151,49 @@ def _open(one: Found, standing: Mapping[int, SymCache]) -> None:
         one.symbols = failed[0]
 
 
-type _Failure = tuple[ModuleStatus, Fate, str]
+type _Failure = tuple[ModuleStatus, CandidateStatus, str]
 
 
 def _opened(row: SymCache | None) -> OpenSymCache | _Failure:
     try:
-        opened = opener.of_row(row, blob_store(), shelf())
+        opened = opener.open_row(row, blob_store(), disk_cache())
     except StorageUnavailable as error:
         _log.warning("symcache not opened", why=str(error), cause=repr(error.__cause__))
-        return ModuleStatus.FETCHING_FAILED, Fate.ERROR, str(error)
+        return ModuleStatus.FETCHING_FAILED, CandidateStatus.ERROR, str(error)
     return opened if isinstance(opened, OpenSymCache) else _why_absent(opened)
 
 
-def _why_absent(absent: Absent) -> _Failure:
+def _why_absent(absent: SymCacheUnavailable) -> _Failure:
     match absent.outcome:
         case Outcome.FAILED:
-            return ModuleStatus.MALFORMED, Fate.MALFORMED, absent.detail
+            return ModuleStatus.MALFORMED, CandidateStatus.MALFORMED, absent.detail
         case None:
-            return ModuleStatus.OTHER, Fate.ERROR, _NOT_MADE_HERE
+            return ModuleStatus.OTHER, CandidateStatus.ERROR, _NOT_MADE_HERE
         case _:
-            return ModuleStatus.TIMEOUT, Fate.ERROR, _NOT_IN_TIME
+            return ModuleStatus.TIMEOUT, CandidateStatus.ERROR, _NOT_IN_TIME
 
 
-def explain(scope: Scope, found: Collection[Found]) -> None:
+def add_near_misses(scope: LookupScope, found: Collection[FoundModule]) -> None:
     """Say of each module that is missing what is almost its file."""
     missing = [one for one in found if one.symbols is ModuleStatus.MISSING]
     if scope.project is None or not missing:
         return
     sought = {id(one): _sought(one) for one in missing}
-    misses = status.misses(scope.project, list(sought.values()))
+    misses = status.explain_misses(scope.project, list(sought.values()))
     for one in missing:
         one.misses = [miss.text for miss in misses[sought[id(one)]]]
 
 
-def _sought(one: Found) -> Sought:
-    return Sought(one.asked.ids.debug_id, one.asked.ids.code_id, one.asked.name)
+def _sought(one: FoundModule) -> RequestedIds:
+    return RequestedIds(one.asked.ids.debug_id, one.asked.ids.code_id, one.asked.name)
 
 
-def _note(scope: Scope, found: Collection[Found]) -> None:
+def _note(scope: LookupScope, found: Collection[FoundModule]) -> None:
     """Note which files were used, and which modules nothing here can name."""
-    usage.renew_all(one.chosen for one in found if one.chosen is not None)
+    usage.mark_all_used(one.chosen for one in found if one.chosen is not None)
     for one in found:
         if one.symbols is ModuleStatus.MISSING and scope.project is not None:
             newest = max((row.pk for row in one.rows), default=0)
-            missing_ids.note_useless(
+            missing_ids.record_unusable(
                 scope.project, _sought(one), by=scope.by, useless=newest
             )

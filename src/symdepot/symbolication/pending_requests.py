@@ -11,9 +11,9 @@ from symdepot.domain.errors import RequestMissing
 from symdepot.projects.models import Token
 from symdepot.symbolication.models import PendingQuestion
 
-PATIENCE = timedelta(minutes=15)
+EXPIRES_AFTER = timedelta(minutes=15)
 """How long an answer is waited for. Source: spec/serving 4.5, "job hard limit"."""
-_KEPT = PATIENCE + timedelta(seconds=90)
+_KEPT = EXPIRES_AFTER + timedelta(seconds=90)
 _ANSWERED_KEPT = timedelta(seconds=90)
 """Source: spec/serving 4.5, "result kept 90 s"."""
 _QUICK = 1
@@ -22,7 +22,7 @@ _MOST_OF_A_TOKEN = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class PendingRequest:
     """A request that waits, as it came; whether it may wait on, rather than be answered."""
 
     body: bytes
@@ -42,13 +42,13 @@ def keep(body: bytes, token: Token | None) -> UUID:
         id=uuid4(),
         token=token,
         body=zlib.compress(body, _QUICK),
-        patient_until=now + PATIENCE,
+        patient_until=now + EXPIRES_AFTER,
         expires_at=now + _KEPT,
     )
     return kept.id
 
 
-def fetch(request_id: UUID, token: Token | None) -> Pending:
+def fetch(request_id: UUID, token: Token | None) -> PendingRequest:
     """Return what was kept.
 
     Raises:
@@ -58,10 +58,10 @@ def fetch(request_id: UUID, token: Token | None) -> Pending:
     found = PendingQuestion.objects.open(now).filter(pk=request_id, token=token).first()
     if found is None:
         raise RequestMissing(str(request_id))
-    return Pending(zlib.decompress(found.body), now < found.patient_until)
+    return PendingRequest(zlib.decompress(found.body), now < found.patient_until)
 
 
-def answered(request_id: UUID) -> None:
+def mark_answered(request_id: UUID) -> None:
     """Forget a request soon: a client may have lost the answer, and ask once more.
 
     Asking again makes it last no longer.
@@ -71,7 +71,7 @@ def answered(request_id: UUID) -> None:
     lasting.update(expires_at=until)
 
 
-def forget_expired() -> int:
+def delete_expired() -> int:
     """Forget what nobody may ask for any more; return how many there were."""
     gone, _ = PendingQuestion.objects.over(timezone.now()).delete()
     return gone

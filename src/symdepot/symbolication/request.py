@@ -8,19 +8,19 @@ from django.db.models import QuerySet
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.selection.module_ids import ModuleIds
-from symdepot.domain.stacks.memory_map import Image
+from symdepot.domain.stacks.memory_map import MemoryRange
 from symdepot.domain.stacks.source_context import SourceContext
 from symdepot.domain.stacks.stack_resolver import (
-    AskedStack,
-    Frame,
     FrameOrder,
     ModuleStatus,
+    ResolvedFrame,
+    StackRequest,
 )
 from symdepot.projects.models import Project
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class LookupScope:
     """Where files may be looked for, and who asks.
 
     `project` is the one in which misses are noted; None if nobody knows which.
@@ -31,37 +31,37 @@ class Scope:
     by: str
 
     @classmethod
-    def of(cls, project: Project, by: str) -> "Scope":
+    def of(cls, project: Project, by: str) -> "LookupScope":
         """Return the scope of one project."""
         return cls(Project.objects.filter(pk=project.pk), project, by)
 
 
 @dataclass(frozen=True, slots=True)
-class AskedModule:
+class ModuleRequest:
     """A module of a process: where it was loaded, its ids, and what it is called."""
 
-    image: Image
+    image: MemoryRange
     ids: ModuleIds
     name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class SymbolicationRequest:
     """Stack traces, and the modules of the process that they are of.
 
     `with_sources` asks for the lines around each frame, `with_misses` for what is
     almost the file of a module that is missing.
     """
 
-    stacks: Sequence[AskedStack]
-    modules: Sequence[AskedModule]
+    stacks: Sequence[StackRequest]
+    modules: Sequence[ModuleRequest]
     signal: int | None = None
     order: FrameOrder = FrameOrder.CALLEE_FIRST
     with_sources: bool = False
     with_misses: bool = False
 
 
-class Fate(StrEnum):
+class CandidateStatus(StrEnum):
     """What became of a file that was tried.
 
     Source: spec/serving 4.5, status of a download and of debug information.
@@ -81,20 +81,20 @@ class Candidate:
     """
 
     debug_file: DebugFile
-    debug: Fate | None
+    debug: CandidateStatus | None
     details: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class FoundModule:
+class ModuleResult:
     """What became of a module; its image with its size filled in.
 
     `symbols` and `sources` are the files that names, and lines of source, come from.
     `misses` says, of one that was not found, what is there instead.
     """
 
-    asked: AskedModule
-    image: Image
+    asked: ModuleRequest
+    image: MemoryRange
     status: ModuleStatus
     arch: str = ""
     symbols: DebugFile | None = None
@@ -108,9 +108,9 @@ type Line = tuple[int, str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SymbolicationResult:
     """The frames of each stack, what became of each module, and lines of source."""
 
-    stacks: Sequence[Sequence[Frame]]
-    modules: Sequence[FoundModule]
+    stacks: Sequence[Sequence[ResolvedFrame]]
+    modules: Sequence[ModuleResult]
     contexts: Mapping[Line, SourceContext]

@@ -7,20 +7,29 @@ from itertools import chain
 from django.db import close_old_connections
 
 from symdepot.domain.stacks import stack_resolver
-from symdepot.domain.stacks.stack_resolver import ModuleStatus, Resolved, Symbols
+from symdepot.domain.stacks.stack_resolver import (
+    ModuleStatus,
+    ResolvedStacks,
+    SymbolSource,
+)
 from symdepot.symbolication import frame_sources, module_finder
-from symdepot.symbolication.frame_sources import Contexts
-from symdepot.symbolication.module_finder import Found
-from symdepot.symbolication.request import Answer, FoundModule, Question, Scope
+from symdepot.symbolication.frame_sources import SourceContexts
+from symdepot.symbolication.module_finder import FoundModule
+from symdepot.symbolication.request import (
+    LookupScope,
+    ModuleResult,
+    SymbolicationRequest,
+    SymbolicationResult,
+)
 
 
-def symbolicated(
-    scope: Scope,
-    question: Question,
+def symbolicate(
+    scope: LookupScope,
+    question: SymbolicationRequest,
     *,
     wait_seconds: float = 0.0,
     may_wait: bool = False,
-) -> Answer:
+) -> SymbolicationResult:
     """Answer `question` from what may be looked up in `scope`.
 
     Waits for so long for symcaches that are being made. If it `may_wait` longer than
@@ -29,14 +38,16 @@ def symbolicated(
     Raises:
         NotReady: see `symbols.find`.
     """
-    found: dict[int, Found] = {}
+    found: dict[int, FoundModule] = {}
     until = time.monotonic() + wait_seconds
 
-    def symbols_of(indexes: Sequence[int]) -> dict[int, Symbols | ModuleStatus]:
+    def symbols_of(indexes: Sequence[int]) -> dict[int, SymbolSource | ModuleStatus]:
         asked = {index: question.modules[index] for index in indexes}
-        found.update(module_finder.find(scope, asked, until=until, may_wait=may_wait))
+        found.update(
+            module_finder.find_modules(scope, asked, until=until, may_wait=may_wait)
+        )
         if question.with_misses:
-            module_finder.explain(scope, found.values())
+            module_finder.add_near_misses(scope, found.values())
         close_old_connections()  # lookups take their time, and need none
         return {index: one.symbols for index, one in found.items()}
 
@@ -48,24 +59,24 @@ def symbolicated(
         order=question.order,
     )
     contexts = (
-        frame_sources.contexts(chain.from_iterable(resolved.stacks), found)
+        frame_sources.add_sources(chain.from_iterable(resolved.stacks), found)
         if question.with_sources
         else frame_sources.NONE
     )
     close_old_connections()  # nor does telling it
     modules = [
-        FoundModule(asked, resolved.images[index], resolved.modules[index])
+        ModuleResult(asked, resolved.images[index], resolved.modules[index])
         if index not in found
         else _module(found[index], index, resolved, contexts)
         for index, asked in enumerate(question.modules)
     ]
-    return Answer(resolved.stacks, modules, contexts.lines)
+    return SymbolicationResult(resolved.stacks, modules, contexts.lines)
 
 
 def _module(
-    one: Found, index: int, resolved: Resolved, contexts: Contexts
-) -> FoundModule:
-    return FoundModule(
+    one: FoundModule, index: int, resolved: ResolvedStacks, contexts: SourceContexts
+) -> ModuleResult:
+    return ModuleResult(
         one.asked,
         resolved.images[index],
         resolved.modules[index],

@@ -2,15 +2,15 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from symdepot.domain.crash_text.crash_parser import Look, Spot
-from symdepot.domain.crash_text.crash_renderer import Shown
+from symdepot.domain.crash_text.crash_parser import AddressSpan, TextFormat
+from symdepot.domain.crash_text.crash_renderer import ResolvedName
 from symdepot.domain.stacks import return_addresses
 from symdepot.domain.stacks.return_addresses import Adjustment
-from symdepot.domain.symcache.address_lookup import Frame
-from symdepot.domain.symcache.demangler import demangled
+from symdepot.domain.symcache.address_lookup import SymbolFrame
+from symdepot.domain.symcache.demangler import demangle
 from symdepot.domain.symcache.symcache_file import OpenSymCache
 from symdepot.symbolication import text_modules
-from symdepot.symbolication.text_modules import Choice, Named
+from symdepot.symbolication.text_modules import ModuleSymbols, TextModule
 
 _MOST_INLINED = 50
 """As many functions inlined into each other are shown; more are no program's."""
@@ -25,18 +25,22 @@ _COLD = (
 )
 _MOST_NAMESAKES = 64
 _ADDRESSES = 1 << 64
-_COUNT_IT_IN = frozenset({Look.SANITIZER, Look.SUMMARY, Look.GLIBC, Look.ANDROID})
+_COUNT_IT_IN = frozenset(
+    {TextFormat.SANITIZER, TextFormat.SUMMARY, TextFormat.GLIBC, TextFormat.ANDROID}
+)
 """Who tells an offset from where a file was loaded, not from where it begins."""
 
-type Place = list[Shown] | str
+type Place = list[ResolvedName] | str
 """The functions at a spot, innermost first; or why there are none."""
 
 
-def places(spots: Sequence[Spot], choices: Mapping[Named, Choice]) -> list[Place]:
+def resolve_addresses(
+    spots: Sequence[AddressSpan], choices: Mapping[TextModule, ModuleSymbols]
+) -> list[Place]:
     """Return what stands at each of `spots`."""
-    by_module: dict[Named, list[int]] = {}
+    by_module: dict[TextModule, list[int]] = {}
     for index, spot in enumerate(spots):
-        by_module.setdefault(text_modules.named(spot), []).append(index)
+        by_module.setdefault(text_modules.module_of(spot), []).append(index)
     told: dict[int, Place] = {}
     for module, indexes in by_module.items():
         choice = choices[module]
@@ -49,12 +53,12 @@ def places(spots: Sequence[Spot], choices: Mapping[Named, Choice]) -> list[Place
 
 
 def _in_module(
-    spots: Mapping[int, Spot], choice: Choice, symbols: OpenSymCache
+    spots: Mapping[int, AddressSpan], choice: ModuleSymbols, symbols: OpenSymCache
 ) -> dict[int, Place]:
     by_address = {i: spot for i, spot in spots.items() if spot.function is None}
     begins = 0
     if any(spot.look in _COUNT_IT_IN for spot in by_address.values()):
-        begins = -text_modules.begins_at(choice)
+        begins = -text_modules.load_address(choice)
     known = _looked_up(by_address.values(), {begins}, symbols)
     told: dict[int, Place] = {
         index: _shown(known[spot, begins], spot.offset + begins)
@@ -66,7 +70,7 @@ def _in_module(
 
 
 def _in_functions(
-    spots: Mapping[int, Spot], choice: Choice, symbols: OpenSymCache
+    spots: Mapping[int, AddressSpan], choice: ModuleSymbols, symbols: OpenSymCache
 ) -> dict[int, Place]:
     """Look up spots that are told by how far into a function they are."""
     why_not = text_modules.relocatable(choice) if spots else None
@@ -81,7 +85,10 @@ def _in_functions(
 
 
 def _in_function(
-    spot: Spot, begins: Mapping[str, list[int]], choice: Choice, symbols: OpenSymCache
+    spot: AddressSpan,
+    begins: Mapping[str, list[int]],
+    choice: ModuleSymbols,
+    symbols: OpenSymCache,
 ) -> Place:
     """Return what stands in the one function of the name that reaches so far."""
     if ".cold" in (spot.function or ""):
@@ -101,24 +108,24 @@ def _in_function(
     return _NO_FUNCTION.format(choice.debug_file, spot.function)
 
 
-def _names(spot: Spot) -> list[str]:
+def _names(spot: AddressSpan) -> list[str]:
     """Return a name, and that of the source if a compiler has made variants of it."""
     function = spot.function or ""
     return list(dict.fromkeys((function, function.partition(".")[0])))
 
 
-def _is_in(frames: Sequence[Frame], name: str, start: int) -> bool:
+def _is_in(frames: Sequence[SymbolFrame], name: str, start: int) -> bool:
     return bool(frames) and (
         frames[-1].function == name and frames[-1].function_address == start
     )
 
 
 def _looked_up(
-    spots: Collection[Spot], starts: Collection[int], symbols: OpenSymCache
-) -> dict[tuple[Spot, int], list[Frame]]:
+    spots: Collection[AddressSpan], starts: Collection[int], symbols: OpenSymCache
+) -> dict[tuple[AddressSpan, int], list[SymbolFrame]]:
     """Return the frames at the offset of each spot from each of `starts`."""
     addresses = {
-        (spot, start): return_addresses.looked_up(
+        (spot, start): return_addresses.call_address(
             start + spot.offset,
             symbols.arch,
             Adjustment.YES if spot.is_return_address else Adjustment.NO,
@@ -131,12 +138,12 @@ def _looked_up(
     return {key: known.get(address, []) for key, address in addresses.items()}
 
 
-def _shown(frames: Sequence[Frame], address: int) -> list[Shown]:
+def _shown(frames: Sequence[SymbolFrame], address: int) -> list[ResolvedName]:
     some = [*frames[: _MOST_INLINED - 1], *frames[_MOST_INLINED - 1 :][-1:]]
     return [_of_frame(frame, address) for frame in some]
 
 
-def _of_frame(frame: Frame, address: int) -> Shown:
+def _of_frame(frame: SymbolFrame, address: int) -> ResolvedName:
     begins = frame.function_address
     offset = None if begins is None else address - begins
-    return Shown.cut(demangled(frame.function), frame.path, frame.line, offset)
+    return ResolvedName.cut(demangle(frame.function), frame.path, frame.line, offset)

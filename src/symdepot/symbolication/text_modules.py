@@ -13,22 +13,22 @@ from uuid import UUID
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import near_misses, project_files
 from symdepot.debugfiles.models import DebugFile
-from symdepot.debugfiles.near_misses import Sought
-from symdepot.domain.crash_text.crash_parser import Look, Spot
+from symdepot.debugfiles.near_misses import RequestedIds
+from symdepot.domain.crash_text.crash_parser import AddressSpan, TextFormat
 from symdepot.domain.errors import BlobMissing
 from symdepot.domain.formats import elf
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format
 from symdepot.domain.selection.module_ids import ModuleIds
-from symdepot.domain.stacks.memory_map import Image
+from symdepot.domain.stacks.memory_map import MemoryRange
 from symdepot.domain.stacks.stack_resolver import ModuleStatus
 from symdepot.domain.symbol_paths import file_names
 from symdepot.domain.symcache import conversion
 from symdepot.domain.symcache.symcache_file import OpenSymCache
 from symdepot.projects.models import Project
 from symdepot.symbolication import module_finder
-from symdepot.symbolication.module_finder import Found
-from symdepot.symbolication.request import AskedModule, Scope
+from symdepot.symbolication.module_finder import FoundModule
+from symdepot.symbolication.request import LookupScope, ModuleRequest
 from symdepot.symcaches import status
 
 MOST_MODULES = 1000
@@ -37,7 +37,7 @@ MOST_MODULES = 1000
 _MOST_EXPLAINED = 100
 _UUID_DIGITS = 32
 _NEAR_SHOWN = 3
-_OF_APPLE = frozenset({Look.APPLE, Look.LLDB})
+_OF_APPLE = frozenset({TextFormat.APPLE, TextFormat.LLDB})
 _RELOCATABLE = "rel"
 _KERNEL = "vmlinux"
 _release = re.compile(r"ainted(?:: [A-Z ]+)? ([0-9]+\.[0-9]+\S{0,80}) #[0-9]").search
@@ -57,16 +57,16 @@ _BY_STATUS = {
 }
 
 
-class Named(NamedTuple):
+class TextModule(NamedTuple):
     """A module as a text tells it apart from others."""
 
     name: str
     build_id: str | None
-    look: Look
+    look: TextFormat
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ModuleSymbols:
     """The symbols of a module, and of which file; or else why there are none."""
 
     symbols: OpenSymCache | None
@@ -75,28 +75,33 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class ModuleChoices:
     """What was chosen for each module, and what is to be said of that."""
 
-    by_module: Mapping[Named, Choice]
+    by_module: Mapping[TextModule, ModuleSymbols]
     notes: Sequence[str]
 
 
 @dataclass(slots=True)
 class _Search:
     project: Project
-    asked: dict[Named, AskedModule] = field(default_factory=dict)
+    asked: dict[TextModule, ModuleRequest] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
-def named(spot: Spot) -> Named:
+def module_of(spot: AddressSpan) -> TextModule:
     """Return how a spot tells its module."""
-    return Named(spot.module.name, spot.module.build_id, spot.look)
+    return TextModule(spot.module.name, spot.module.build_id, spot.look)
 
 
-def chosen(
-    scope: Scope, project: Project, spots: Collection[Spot], text: str, *, until: float
-) -> Choices:
+def choose_files(
+    scope: LookupScope,
+    project: Project,
+    spots: Collection[AddressSpan],
+    text: str,
+    *,
+    until: float,
+) -> ModuleChoices:
     """Choose a debug file for each module of `spots`, and open its symcache.
 
     Until `until`, on the clock of `time.monotonic`, waits for symcaches that are being
@@ -105,11 +110,11 @@ def chosen(
     Raises:
         StorageUnavailable: the store or the disk did not answer.
     """
-    modules = list(dict.fromkeys(named(spot) for spot in spots))
+    modules = list(dict.fromkeys(module_of(spot) for spot in spots))
     missing = {
-        module: Choice(None, _NO_NAME if module.name else _NOT_TOLD)
+        module: ModuleSymbols(None, _NO_NAME if module.name else _NOT_TOLD)
         if place < MOST_MODULES
-        else Choice(None, _TOO_MANY)
+        else ModuleSymbols(None, _TOO_MANY)
         for place, module in enumerate(modules)
     }
     search, modules = _Search(project), modules[:MOST_MODULES]
@@ -119,14 +124,14 @@ def chosen(
     _by_name(search, [m for m in modules if m.name and not m.build_id], text)
     places = list(search.asked)
     asked = dict(enumerate(search.asked.values()))
-    found = module_finder.find(scope, asked, until=until, may_wait=False)
+    found = module_finder.find_modules(scope, asked, until=until, may_wait=False)
     choices = {
         module: _choice(module, found[place]) for place, module in enumerate(places)
     }
-    return Choices({**missing, **_explained(search, choices)}, search.notes)
+    return ModuleChoices({**missing, **_explained(search, choices)}, search.notes)
 
 
-def relocatable(choice: Choice) -> str | None:
+def relocatable(choice: ModuleSymbols) -> str | None:
     """Say why no function can be found by its name in a file; None if it can."""
     row = choice.debug_file
     if row is None or row.kind != _RELOCATABLE:
@@ -134,7 +139,7 @@ def relocatable(choice: Choice) -> str | None:
     return _RELOCATED.format(row.object_name)
 
 
-def begins_at(choice: Choice) -> int:
+def load_address(choice: ModuleSymbols) -> int:
     """Return the address at which the file of a module says that it begins.
 
     Raises:
@@ -143,17 +148,17 @@ def begins_at(choice: Choice) -> int:
     row = choice.debug_file
     if row is None or row.file_format != Format.ELF:
         return 0
-    (first, _), *_ = project_files.content(row).chunks
+    (first, _), *_ = project_files.file_content(row).chunks
     with suppress(BlobMissing), blob_store().open(first) as content:
-        return elf.begins_at(content.read(elf.HEAD_BYTES))
+        return elf.load_address(content.read(elf.HEAD_BYTES))
     return 0
 
 
-def _asked(module: Named, ids: ModuleIds) -> AskedModule:
-    return AskedModule(Image(0, 0), ids, file_names.without_folders(module.name))
+def _asked(module: TextModule, ids: ModuleIds) -> ModuleRequest:
+    return ModuleRequest(MemoryRange(0, 0), ids, file_names.base_name(module.name))
 
 
-def _ids(module: Named) -> ModuleIds:
+def _ids(module: TextModule) -> ModuleIds:
     """Return the ids of a module: a UUID of Mach-O is both, of ELF one tells the other."""
     digits = module.build_id or ""
     code_id = CodeId(digits)
@@ -163,13 +168,13 @@ def _ids(module: Named) -> ModuleIds:
     return ModuleIds.known(None, code_id, is_elf=is_whole)
 
 
-def _by_name(search: _Search, modules: Sequence[Named], text: str) -> None:
+def _by_name(search: _Search, modules: Sequence[TextModule], text: str) -> None:
     """Let each module be the newest file of its name, and say if there are others."""
     release = _release(text)
     names = {
         module: _names(module, release[1] if release else "") for module in modules
     }
-    rows = near_misses.newest(
+    rows = near_misses.newest_of_names(
         search.project, {n for some in names.values() for n in some}
     )
     for module in modules:
@@ -196,10 +201,10 @@ def _several(name: str, of_use: Sequence[DebugFile]) -> str:
     )
 
 
-def _names(module: Named, release: str) -> list[str]:
+def _names(module: TextModule, release: str) -> list[str]:
     """Return what a file of the module may be called, the likeliest first."""
-    name = file_names.bare(module.name)
-    if module.look is not Look.KERNEL:
+    name = file_names.normalize(module.name)
+    if module.look is not TextFormat.KERNEL:
         return [name]
     if name == _KERNEL:
         return [*([f"{_KERNEL}-{release.lower()}"] if release else []), _KERNEL]
@@ -208,35 +213,37 @@ def _names(module: Named, release: str) -> list[str]:
 
 def _of_use(rows: Sequence[DebugFile]) -> list[DebugFile]:
     """Return those that name functions, those with lines first, the newest first."""
-    of_use = [row for row in rows if conversion.is_of_use(row.object_file())]
+    of_use = [row for row in rows if conversion.is_convertible(row.object_file())]
     return sorted(of_use, key=lambda row: "debug" not in row.features)
 
 
-def _choice(module: Named, found: Found) -> Choice:
+def _choice(module: TextModule, found: FoundModule) -> ModuleSymbols:
     if isinstance(found.symbols, OpenSymCache):
-        return Choice(found.symbols, debug_file=found.chosen)
+        return ModuleSymbols(found.symbols, debug_file=found.chosen)
     told = next((c.details for c in found.candidates if c.details), "")
     if found.symbols is ModuleStatus.MALFORMED:
-        return Choice(None, f"No symcache could be made of it: {told}")
+        return ModuleSymbols(None, f"No symcache could be made of it: {told}")
     if found.symbols is ModuleStatus.MISSING:
         ids = found.asked.ids
         wanted = module.build_id or ids.debug_id or ids.code_id
-        return Choice(None, _NO_ID.format(wanted))
-    return Choice(None, _BY_STATUS.get(found.symbols) or told)
+        return ModuleSymbols(None, _NO_ID.format(wanted))
+    return ModuleSymbols(None, _BY_STATUS.get(found.symbols) or told)
 
 
-def _explained(search: _Search, choices: Mapping[Named, Choice]) -> dict[Named, Choice]:
+def _explained(
+    search: _Search, choices: Mapping[TextModule, ModuleSymbols]
+) -> dict[TextModule, ModuleSymbols]:
     """Add what is here instead to what is missing."""
     missing = {
-        module: Sought(asked.ids.debug_id, asked.ids.code_id, asked.name)
+        module: RequestedIds(asked.ids.debug_id, asked.ids.code_id, asked.name)
         for module, asked in search.asked.items()
         if choices[module].symbols is None
     }
     some = dict(list(missing.items())[:_MOST_EXPLAINED])
-    near = status.misses(search.project, some.values())
+    near = status.explain_misses(search.project, some.values())
     explained = dict(choices)
     for module, sought in some.items():
         texts = [miss.text for miss in near[sought][:_NEAR_SHOWN]]
         why_not = " ".join([choices[module].why_not, *texts])
-        explained[module] = Choice(None, why_not)
+        explained[module] = ModuleSymbols(None, why_not)
     return explained

@@ -19,7 +19,11 @@ from symdepot.domain.errors import LeaseLost, StorageUnavailable
 from symdepot.domain.ids import Checksum
 from symdepot.domain.objects import ObjectFile
 from symdepot.domain.symcache import conversion
-from symdepot.domain.symcache.conversion import Conversion, Made, NotMade
+from symdepot.domain.symcache.conversion import (
+    Conversion,
+    ConversionFailed,
+    SymCacheWritten,
+)
 from symdepot.jobs import leases
 from symdepot.symcaches.models import VERSION, Outcome, SymCache
 from symdepot.uploads import chunks
@@ -31,7 +35,7 @@ _DEADLY_LASTS = 7
 """How much longer it is remembered that a file ended its reader."""
 
 
-def want(wanted: Iterable[tuple[File, ObjectFile]], *, until: datetime) -> None:
+def request(wanted: Iterable[tuple[File, ObjectFile]], *, until: datetime) -> None:
     """Let symcaches of these objects be queued, if they would be of any use.
 
     Nothing changes for those that are made, or on their way. One that failed is
@@ -47,7 +51,7 @@ def want(wanted: Iterable[tuple[File, ObjectFile]], *, until: datetime) -> None:
             **_queued(timezone.now(), until),
         )
         for file, o in wanted
-        if settings.SYMCACHES and conversion.is_of_use(o)
+        if settings.SYMCACHES and conversion.is_convertible(o)
     ]
     if rows:
         SymCache.objects.bulk_create(rows, ignore_conflicts=True)
@@ -66,7 +70,7 @@ def waiting(files: Collection[int]) -> dict[int, int]:
     return dict(rows.values_list("pk", "file__size_bytes"))
 
 
-def begin(symcache_id: int) -> SymCache | None:
+def claim(symcache_id: int) -> SymCache | None:
     """Take up what is queued under a lease; None if there is nothing to do."""
     now = timezone.now()
     taken = SymCache.objects.claimable(now).filter(pk=symcache_id, version=VERSION)
@@ -96,7 +100,7 @@ def source(held: SymCache) -> tuple[Checksum, list[Checksum]]:
     return Checksum(held.file.checksum), [Checksum(c) for c in checksums]
 
 
-def conclude(
+def finish(
     held: SymCache,
     came_of_it: Conversion,
     kept: tuple[Checksum, int] | None,
@@ -113,9 +117,9 @@ def conclude(
             symcache had them, too; making it again helps.
     """
     match came_of_it:
-        case NotMade(reason, deadly):
+        case ConversionFailed(reason, deadly):
             return _fail(held, reason, _lasting(deadly=deadly))
-        case Made(symbols_only) if kept is not None:
+        case SymCacheWritten(symbols_only) if kept is not None:
             return _finish(held, kept, store, symbols_only=symbols_only)
     raise ValueError("made, and not kept")
 
@@ -129,7 +133,7 @@ def fail_for_now(held: SymCache, reason: str) -> None:
     _change(held, **_failed(reason, timezone.now()))
 
 
-def put_back(held: SymCache, reason: str) -> None:
+def retry_later(held: SymCache, reason: str) -> None:
     """Let `held` be tried again in a while; after too many attempts it has failed.
 
     Raises:
@@ -143,7 +147,7 @@ def put_back(held: SymCache, reason: str) -> None:
     _change(held, **_queued(now, rest))
 
 
-def remake(damaged: SymCache) -> None:
+def recreate(damaged: SymCache) -> None:
     """Let a symcache be made again whose bytes turned out damaged or gone."""
     now = timezone.now()
     same = SymCache.objects.filter(
@@ -162,7 +166,7 @@ def is_anything_queued() -> bool:
     return SymCache.objects.filter(lease_expires_at__isnull=False).exists()
 
 
-def take_back_abandoned() -> dict[int, int]:
+def requeue_abandoned() -> dict[int, int]:
     """Return, for the queue, what nobody works on any more: ids, and sizes of files.
 
     To be called in a transaction. Each is returned once a lease, and not too many at
@@ -265,7 +269,7 @@ def _at_rest() -> dict[str, object]:
     }
 
 
-def keep(written: Path, store: BlobStore) -> tuple[Checksum, int]:
+def store_symcache(written: Path, store: BlobStore) -> tuple[Checksum, int]:
     """Put what is `written` into `store`; return its checksum and its size in bytes.
 
     Keeping it again replaces what is there, and so heals what was damaged.

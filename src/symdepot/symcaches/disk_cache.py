@@ -45,7 +45,7 @@ class _Entry:
     size_bytes: int
 
 
-class Shelf:
+class DiskCache:
     """A folder of symcaches that is kept to so many bytes."""
 
     def __init__(self, folder: Path, limit_bytes: int) -> None:
@@ -141,9 +141,9 @@ class Shelf:
 
 
 @cache
-def shelf() -> Shelf:
+def disk_cache() -> DiskCache:
     """Return the shelf of this machine, the same one each time."""
-    return Shelf(settings.SYMCACHE_DIR, settings.SYMCACHE_DISK_BYTES)
+    return DiskCache(settings.SYMCACHE_DIR, settings.SYMCACHE_DISK_BYTES)
 
 
 def _link_or_copy(source: Path, copy: Path) -> None:

@@ -11,7 +11,7 @@ _MOST = 128
 """How many a process keeps open; each is mapped, and has its names as they are asked."""
 
 
-class Pool:
+class MemoryCache:
     """Keeps the symcaches that were used last, by what they hash to."""
 
     def __init__(self, most: int = _MOST) -> None:
@@ -41,6 +41,6 @@ class Pool:
 
 
 @cache
-def pool() -> Pool:
+def memory_cache() -> MemoryCache:
     """Return the pool of this process, the same one each time."""
-    return Pool()
+    return MemoryCache()

@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import Q
 
 from symdepot.domain.ids import DebugId
-from symdepot.domain.symcache.conversion import Wanted
+from symdepot.domain.symcache.conversion import ObjectSelector
 from symdepot.uploads.models import File
 
 _SYMBOLIC_FORMAT = 9
@@ -112,6 +112,6 @@ class SymCache(models.Model):
     def __str__(self) -> str:
         return f"{self.debug_id} ({self.arch}): {self.outcome}"
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> ObjectSelector:
         """Return which object of the file it is to be made of."""
-        return Wanted(DebugId.parse(self.debug_id), self.arch)
+        return ObjectSelector(DebugId.parse(self.debug_id), self.arch)

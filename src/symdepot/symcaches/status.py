@@ -10,13 +10,13 @@ from django.conf import settings
 
 from symdepot.debugfiles import missing_ids, near_misses
 from symdepot.debugfiles.models import DebugFile, WantedId
-from symdepot.debugfiles.near_misses import Kind, NearMiss, Sought
+from symdepot.debugfiles.near_misses import NearMiss, NearMissKind, RequestedIds
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.projects.models import Project
 from symdepot.symcaches.models import Outcome, SymCache, SymCacheQuerySet
 
 
-def of(debug_files: Collection[DebugFile]) -> dict[int, SymCache]:
+def latest_rows(debug_files: Collection[DebugFile]) -> dict[int, SymCache]:
     """Return the symcaches of these, by the ids of their rows; in one question.
 
     Those of which none would be of use have none.
@@ -24,7 +24,7 @@ def of(debug_files: Collection[DebugFile]) -> dict[int, SymCache]:
     return _matched(debug_files, SymCache.objects.all())
 
 
-def failures(debug_files: Collection[DebugFile]) -> dict[int, str]:
+def failure_reasons(debug_files: Collection[DebugFile]) -> dict[int, str]:
     """Return why no symcaches could be made of these, by the ids of their rows."""
     failed = SymCache.objects.filter(outcome=Outcome.FAILED)
     return {pk: row.detail for pk, row in _matched(debug_files, failed).items()}
@@ -44,36 +44,39 @@ def _key(one: DebugFile) -> tuple[int, str, str]:
     return (one.file_id, str(one.object_file().debug_id.uuid), one.arch)
 
 
-_FIT = frozenset({Kind.HERE, Kind.NO_PROGRAM})
+_FIT = frozenset({NearMissKind.HERE, NearMissKind.NO_PROGRAM})
 """Of which a symcache should have been made."""
 
 
-def misses(
-    project: Project, sought: Collection[Sought]
-) -> dict[Sought, list[NearMiss]]:
+def explain_misses(
+    project: Project, sought: Collection[RequestedIds]
+) -> dict[RequestedIds, list[NearMiss]]:
     """Return what `near.misses` does; of which no symcache could be made, say that."""
-    found = near_misses.misses(project, sought)
+    found = near_misses.find_near_misses(project, sought)
     rows = {
         miss.debug_file
         for group in found.values()
         for miss in group
         if miss.debug_file is not None and miss.kind in _FIT
     }
-    reasons = failures(rows)
+    reasons = failure_reasons(rows)
     return {one: [_with(reasons, miss) for miss in found[one]] for one in found}
 
 
-def told(project: Project, rows: Sequence[WantedId]) -> list[dict[str, object]]:
+def missing_ids_as_json(
+    project: Project, rows: Sequence[WantedId]
+) -> list[dict[str, object]]:
     """Return wanted ids of `project` as JSON takes them, each with its near misses."""
     sought = [_sought(row) for row in rows]
-    found = misses(project, sought)
+    found = explain_misses(project, sought)
     return [
-        missing_ids.plain(row) | {"nearMisses": [plain(miss) for miss in found[one]]}
+        missing_ids.as_json(row)
+        | {"nearMisses": [near_miss_as_json(miss) for miss in found[one]]}
         for row, one in zip(rows, sought, strict=True)
     ]
 
 
-def plain(miss: NearMiss) -> dict[str, object]:
+def near_miss_as_json(miss: NearMiss) -> dict[str, object]:
     """Return a near miss as JSON takes it; without a debug file its ids are None."""
     row = miss.debug_file
     return {
@@ -86,8 +89,8 @@ def plain(miss: NearMiss) -> dict[str, object]:
     }
 
 
-def _sought(row: WantedId) -> Sought:
-    return Sought(
+def _sought(row: WantedId) -> RequestedIds:
+    return RequestedIds(
         DebugId.parse_or_none(row.debug_id),
         CodeId(row.code_id) if row.code_id else None,
         row.name,
@@ -99,5 +102,5 @@ def _with(failures: dict[int, str], miss: NearMiss) -> NearMiss:
     if row is None or miss.kind not in _FIT or row.pk not in failures:
         return miss
     why = f"no symcache could be made of it: {failures[row.pk]}"
-    text = f"{near_misses.named(row)} is here under this id, and {why}"
-    return replace(miss, kind=Kind.NO_SYMCACHE, text=text)
+    text = f"{near_misses.describe_file(row)} is here under this id, and {why}"
+    return replace(miss, kind=NearMissKind.NO_SYMCACHE, text=text)

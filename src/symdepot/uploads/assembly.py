@@ -25,7 +25,7 @@ _ROWS_A_STATEMENT = 5000
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class UploadRequest:
     """A file as a client describes it: what it hashes to, and what it is made of.
 
     `offered_by` says who, for the audit.
@@ -38,7 +38,7 @@ class Offer:
     offered_by: str = ""
 
 
-def standing(
+def rows_by_checksum(
     project: Project, checksums: Iterable[Checksum]
 ) -> dict[Checksum, Assembly]:
     """Return how far each of these files has come, where anything is known."""
@@ -53,7 +53,9 @@ def finished(project: Project, checksums: Iterable[Checksum]) -> set[Checksum]:
     return {Checksum(c) for c in at_rest.values_list("checksum", flat=True)}
 
 
-def hold(project: Project, offers: Sequence[Offer]) -> dict[Checksum, Assembly]:
+def lock_rows(
+    project: Project, offers: Sequence[UploadRequest]
+) -> dict[Checksum, Assembly]:
     """Make the rows of `offers` if need be, and lock them until the transaction ends.
 
     Of several that offer the same file at once, each sees what the one before it did.
@@ -71,7 +73,7 @@ def hold(project: Project, offers: Sequence[Offer]) -> dict[Checksum, Assembly]:
     return held
 
 
-def await_chunks(held: Mapping[Offer, Assembly]) -> None:
+def await_chunks(held: Mapping[UploadRequest, Assembly]) -> None:
     """Let these files, as they are offered now, wait for chunks."""
     stale = {o: row for o, row in held.items() if not _is_described(row, o)}
     if stale:
@@ -85,7 +87,7 @@ def await_chunks(held: Mapping[Offer, Assembly]) -> None:
         _await(stale)
 
 
-def queue(held: Mapping[Offer, Assembly]) -> list[int]:
+def queue(held: Mapping[UploadRequest, Assembly]) -> list[int]:
     """Let these files wait for a worker; return their ids, for the queue.
 
     Their chunks stay awaited, that is kept, until they are finished.
@@ -117,13 +119,13 @@ def queue_completed(assemblies: Iterable[int]) -> list[int]:
     return ids
 
 
-def is_said_by(offer: Offer, row: Assembly) -> bool:
+def matches_request(offer: UploadRequest, row: Assembly) -> bool:
     """Whether `row` stands for just what `offer` says, not only for the same file."""
     said = (offer.name, str(offer.debug_id or ""), [c.hex for c in offer.chunks])
     return said == (row.name, row.debug_id, row.chunks)
 
 
-def begin(assembly_id: int) -> Assembly | None:
+def claim(assembly_id: int) -> Assembly | None:
     """Take up a queued assembly under a lease; None if there is nothing to do."""
     now = timezone.now()
     taken = Assembly.objects.claimable(now).filter(pk=assembly_id)
@@ -166,7 +168,7 @@ def fail(held: Assembly, detail: str, *, retryable: bool) -> None:
     AwaitedChunk.objects.filter(assembly=held).delete()
 
 
-def put_back(held: Assembly, detail: str) -> None:
+def retry_later(held: Assembly, detail: str) -> None:
     """Let `held` be tried again in a while; after too many attempts it is an error.
 
     Raises:
@@ -188,7 +190,7 @@ def any_abandoned() -> bool:
     return Assembly.objects.abandoned(timezone.now()).exists()
 
 
-def take_back_abandoned() -> list[int]:
+def requeue_abandoned() -> list[int]:
     """Return, for the queue, the ids of assemblies that nobody works on any more.
 
     Each is returned once a lease: a queued one waits longer before it is returned
@@ -215,13 +217,15 @@ def take_back_abandoned() -> list[int]:
     return ids
 
 
-def _lock(project: Project, offers: Sequence[Offer]) -> dict[Checksum, Assembly]:
+def _lock(
+    project: Project, offers: Sequence[UploadRequest]
+) -> dict[Checksum, Assembly]:
     rows = Assembly.objects.of(project, [offer.checksum.hex for offer in offers])
     locked = rows.select_for_update().order_by(*_LOCKED_IN_ORDER)
     return {Checksum(row.checksum): row for row in locked}
 
 
-def _described(project_id: int, offer: Offer) -> Assembly:
+def _described(project_id: int, offer: UploadRequest) -> Assembly:
     """Return the row that waits for the chunks of `offer`, unsaved."""
     return Assembly(
         project_id=project_id,
@@ -235,11 +239,11 @@ def _described(project_id: int, offer: Offer) -> Assembly:
     )
 
 
-def _is_described(row: Assembly, offer: Offer) -> bool:
-    return row.state == State.NOT_FOUND and is_said_by(offer, row)
+def _is_described(row: Assembly, offer: UploadRequest) -> bool:
+    return row.state == State.NOT_FOUND and matches_request(offer, row)
 
 
-def _await(held: Mapping[Offer, Assembly]) -> None:
+def _await(held: Mapping[UploadRequest, Assembly]) -> None:
     AwaitedChunk.objects.bulk_create(
         [
             AwaitedChunk(assembly=row, checksum=chunk.hex)
@@ -250,7 +254,7 @@ def _await(held: Mapping[Offer, Assembly]) -> None:
     )
 
 
-def _checksum(offer: Offer) -> Checksum:
+def _checksum(offer: UploadRequest) -> Checksum:
     return offer.checksum
 
 

@@ -19,12 +19,12 @@ from symdepot.domain.errors import (
 )
 from symdepot.domain.ids import Checksum
 from symdepot.uploads.models import Chunk, File, FileChunk
-from symdepot.uploads.scratch import lent
+from symdepot.uploads.scratch import scratch_file
 
 _BLOCK_BYTES = 1024 * 1024
 
 
-def size(
+def file_size(
     chunks: Sequence[Checksum],
     sizes: Mapping[Checksum, int],
     *,
@@ -43,7 +43,7 @@ def size(
 
 
 @contextmanager
-def joined(
+def verified_file(
     checksum: Checksum, chunks: Sequence[Checksum], store: BlobStore, scratch: Path
 ) -> Iterator[Path]:
     """Lend the file that `chunks` make, as one file on local disk, read-only.
@@ -63,25 +63,25 @@ def joined(
             _check_alone(checksum, chunks[0], path)
             yield path
         return
-    with lent(scratch, prefix="joined-") as path:
+    with scratch_file(scratch, prefix="joined-") as path:
         _copy(checksum, chunks, store, path)
         yield path
 
 
 @contextmanager
-def at_hand(
+def local_file(
     checksum: Checksum, chunks: Sequence[Checksum], store: BlobStore, scratch: Path
 ) -> Iterator[Path]:
     """Lend the same file, one of a single chunk without having read it.
 
     Raises:
-        As `joined`.
+        As `verified_file`.
     """
     if len(chunks) == 1:
         with store.on_disk(chunks[0]) as path:
             yield path
         return
-    with joined(checksum, chunks, store, scratch) as path:
+    with verified_file(checksum, chunks, store, scratch) as path:
         yield path
 
 
@@ -131,7 +131,9 @@ def _check(chunk: Checksum, content: BinaryIO) -> None:
         raise BlobDamaged(chunk) from mismatch
 
 
-def enter(checksum: Checksum, chunks: Sequence[Checksum], size_bytes: int) -> File:
+def record_file(
+    checksum: Checksum, chunks: Sequence[Checksum], size_bytes: int
+) -> File:
     """Return the file that `chunks` were seen to make; entering it twice is no error.
 
     A file that is here already stays as it is, even if it came in other chunks. One

@@ -26,12 +26,12 @@ _FREEING_LOCK = 0x53594D44
 """An arbitrary number, for Postgres' advisory locks."""
 
 
-def own(
+def record_chunks(
     organization: Organization, sizes: Mapping[Checksum, int], store: BlobStore
 ) -> None:
     """Note that `organization` has sent these chunks, whose bytes are in `store`.
 
-    Noting it twice, or by many at once, is no error. `sizes` are in bytes.
+    Noting it twice, or by many at once, is no error. `owned_sizes` are in bytes.
 
     Raises:
         StorageUnavailable: the bytes were freed in this very moment, because a debug
@@ -66,7 +66,7 @@ def own(
             raise StorageUnavailable
 
 
-def sizes(
+def owned_sizes(
     organization: Organization, checksums: Collection[Checksum]
 ) -> dict[Checksum, int]:
     """Return the size in bytes of each of these chunks that `organization` owns.
@@ -105,7 +105,7 @@ def completed_by(
     return list(waiting.values_list("pk", flat=True))
 
 
-def disown(checksum: Checksum) -> None:
+def forget_damaged(checksum: Checksum) -> None:
     """Forget that anybody sent a chunk whose bytes turned out damaged or gone.
 
     It is missing from now on, and the files that have it are damaged, so the next

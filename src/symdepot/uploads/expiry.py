@@ -18,7 +18,7 @@ from symdepot.uploads.models import (
 _RENEWED_AFTER = timedelta(minutes=10)
 
 
-def loose(received_before: datetime) -> QuerySet[Chunk]:
+def unreferenced_chunks(received_before: datetime) -> QuerySet[Chunk]:
     """Return the chunks that no file has, nobody awaits and nobody sent since."""
     return Chunk.objects.filter(
         ~Exists(FileChunk.objects.filter(chunk=OuterRef("pk"))),
@@ -27,7 +27,7 @@ def loose(received_before: datetime) -> QuerySet[Chunk]:
     )
 
 
-def waiting_in_vain(idle_since: datetime) -> QuerySet[Assembly]:
+def stalled_uploads(idle_since: datetime) -> QuerySet[Assembly]:
     """Return the files that wait for chunks, of which none has come since.
 
     Nor has anybody offered them again.
@@ -41,12 +41,12 @@ def waiting_in_vain(idle_since: datetime) -> QuerySet[Assembly]:
     )
 
 
-def failed(before: datetime) -> QuerySet[Assembly]:
+def failed_uploads(before: datetime) -> QuerySet[Assembly]:
     """Return the files that failed before then; whoever offers one begins anew."""
     return Assembly.objects.filter(state=State.ERROR, updated_at__lt=before)
 
 
-def forget(assemblies: QuerySet[Assembly]) -> set[int]:
+def delete_uploads(assemblies: QuerySet[Assembly]) -> set[int]:
     """Delete these, with what they await; return which. In a transaction."""
     # In the order in which all lock them, or two could wait for each other.
     locked = assemblies.select_for_update().order_by("checksum", "pk")
@@ -55,7 +55,7 @@ def forget(assemblies: QuerySet[Assembly]) -> set[int]:
     return gone
 
 
-def keep_waiting(assemblies: Iterable[Assembly]) -> None:
+def keep_alive(assemblies: Iterable[Assembly]) -> None:
     """Note that somebody still wants to upload these, if that was not noted lately."""
     now = timezone.now()
     stale = [row.pk for row in assemblies if now - row.updated_at > _RENEWED_AFTER]
@@ -64,7 +64,7 @@ def keep_waiting(assemblies: Iterable[Assembly]) -> None:
         waiting.update(updated_at=now)
 
 
-def proofs(received_before: datetime) -> QuerySet[ChunkOwner]:
+def expired_ownerships(received_before: datetime) -> QuerySet[ChunkOwner]:
     """Return the proofs of chunks that nobody of their organization awaits.
 
     Of chunks, that is, that nobody at all has sent since.

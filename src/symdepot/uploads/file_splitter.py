@@ -14,7 +14,7 @@ _BLOCK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class SplitFile:
     """What a file was cut into; `sizes` are in bytes."""
 
     checksum: Checksum
@@ -27,13 +27,13 @@ class Cut:
         return sum(self.sizes[c] for c in self.chunks)
 
 
-def cut(
+def split(
     path: Path,
     store: BlobStore,
     *,
     chunk_bytes: int,
     is_kept: Callable[[Checksum], bool] = lambda _: False,
-) -> Cut:
+) -> SplitFile:
     """Keep the chunks of a file in `store` and return them.
 
     The same file sent in chunks of `chunk_bytes` shares all of them. A chunk that
@@ -62,7 +62,7 @@ def cut(
             chunks.append(chunk)
             sizes[chunk] = content.tell() - start
     checksum = chunks[0] if is_alone else Checksum(whole.hexdigest())
-    return Cut(checksum, tuple(chunks), sizes)
+    return SplitFile(checksum, tuple(chunks), sizes)
 
 
 @contextmanager

@@ -17,24 +17,26 @@ _BEATS = 5
 
 
 @contextmanager
-def turn(name: str, *, every: timedelta) -> Iterator[Callable[[], None] | None]:
+def periodic_lock(
+    name: str, *, every: timedelta
+) -> Iterator[Callable[[], None] | None]:
     """Claim `name`, and let it be done when the block ends well; else another may.
 
     Lends what is to be called now and then, or None if there is nothing to do.
     """
-    holder = claim(name, every=every)
+    holder = acquire(name, every=every)
     if holder is None:
         yield None
         return
     try:
         yield _Renewal(name, holder).go_on
     except BaseException:
-        give_up(name, holder)
+        release(name, holder)
         raise
     finish(name, holder)
 
 
-def claim(name: str, *, every: timedelta) -> str | None:
+def acquire(name: str, *, every: timedelta) -> str | None:
     """Return a holder for `name` if it is due and nobody is at it, else None.
 
     It is due `every` so long since it was last finished; in a new installation, since
@@ -67,7 +69,7 @@ def finish(name: str, holder: str) -> None:
     own.update(holder="", lease_expires_at=None, finished_at=timezone.now())
 
 
-def give_up(name: str, holder: str) -> None:
+def release(name: str, holder: str) -> None:
     """Let another do it, since it could not be finished here."""
     own = Sweep.objects.filter(name=name, holder=holder)
     own.update(holder="", lease_expires_at=None)

@@ -8,7 +8,7 @@ from symdepot.domain.errors import QuotaExceeded
 from symdepot.domain.ids import Checksum
 from symdepot.projects.models import Organization
 from symdepot.uploads import chunks
-from symdepot.uploads.assembly import Offer
+from symdepot.uploads.assembly import UploadRequest
 from symdepot.uploads.models import ChunkOwner
 
 
@@ -17,17 +17,17 @@ def used_bytes(organization: Organization) -> int:
 
     What it shares with others counts for each of them.
     """
-    return of_all([organization]).get(organization.pk, 0)
+    return used_by_organization([organization]).get(organization.pk, 0)
 
 
-def of_all(organizations: Iterable[Organization]) -> dict[int, int]:
+def used_by_organization(organizations: Iterable[Organization]) -> dict[int, int]:
     """Return what each of `organizations` uses in bytes, by its row."""
     rows = ChunkOwner.objects.filter(organization__in=list(organizations))
     sums = rows.values("organization").annotate(total=Sum("size_bytes"))
     return dict(sums.values_list("organization", "total"))
 
 
-def full(organization: Organization) -> QuotaExceeded | None:
+def refusal_if_full(organization: Organization) -> QuotaExceeded | None:
     """Return the refusal of any chunk that is new, if not even a byte has room."""
     if organization.quota_bytes is None:
         return None
@@ -54,7 +54,7 @@ def check(organization: Organization, sizes: Mapping[Checksum, int]) -> None:
 
 
 def refusals(
-    organization: Organization, offers: Sequence[Offer], *, chunk_bytes: int
+    organization: Organization, offers: Sequence[UploadRequest], *, chunk_bytes: int
 ) -> dict[Checksum, QuotaExceeded]:
     """Return those of `offers` that cannot fit, judged before their bytes are sent.
 
@@ -63,7 +63,7 @@ def refusals(
     """
     if organization.quota_bytes is None:
         return {}
-    known = set(chunks.sizes(organization, {c for o in offers for c in o.chunks}))
+    known = set(chunks.owned_sizes(organization, {c for o in offers for c in o.chunks}))
     used = used_bytes(organization)
     promised, refused = 0, {}
     for offer in offers:
@@ -78,7 +78,7 @@ def refusals(
 
 
 def _new_bytes(organization: Organization, sizes: Mapping[Checksum, int]) -> int:
-    owned = chunks.sizes(organization, sizes)
+    owned = chunks.owned_sizes(organization, sizes)
     return sum(sizes[c] for c in chunks.missing(list(sizes), owned))
 
 

@@ -10,7 +10,7 @@ from symdepot.domain.errors import StorageUnavailable
 
 
 @contextmanager
-def lent(folder: Path, *, prefix: str) -> Iterator[Path]:
+def scratch_file(folder: Path, *, prefix: str) -> Iterator[Path]:
     """Lend an empty file in `folder`; it is gone at the end.
 
     Whatever the system has to say against it meanwhile is the storage's trouble: the

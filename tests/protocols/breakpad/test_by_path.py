@@ -23,7 +23,7 @@ PATH = f"/crash%20b.pdb/{ID}/crash%20b.sym"
 @pytest.fixture(autouse=True)
 def project() -> Project:
     project = a_project()
-    access.publish(project, is_public=True, by="a test")
+    access.set_public(project, is_public=True, by="a test")
     upload(a_client(), CONTENT, name="crash b.sym")
     return project
 
@@ -56,7 +56,7 @@ def test_head_says_that_it_is_there() -> None:
 
 @pytest.mark.parametrize("method", ["get", "head"])
 def test_a_code_id_leads_to_the_debug_id(method: str) -> None:
-    token = tokens.mint_for_url(a_project(), by="me")
+    token = tokens.create_url_token(a_project(), by="me")
     DebugFile.objects.update(object_name="crash b.pdb")
     path = "crash.exe/5AB380779000/crash.sym?_refresh=1&a=%20"
 
@@ -93,8 +93,8 @@ def test_what_nobody_can_have_is_not_looked_for(
 
 
 def test_a_private_symbol_file_needs_a_token(project: Project) -> None:
-    access.publish(project, is_public=False, by="a test")
-    token = tokens.mint_for_url(project, by="me")
+    access.set_public(project, is_public=False, by="a test")
+    token = tokens.create_url_token(project, by="me")
 
     assert Client().get(PATH).status_code == 404
     assert Client().get(f"/s/{token}{PATH}").status_code == 200

@@ -3,7 +3,7 @@
 import pytest
 from tests.protocols.debuginfod.ways import LongWay
 
-from symdepot.protocols.debuginfod.fast_path import ShortWay
+from symdepot.protocols.debuginfod.fast_path import FastPath
 
 
 @pytest.fixture
@@ -12,5 +12,5 @@ def long_way() -> LongWay:
 
 
 @pytest.fixture
-def short_way(long_way: LongWay) -> ShortWay:
-    return ShortWay(long_way)
+def short_way(long_way: LongWay) -> FastPath:
+    return FastPath(long_way)

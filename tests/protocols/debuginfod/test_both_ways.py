@@ -25,7 +25,7 @@ from symdepot.domain.ids import Checksum, CodeId
 from symdepot.projects import tokens
 from symdepot.projects.models import Project, Token
 from symdepot.projects.tokens import Scope
-from symdepot.protocols.debuginfod.fast_path import ShortWay
+from symdepot.protocols.debuginfod.fast_path import FastPath
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -50,12 +50,12 @@ def basic(pair: str) -> str:
 
 
 def url_tokens(game: Project) -> Iterator[str]:
-    yield tokens.mint_for_url(game, by="me", label="gdb")
-    yield tokens.mint_for_url(game.organization, by="me")
-    yield tokens.mint_for_url(a_project("theirs", "strangers"), by="me")
+    yield tokens.create_url_token(game, by="me", label="gdb")
+    yield tokens.create_url_token(game.organization, by="me")
+    yield tokens.create_url_token(a_project("theirs", "strangers"), by="me")
     yesterday = timezone.now() - timedelta(days=1)
-    yield tokens.mint_for_url(game, by="me", expires_at=yesterday)
-    revoked = tokens.mint_for_url(game, by="me")
+    yield tokens.create_url_token(game, by="me", expires_at=yesterday)
+    revoked = tokens.create_url_token(game, by="me")
     tokens.revoke(Token.objects.order_by("pk").reverse()[0], by="me")
     yield revoked
     yield "symd_unknown"
@@ -63,8 +63,8 @@ def url_tokens(game: Project) -> Iterator[str]:
 
 
 def with_tokens(game: Project, path: str) -> Iterator[Question]:
-    may_not = tokens.mint(game, scopes=[Scope.CI], by="me")
-    may = tokens.mint(game, scopes=[Scope.WRITE], by="me")
+    may_not = tokens.create_token(game, scopes=[Scope.CI], by="me")
+    may = tokens.create_token(game, scopes=[Scope.WRITE], by="me")
     shown = [*url_tokens(game), may_not, may]
     for token in shown:
         yield f"/s/{token}{path}", "GET", {"user_agent": "gdb"}
@@ -128,7 +128,7 @@ def questions(game: Project) -> Iterator[Question]:
 
 
 def test_each_answer_is_the_same_on_both_ways(
-    long_way: LongWay, short_way: ShortWay, game: Project
+    long_way: LongWay, short_way: FastPath, game: Project
 ) -> None:
     for path, method, headers in questions(game):
         expected = ask(long_way, path, method, **headers)

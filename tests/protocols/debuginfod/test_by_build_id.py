@@ -15,7 +15,7 @@ from tests.factories import Answer, a_client, a_debug_file, a_file, a_project, u
 from tests.fixtures import builders, compiled
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles.missing_ids import TALLY
+from symdepot.debugfiles.missing_ids import COUNTER
 from symdepot.debugfiles.models import DebugFile, WantedId
 from symdepot.domain.errors import Unauthenticated
 from symdepot.domain.ids import Checksum, CodeId
@@ -32,7 +32,7 @@ CONTENT = b"\x7fELF and so on"
 
 def a_public_project(slug: str = "game") -> Project:
     project = a_project(slug)
-    access.publish(project, is_public=True, by="a test")
+    access.set_public(project, is_public=True, by="a test")
     return project
 
 
@@ -316,7 +316,7 @@ def test_what_is_no_elf_file_has_no_sections() -> None:
 
 def test_a_private_project_is_read_with_a_token_and_not_without() -> None:
     a_companion(a_project())
-    token = tokens.mint_for_url(a_project(), by="me")
+    token = tokens.create_url_token(a_project(), by="me")
     path = f"buildid/{BUILD_ID}/debuginfo"
 
     assert Client().get(f"/{path}").status_code == 404
@@ -329,7 +329,7 @@ def test_a_private_project_is_read_with_a_token_and_not_without() -> None:
 @pytest.mark.parametrize("pair", ["{}:", ":{}", "gdb:{}", "{}:x"])
 def test_a_token_may_stand_in_either_half_of_basic(pair: str) -> None:
     a_companion(a_project())
-    token = tokens.mint_for_url(a_project(), by="me")
+    token = tokens.create_url_token(a_project(), by="me")
     encoded = base64.b64encode(pair.format(token).encode()).decode()
 
     assert debuginfo(Authorization=f"Basic {encoded}").status_code == 200
@@ -337,7 +337,7 @@ def test_a_token_may_stand_in_either_half_of_basic(pair: str) -> None:
 
 def test_a_token_that_is_not_valid_is_refused_and_shows_nothing_public() -> None:
     a_companion(a_public_project())
-    token = tokens.mint_for_url(a_project(), by="me")
+    token = tokens.create_url_token(a_project(), by="me")
     tokens.revoke(Token.objects.get(), by="me")
 
     by_path = Client().get(f"/s/{token}/buildid/{BUILD_ID}/debuginfo")
@@ -351,7 +351,7 @@ def test_a_token_that_is_not_valid_is_refused_and_shows_nothing_public() -> None
 
 def test_a_token_that_can_do_harm_is_not_believed_in_a_path() -> None:
     a_companion(a_project())
-    token = tokens.mint(a_project(), scopes=[Scope.READ, Scope.WRITE], by="me")
+    token = tokens.create_token(a_project(), scopes=[Scope.READ, Scope.WRITE], by="me")
 
     assert Client().get(f"/s/{token}/buildid/{BUILD_ID}/debuginfo").status_code == 404
     with pytest.raises(Unauthenticated):
@@ -361,7 +361,7 @@ def test_a_token_that_can_do_harm_is_not_believed_in_a_path() -> None:
 def test_a_token_of_another_organization_finds_nothing() -> None:
     a_companion(a_project())
     a_companion(a_public_project("engine"))
-    token = tokens.mint_for_url(a_project("game", "emca"), by="me")
+    token = tokens.create_url_token(a_project("game", "emca"), by="me")
 
     assert Client().get(f"/s/{token}/buildid/{BUILD_ID}/debuginfo").status_code == 404
 
@@ -385,11 +385,11 @@ def test_what_a_project_lacks_is_noted_if_it_is_clear_which_project() -> None:
     project, _ = a_project(), a_project("other")
     assert debuginfo().status_code == 404
     assert debuginfo(a_client()).status_code == 404
-    token = tokens.mint_for_url(project, by="me", label="gdb")
+    token = tokens.create_url_token(project, by="me", label="gdb")
 
     path = f"/s/{token}/buildid/{BUILD_ID}/debuginfo"
     Client().get(path, headers={"User-Agent": "elfutils/0.196"})
-    TALLY.flush()
+    COUNTER.flush()
 
     wanted = WantedId.objects.get()
     assert (wanted.project, wanted.code_id, wanted.count) == (project, str(BUILD_ID), 1)
@@ -402,7 +402,7 @@ def test_what_the_only_project_lacks_is_noted_for_any_token() -> None:
     project = a_project()
 
     debuginfo(a_client())
-    TALLY.flush()
+    COUNTER.flush()
 
     assert WantedId.objects.get().project == project
 
@@ -414,7 +414,7 @@ def test_debug_information_is_wanted_although_the_stripped_program_is_here() -> 
 
     for rest in ("debuginfo", "section/.debug_info", "source/a.c"):
         assert ask(f"{BUILD_ID}/{rest}", client).status_code == 404
-    TALLY.flush()
+    COUNTER.flush()
 
     assert WantedId.objects.get().count == 1
 
@@ -427,7 +427,7 @@ def test_what_came_after_somebody_asked_is_not_wanted(settings: Settings) -> Non
 
     debuginfo(client)
     a_companion(project)
-    TALLY.flush()
+    COUNTER.flush()
 
     assert not WantedId.objects.exists()
 

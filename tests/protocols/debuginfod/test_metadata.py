@@ -42,7 +42,7 @@ def an_elf(project: Project, name: str, **differing: Any) -> DebugFile:
 @pytest.fixture
 def project() -> Project:
     project = a_project()
-    access.publish(project, is_public=True, by="a test")
+    access.set_public(project, is_public=True, by="a test")
     return project
 
 
@@ -116,7 +116,7 @@ def test_the_same_is_listed_once(project: Project) -> None:
 
 def test_a_token_shows_what_it_may_read() -> None:
     an_elf(a_project(), "hello")
-    token = tokens.mint_for_url(a_project(), by="me")
+    token = tokens.create_url_token(a_project(), by="me")
     asked = {"key": "file", "value": "hello"}
 
     assert ask(**asked).json()["results"] == []

@@ -23,13 +23,13 @@ from tests.protocols.debuginfod.ways import (
     status,
 )
 
-from symdepot.debugfiles.missing_ids import TALLY
+from symdepot.debugfiles.missing_ids import COUNTER
 from symdepot.debugfiles.models import DebugFile, WantedId
 from symdepot.domain.ids import CodeId
 from symdepot.projects import access, tokens
 from symdepot.projects.models import Token
 from symdepot.protocols import request_metrics
-from symdepot.protocols.debuginfod.fast_path import ShortWay
+from symdepot.protocols.debuginfod.fast_path import FastPath
 from symdepot.uploads.models import File
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,12 +37,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_miss_is_none_of_djangos_business(
-    long_way: LongWay, short_way: ShortWay, method: str
+    long_way: LongWay, short_way: FastPath, method: str
 ) -> None:
     project = a_public_project()
     a_debug_file(project, code_id=BUILD_ID, kind="exe", features=frozenset())
-    token = tokens.mint_for_url(project, by="me")
-    tokens.recognise(token)
+    token = tokens.create_url_token(project, by="me")
+    tokens.authenticate(token)
 
     for path in (debuginfo(NOBODYS), debuginfo(), f"/s/{token}{debuginfo(NOBODYS)}"):
         answer = ask(short_way, path, method)
@@ -53,19 +53,19 @@ def test_a_miss_is_none_of_djangos_business(
 
 @pytest.mark.parametrize("of", ["project", "only project", "organization"])
 def test_a_miss_is_noted_as_it_is_on_the_long_way(
-    long_way: LongWay, short_way: ShortWay, of: str
+    long_way: LongWay, short_way: FastPath, of: str
 ) -> None:
     game = a_project()
     if of == "organization":
         a_project("other")
     place = game if of == "project" else game.organization
-    path = f"/s/{tokens.mint_for_url(place, by='me', label='gdb')}{debuginfo()}"
+    path = f"/s/{tokens.create_url_token(place, by='me', label='gdb')}{debuginfo()}"
     noted = []
 
     for way in (long_way, short_way):
         ask(way, path, user_agent=" elfutils/0.196,Linux/x86_64 ")
         ask(way, path.replace("debuginfo", "executable"))
-        TALLY.flush()
+        COUNTER.flush()
         noted.append(
             list(WantedId.objects.values_list("project", "code_id", "asked_by"))
         )
@@ -77,33 +77,33 @@ def test_a_miss_is_noted_as_it_is_on_the_long_way(
 
 
 def test_what_a_program_that_is_here_lacks_is_noted_on_both_ways(
-    long_way: LongWay, short_way: ShortWay
+    long_way: LongWay, short_way: FastPath
 ) -> None:
     project = a_project()
     a_debug_file(project, code_id=BUILD_ID, kind="exe", features=frozenset())
-    token = tokens.mint_for_url(project, by="me")
+    token = tokens.create_url_token(project, by="me")
 
     for way in (long_way, short_way):
         assert status(ask(way, f"/s/{token}{debuginfo()}")) == 404
-        TALLY.flush()
+        COUNTER.flush()
 
     assert long_way.times == 1
     assert WantedId.objects.get().count == 2
 
 
 def test_what_is_missed_without_a_token_is_noted_for_nobody(
-    short_way: ShortWay,
+    short_way: FastPath,
 ) -> None:
     a_public_project()
 
     ask(short_way, debuginfo())
-    TALLY.flush()
+    COUNTER.flush()
 
     assert not WantedId.objects.exists()
 
 
 def test_a_small_file_is_sent_from_memory_once_it_was_sent(
-    long_way: LongWay, short_way: ShortWay
+    long_way: LongWay, short_way: FastPath
 ) -> None:
     project = a_public_project()
     a_companion(project, b"x" * LARGEST_BYTES)
@@ -122,7 +122,7 @@ def test_a_small_file_is_sent_from_memory_once_it_was_sent(
 
 
 def test_only_so_many_files_are_kept_in_memory(long_way: LongWay) -> None:
-    short_way = ShortWay(long_way, most_kept=2)
+    short_way = FastPath(long_way, most_kept=2)
     ids = [CodeId(f"{number:040x}") for number in range(1, 4)]
     for code_id in ids:
         a_companion(a_public_project(), code_id.hex.encode(), code_id)
@@ -138,7 +138,7 @@ def test_only_so_many_files_are_kept_in_memory(long_way: LongWay) -> None:
 
 
 def unpublished() -> None:
-    access.publish(a_project(), is_public=False, by="me")
+    access.set_public(a_project(), is_public=False, by="me")
 
 
 def superseded() -> None:
@@ -155,7 +155,7 @@ def deleted() -> None:
 
 @pytest.mark.parametrize("happened", [unpublished, superseded, damaged, deleted])
 def test_what_is_in_memory_is_sent_to_nobody_who_may_not_have_it(
-    short_way: ShortWay, happened: Callable[[], None]
+    short_way: FastPath, happened: Callable[[], None]
 ) -> None:
     a_companion(a_public_project())
     answers = [ask(short_way, debuginfo()) for _ in range(3)]
@@ -166,9 +166,9 @@ def test_what_is_in_memory_is_sent_to_nobody_who_may_not_have_it(
     assert status(ask(short_way, debuginfo())) == 404
 
 
-def test_a_token_is_looked_at_each_time(short_way: ShortWay) -> None:
+def test_a_token_is_looked_at_each_time(short_way: FastPath) -> None:
     a_companion(a_project())
-    token = tokens.mint_for_url(a_project(), by="me")
+    token = tokens.create_url_token(a_project(), by="me")
     hit, miss = f"/s/{token}{debuginfo()}", f"/s/{token}{debuginfo(NOBODYS)}"
     before = [status(ask(short_way, path)) for path in (hit, hit, hit, miss)]
 
@@ -178,21 +178,21 @@ def test_a_token_is_looked_at_each_time(short_way: ShortWay) -> None:
     assert [status(ask(short_way, path)) for path in (hit, miss)] == [401, 401]
 
 
-def test_who_may_have_a_file_is_said_anew_when_it_changes(short_way: ShortWay) -> None:
+def test_who_may_have_a_file_is_said_anew_when_it_changes(short_way: FastPath) -> None:
     project = a_public_project()
     a_companion(project)
-    token = tokens.mint_for_url(project, by="me")
+    token = tokens.create_url_token(project, by="me")
     path = f"/s/{token}{debuginfo()}"
 
     for is_public, said in ((True, "public"), (False, "private"), (True, "public")):
-        access.publish(project, is_public=is_public, by="me")
+        access.set_public(project, is_public=is_public, by="me")
         for _ in range(3):
             assert ("Cache-Control", said) in ask(short_way, path)[1]
 
 
-def test_use_is_noted_as_it_is_on_the_long_way(short_way: ShortWay) -> None:
+def test_use_is_noted_as_it_is_on_the_long_way(short_way: FastPath) -> None:
     row = a_companion(a_project())
-    token = tokens.mint_for_url(a_project(), by="me")
+    token = tokens.create_url_token(a_project(), by="me")
     path = f"/s/{token}{debuginfo()}"
     for _ in range(3):
         ask(short_way, path)
@@ -208,7 +208,7 @@ def test_use_is_noted_as_it_is_on_the_long_way(short_way: ShortWay) -> None:
         assert timezone.now() - used_at < timedelta(minutes=1)
 
 
-def test_bytes_that_went_bad_are_not_kept(short_way: ShortWay, disk: Path) -> None:
+def test_bytes_that_went_bad_are_not_kept(short_way: FastPath, disk: Path) -> None:
     a_companion(a_public_project())
     [blob] = [path for path in disk.rglob("*") if path.is_file()]
     ask(short_way, debuginfo())
@@ -223,7 +223,7 @@ def test_bytes_that_went_bad_are_not_kept(short_way: ShortWay, disk: Path) -> No
 
 
 def test_what_is_compressed_on_its_way_is_not_taken_for_the_file(
-    long_way: LongWay, short_way: ShortWay
+    long_way: LongWay, short_way: FastPath
 ) -> None:
     a_companion(a_public_project(), b"debug information " * 4096)
     codings = ("identity", "gzip", "zstd, gzip", "")
@@ -237,7 +237,7 @@ def test_what_is_compressed_on_its_way_is_not_taken_for_the_file(
 
 
 def test_a_file_of_several_chunks_is_kept_whole(
-    long_way: LongWay, short_way: ShortWay
+    long_way: LongWay, short_way: FastPath
 ) -> None:
     row = a_companion(a_public_project())
     parts = [bytes([number]) * 100 for number in range(5)]
@@ -249,7 +249,7 @@ def test_a_file_of_several_chunks_is_kept_whole(
     assert long_way.times == 2
 
 
-def test_no_connection_is_kept_that_others_wait_for(short_way: ShortWay) -> None:
+def test_no_connection_is_kept_that_others_wait_for(short_way: FastPath) -> None:
     a_companion(a_public_project())
 
     for path in (debuginfo(), debuginfo(), debuginfo(), debuginfo(NOBODYS)):
@@ -258,7 +258,7 @@ def test_no_connection_is_kept_that_others_wait_for(short_way: ShortWay) -> None
 
 
 def test_a_database_that_fails_is_told_of_in_the_same_words(
-    long_way: LongWay, short_way: ShortWay
+    long_way: LongWay, short_way: FastPath
 ) -> None:
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE uploads_file RENAME TO elsewhere")
@@ -274,17 +274,17 @@ def test_a_database_that_fails_is_told_of_in_the_same_words(
 
 
 def test_what_it_answers_is_counted_once_as_on_the_long_way(
-    long_way: LongWay, short_way: ShortWay
+    long_way: LongWay, short_way: FastPath
 ) -> None:
     a_companion(a_public_project())
 
     counts = []
     for way in (long_way, short_way):
-        before = {(c.kind, c.status): c.answers for c in request_metrics.counts()}
+        before = {(c.kind, c.status): c.answers for c in request_metrics.all_counts()}
         for _ in range(3):
             ask(way, debuginfo())
         ask(way, debuginfo(NOBODYS))
-        after = {(c.kind, c.status): c.answers for c in request_metrics.counts()}
+        after = {(c.kind, c.status): c.answers for c in request_metrics.all_counts()}
         counts.append({key: after[key] - before.get(key, 0) for key in after})
 
     assert counts[0] == {("debuginfo", 200): 3, ("debuginfo", 404): 1}

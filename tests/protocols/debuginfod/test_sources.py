@@ -25,7 +25,7 @@ SOURCES = {
 def project() -> Project:
     """Publish one with a bundle that has no code id, as sentry-cli makes them."""
     project = a_project()
-    access.publish(project, is_public=True, by="a test")
+    access.set_public(project, is_public=True, by="a test")
     a_debug_file(
         project,
         builders.source_bundle(DEBUG_ID.uuid, SOURCES),
@@ -83,8 +83,8 @@ def test_a_source_larger_than_the_client_takes_is_not_sent() -> None:
 
 
 def test_a_private_source_needs_a_token(project: Project) -> None:
-    access.publish(project, is_public=False, by="a test")
-    token = tokens.mint_for_url(project, by="me")
+    access.set_public(project, is_public=False, by="a test")
+    token = tokens.create_url_token(project, by="me")
     path = f"buildid/{BUILD_ID}/source/usr/src/a.c"
 
     assert Client().get(f"/{path}").status_code == 404

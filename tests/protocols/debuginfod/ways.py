@@ -62,7 +62,7 @@ def debuginfo(build_id: CodeId = BUILD_ID) -> str:
 
 def a_public_project(slug: str = "game") -> Project:
     project = a_project(slug)
-    access.publish(project, is_public=True, by="a test")
+    access.set_public(project, is_public=True, by="a test")
     return project
 
 

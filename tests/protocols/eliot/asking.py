@@ -66,4 +66,4 @@ def keep(content: bytes = SYMBOLS, name: str = "xul.sym") -> None:
 
 def url_token(project: Project) -> str:
     """Return a token that may stand in a path."""
-    return tokens.mint_for_url(project, by="a test")
+    return tokens.create_url_token(project, by="a test")

@@ -12,7 +12,7 @@ from tests.protocols.test_errors import ANSWERS, leaves
 
 from symdepot.domain import errors
 from symdepot.domain.errors import SymdepotError
-from symdepot.protocols.eliot.errors import speak_errors
+from symdepot.protocols.eliot.errors import add_error_handlers
 
 MADE: dict[type[SymdepotError], Callable[[], SymdepotError]] = {
     type(make()): make for make in ANSWERS
@@ -30,7 +30,7 @@ EXPECTED: dict[object, int] = {
 
 def told(error: Exception) -> Answer:
     api = NinjaAPI(urls_namespace=f"test{id(error)}")
-    speak_errors(api)
+    add_error_handlers(api)
     return api.on_exception(RequestFactory().post("/"), error)
 
 

@@ -41,14 +41,14 @@ def test_without_a_token_there_are_public_projects_alone() -> None:
     asking.keep()
     assert not is_found(Client())
 
-    access.publish(a_project(), is_public=True, by="a test")
+    access.set_public(a_project(), is_public=True, by="a test")
 
     assert is_found(Client())
 
 
 def test_a_token_shows_nothing_of_others() -> None:
     asking.keep()
-    access.publish(a_project(), is_public=True, by="a test")
+    access.set_public(a_project(), is_public=True, by="a test")
     a_project("other", "others")
 
     assert not is_found(a_client("others"))
@@ -71,6 +71,6 @@ def test_who_may_not_read_may_not_ask() -> None:
 
 
 def test_a_token_that_writes_does_not_work_in_the_path() -> None:
-    token = tokens.mint(an_organization(), scopes=(Scope.WRITE,), by="a test")
+    token = tokens.create_token(an_organization(), scopes=(Scope.WRITE,), by="a test")
 
     assert ask(FRAME, Client(), f"/s/{token}/symbolicate/v5").status_code != 200

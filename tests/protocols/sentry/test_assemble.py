@@ -275,12 +275,12 @@ def test_a_claim_of_another_uuid_is_passed_over(claim: str) -> None:
 @pytest.mark.upstream(22)
 def test_where_a_file_stands_is_nothing_then_a_row_then_nothing_again() -> None:
     project, checksum = a_project(), Checksum.of(b"foobarbaz")
-    assert assembly.standing(project, [checksum]) == {}
+    assert assembly.rows_by_checksum(project, [checksum]) == {}
 
     upload(a_client(), b"foobarbaz")
-    row = assembly.standing(project, [checksum])[checksum]
+    row = assembly.rows_by_checksum(project, [checksum])[checksum]
     Assembly.objects.all().delete()
 
     assert row.state == State.ERROR
     assert row.detail.startswith("Invalid debug information file")
-    assert assembly.standing(project, [checksum]) == {}
+    assert assembly.rows_by_checksum(project, [checksum]) == {}

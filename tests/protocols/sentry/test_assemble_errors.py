@@ -48,7 +48,7 @@ def a_file_in_parts() -> tuple[bytes, list[bytes]]:
 
 
 def blob(disk: Path, chunk: bytes) -> Path:
-    return disk / blob_paths.place(Checksum.of(chunk))
+    return disk / blob_paths.blob_path(Checksum.of(chunk))
 
 
 def test_what_is_wrong_with_the_content_is_told_for_ever() -> None:
@@ -147,7 +147,7 @@ def test_a_chunk_that_went_missing_while_its_file_was_queued_is_asked_for_again(
     content, parts = a_file_in_parts()
     own(project, *parts)
     assert told(client, content) == ("assembling", None)
-    chunks.disown(Checksum.of(parts[1]))
+    chunks.forget_damaged(Checksum.of(parts[1]))
     held_queue.work()
 
     assert told(client, content) == (
@@ -171,12 +171,12 @@ def test_a_disk_that_does_not_answer_once_costs_an_attempt_and_no_more(
 
     assert told(client, content) == ("assembling", None)
     assert Assembly.objects.get().state == State.CREATED
-    assert intake.redrive() == 0
+    assert intake.requeue_abandoned() == 0
 
     disk.unlink()
     away.rename(disk)
     let_pass(timedelta(seconds=3))
-    assert intake.redrive() == 1
+    assert intake.requeue_abandoned() == 1
     assert told(client, content) == ("ok", None)
     assert Assembly.objects.get().attempts == 2
 
@@ -195,7 +195,7 @@ def test_a_disk_that_never_answers_is_an_error_after_so_many_attempts(
     redriven = []
     for _ in range(4):
         let_pass(timedelta(hours=1))
-        redriven.append(intake.redrive())
+        redriven.append(intake.requeue_abandoned())
 
     unanswered = ("error", "The storage does not answer. Try again in a moment.")
     assert redriven == [1, 1, 0, 0]

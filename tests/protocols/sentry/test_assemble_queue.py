@@ -104,7 +104,7 @@ def test_a_queued_file_is_never_not_found_again(held_queue: HeldQueue) -> None:
         heard.append(polled(client, content)["state"])
     let_pass(timedelta(days=1))
     heard.append(standing(client, content, piece=31)["state"])
-    intake.redrive()
+    intake.requeue_abandoned()
     heard.append(polled(client, content)["state"])
 
     assert set(heard) == {"assembling"}
@@ -212,7 +212,7 @@ def test_the_answer_waits_for_files_in_work_and_tells_how_they_ended(
     def work() -> None:
         while not (ids := queued()):
             time.sleep(0.01)
-        tasks.take_in.call(assembly_ids=ids)
+        tasks.assemble_files.call(assembly_ids=ids)
         connections.close_all()
 
     worker = Thread(target=work)
@@ -276,12 +276,12 @@ def test_a_task_that_runs_twice_does_its_work_once(held_queue: HeldQueue) -> Non
     standing(client, content)
     [assembly_id] = held_queue.assemblies
 
-    tasks.take_in.call(assembly_ids=[assembly_id, assembly_id])
-    tasks.take_in.call(assembly_ids=[assembly_id])
+    tasks.assemble_files.call(assembly_ids=[assembly_id, assembly_id])
+    tasks.assemble_files.call(assembly_ids=[assembly_id])
 
     assert Assembly.objects.get().attempts == 1
     assert standing(client, content)["state"] == "ok"
 
 
 def test_a_task_for_a_file_that_was_forgotten_does_nothing() -> None:
-    tasks.take_in.call(assembly_ids=[4711])
+    tasks.assemble_files.call(assembly_ids=[4711])

@@ -309,7 +309,7 @@ def test_who_asks_within_a_release_does_not_miss_what_is_outside() -> None:
     row = a_debug_file(a_project())
 
     assert ids(a_client(), release="1.0", debug_id=row.debug_id) == set()
-    missing_ids.TALLY.flush()
+    missing_ids.COUNTER.flush()
 
     assert not WantedId.objects.exists()
 

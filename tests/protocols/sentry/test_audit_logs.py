@@ -32,7 +32,7 @@ def actors(client: Client, **asked: str | int) -> list[str]:
 
 
 def test_an_entry_tells_who_what_and_when(client: Client) -> None:
-    audit.note(
+    audit.record(
         a_project(), Action.UPLOADED, by="ci …abcd", subject="a file", size_bytes=7
     )
 
@@ -52,8 +52,8 @@ def test_an_entry_tells_who_what_and_when(client: Client) -> None:
 
 def test_the_newest_comes_first_and_links_lead_to_the_oldest(client: Client) -> None:
     for n in range(5):
-        audit.note(a_project(), Action.DELETED, by=str(n))
-        audit.note(a_project(), Action.UPLOADED, by="not asked about")
+        audit.record(a_project(), Action.DELETED, by=str(n))
+        audit.record(a_project(), Action.UPLOADED, by="not asked about")
 
     seen = []
     answer = client.get(f"{LOGS}?per_page=2&action=debug-file.deleted")
@@ -68,9 +68,9 @@ def test_the_newest_comes_first_and_links_lead_to_the_oldest(client: Client) -> 
 
 
 def test_it_can_be_asked_by_project_action_and_time(client: Client) -> None:
-    audit.note(a_project(), Action.UPLOADED, by="a")
-    audit.note(a_project("other"), Action.DELETED, by="b")
-    audit.note(an_organization("theirs"), Action.DELETED, by="c")
+    audit.record(a_project(), Action.UPLOADED, by="a")
+    audit.record(a_project("other"), Action.DELETED, by="b")
+    audit.record(an_organization("theirs"), Action.DELETED, by="c")
 
     assert actors(client) == ["b", "a"]
     assert actors(client, project="game") == ["a"]
@@ -104,7 +104,7 @@ def test_a_token_of_one_project_hears_of_that_alone() -> None:
     client = a_client(scopes=[Scope.ADMIN], project=game)
     AuditEntry.objects.all().delete()
     for place, who in (game, "a"), (other, "b"), (game.organization, "c"):
-        audit.note(place, Action.UPLOADED, by=who)
+        audit.record(place, Action.UPLOADED, by=who)
 
     assert actors(client) == ["a"]
     assert actors(client, project="game") == ["a"]

@@ -230,13 +230,13 @@ def test_a_file_that_was_deleted_in_this_moment_is_sent_again(
     a_project()
     client, content = a_client(), a_mapping()
     row = upload(client, content, name=called(ONE))["dif"]["id"]
-    enter_again = steps.enter_again
+    enter_again = steps.register_again
 
     def too_late(*arguments: Any, **named: Any) -> DebugFile | None:
         client.delete(f"{files_url()}?id={row}")
         return enter_again(*arguments, **named)
 
-    monkeypatch.setattr(steps, "enter_again", too_late)
+    monkeypatch.setattr(steps, "register_again", too_late)
     found = standing(client, content, name=called(TWO))
 
     assert (found["state"], found["missingChunks"]) == (

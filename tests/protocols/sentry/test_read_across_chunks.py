@@ -134,7 +134,7 @@ def test_32_mib_in_many_chunks_are_the_same_bytes_whole_and_in_parts() -> None:
 def test_sizes_and_places_beyond_31_bits_are_kept_and_served(disk: Path) -> None:
     keep(b"end")
     sparse = Checksum.of(b"three thousand million bytes, nearly all of them zero")
-    place = disk / blob_paths.place(sparse)
+    place = disk / blob_paths.blob_path(sparse)
     place.parent.mkdir(parents=True, exist_ok=True)
     with place.open("wb") as blob:
         blob.seek(BEYOND_31_BITS - 3)
@@ -148,7 +148,7 @@ def test_sizes_and_places_beyond_31_bits_are_kept_and_served(disk: Path) -> None
         ]
     )
     last = Checksum.of(b"end")
-    whole = chunk_joiner.enter(
+    whole = chunk_joiner.record_file(
         Checksum.of(b"any name"), [sparse, sparse, last], 2 * BEYOND_31_BITS + 3
     )
     DebugFile.objects.filter(pk=row.pk).update(file=whole)

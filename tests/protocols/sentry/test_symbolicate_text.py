@@ -116,9 +116,9 @@ def test_a_body_counts_whatever_curl_calls_it() -> None:
 @pytest.fixture
 def one_a_minute(settings: Settings) -> Iterator[None]:
     settings.SYMBOLICATIONS_PER_MINUTE = 1
-    rate_limit.rates.cache_clear()
+    rate_limit.rate_limiter.cache_clear()
     yield
-    rate_limit.rates.cache_clear()
+    rate_limit.rate_limiter.cache_clear()
 
 
 @pytest.mark.usefixtures("one_a_minute")

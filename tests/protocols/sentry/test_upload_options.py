@@ -197,7 +197,7 @@ def test_concurrency_fits_what_clients_can_read() -> None:
 
 def test_an_organization_that_takes_no_chunks_accepts_nothing_by_chunks() -> None:
     organization = an_organization()
-    organizations.switch(organization, on=False, by="a test")
+    organizations.set_chunk_upload(organization, on=False, by="a test")
     usual = a_client("other").get(chunk_url("other")).json()
 
     answer = a_client().get(chunk_url())

@@ -150,12 +150,12 @@ def test_an_answer_does_not_depend_on_whether_the_miss_can_be_written(
     def is_away(*_: object) -> None:
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr(missing_ids.TALLY, "_write", is_away)
+    monkeypatch.setattr(missing_ids.COUNTER, "_write", is_away)
     answer = client.get(files_url(), {"debug_id": ID})
     monkeypatch.undo()
 
     assert (answer.status_code, answer.json()) == (200, [])
-    missing_ids.TALLY.flush()
+    missing_ids.COUNTER.flush()
 
 
 def test_the_list_comes_in_pages_the_latest_first_or_the_most_wanted() -> None:
@@ -164,7 +164,7 @@ def test_the_list_comes_in_pages_the_latest_first_or_the_most_wanted() -> None:
     ids = [f"{n:08x}-0000-0000-0000-000000000000" for n in range(1, 6)]
     for count, debug_id in enumerate(ids, 1):
         for _ in range(6 - count):
-            missing_ids.note(
+            missing_ids.record(
                 project, debug_id=DebugId.parse(debug_id), code_id=None, by="me"
             )
 
@@ -207,11 +207,11 @@ def test_who_may_only_upload_may_list_but_not_dismiss() -> None:
 def test_another_project_s_ids_are_neither_listed_nor_dismissed() -> None:
     a_project()
     other = a_project("other")
-    missing_ids.note(other, debug_id=DebugId.parse(ID), code_id=None, by="me")
-    row = missing_ids.listed(other).get()
+    missing_ids.record(other, debug_id=DebugId.parse(ID), code_id=None, by="me")
+    row = missing_ids.list_ids(other).get()
     client = a_client()
 
     assert listed(client) == []
     assert client.delete(f"{WANTED}{row.pk}/").status_code == 404
     assert client.delete(WANTED).status_code == 204
-    assert missing_ids.listed(other).exists()
+    assert missing_ids.list_ids(other).exists()

@@ -132,7 +132,7 @@ def test_a_zip_that_takes_longer_is_finished_though_not_answered_for(
     assert (answer.status_code, answer.json()) == (201, [])
 
     let_pass(timedelta(hours=1))
-    assert intake.redrive() == 1
+    assert intake.requeue_abandoned() == 1
     held_queue.work()
 
     assert DebugFile.objects.get().object_name == "hello"

@@ -41,7 +41,7 @@ def client(held_queue: HeldQueue) -> Client:
 
 def make(symcache_ids: list[int]) -> None:
     """Make them as a worker does, with connections of its own."""
-    tasks.make_symcaches.call(symcache_ids=symcache_ids)
+    tasks.create_symcaches.call(symcache_ids=symcache_ids)
     connections.close_all()
 
 
@@ -75,7 +75,7 @@ def test_an_answer_that_was_lost_can_be_had_once_more(
     assert answers[0].json() == answers[1].json()
     PendingQuestion.objects.update(expires_at=F("expires_at") - timedelta(seconds=91))
     assert come_again(client, request_id).status_code == 404
-    assert pending_requests.forget_expired() == 1
+    assert pending_requests.delete_expired() == 1
 
 
 def test_an_answer_lasts_no_longer_for_being_fetched_again(

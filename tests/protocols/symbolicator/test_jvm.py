@@ -214,13 +214,13 @@ def test_sources_are_left_out_if_nobody_wants_them() -> None:
 
 def test_a_token_reads_its_own_projects_and_anybody_public_ones() -> None:
     body: Any = {"modules": modules(MAPPING_ID), "classes": ["a.b"]}
-    url_token = tokens.mint_for_url(a_project().organization, by="a test")
+    url_token = tokens.create_url_token(a_project().organization, by="a test")
     stranger = a_client("others")
 
     in_the_path = ask(body, Client(), f"/s/{url_token}").json()
     of_others = ask(body, stranger).json()
     of_nobody = ask(body, Client()).json()
-    access.publish(a_project(), is_public=True, by="a test")
+    access.set_public(a_project(), is_public=True, by="a test")
     of_anybody = ask(body, Client()).json()
 
     assert in_the_path["classes"] == of_anybody["classes"] != {}

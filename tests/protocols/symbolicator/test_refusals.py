@@ -151,7 +151,7 @@ def hello(settings: Settings) -> Client:
     settings.SYMCACHES, settings.SYMBOLICATIONS_PER_MINUTE = True, 0
     project = a_project()
     upload(a_client(), INLINED.encode())
-    token = tokens.mint_for_url(project, by="a test")
+    token = tokens.create_url_token(project, by="a test")
     return Client(headers={"Authorization": f"Bearer {token}"})
 
 

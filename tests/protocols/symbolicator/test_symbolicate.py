@@ -254,7 +254,7 @@ def test_names_are_demangled_and_shown_as_they_were_too() -> None:
 
 @pytest.mark.parametrize("how", ["bearer", "password", "path"])
 def test_the_token_comes_in_the_header_or_in_the_path(hello: str, how: str) -> None:
-    token = tokens.mint_for_url(a_project(), by="a test")
+    token = tokens.create_url_token(a_project(), by="a test")
     headers, path = {}, "/symbolicate"
     if how == "bearer":
         headers = {"Authorization": f"Bearer {token}"}
@@ -282,7 +282,7 @@ def test_a_project_shows_its_files_to_its_own_tokens_only(hello: str) -> None:
 
 
 def test_a_public_project_needs_no_token(hello: str, project: Project) -> None:
-    access.publish(project, is_public=True, by="a test")
+    access.set_public(project, is_public=True, by="a test")
 
     answer = post(Client(), a_question(at(0x1012)))
 

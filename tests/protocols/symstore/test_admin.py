@@ -29,7 +29,7 @@ GUID = UUID("3249d99d-0c40-4931-8610-f4e4fb0b6936")
 def project() -> Project:
     project = a_project()
     Organization.objects.update(created_at=FOUNDED)
-    access.publish(project, is_public=True, by="a test")
+    access.set_public(project, is_public=True, by="a test")
     return project
 
 
@@ -171,7 +171,7 @@ def test_each_sees_what_he_may_read(project: Project) -> None:
     a_pdb(project, "08:00:00", 1)
     private = a_project("private")
     a_pdb(private, "08:00:00", 2)
-    token = tokens.mint_for_url(private, by="me")
+    token = tokens.create_url_token(private, by="me")
 
     assert listed(1) == numbers("1")
     assert listed(1, before=f"/s/{token}") == numbers("2")

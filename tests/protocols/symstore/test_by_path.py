@@ -31,7 +31,7 @@ MACHO = "67e9247c814e392ba027dbde6748fcbf"
 def project() -> Project:
     """Publish one with a file of each kind, whose content is its name."""
     project = a_project()
-    access.publish(project, is_public=True, by="a test")
+    access.set_public(project, is_public=True, by="a test")
     pdb: dict[str, Any] = {
         "kind": None,
         "debug_id": DebugId(GUID, 1),
@@ -109,7 +109,7 @@ def ask(path: str, client: Client | None = None) -> Answer:
     ],
 )
 def test_a_path_brings_what_it_means(path: str, content: bytes) -> None:
-    token = tokens.mint_for_url(a_project(), by="me")
+    token = tokens.create_url_token(a_project(), by="me")
 
     assert ask(path).getvalue() == content
     assert ask(f"s/{token}/{path}").getvalue() == content
@@ -178,7 +178,7 @@ def test_a_miss_costs_one_question(
 
 
 def test_whoever_shows_no_token_finds_nothing_private(project: Project) -> None:
-    access.publish(project, is_public=False, by="a test")
+    access.set_public(project, is_public=False, by="a test")
 
     assert ask(PDB_PATH).status_code == 404
     assert ask(PDB_PATH, a_client()).getvalue() == b"pdb"

@@ -279,7 +279,7 @@ def test_a_signed_url_is_for_one_blob_and_for_so_long_only(
 ) -> None:
     other = Checksum.of(b"other bytes")
     for content in (CONTENT, b"other bytes"):
-        obstore.put(bucket, blob_paths.place(Checksum.of(content)), content)
+        obstore.put(bucket, blob_paths.blob_path(Checksum.of(content)), content)
     soon = store.signed_url(CHECKSUM, valid_for=timedelta(seconds=1))
     later = store.signed_url(CHECKSUM, valid_for=timedelta(minutes=1))
     time.sleep(2.1)  # its clock counts in seconds
@@ -287,7 +287,7 @@ def test_a_signed_url_is_for_one_blob_and_for_so_long_only(
     refused = []
     for url in (
         soon,
-        later.replace(blob_paths.place(CHECKSUM), blob_paths.place(other)),
+        later.replace(blob_paths.blob_path(CHECKSUM), blob_paths.blob_path(other)),
     ):
         with pytest.raises(HTTPError) as refusal:
             urlopen(url)  # noqa: S310  # of our own server

@@ -15,7 +15,7 @@ from symdepot.debugfiles import finder
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format
-from symdepot.domain.selection.file_query import Asked
+from symdepot.domain.selection.file_query import FileQuery
 from symdepot.domain.symbol_paths import path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.projects import access
@@ -27,16 +27,16 @@ BUILD_ID = CodeId("dfb85de42daffd09640c8fe377d572de3e168920")
 GUID = UUID("3249d99d-0c40-4931-8610-f4e4fb0b6936")
 
 
-def asked(path: str, layout: Layout = Layout.SYMSTORE) -> Asked:
+def asked(path: str, layout: Layout = Layout.SYMSTORE) -> FileQuery:
     found = path_parser.parse(layout, path)
     assert found is not None
     return found
 
 
 def fittest(
-    what: Asked, among: Callable[[], object] = Project.objects.all
+    what: FileQuery, among: Callable[[], object] = Project.objects.all
 ) -> DebugFile | None:
-    return finder.fittest(among(), what)  # type: ignore[arg-type]  # a query set
+    return finder.find_best(among(), what)  # type: ignore[arg-type]  # a query set
 
 
 DEBUGINFO = asked(f"{BUILD_ID}/debuginfo", Layout.DEBUGINFOD)
@@ -180,7 +180,7 @@ def test_an_answer_costs_one_question_whatever_the_number_of_projects(
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="Postgres counts rows first")
 def test_an_answer_is_looked_up_and_not_searched_for(layout: Layout, path: str) -> None:
     with CaptureQueriesContext(connection) as asked_for:
-        fittest(asked(path, layout), lambda: access.readable(None))
+        fittest(asked(path, layout), lambda: access.readable_projects(None))
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN QUERY PLAN {asked_for.captured_queries[0]['sql']}")
         plan = [str(row[-1]) for row in cursor.fetchall()]

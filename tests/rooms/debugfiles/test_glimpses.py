@@ -10,16 +10,16 @@ from django.utils import timezone
 from tests.factories import a_debug_file, a_project
 
 from symdepot.debugfiles import fast_lookup, finder
-from symdepot.debugfiles.fast_lookup import Glimpse
+from symdepot.debugfiles.fast_lookup import FileRecord
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum, CodeId
 from symdepot.domain.objects import Format
-from symdepot.domain.selection.file_query import Asked, Role
+from symdepot.domain.selection.file_query import FileQuery, FileRole
 from symdepot.domain.symbol_paths import path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.projects import access
 from symdepot.projects.models import Project
-from symdepot.projects.token_lookup import Reader
+from symdepot.projects.token_lookup import ReaderRecord
 from symdepot.uploads.models import File
 
 pytestmark = pytest.mark.django_db
@@ -27,32 +27,36 @@ pytestmark = pytest.mark.django_db
 BUILD_ID = CodeId("dfb85de42daffd09640c8fe377d572de3e168920")
 
 
-def asked(role: Role = Role.DEBUGINFO, build_id: CodeId = BUILD_ID) -> Asked:
+def asked(
+    role: FileRole = FileRole.DEBUGINFO, build_id: CodeId = BUILD_ID
+) -> FileQuery:
     found = path_parser.parse(Layout.DEBUGINFOD, f"{build_id}/{role}")
     assert found is not None
     return found
 
 
-def found_by_models(who: Reader | None, what: Asked) -> finder.Found:
+def found_by_models(who: ReaderRecord | None, what: FileQuery) -> finder.FileMatch:
     if who is None:
-        return finder.found(access.readable(None), what)
+        return finder.find_match(access.readable_projects(None), what)
     own = Project.objects.filter(organization=who.organization_id)
-    return finder.found(own.filter(pk=who.project_id) if who.project_id else own, what)
+    return finder.find_match(
+        own.filter(pk=who.project_id) if who.project_id else own, what
+    )
 
 
-def fittest(who: Reader | None) -> Glimpse:
-    found = fast_lookup.found(who, asked()).fittest
+def fittest(who: ReaderRecord | None) -> FileRecord:
+    found = fast_lookup.find_match(who, asked()).fittest
     assert found is not None
     return found
 
 
-def everybody() -> list[Reader | None]:
+def everybody() -> list[ReaderRecord | None]:
     projects = list(Project.objects.all())
     owners = {project.organization_id for project in projects}
     return [
         None,
-        *(Reader(owner, None, "somebody") for owner in owners),
-        *(Reader(one.organization_id, one.pk, "somebody") for one in projects),
+        *(ReaderRecord(owner, None, "somebody") for owner in owners),
+        *(ReaderRecord(one.organization_id, one.pk, "somebody") for one in projects),
     ]
 
 
@@ -69,7 +73,7 @@ IDS = [CodeId(f"{number:040x}") for number in range(1, 8)]
 def many_files() -> None:
     """Make files of some kinds for some ids in some projects, not all of them well."""
     places = [a_project(), a_project("engine"), a_project("theirs", "strangers")]
-    access.publish(places[1], is_public=True, by="me")
+    access.set_public(places[1], is_public=True, by="me")
     now = timezone.now()
     for number, (code_id, place, (kind, features)) in enumerate(
         product(IDS, places, KINDS)
@@ -95,10 +99,10 @@ def test_it_is_what_the_models_find_whoever_asks() -> None:
     found = set()
 
     for who, code_id, role in product(
-        everybody(), IDS, (Role.DEBUGINFO, Role.EXECUTABLE)
+        everybody(), IDS, (FileRole.DEBUGINFO, FileRole.EXECUTABLE)
     ):
         expected = found_by_models(who, asked(role, code_id))
-        answer = fast_lookup.found(who, asked(role, code_id))
+        answer = fast_lookup.find_match(who, asked(role, code_id))
         row, glimpse = expected.fittest, answer.fittest
         assert (glimpse and glimpse.row_id) == (row and row.pk)
         assert answer.newest == expected.newest
@@ -111,10 +115,10 @@ def test_it_is_what_the_models_find_whoever_asks() -> None:
 def test_it_tells_all_that_may_change() -> None:
     project = a_project()
     row = a_debug_file(project, b"content", code_id=BUILD_ID)
-    who = Reader(project.organization_id, project.pk, "somebody")
+    who = ReaderRecord(project.organization_id, project.pk, "somebody")
 
     private = fittest(who)
-    access.publish(project, is_public=True, by="me")
+    access.set_public(project, is_public=True, by="me")
     public = fittest(who)
 
     assert private.row_id == row.pk
@@ -155,7 +159,7 @@ def test_it_is_looked_up_by_build_id_and_not_searched_for() -> None:
     connection.connection.set_trace_callback(said.append)
 
     for who in readers:
-        fast_lookup.found(who, asked())
+        fast_lookup.find_match(who, asked())
     connection.connection.set_trace_callback(None)
 
     assert len(said) == 3

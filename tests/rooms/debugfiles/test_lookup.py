@@ -178,7 +178,7 @@ def test_the_content_of_a_file_is_its_chunks_in_order_with_their_sizes() -> None
     chunks = (b"one", b"three", b"one", b"")
     DebugFile.objects.filter(pk=row.pk).update(file=a_file(project, *chunks))
 
-    content = project_files.content(DebugFile.objects.select_related("file").get())
+    content = project_files.file_content(DebugFile.objects.select_related("file").get())
 
     assert content.checksum == Checksum.of(b"".join(chunks))
     assert content.size_bytes == 11

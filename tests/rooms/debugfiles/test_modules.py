@@ -27,7 +27,7 @@ def test_later_ages_are_found_in_all_projects_that_may_be_read_and_in_no_other()
             )
     readable = Project.objects.filter(slug__in=["one", "two"])
 
-    found = module_files.of_ids(readable, PDBS[:10])
+    found = module_files.find_files(readable, PDBS[:10])
 
     assert {ids for ids, rows in found.items() if rows} == {PDBS[6]}
     assert [(row.project.slug, row.debug_id[36:]) for row in found[PDBS[6]]] == [
@@ -36,14 +36,14 @@ def test_later_ages_are_found_in_all_projects_that_may_be_read_and_in_no_other()
         ("two", "-2"),
         ("one", "-2"),
     ]
-    assert module_files.of_ids(Project.objects.none(), PDBS[:1]) == {PDBS[0]: []}
+    assert module_files.find_files(Project.objects.none(), PDBS[:1]) == {PDBS[0]: []}
 
 
 def test_thousands_of_modules_of_windows_are_looked_for_in_no_time() -> None:
     projects = Project.objects.filter(pk=a_project().pk)
     began = time.process_time()
 
-    module_files.of_ids(projects, PDBS)
+    module_files.find_files(projects, PDBS)
 
     # Measured: 0.1 s, where Django puts the ranges together, 1.2 s.
     assert time.process_time() - began < 0.6

@@ -11,7 +11,7 @@ from tests.factories import a_debug_file, a_project
 
 from symdepot.debugfiles import near_misses
 from symdepot.debugfiles.models import DebugFile
-from symdepot.debugfiles.near_misses import Kind, Sought
+from symdepot.debugfiles.near_misses import NearMissKind, RequestedIds
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format
 from symdepot.projects.models import Project
@@ -25,8 +25,8 @@ CODE = CodeId("dfb85de42daffd09640c8fe377d572de3e168920")
 DAY = datetime(2026, 5, 7, 12, tzinfo=UTC)
 
 
-def told(sought: Sought, project: Project | None = None) -> list[tuple[str, str]]:
-    found = near_misses.misses(project or a_project(), [sought])[sought]
+def told(sought: RequestedIds, project: Project | None = None) -> list[tuple[str, str]]:
+    found = near_misses.find_near_misses(project or a_project(), [sought])[sought]
     return [(miss.kind.value, miss.text) for miss in found]
 
 
@@ -52,7 +52,7 @@ def test_files_of_the_name_under_other_ids_are_told_the_newest_first() -> None:
     a_debug_file(project, name="libother.so")
     a_debug_file(a_project("other"), name="libgame.so")
 
-    assert told(Sought(ID, CODE, "/data/app/libgame.so")) == [
+    assert told(RequestedIds(ID, CODE, "/data/app/libgame.so")) == [
         (
             "same_name",
             (
@@ -62,14 +62,14 @@ def test_files_of_the_name_under_other_ids_are_told_the_newest_first() -> None:
         )
         for n in (5, 4, 3)
     ]
-    assert told(Sought(ID, CODE)) == []
+    assert told(RequestedIds(ID, CODE)) == []
 
 
 def test_a_file_without_a_debug_id_is_told_by_its_code_id() -> None:
     nil = DebugId(UUID(int=0))
     a_debug_file(a_project(), debug_id=nil, code_id=CODE, name="a.exe")
 
-    ((_, text),) = told(Sought(ID, None, "a.exe"))
+    ((_, text),) = told(RequestedIds(ID, None, "a.exe"))
 
     assert text.endswith(f"has another id: code id {CODE}.")
 
@@ -77,10 +77,10 @@ def test_a_file_without_a_debug_id_is_told_by_its_code_id() -> None:
 def test_the_code_id_under_another_debug_id_is_told_and_the_other_way_round() -> None:
     a_debug_file(a_project(), debug_id=OTHER, code_id=CODE, name="a")
 
-    assert told(Sought(ID, CODE)) == [
+    assert told(RequestedIds(ID, CODE)) == [
         ("other_debug_id", f"a (elf, x86_64) has this code id, but debug id {OTHER}.")
     ]
-    assert told(Sought(OTHER, CodeId("ab"))) == [
+    assert told(RequestedIds(OTHER, CodeId("ab"))) == [
         ("other_code_id", f"a (elf, x86_64) has this debug id, but code id {CODE}.")
     ]
 
@@ -89,7 +89,7 @@ def test_another_age_of_the_same_uuid_is_told() -> None:
     newer = DebugId(ID.uuid, 10)
     a_debug_file(a_project(), debug_id=newer, format=Format.PDB, name="a.pdb")
 
-    assert told(Sought(ID, None)) == [
+    assert told(RequestedIds(ID, None)) == [
         ("other_age", "a.pdb (pdb, x86_64) has the same UUID, but age a, not 1.")
     ]
 
@@ -110,7 +110,7 @@ def test_a_file_of_the_id_without_debug_information_is_told(
         a_project(), debug_id=ID, features=frozenset(features), kind=kind, name="a"
     )
 
-    assert told(Sought(ID, None)) == [
+    assert told(RequestedIds(ID, None)) == [
         (
             "no_debug_information",
             (
@@ -128,16 +128,16 @@ def test_sources_alone_are_no_debug_information() -> None:
         a_project(), code_id=CODE, format=form, kind="src", features=sources, name="a"
     )
 
-    ((kind, text),) = told(Sought(None, CODE))
+    ((kind, text),) = told(RequestedIds(None, CODE))
 
-    assert kind == Kind.NO_DEBUG_INFORMATION
+    assert kind == NearMissKind.NO_DEBUG_INFORMATION
     assert text.endswith("without debug information: it holds sources.")
 
 
 def test_a_companion_is_told_to_lack_the_program() -> None:
     a_debug_file(a_project(), code_id=CODE, name="a.debug")
 
-    assert told(Sought(None, CODE)) == [
+    assert told(RequestedIds(None, CODE)) == [
         (
             "no_program",
             (
@@ -151,7 +151,7 @@ def test_a_companion_is_told_to_lack_the_program() -> None:
 def test_a_whole_file_of_the_id_is_told_with_its_format() -> None:
     a_debug_file(a_project(), debug_id=ID, format=Format.BREAKPAD, name="a.sym")
 
-    assert told(Sought(ID, CODE)) == [
+    assert told(RequestedIds(ID, CODE)) == [
         (
             "here",
             (
@@ -168,7 +168,7 @@ def test_damaged_and_superseded_files_are_told() -> None:
     old = a_debug_file(a_project(), debug_id=ID, format=Format.PE, name="b")
     DebugFile.objects.filter(pk=old.pk).update(superseded_at=timezone.now())
 
-    assert told(Sought(ID, None)) == [
+    assert told(RequestedIds(ID, None)) == [
         (
             "superseded",
             (
@@ -194,7 +194,7 @@ def test_uploads_that_have_become_nothing_are_told_with_the_reason() -> None:
     an_upload(State.ERROR, "of another id", OTHER)
 
     upload = "An upload of libgame.so as this id"
-    assert sorted(told(Sought(ID, None))) == [
+    assert sorted(told(RequestedIds(ID, None))) == [
         ("refused", f"{upload} failed on 2026-05-07: Unsupported file: it is empty."),
         ("unfinished", f"{upload} came on 2026-05-07, and is being assembled."),
         ("unfinished", f"{upload} was begun on 2026-05-07, and waits for chunks."),
@@ -208,14 +208,19 @@ def test_what_nothing_is_near_to_has_no_misses_and_nil_ids_are_near_to_nothing()
     a_debug_file(a_project(), debug_id=nil, code_id=CodeId("ab"), name="")
     an_upload(State.ERROR, "x", nil)
 
-    for sought in (Sought(ID, CODE, "a"), Sought(nil, None, "/"), Sought(None, None)):
+    for sought in (
+        RequestedIds(ID, CODE, "a"),
+        RequestedIds(nil, None, "/"),
+        RequestedIds(None, None),
+    ):
         assert told(sought) == []
 
 
 def test_a_hundred_ids_take_as_many_questions_as_one() -> None:
     project = a_project()
     sought = [
-        Sought(DebugId(UUID(int=n)), CodeId(f"{n:x}"), f"{n}.so") for n in range(1, 101)
+        RequestedIds(DebugId(UUID(int=n)), CodeId(f"{n:x}"), f"{n}.so")
+        for n in range(1, 101)
     ]
     for n in range(1, 101):
         a_debug_file(project, debug_id=DebugId(UUID(int=n), 2), name=f"{n}.so.debug")
@@ -223,9 +228,11 @@ def test_a_hundred_ids_take_as_many_questions_as_one() -> None:
         a_debug_file(project, name=f"lib/{n}.so")
 
     with CaptureQueriesContext(connection) as queries:
-        found = near_misses.misses(project, sought)
+        found = near_misses.find_near_misses(project, sought)
 
     assert len(queries) == 4
     assert list(found) == sought
     kinds = {tuple(miss.kind for miss in misses) for misses in found.values()}
-    assert kinds == {(Kind.OTHER_AGE, Kind.OTHER_DEBUG_ID, Kind.SAME_NAME)}
+    assert kinds == {
+        (NearMissKind.OTHER_AGE, NearMissKind.OTHER_DEBUG_ID, NearMissKind.SAME_NAME)
+    }

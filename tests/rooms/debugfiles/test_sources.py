@@ -10,7 +10,7 @@ from tests.fixtures import builders
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import bundle_sources, project_files
 from symdepot.debugfiles.models import DebugFile
-from symdepot.debugfiles.project_files import Content
+from symdepot.debugfiles.project_files import FileContent
 from symdepot.domain.errors import BlobMissing
 from symdepot.domain.objects import Format
 
@@ -19,15 +19,15 @@ pytestmark = pytest.mark.django_db
 BUNDLE = builders.source_bundle(uuid4(), {"/usr/src/a.c": "int ä;\n", "b.c": "b\r\n"})
 
 
-def kept(*parts: bytes) -> Content:
+def kept(*parts: bytes) -> FileContent:
     row = a_debug_file(a_project(), format=Format.SOURCE_BUNDLE)
     DebugFile.objects.filter(pk=row.pk).update(file=a_file(a_project(), *parts))
     row.refresh_from_db()
-    return project_files.content(row)
+    return project_files.file_content(row)
 
 
-def source(content: Content, scratch: Path, *paths: str) -> bytes | None:
-    return bundle_sources.source(content, paths, blob_store(), scratch)
+def source(content: FileContent, scratch: Path, *paths: str) -> bytes | None:
+    return bundle_sources.read_source(content, paths, blob_store(), scratch)
 
 
 @pytest.mark.parametrize("size", [10_000, 100])

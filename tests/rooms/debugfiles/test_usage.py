@@ -22,7 +22,7 @@ from tests.factories import (
 
 from symdepot.debugfiles import usage
 from symdepot.debugfiles.models import DebugFile
-from symdepot.debugfiles.usage import Room
+from symdepot.debugfiles.usage import ProjectUsage
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,7 +36,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 def test_it_is_noted_at_a_fraction_of_the_retention_and_daily_at_most(
     kept_days: int | None, precision: timedelta
 ) -> None:
-    assert usage.precision(kept_days) == precision
+    assert usage.update_interval(kept_days) == precision
 
 
 @pytest.mark.parametrize(
@@ -70,26 +70,26 @@ def test_what_was_noted_a_moment_ago_costs_no_statement(
 ) -> None:
     project = a_project()
     row = a_debug_file(project, b"content")
-    usage.renew(project, [row])
+    usage.mark_used(project, [row])
     row.refresh_from_db()
     let_pass(23 * HOUR)
     row.refresh_from_db()
 
     with django_assert_num_queries(0):
-        usage.renew(project, [row])
+        usage.mark_used(project, [row])
 
 
 def test_of_several_only_those_are_noted_that_were_not_lately() -> None:
     project = a_project()
     old, new = a_debug_file(project), a_debug_file(project)
-    usage.renew(project, [old])
+    usage.mark_used(project, [old])
     let_pass(2 * DAY)
-    usage.renew(project, [new])
+    usage.mark_used(project, [new])
     new.refresh_from_db()
     before = new.last_used_at
 
     old.refresh_from_db()
-    usage.renew(project, [old, new])
+    usage.mark_used(project, [old, new])
 
     old.refresh_from_db()
     new.refresh_from_db()
@@ -149,8 +149,8 @@ def test_room_counts_each_chunk_once_for_each_project() -> None:
     a_debug_file(sibling, b"12345")
     a_debug_file(theirs, b"elsewhere")
 
-    assert usage.room(ours.organization) == {
-        ours.pk: Room(2, 8),
-        sibling.pk: Room(1, 5),
-        empty.pk: Room(0, 0),
+    assert usage.usage_by_project(ours.organization) == {
+        ours.pk: ProjectUsage(2, 8),
+        sibling.pk: ProjectUsage(1, 5),
+        empty.pk: ProjectUsage(0, 0),
     }

@@ -16,11 +16,11 @@ from tests.factories import a_debug_file, a_file, a_project, an_object
 from tests.together import together
 
 from symdepot.debugfiles import catalogue, miss_counter, missing_ids
-from symdepot.debugfiles.miss_counter import Asking, Miss
-from symdepot.debugfiles.missing_ids import Order
+from symdepot.debugfiles.miss_counter import Miss, MissCount
+from symdepot.debugfiles.missing_ids import MissingIdOrder
 from symdepot.debugfiles.models import WantedId
-from symdepot.debugfiles.near_misses import Sought
-from symdepot.domain.errors import WantedIdMissing
+from symdepot.debugfiles.near_misses import RequestedIds
+from symdepot.domain.errors import MissingIdNotListed
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.projects.models import Project
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 ID = DebugId(UUID(int=7), 1)
 CODE = CodeId("abc123")
-ask = partial(missing_ids.note, debug_id=ID, code_id=None, by="me")
+ask = partial(missing_ids.record, debug_id=ID, code_id=None, by="me")
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def gathering(settings: Settings) -> Iterator[None]:
     """Gather as in production, but write only when told to."""
     settings.WANTED_WRITE_SECONDS = 3600
     yield
-    missing_ids.TALLY.flush()
+    missing_ids.COUNTER.flush()
 
 
 def rows() -> list[tuple[str, str, int]]:
@@ -67,7 +67,7 @@ def test_a_question_by_both_ids_is_one_and_other_projects_have_their_own() -> No
     ask(other)
 
     assert rows() == [(str(ID), "abc123", 1), (str(ID), "", 1), (str(ID), "", 1)]
-    assert missing_ids.listed(other).count() == 1
+    assert missing_ids.list_ids(other).count() == 1
 
 
 @pytest.mark.parametrize("nil", [DebugId(UUID(int=0)), DebugId(UUID(int=0), 1), None])
@@ -112,8 +112,8 @@ def test_what_is_asked_a_thousand_times_is_written_once() -> None:
             ask(project)
     assert len(queries) == 0
     with CaptureQueriesContext(connection) as queries:
-        missing_ids.TALLY.flush()
-        missing_ids.TALLY.flush()
+        missing_ids.COUNTER.flush()
+        missing_ids.COUNTER.flush()
 
     written = [q for q in queries if "INSERT" in q["sql"]]
     assert len(written) == 1
@@ -127,7 +127,7 @@ def test_many_ids_are_written_in_a_few_statements() -> None:
         ask(project, debug_id=DebugId(UUID(int=n)))
 
     with CaptureQueriesContext(connection) as queries:
-        missing_ids.TALLY.flush()
+        missing_ids.COUNTER.flush()
 
     assert len([q for q in queries if "INSERT" in q["sql"]]) == 3
     assert WantedId.objects.count() == 1200
@@ -144,11 +144,11 @@ def test_what_a_database_would_not_take_now_is_written_later(
         raise OperationalError("server closed the connection unexpectedly")
 
     with monkeypatch.context() as away:
-        away.setattr(missing_ids.TALLY, "_write", is_away)
-        missing_ids.TALLY.flush()
+        away.setattr(missing_ids.COUNTER, "_write", is_away)
+        missing_ids.COUNTER.flush()
     ask(project, by="later")
     assert rows() == []
-    missing_ids.TALLY.flush()
+    missing_ids.COUNTER.flush()
 
     assert rows() == [(str(ID), "", 2)]
     assert WantedId.objects.get().asked_by == "later"
@@ -162,11 +162,11 @@ def test_nobody_who_asks_is_hurt_by_a_database_that_is_away(
     def is_away(*_: object) -> None:
         raise OperationalError("disk I/O error")
 
-    monkeypatch.setattr(missing_ids.TALLY, "_write", is_away)
+    monkeypatch.setattr(missing_ids.COUNTER, "_write", is_away)
     ask(project)
     monkeypatch.undo()
 
-    missing_ids.TALLY.flush()
+    missing_ids.COUNTER.flush()
 
 
 @pytest.mark.usefixtures("gathering")
@@ -178,7 +178,7 @@ def test_memory_is_bounded_by_leaving_out_what_is_too_much(
 
     for n in (1, 2, 3, 4, 5, 1, 2, 3):
         ask(project, debug_id=DebugId(UUID(int=n)))
-    missing_ids.TALLY.flush()
+    missing_ids.COUNTER.flush()
 
     assert [count for *_, count in rows()] == [2, 2, 2]
 
@@ -188,14 +188,14 @@ def test_of_too_many_those_asked_for_longest_ago_go(
 ) -> None:
     project, other = a_project(), a_project("other")
     ask(other)
-    monkeypatch.setattr(missing_ids, "MOST_A_PROJECT", 3)
+    monkeypatch.setattr(missing_ids, "MAX_PER_PROJECT", 3)
 
     for n in (1, 2, 3, 1, 4, 5):
         ask(project, debug_id=DebugId(UUID(int=n)))
 
-    kept = [row.debug_id for row in missing_ids.listed(project)]
+    kept = [row.debug_id for row in missing_ids.list_ids(project)]
     assert kept == [str(DebugId(UUID(int=n))) for n in (5, 4, 1)]
-    assert missing_ids.listed(other).count() == 1
+    assert missing_ids.list_ids(other).count() == 1
 
 
 @pytest.mark.usefixtures("gathering")
@@ -207,24 +207,24 @@ def test_what_has_arrived_before_it_is_written_is_not_wanted() -> None:
         ask(place, debug_id=DebugId(UUID(int=8)), code_id=CODE)
 
     a_debug_file(project, debug_id=ID, code_id=CODE)
-    missing_ids.TALLY.flush()
+    missing_ids.COUNTER.flush()
 
     assert {row.project_id for row in WantedId.objects.all()} == {other.pk}
     assert len(rows()) == 3
 
 
 @pytest.mark.usefixtures("gathering")
-@pytest.mark.parametrize("sought", [Sought(ID, None), Sought(None, CODE)])
+@pytest.mark.parametrize("sought", [RequestedIds(ID, None), RequestedIds(None, CODE)])
 def test_what_is_here_and_of_no_use_leaves_an_id_wanted_until_another_comes(
-    sought: Sought,
+    sought: RequestedIds,
 ) -> None:
     project, other = a_project(), a_project("other")
     for place in (project, other):
         useless = a_debug_file(place, debug_id=ID, code_id=CODE)
-        missing_ids.note_useless(place, sought, by="me", useless=useless.pk)
+        missing_ids.record_unusable(place, sought, by="me", useless=useless.pk)
 
     a_debug_file(other, debug_id=ID, code_id=CODE)
-    missing_ids.TALLY.flush()
+    missing_ids.COUNTER.flush()
 
     assert [row.project_id for row in WantedId.objects.all()] == [project.pk]
 
@@ -236,7 +236,7 @@ def test_a_project_that_is_gone_wants_nothing_and_keeps_no_other_from_it() -> No
     ask(project)
     Project.objects.filter(pk=gone.pk).delete()
 
-    missing_ids.TALLY.flush()
+    missing_ids.COUNTER.flush()
 
     assert [row.project_id for row in WantedId.objects.all()] == [project.pk]
 
@@ -263,8 +263,8 @@ def test_a_program_that_arrives_answers_to_its_id_with_age_and_to_its_code_id(
 
     missing_ids.clear(a_debug_file(project, debug_id=ID, code_id=CODE))
 
-    assert missing_ids.listed(project).exists() is not is_answered
-    assert missing_ids.listed(other).exists()
+    assert missing_ids.list_ids(project).exists() is not is_answered
+    assert missing_ids.list_ids(other).exists()
 
 
 def test_a_file_without_a_debug_id_answers_to_its_code_id_alone() -> None:
@@ -287,25 +287,25 @@ def test_the_latest_or_the_most_wanted_come_first() -> None:
     ask(project, debug_id=DebugId(UUID(int=1)))
     ask(project, debug_id=DebugId(UUID(int=3)))
 
-    def order(by: Order) -> list[int]:
-        return [int(row.debug_id[-1]) for row in missing_ids.listed(project, by)]
+    def order(by: MissingIdOrder) -> list[int]:
+        return [int(row.debug_id[-1]) for row in missing_ids.list_ids(project, by)]
 
-    assert order(Order.LATEST) == [3, 1, 2]
-    assert order(Order.MOST)[2] == 3
-    assert set(order(Order.MOST)[:2]) == {1, 2}
+    assert order(MissingIdOrder.LATEST) == [3, 1, 2]
+    assert order(MissingIdOrder.MOST)[2] == 3
+    assert set(order(MissingIdOrder.MOST)[:2]) == {1, 2}
 
 
 def test_a_wanted_id_can_be_dismissed_and_comes_back_when_it_is_asked_for() -> None:
     project, other = a_project(), a_project("other")
     ask(project)
     ask(other)
-    row = str(missing_ids.listed(project).get().pk)
+    row = str(missing_ids.list_ids(project).get().pk)
 
-    with pytest.raises(WantedIdMissing):
+    with pytest.raises(MissingIdNotListed):
         missing_ids.dismiss(other, row)
     missing_ids.dismiss(project, row)
     for bad in (row, "x", "9" * 30, ""):
-        with pytest.raises(WantedIdMissing):
+        with pytest.raises(MissingIdNotListed):
             missing_ids.dismiss(project, bad)
     ask(project)
     ask(project, code_id=CODE)
@@ -319,16 +319,16 @@ def test_a_thread_writes_soon_and_is_begun_once(settings: Settings) -> None:
     writers, written = set[int](), list[int]()
     is_written = threading.Event()
 
-    def write(gathered: Mapping[Miss, Asking]) -> None:
+    def write(gathered: Mapping[Miss, MissCount]) -> None:
         writers.add(threading.get_ident())
         written.extend(asking.count for asking in gathered.values())
         if sum(written) == 30:
             is_written.set()
 
-    own = miss_counter.Tally(write)
+    own = miss_counter.MissCounter(write)
     now = timezone.now()
     for n in range(30):
-        own.add(Miss(1, str(n % 3), ""), Asking(1, now, now, "me", ""))
+        own.add(Miss(1, str(n % 3), ""), MissCount(1, now, now, "me", ""))
         threading.Event().wait(0.01)
 
     assert is_written.wait(5)
@@ -341,9 +341,9 @@ def test_a_thread_writes_soon_and_is_begun_once(settings: Settings) -> None:
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 def test_a_child_does_not_write_what_its_parent_has_gathered() -> None:
     written: list[Miss] = []
-    own = miss_counter.Tally(written.extend)
+    own = miss_counter.MissCounter(written.extend)
     now = timezone.now()
-    own.add(Miss(1, "a", ""), Asking(1, now, now, "me", ""))
+    own.add(Miss(1, "a", ""), MissCount(1, now, now, "me", ""))
 
     child = os.fork()
     if child == 0:
@@ -371,7 +371,7 @@ def test_a_file_that_is_just_arriving_is_waited_for() -> None:
 
     def write() -> None:
         assert has_entered.wait(5)
-        missing_ids.TALLY.flush()
+        missing_ids.COUNTER.flush()
 
     together([arrive, write])
 

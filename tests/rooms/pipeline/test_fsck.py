@@ -27,7 +27,7 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import BlobMissing
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline.fsck import checker, repair
-from symdepot.pipeline.fsck.report import Examination
+from symdepot.pipeline.fsck.report import FsckReport
 from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.uploads.models import (
     Assembly,
@@ -69,7 +69,7 @@ def a_large_file() -> bytes:
 def read(row: DebugFile) -> bytes:
     return b"".join(
         blob_store().open(chunk).read()
-        for chunk, _ in project_files.content(row).chunks
+        for chunk, _ in project_files.file_content(row).chunks
     )
 
 
@@ -95,7 +95,7 @@ def test_what_is_sound_is_found_to_be() -> None:
 
     made = checker.check(hashing=True)
 
-    assert made == Examination(
+    assert made == FsckReport(
         findings=[],
         blobs=Chunk.objects.count() + 1,
         size_bytes=sum(blob.size_bytes for blob in blob_store().stored()),
@@ -188,7 +188,9 @@ def test_a_damaged_file_is_healed_by_an_upload_in_other_chunks_too() -> None:
 
     row = DebugFile.objects.get()
     assert read(row) == content
-    assert len(project_files.content(row).chunks) == len(pieces(content, 2 * PIECE))
+    assert len(project_files.file_content(row).chunks) == len(
+        pieces(content, 2 * PIECE)
+    )
 
 
 def test_what_another_upload_healed_is_found_again_after_a_repair() -> None:

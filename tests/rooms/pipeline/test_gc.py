@@ -25,7 +25,7 @@ from symdepot.debugfiles import usage
 from symdepot.debugfiles.models import Association, DebugFile
 from symdepot.domain.ids import Checksum, DebugId
 from symdepot.pipeline.gc import collector
-from symdepot.pipeline.gc.collector import Report
+from symdepot.pipeline.gc.collector import GcReport
 from symdepot.pipeline.gc.retention_rules import Reason
 from symdepot.projects.models import AuditEntry, Organization, Project, Release
 from symdepot.symcaches.models import Outcome, SymCache
@@ -48,13 +48,13 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 def swept() -> dict[str, tuple[int, int]]:
     """Sweep, see that this was foreseen, and return what went and why."""
     foreseen = collector.preview()
-    done = collector.sweep()
+    done = collector.collect()
     assert told(foreseen) == told(done)
     assert told(collector.preview()) == {}
     return told(done)
 
 
-def told(report: Report) -> dict[str, tuple[int, int]]:
+def told(report: GcReport) -> dict[str, tuple[int, int]]:
     return {
         reason.value: (taken.count, taken.size_bytes)
         for reason, taken in report.taken.items()
@@ -131,7 +131,7 @@ def test_what_is_used_stays_while_it_is_used_even_if_kept_for_a_day() -> None:
     for _ in range(40):
         let_pass(HOUR * 3)
         row.refresh_from_db()
-        usage.renew(project, [row])
+        usage.mark_used(project, [row])
         assert swept() == {}
 
     let_pass(DAY * 1.2)
@@ -143,7 +143,7 @@ def test_old_but_used_files_go_when_their_age_is_limited() -> None:
     row = a_debug_file(project, b"content")
     let_pass(8 * DAY)
     row.refresh_from_db()
-    usage.renew(project, [row])
+    usage.mark_used(project, [row])
 
     assert swept() == {"old": (1, len(b"content"))}
 
@@ -185,7 +185,7 @@ def test_what_only_an_expired_file_made_redundant_answers_again() -> None:
     used = a_debug_file(project, b"older", debug_id=same)
     a_debug_file(project, b"newer", debug_id=same)
     let_pass(8 * DAY)
-    usage.renew(project, [used])
+    usage.mark_used(project, [used])
 
     assert swept() == {"unused": (1, len(b"newer"))}
 
@@ -198,7 +198,7 @@ def test_each_that_expires_is_in_the_audit_with_the_reason() -> None:
     row = a_debug_file(project, b"content")
     let_pass(2 * DAY)
 
-    collector.sweep()
+    collector.collect()
 
     entry = AuditEntry.objects.get(action="debug-file.expired")
     assert (entry.actor, entry.project_slug, entry.subject) == ("gc", "game", str(row))
@@ -397,11 +397,11 @@ def test_proofs_of_chunks_that_only_others_still_have_lapse() -> None:
     let_pass(2 * DAY)
     DebugFile.objects.filter(project=ours).delete()
 
-    collector.sweep()
+    collector.collect()
 
     assert quota.used_bytes(ours.organization) == 0
     assert quota.used_bytes(theirs.organization) == len(b"shared")
-    assert not chunks.sizes(ours.organization, [Checksum.of(b"shared")])
+    assert not chunks.owned_sizes(ours.organization, [Checksum.of(b"shared")])
 
 
 def test_expiry_lets_proofs_lapse_at_once() -> None:
@@ -424,10 +424,12 @@ def test_proofs_that_an_upload_counts_on_stay() -> None:
     longer = described(content + b"\n" * 100, piece=len(content))
     assert assemble(client, longer).status_code == 200
 
-    collector.sweep()
+    collector.collect()
 
     acme = Organization.objects.get(slug="acme")
-    assert set(chunks.sizes(acme, [Checksum.of(content)])) == {Checksum.of(content)}
+    assert set(chunks.owned_sizes(acme, [Checksum.of(content)])) == {
+        Checksum.of(content)
+    }
 
 
 @pytest.mark.parametrize("count", [20, 200])
@@ -441,7 +443,7 @@ def test_a_sweep_asks_as_often_for_many_as_for_few(
     with django_assert_max_num_queries(90):
         foreseen = collector.preview()
     with django_assert_max_num_queries(130 + count // 4):
-        done = collector.sweep()
+        done = collector.collect()
 
     assert told(foreseen) == told(done) == {"old": (count, 8 * count)}
 

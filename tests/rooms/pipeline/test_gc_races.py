@@ -47,15 +47,15 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
     """Let something happen between the look of a sweep and its first deed."""
 
     def arrange(happens: Callable[[], object]) -> None:
-        plan = planner.plan
+        plan = planner.make_plan
 
         def plan_and_then(*arguments: object) -> object:
-            monkeypatch.setattr(planner, "plan", plan)
+            monkeypatch.setattr(planner, "make_plan", plan)
             made = plan(*arguments)  # type: ignore[arg-type]  # passed on as they came
             happens()
             return made
 
-        monkeypatch.setattr(planner, "plan", plan_and_then)
+        monkeypatch.setattr(planner, "make_plan", plan_and_then)
 
     return arrange
 
@@ -64,9 +64,9 @@ def test_what_is_used_in_this_moment_stays(meanwhile: Meanwhile) -> None:
     project = keeping(a_project(), keep_unused_days=1)
     row = a_debug_file(project, b"content")
     let_pass(2 * DAY)
-    meanwhile(lambda: usage.renew(project, [row]))
+    meanwhile(lambda: usage.mark_used(project, [row]))
 
-    assert told(collector.sweep()) == {}
+    assert told(collector.collect()) == {}
 
     assert DebugFile.objects.exists()
     assert not AuditEntry.objects.filter(action="debug-file.expired").exists()
@@ -78,7 +78,7 @@ def test_a_chunk_that_is_sent_in_this_moment_stays(meanwhile: Meanwhile) -> None
     let_pass(2 * DAY)
     meanwhile(lambda: own(project, b"loose"))
 
-    assert told(collector.sweep()) == {}
+    assert told(collector.collect()) == {}
 
     assert Checksum.of(b"loose") in blob_store()
     assert ChunkOwner.objects.exists()
@@ -92,7 +92,7 @@ def test_a_chunk_that_is_offered_in_this_moment_stays(meanwhile: Meanwhile) -> N
     longer = described(content + b"\n" * 100, piece=len(content))
     meanwhile(lambda: assemble(client, longer))
 
-    assert told(collector.sweep()) == {}
+    assert told(collector.collect()) == {}
 
     assert Checksum.of(content) in blob_store()
     assert ChunkOwner.objects.exists()
@@ -105,7 +105,7 @@ def test_an_upload_that_goes_on_in_this_moment_stays(meanwhile: Meanwhile) -> No
     let_pass(2 * DAY)
     meanwhile(lambda: send(client, content))
 
-    assert told(collector.sweep()) == {}
+    assert told(collector.collect()) == {}
 
     assert Assembly.objects.exists()
 
@@ -118,7 +118,7 @@ def test_a_file_that_comes_back_in_this_moment_stays(meanwhile: Meanwhile) -> No
     let_pass(2 * DAY)
     meanwhile(lambda: upload(client, content))
 
-    assert told(collector.sweep()) == {}
+    assert told(collector.collect()) == {}
 
     assert upload(client, content)["state"] == "ok"
     assert checker.check(hashing=True).is_sound
@@ -130,15 +130,15 @@ def test_an_orphan_that_is_sent_in_this_moment_stays(
     project = a_project()
     blob_store().put(Checksum.of(b"orphan"), BytesIO(b"orphan"))
     let_pass(2 * DAY)
-    free = deletion.free
+    free = deletion.delete_blobs
 
     def free_late(*arguments: object) -> object:
         own(project, b"orphan")
         return free(*arguments)  # type: ignore[arg-type]  # passed on as they came
 
-    monkeypatch.setattr(deletion, "free", free_late)
+    monkeypatch.setattr(deletion, "delete_blobs", free_late)
 
-    assert told(collector.sweep()) == {}
+    assert told(collector.collect()) == {}
 
     assert Checksum.of(b"orphan") in blob_store()
 
@@ -159,7 +159,7 @@ def test_wherever_a_sweep_is_broken_off_only_orphans_are_left_and_another_ends_i
         faults = {finding.fault for finding in checker.check(hashing=True).findings}
         assert faults <= {"orphan"}
         let_pass(2 * DAY)
-        collector.sweep()
+        collector.collect()
         assert list(blob_store()) == []
         for model in (DebugFile, File, Chunk, ChunkOwner):
             assert not model.objects.exists()
@@ -177,7 +177,7 @@ def _broken_off(*, after: int) -> bool:
             raise BrokenOff
 
     try:
-        collector.sweep(step)
+        collector.collect(step)
     except BrokenOff:
         return False
     return True
@@ -191,7 +191,7 @@ def test_several_sweeps_at_once_take_each_thing_once() -> None:
     a_debug_file(stays, b"stays")
     let_pass(2 * DAY)
 
-    reports = together([collector.sweep] * 3)
+    reports = together([collector.collect] * 3)
 
     # What one has begun, another may end, and for another reason.
     assert sum(report.taken[Reason.OLD].count for report in reports) == 20

@@ -23,7 +23,7 @@ from symdepot.debugfiles import project_files
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import QuotaExceeded, StorageUnavailable
 from symdepot.domain.ids import Checksum, DebugId
-from symdepot.pipeline.bulk_import.importer import Fate
+from symdepot.pipeline.bulk_import.importer import ImportStatus
 from symdepot.projects.models import AuditEntry, Project
 from symdepot.symcaches.models import SymCache
 from symdepot.uploads import file_splitter
@@ -50,7 +50,7 @@ def test_a_build_id_tree_comes_in_under_real_names(
     (told,) = imported(project, tree)
 
     content = real.read_bytes()
-    assert (told.fate, told.name) == (Fate.IMPORTED, str(real))
+    assert (told.fate, told.name) == (ImportStatus.IMPORTED, str(real))
     row = project_files.by_checksums(project, [Checksum.of(content)])[
         Checksum.of(content)
     ]
@@ -74,7 +74,7 @@ def test_a_symbol_store_and_a_breakpad_tree_come_in(
 
     told = imported(project, tree)
 
-    assert counts(told) == {Fate.IMPORTED: 3}
+    assert counts(told) == {ImportStatus.IMPORTED: 3}
     assert set(DebugFile.objects.values_list("object_name", "debug_id")) == {
         ("crash.pdb", f"{guid}-1"),
         ("crash.dll", f"{guid}-1"),
@@ -93,7 +93,7 @@ def test_it_is_chunked_noted_and_queued_as_an_upload_is(
     imported(project, tree)
 
     (row,) = DebugFile.objects.all()
-    chunks = project_files.content(row).chunks
+    chunks = project_files.file_content(row).chunks
     assert [size for _, size in chunks[:2]] == [settings.CHUNK_SIZE] * 2
     assert ChunkOwner.objects.filter(organization=project.organization).count() == 3
     (entry,) = AuditEntry.objects.filter(action="debug-file.uploaded")
@@ -111,7 +111,7 @@ def test_fat_files_are_cut_into_their_slices(project: Project, tree: Path) -> No
     slices = [(uuid4(), builders.CPU_X86_64), (uuid4(), builders.CPU_ARM64)]
     (tree / "hello").write_bytes(builders.fat_macho(slices))
 
-    assert counts(imported(project, tree)) == {Fate.IMPORTED: 2}
+    assert counts(imported(project, tree)) == {ImportStatus.IMPORTED: 2}
 
     assert {(row.debug_id, row.arch) for row in DebugFile.objects.all()} == {
         (str(slices[0][0]), "x86_64"),
@@ -136,7 +136,7 @@ def test_names_of_any_bytes_are_taken(project: Project, tree: Path) -> None:
 
     (told,) = imported(project, tree)
 
-    assert told.fate is Fate.IMPORTED
+    assert told.fate is ImportStatus.IMPORTED
     assert DebugFile.objects.get().object_name == "gr��e"
 
 
@@ -149,7 +149,7 @@ def test_what_is_no_debug_file_is_passed_over_and_it_is_said_why(
 
     told = imported(project, tree)
 
-    assert whys(told, Fate.PASSED) == {
+    assert whys(told, ImportStatus.PASSED) == {
         "README": "It does not look like a debug file.",
         "empty": "It does not look like a debug file.",
         "nil.sym": (
@@ -172,10 +172,10 @@ def test_a_broken_file_is_told_of_and_does_not_end_the_run(
 
     told = imported(project, tree)
 
-    failed = whys(told, Fate.FAILED)
+    failed = whys(told, ImportStatus.FAILED)
     assert failed["a.dll"].startswith("Invalid debug information file: it is cut short")
     assert "exceeds maximum size" in failed["b.sym"]
-    assert counts(told)[Fate.IMPORTED] == len(told) - len(failed) >= 1
+    assert counts(told)[ImportStatus.IMPORTED] == len(told) - len(failed) >= 1
     assert told[-1].name.endswith("d.sym")
 
 
@@ -184,16 +184,16 @@ def test_a_file_that_is_written_to_meanwhile_is_not_entered(
 ) -> None:
     path = tree / "hello.sym"
     path.write_bytes(a_breakpad_file())
-    cut = file_splitter.cut
+    cut = file_splitter.split
 
     def cut_while_somebody_writes(*args: object, **kwargs: object) -> object:
         with path.open("ab") as file:
             file.write(b"PUBLIC 3000 0 more\n")
         return cut(*args, **kwargs)  # type: ignore[arg-type] # as it is called
 
-    monkeypatch.setattr(file_splitter, "cut", cut_while_somebody_writes)
+    monkeypatch.setattr(file_splitter, "split", cut_while_somebody_writes)
 
-    assert whys(imported(project, path), Fate.FAILED) == {
+    assert whys(imported(project, path), ImportStatus.FAILED) == {
         "hello.sym": "It changed while it was read."
     }
     assert not DebugFile.objects.exists()
@@ -208,8 +208,8 @@ def test_what_the_organization_has_sent_is_not_written_down_again(
     written = {blob.checksum: blob.written_at for blob in blob_store().stored()}
     (tree / "again.sym").write_bytes(content)
 
-    assert counts(imported(project, tree)) == {Fate.HERE: 1}
-    assert counts(imported(a_project("third"), tree)) == {Fate.IMPORTED: 1}
+    assert counts(imported(project, tree)) == {ImportStatus.HERE: 1}
+    assert counts(imported(a_project("third"), tree)) == {ImportStatus.IMPORTED: 1}
 
     assert written == {b.checksum: b.written_at for b in blob_store().stored()}
     assert File.objects.count() == 1
@@ -241,7 +241,11 @@ def test_a_trial_tells_what_would_come_and_changes_nothing(
 
     foreseen = imported(project, tree, is_trial=True)
 
-    assert counts(foreseen) == {Fate.IMPORTED: 1, Fate.HERE: 1, Fate.PASSED: 2}
+    assert counts(foreseen) == {
+        ImportStatus.IMPORTED: 1,
+        ImportStatus.HERE: 1,
+        ImportStatus.PASSED: 2,
+    }
     assert (AuditEntry.objects.count(), set(blob_store())) == (rows, blobs)
     assert counts(imported(project, tree)) == counts(foreseen)
 
@@ -256,4 +260,4 @@ def test_a_store_that_takes_nothing_ends_the_run_after_a_second_try(
         imported(project, tree / "a.sym")
 
     disk.unlink()
-    assert counts(imported(project, tree / "a.sym")) == {Fate.IMPORTED: 1}
+    assert counts(imported(project, tree / "a.sym")) == {ImportStatus.IMPORTED: 1}

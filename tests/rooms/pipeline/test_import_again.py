@@ -17,7 +17,7 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import Unavailable
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline.bulk_import import importer, resume_db
-from symdepot.pipeline.bulk_import.importer import Fate
+from symdepot.pipeline.bulk_import.importer import ImportStatus
 from symdepot.projects.models import AuditEntry, Project
 from symdepot.uploads import chunks
 
@@ -62,11 +62,17 @@ def read(opened: list[str], tree: Path) -> list[str]:
 def test_a_second_run_reads_nothing(
     project: Project, tree: Path, opened: list[str]
 ) -> None:
-    assert counts(imported(project, tree)) == {Fate.IMPORTED: 3, Fate.PASSED: 2}
+    assert counts(imported(project, tree)) == {
+        ImportStatus.IMPORTED: 3,
+        ImportStatus.PASSED: 2,
+    }
     assert read(opened, tree) == ["README", "a.sym", "b.sym", "c.sym"]
     entries = AuditEntry.objects.count()
 
-    assert counts(imported(project, tree)) == {Fate.HERE: 3, Fate.PASSED: 2}
+    assert counts(imported(project, tree)) == {
+        ImportStatus.HERE: 3,
+        ImportStatus.PASSED: 2,
+    }
 
     assert read(opened, tree) == []
     assert AuditEntry.objects.count() == entries
@@ -75,7 +81,7 @@ def test_a_second_run_reads_nothing(
 def test_who_is_broken_off_goes_on_where_he_was(
     project: Project, tree: Path, opened: list[str]
 ) -> None:
-    events = importer.take_in(project, [tree], by=BY)
+    events = importer.import_files(project, [tree], by=BY)
     list(islice(events, 6))  # what was told of README, a.sym and b.sym, and their ends
     events.close()  # type: ignore[attr-defined] # it is a generator
     assert DebugFile.objects.count() == 2
@@ -83,7 +89,7 @@ def test_who_is_broken_off_goes_on_where_he_was(
 
     again = imported(project, tree)
 
-    assert counts(again)[Fate.IMPORTED] == 1
+    assert counts(again)[ImportStatus.IMPORTED] == 1
     assert read(opened, tree) == ["c.sym"]
 
 
@@ -98,7 +104,7 @@ def test_what_has_changed_since_is_read_again(
     os.utime(tree / "b.sym", ns=(status.st_atime_ns, status.st_mtime_ns))
     read(opened, tree)
 
-    assert counts(imported(project, tree))[Fate.IMPORTED] == 1
+    assert counts(imported(project, tree))[ImportStatus.IMPORTED] == 1
     assert read(opened, tree) == ["b.sym"]
 
 
@@ -111,7 +117,7 @@ def test_what_was_deleted_here_is_brought_back_whatever_the_journal_says(
     assert DebugFile.objects.count() == 2
     read(opened, tree)
 
-    assert counts(imported(project, tree))[Fate.IMPORTED] == 1
+    assert counts(imported(project, tree))[ImportStatus.IMPORTED] == 1
     assert read(opened, tree) == ["b.sym"]
     assert DebugFile.objects.count() == 3
 
@@ -120,12 +126,15 @@ def test_what_turned_out_damaged_is_healed(project: Project, tree: Path) -> None
     imported(project, tree)
     bad = Checksum.of((tree / "b.sym").read_bytes())
     blob_store().delete(bad)
-    chunks.disown(bad)
+    chunks.forget_damaged(bad)
 
-    assert counts(imported(project, tree))[Fate.IMPORTED] == 1
+    assert counts(imported(project, tree))[ImportStatus.IMPORTED] == 1
 
     assert bad in blob_store()
-    assert counts(imported(project, tree)) == {Fate.HERE: 3, Fate.PASSED: 2}
+    assert counts(imported(project, tree)) == {
+        ImportStatus.HERE: 3,
+        ImportStatus.PASSED: 2,
+    }
 
 
 def test_another_project_is_not_taken_for_this_one(
@@ -133,7 +142,7 @@ def test_another_project_is_not_taken_for_this_one(
 ) -> None:
     imported(project, tree)
 
-    assert counts(imported(a_project("other"), tree))[Fate.IMPORTED] == 3
+    assert counts(imported(a_project("other"), tree))[ImportStatus.IMPORTED] == 3
 
 
 @pytest.mark.parametrize("damage", [b"no database at all", b""])
@@ -146,7 +155,7 @@ def test_without_its_journal_it_reads_everything_and_brings_in_nothing(
     (tree.parent / "import-journal.db").write_bytes(damage)
     read(opened, tree)
 
-    assert counts(imported(project, tree))[Fate.HERE] == 3
+    assert counts(imported(project, tree))[ImportStatus.HERE] == 3
 
     assert len(read(opened, tree)) == 4
     imported(project, tree)
@@ -169,10 +178,10 @@ def test_what_failed_is_tried_again(
     project: Project, tree: Path, opened: list[str]
 ) -> None:
     (tree / "bad.sym").write_bytes(b"MODULE nonsense")
-    assert counts(imported(project, tree))[Fate.FAILED] == 1
+    assert counts(imported(project, tree))[ImportStatus.FAILED] == 1
     read(opened, tree)
 
-    assert counts(imported(project, tree))[Fate.FAILED] == 1
+    assert counts(imported(project, tree))[ImportStatus.FAILED] == 1
     assert read(opened, tree) == ["bad.sym"]
 
 

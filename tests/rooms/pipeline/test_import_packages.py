@@ -11,7 +11,7 @@ from tests.importing import counts, imported, whys
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import SandboxUnavailable
-from symdepot.pipeline.bulk_import.importer import Fate
+from symdepot.pipeline.bulk_import.importer import ImportStatus
 from symdepot.projects.models import Project
 from symdepot.sandbox import archive_reader
 
@@ -41,13 +41,13 @@ def test_what_is_in_a_package_comes_in_and_a_second_run_does_not_open_it(
 
     told = imported(project, tree)
 
-    assert counts(told) == {Fate.IMPORTED: 3}
+    assert counts(told) == {ImportStatus.IMPORTED: 3}
     assert told[-1].name == f"{package}: /usr/lib/debug/hello.sym"
     assert names() == ["fat", "fat", "hello"]
     assert list((tree.parent / "scratch").iterdir()) == []
 
-    monkeypatch.delattr(archive_reader, "unpack")
-    assert counts(imported(project, tree)) == {Fate.HERE: 3}
+    monkeypatch.delattr(archive_reader, "extract")
+    assert counts(imported(project, tree)) == {ImportStatus.HERE: 3}
 
 
 def test_a_compressed_file_of_a_symbol_store_has_its_real_name(
@@ -59,7 +59,7 @@ def test_a_compressed_file_of_a_symbol_store_has_its_real_name(
     folder.mkdir(parents=True)
     packed.cabinet(tmp_path / "crash.pdb", folder / "crash.pd_")
 
-    assert counts(imported(project, tree)) == {Fate.IMPORTED: 1}
+    assert counts(imported(project, tree)) == {ImportStatus.IMPORTED: 1}
     assert names() == ["crash.pdb"]
 
 
@@ -70,7 +70,7 @@ def test_a_package_without_debug_files_is_passed_over(
         (files / "usr" / "lib" / "debug" / name).unlink()
     packed.tar(files, tree / "docs.tar.gz")
 
-    assert whys(imported(project, tree), Fate.PASSED) == {
+    assert whys(imported(project, tree), ImportStatus.PASSED) == {
         "docs.tar.gz": "Nothing in it looks like a debug file."
     }
 
@@ -89,12 +89,16 @@ def test_what_came_out_of_a_broken_package_stays_and_the_next_one_is_opened(
 
     told = imported(project, tree)
 
-    failed = whys(told, Fate.FAILED)
+    failed = whys(told, ImportStatus.FAILED)
     assert set(failed) == {"a.tar", "b.zip"}
     assert failed["a.tar"].startswith("The archive cannot be read: ")
     assert "z" not in names()
     # The slices of the fat file have come out of the first archive already.
-    assert counts(told) == {Fate.IMPORTED: 4, Fate.HERE: 2, Fate.FAILED: 2}
+    assert counts(told) == {
+        ImportStatus.IMPORTED: 4,
+        ImportStatus.HERE: 2,
+        ImportStatus.FAILED: 2,
+    }
 
 
 def test_a_file_in_a_package_that_cannot_be_taken_is_told_of_by_both_names(
@@ -108,21 +112,24 @@ def test_a_file_in_a_package_that_cannot_be_taken_is_told_of_by_both_names(
 
     told = imported(project, tree)
 
-    failed = {one.name: one.why for one in told if one.fate is Fate.FAILED}
+    failed = {one.name: one.why for one in told if one.fate is ImportStatus.FAILED}
     assert set(failed) == {
         f"{package}: /usr/lib/debug/broken.dll",
         f"{package}: /usr/lib/debug/large.sym",
     }
-    assert counts(told)[Fate.IMPORTED] == 3
+    assert counts(told)[ImportStatus.IMPORTED] == 3
     # It is not sound as a whole, so it is opened again.
-    assert counts(imported(project, tree)) == {Fate.HERE: 3, Fate.FAILED: 2}
+    assert counts(imported(project, tree)) == {
+        ImportStatus.HERE: 3,
+        ImportStatus.FAILED: 2,
+    }
 
 
 def test_without_the_library_it_is_said_what_to_install(
     project: Project, tree: Path, files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     packed.tar(files, tree / "a.tar")
-    monkeypatch.setattr(archive_reader, "is_possible", lambda: False)
+    monkeypatch.setattr(archive_reader, "is_available", lambda: False)
 
     with pytest.raises(
         SandboxUnavailable, match=r"Install Debian's package libarchive"

@@ -50,7 +50,7 @@ def row() -> Assembly:
 
 
 def begun() -> Assembly:
-    held = assembly.begin(row().pk)
+    held = assembly.claim(row().pk)
     assert held is not None
     return held
 
@@ -70,11 +70,11 @@ def test_a_file_whose_worker_died_is_finished_by_another_without_the_client(
 ) -> None:
     held_queue.work_is_lost()
     begun()
-    assert intake.redrive() == 0
+    assert intake.requeue_abandoned() == 0
 
     let_pass(A_WHILE)
 
-    assert intake.redrive() == 1
+    assert intake.requeue_abandoned() == 1
     held_queue.work()
     assert polled(a_client(), queued)["state"] == "ok"
     assert row().attempts == 2
@@ -87,8 +87,8 @@ def test_a_file_that_the_queue_lost_is_queued_again(
 
     let_pass(A_WHILE)
 
-    assert intake.redrive() == 1
-    assert intake.redrive() == 0
+    assert intake.requeue_abandoned() == 1
+    assert intake.requeue_abandoned() == 0
     held_queue.work()
     assert polled(a_client(), queued)["state"] == "ok"
 
@@ -97,7 +97,7 @@ def test_a_file_that_the_queue_lost_is_queued_again(
 def test_many_that_redrive_at_once_queue_a_file_once(settings: Settings) -> None:
     let_pass(A_WHILE)
 
-    counts = together([intake.redrive] * 8)
+    counts = together([intake.requeue_abandoned] * 8)
 
     assert sorted(counts) == [0] * 7 + [1]
 
@@ -109,7 +109,7 @@ def test_a_file_that_ends_each_of_its_workers_is_an_error_in_the_end(
     for _ in range(2):
         begun()
         let_pass(A_WHILE)
-        intake.redrive()
+        intake.requeue_abandoned()
 
     found = polled(a_client(), queued)
     assert found["state"] == "error"
@@ -129,7 +129,7 @@ def test_a_worker_that_lost_its_lease_leaves_nothing_behind() -> None:
     begun()
 
     with pytest.raises(LeaseLost):
-        steps.take_in(slow)
+        steps.assemble(slow)
 
     assert row().state == State.ASSEMBLING
     assert not DebugFile.objects.exists()
@@ -141,11 +141,11 @@ def test_whoever_lost_its_lease_does_not_spoil_what_the_other_did(
 ) -> None:
     slow = begun()
     let_pass(A_WHILE)
-    intake.redrive()
+    intake.requeue_abandoned()
     held_queue.work()
 
     with pytest.raises(LeaseLost):
-        steps.take_in(slow)
+        steps.assemble(slow)
 
     assert polled(a_client(), queued)["state"] == "ok"
     assert DebugFile.objects.count() == File.objects.count() == 1
@@ -155,7 +155,7 @@ def test_whoever_lost_its_lease_does_not_spoil_what_the_other_did(
 def test_workers_that_do_the_same_work_at_once_do_it_once() -> None:
     pk = row().pk
 
-    together([lambda: tasks.take_in.call(assembly_ids=[pk])] * 6)
+    together([lambda: tasks.assemble_files.call(assembly_ids=[pk])] * 6)
 
     assert (row().state, row().attempts) == (State.OK, 1)
     assert DebugFile.objects.count() == 1
@@ -198,13 +198,13 @@ def test_a_fault_of_ours_is_tried_again_and_told_without_its_reason(
     def stumble(_: Assembly) -> DebugFile:
         raise RuntimeError("something that clients need not know")
 
-    monkeypatch.setattr(steps, "take_in", stumble)
+    monkeypatch.setattr(steps, "assemble", stumble)
     for attempt in (1, 2):
         with pytest.raises(ExceptionGroup):
-            tasks.take_in.call(assembly_ids=[row().pk])
+            tasks.assemble_files.call(assembly_ids=[row().pk])
         assert row().attempts == attempt
         let_pass(A_WHILE)
-        intake.redrive()
+        intake.requeue_abandoned()
 
     assert (row().state, row().detail) == (State.ERROR, "internal server error")
     assert row().retryable
@@ -218,14 +218,14 @@ def test_one_file_that_stumbles_does_not_hold_up_the_others_of_its_task(
     own(project, *contents)
     for content in contents:
         standing(client, content)
-    take_in, bad = steps.take_in, held_queue.assemblies[1]
+    take_in, bad = steps.assemble, held_queue.assemblies[1]
 
     def stumble_over_one(held: Assembly) -> DebugFile:
         if held.pk == bad:
             raise RuntimeError
         return take_in(held)
 
-    monkeypatch.setattr(steps, "take_in", stumble_over_one)
+    monkeypatch.setattr(steps, "assemble", stumble_over_one)
     with pytest.raises(ExceptionGroup):
         held_queue.work()
 
@@ -247,6 +247,6 @@ def test_nothing_is_locked_while_bytes_are_read(
     content = a_breakpad_file()
     own(a_project(), *pieces(content, 40))
     standing(a_client(), content, piece=40)
-    tasks.take_in.call(assembly_ids=[held_queue.assemblies[-1]])
+    tasks.assemble_files.call(assembly_ids=[held_queue.assemblies[-1]])
 
     assert seen == [(False, True)]

@@ -40,7 +40,7 @@ FULL = (
 
 def allowed(quota_bytes: int | None) -> Organization:
     organization = a_project().organization
-    organizations.allow(organization, quota_bytes, by="somebody")
+    organizations.set_quota(organization, quota_bytes, by="somebody")
     return organization
 
 
@@ -61,7 +61,7 @@ def test_what_is_deleted_makes_room() -> None:
     a_debug_file(a_project(organization="other"), b"12345")
     row = a_debug_file(project, b"12345")
 
-    deletion.forget(row, by="somebody")
+    deletion.delete_debug_file(row, by="somebody")
 
     assert quota.used_bytes(project.organization) == 0
     assert Checksum.of(b"12345") in blob_store()
@@ -95,7 +95,7 @@ def test_it_is_asked_for_as_soon_as_there_is_room(settings: Settings) -> None:
     assert standing(client, content, piece=32)["state"] == "error"
     assert polled(client, content)["state"] == "not_found"
 
-    organizations.allow(organization, 200, by="somebody")
+    organizations.set_quota(organization, 200, by="somebody")
 
     assert standing(client, content, piece=32)["state"] == "not_found"
 
@@ -218,14 +218,14 @@ def test_without_a_quota_nobody_is_asked_for_one(
 
     with django_assert_num_queries(0):
         quota.check(organization, {Checksum.of(b"x"): 2**60})
-        assert quota.full(organization) is None
+        assert quota.refusal_if_full(organization) is None
         assert quota.refusals(organization, [], chunk_bytes=1) == {}
 
 
 def test_a_change_of_the_quota_is_in_the_audit() -> None:
     organization = allowed(100)
-    organizations.allow(organization, 100, by="somebody")
-    organizations.allow(organization, None, by="somebody else")
+    organizations.set_quota(organization, 100, by="somebody")
+    organizations.set_quota(organization, None, by="somebody else")
 
     entries = AuditEntry.objects.filter(action="quota.changed").order_by("pk")
     assert [(entry.actor, entry.details) for entry in entries] == [

@@ -44,7 +44,7 @@ def test_bytes_whose_row_came_back_before_they_were_freed_stay(
             yield
 
     monkeypatch.setattr(chunks, "freeing", freeing_late)
-    deletion.forget(row, by="somebody")
+    deletion.delete_debug_file(row, by="somebody")
 
     assert next(turns) == 3
     assert Chunk.objects.get().checksum == Checksum.of(b"content").hex
@@ -56,14 +56,14 @@ def test_a_chunk_that_was_freed_before_it_was_noted_is_refused_for_the_moment(
 ) -> None:
     project = a_project()
     row, uploader = a_debug_file(project, b"content"), a_client()
-    note = chunks.own
+    note = chunks.record_chunks
 
     def note_late(*arguments: object) -> None:
         monkeypatch.undo()
-        deletion.forget(row, by="somebody")
+        deletion.delete_debug_file(row, by="somebody")
         note(*arguments)  # type: ignore[arg-type]  # passed on as they came
 
-    monkeypatch.setattr(chunks, "own", note_late)
+    monkeypatch.setattr(chunks, "record_chunks", note_late)
     answer = send(uploader, b"content")
 
     assert answer.status_code == 503
@@ -83,11 +83,11 @@ def test_a_row_among_several_of_one_file_goes_alone() -> None:
         updated_at=one.created_at,
     )
 
-    deletion.forget(one, by="somebody")
+    deletion.delete_debug_file(one, by="somebody")
     assert list(DebugFile.objects.all()) == [two]
     assert Assembly.objects.count() == File.objects.count() == 1
 
-    deletion.forget(two, by="somebody")
+    deletion.delete_debug_file(two, by="somebody")
     assert not Assembly.objects.exists()
     assert not File.objects.exists()
 
@@ -102,7 +102,7 @@ def test_many_chunks_are_freed_and_those_of_others_are_not() -> None:
     File.objects.filter(pk=row.file.pk).delete()
     row.refresh_from_db()
 
-    deletion.forget(row, by="somebody")
+    deletion.delete_debug_file(row, by="somebody")
 
     assert set(Chunk.objects.values_list("checksum", flat=True)) >= {
         Checksum.of(b"shared").hex,
@@ -121,14 +121,14 @@ def test_forgetting_many_chunks_asks_the_database_as_often_as_forgetting_few(
     row.refresh_from_db()
 
     with django_assert_max_num_queries(55):
-        deletion.forget(row, by="somebody")
+        deletion.delete_debug_file(row, by="somebody")
 
 
 def test_chunks_that_nobody_assembled_stay() -> None:
     project = a_project()
     own(project, b"loose")
 
-    deletion.forget(a_debug_file(project, b"content"), by="somebody")
+    deletion.delete_debug_file(a_debug_file(project, b"content"), by="somebody")
 
     assert list(blob_store()) == [Checksum.of(b"loose")]
 
@@ -161,7 +161,7 @@ def test_deleting_takes_the_symcaches_with_it() -> None:
         updated_at=row.created_at,
     )
 
-    deletion.forget(row, by="somebody")
+    deletion.delete_debug_file(row, by="somebody")
 
     assert list(blob_store()) == []
     assert not SymCache.objects.exists()

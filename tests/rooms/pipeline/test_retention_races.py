@@ -56,7 +56,7 @@ def assert_all_bytes_are_there() -> None:
     for row in DebugFile.objects.select_related("file"):
         content = b"".join(
             blob_store().open(chunk).read()
-            for chunk, _ in project_files.content(row).chunks
+            for chunk, _ in project_files.file_content(row).chunks
         )
         assert Checksum.of(content).hex == row.file.checksum
 

@@ -39,7 +39,7 @@ def a_webhook(consumer: Consumer, path: str = "/") -> Webhook:
 
 
 def state() -> str:
-    return webhooks.state(Webhook.objects.get())
+    return webhooks.describe_state(Webhook.objects.get())
 
 
 def verified_by_docs(secret: str, headers: dict[str, str], body: bytes) -> bool:
@@ -56,7 +56,7 @@ def test_an_upload_is_told_to_the_webhook(consumer: Consumer) -> None:
     before = datetime.now(UTC)
 
     upload(a_client(), a_breakpad_file())
-    assert delivery.tell() == 1
+    assert delivery.deliver_due() == 1
 
     (heard,) = consumer.heard
     told = json.loads(heard.body)
@@ -72,9 +72,9 @@ def test_an_upload_is_told_to_the_webhook(consumer: Consumer) -> None:
 
 def test_what_has_been_told_is_not_told_again(consumer: Consumer) -> None:
     webhook = a_webhook(consumer)
-    webhooks.move(webhook.project)
+    webhooks.bump_revision(webhook.project)
 
-    assert [delivery.tell() for _ in range(3)] == [1, 0, 0]
+    assert [delivery.deliver_due() for _ in range(3)] == [1, 0, 0]
 
     assert len(consumer.heard) == 1
 
@@ -83,8 +83,8 @@ def test_the_signature_can_be_made_by_others_who_have_the_secret(
     consumer: Consumer, tmp_path: Path
 ) -> None:
     webhook = a_webhook(consumer)
-    webhooks.move(webhook.project)
-    delivery.tell()
+    webhooks.bump_revision(webhook.project)
+    delivery.deliver_due()
     (heard,) = consumer.heard
     key = base64.b64decode(webhook.secret.removeprefix("whsec_"))
     signed = b"%s.%s.%s" % (
@@ -116,8 +116,8 @@ def test_the_example_of_the_docs_believes_us_and_nobody_else(
     consumer: Consumer,
 ) -> None:
     webhook = a_webhook(consumer)
-    webhooks.move(webhook.project)
-    delivery.tell()
+    webhooks.bump_revision(webhook.project)
+    delivery.deliver_due()
     (heard,) = consumer.heard
     secret, headers, body = webhook.secret, heard.headers, heard.body
 
@@ -153,14 +153,14 @@ def test_the_example_of_the_docs_does_not_believe_old_news() -> None:
 
 def test_a_failure_is_tried_again_under_the_same_name(consumer: Consumer) -> None:
     webhook = a_webhook(consumer)
-    webhooks.move(webhook.project)
+    webhooks.bump_revision(webhook.project)
     consumer.answers = [500, 200]
 
-    assert delivery.tell() == 0
+    assert delivery.deliver_due() == 0
     assert state().startswith("failed 1 times, tried again at ")
     assert state().endswith(": It answered 500.")
     Webhook.objects.update(next_attempt_at=timezone.now())
-    assert delivery.tell() == 1
+    assert delivery.deliver_due() == 1
 
     first, second = consumer.heard
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
@@ -171,24 +171,24 @@ def test_news_have_names_of_their_own(consumer: Consumer) -> None:
     webhook = a_webhook(consumer)
     a_webhook(consumer, "/other")
     for _ in range(2):
-        webhooks.move(webhook.project)
-        delivery.tell()
+        webhooks.bump_revision(webhook.project)
+        delivery.deliver_due()
 
     assert len({heard.headers["webhook-id"] for heard in consumer.heard}) == 4
 
 
 def test_what_moves_while_it_is_told_is_told_next(consumer: Consumer) -> None:
     webhook = a_webhook(consumer)
-    webhooks.move(webhook.project)
+    webhooks.bump_revision(webhook.project)
 
     def moves_meanwhile(exchange: Exchange) -> None:
-        webhooks.move(webhook.project)
+        webhooks.bump_revision(webhook.project)
         connections.close_all()
         exchange.say(b"HTTP/1.1 204 No Content\r\n\r\n")
 
     consumer.answers = [moves_meanwhile]
 
-    assert [delivery.tell() for _ in range(3)] == [1, 1, 0]
+    assert [delivery.deliver_due() for _ in range(3)] == [1, 1, 0]
 
     assert [json.loads(heard.body)["revision"] for heard in consumer.heard] == [1, 2]
 
@@ -200,7 +200,7 @@ def test_who_is_slow_holds_up_nobody_who_is_told_beside_it(
     webhook = a_webhook(consumer)
     for n in range(3):
         a_webhook(consumer, f"/{n}")
-    webhooks.move(webhook.project)
+    webhooks.bump_revision(webhook.project)
 
     def is_slow(exchange: Exchange) -> None:
         while len(consumer.heard) < 4:
@@ -209,17 +209,17 @@ def test_who_is_slow_holds_up_nobody_who_is_told_beside_it(
 
     consumer.answers = [is_slow]
 
-    assert delivery.tell() == 4
+    assert delivery.deliver_due() == 4
 
 
 def test_a_private_address_is_not_told_unless_it_is_allowed(
     consumer: Consumer, settings: Settings
 ) -> None:
     webhook = a_webhook(consumer)
-    webhooks.move(webhook.project)
+    webhooks.bump_revision(webhook.project)
     settings.WEBHOOK_PRIVATE_ADDRESSES = False
 
-    assert delivery.tell() == 0
+    assert delivery.deliver_due() == 0
 
     assert consumer.heard == []
     assert "has the address 127.0.0.1, which is not public" in state()

@@ -4,7 +4,11 @@ import os
 from pathlib import Path
 
 from symdepot.pipeline.bulk_import import file_walk
-from symdepot.pipeline.bulk_import.file_walk import Closed, Extent, Found
+from symdepot.pipeline.bulk_import.file_walk import (
+    UnreadablePath,
+    WalkedFile,
+    WalkTotals,
+)
 
 
 def names(*paths: Path) -> list[str]:
@@ -79,7 +83,7 @@ def test_what_cannot_be_looked_at_is_told_of_and_does_not_end_the_walk(
 
     link, file = sorted(file_walk.walk([tmp_path]), key=lambda one: type(one).__name__)
 
-    assert link == Closed(
+    assert link == UnreadablePath(
         tmp_path / ("x" * 300), "It cannot be read: File name too long."
     )
     assert file.path.name == "file"
@@ -90,16 +94,16 @@ def test_a_survey_counts_what_a_walk_finds(tmp_path: Path) -> None:
     a_file(tmp_path / "b" / "c", b"1234567")
     (tmp_path / "again").symlink_to("a")
 
-    assert file_walk.survey([tmp_path]) == Extent(files=2, size_bytes=12)
+    assert file_walk.count_files([tmp_path]) == WalkTotals(files=2, size_bytes=12)
 
 
 def test_a_file_is_no_longer_the_same_when_it_was_written_to(tmp_path: Path) -> None:
     path = a_file(tmp_path / "file")
     (found,) = file_walk.walk([path])
-    assert isinstance(found, Found)
-    assert file_walk.is_still(found)
+    assert isinstance(found, WalkedFile)
+    assert file_walk.is_unchanged(found)
 
     path.write_bytes(b"CONTENT")
     os.utime(path, ns=(found.modified_ns, found.modified_ns))
 
-    assert not file_walk.is_still(found)
+    assert not file_walk.is_unchanged(found)

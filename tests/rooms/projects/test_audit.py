@@ -20,7 +20,7 @@ from tests.factories import (
 
 from symdepot.domain.errors import InvalidRequest
 from symdepot.projects import audit, organizations, tokens, webhooks
-from symdepot.projects.audit import Action, Question
+from symdepot.projects.audit import Action, AuditQuery
 from symdepot.projects.models import AuditEntry, Organization, Token
 from symdepot.projects.tokens import Scope
 
@@ -31,9 +31,9 @@ URL = "https://ci.example.com/hook"
 
 
 def noted(organization: str = "acme", **asked: Any) -> list[tuple[str, str, str]]:
-    rows = audit.exported(
+    rows = audit.export(
         an_organization(organization),
-        Question(**asked),
+        AuditQuery(**asked),
     )
     return [(row.actor, row.action, row.subject) for row in rows]
 
@@ -54,10 +54,10 @@ def test_every_action_is_noted_somewhere(action: Action) -> None:
 
 
 def test_what_is_founded_is_noted() -> None:
-    organization = organizations.found_organization("acme", by="me")
-    organizations.found_project(organization, "game", by="you")
+    organization = organizations.create_organization("acme", by="me")
+    organizations.create_project(organization, "game", by="you")
     with pytest.raises(InvalidRequest):
-        organizations.found_project(organization, "game", by="late")
+        organizations.create_project(organization, "game", by="late")
 
     assert noted() == [
         ("me", "organization.founded", "acme"),
@@ -66,7 +66,7 @@ def test_what_is_founded_is_noted() -> None:
 
 
 def test_the_first_start_notes_what_it_founds() -> None:
-    organizations.first_start()
+    organizations.create_defaults()
 
     row = Token.objects.get()
     assert noted("default") == [
@@ -78,14 +78,14 @@ def test_the_first_start_notes_what_it_founds() -> None:
 
 def test_tokens_are_noted_when_minted_and_once_when_revoked() -> None:
     project = a_project()
-    secret = tokens.mint(
+    secret = tokens.create_token(
         project,
         scopes=[Scope.CI, Scope.READ],
         by="me",
         label="night",
         expires_at=datetime(2099, 1, 1, tzinfo=UTC),
     )
-    row = tokens.recognise(secret)
+    row = tokens.authenticate(secret)
 
     for _ in range(2):
         tokens.revoke(row, by="you")
@@ -100,7 +100,7 @@ def test_tokens_are_noted_when_minted_and_once_when_revoked() -> None:
         "scopes": ["org:ci", "project:read"],
         "expires_at": "2099-01-01T00:00:00+00:00",
     }
-    assert not [e for e in AuditEntry.objects.all() if secret in str(audit.plain(e))]
+    assert not [e for e in AuditEntry.objects.all() if secret in str(audit.as_json(e))]
 
 
 def test_webhooks_are_noted_when_added_and_removed_without_their_secret() -> None:
@@ -111,7 +111,7 @@ def test_webhooks_are_noted_when_added_and_removed_without_their_secret() -> Non
 
     assert noted() == [("me", "webhook.added", URL), ("you", "webhook.removed", URL)]
     assert not [
-        e for e in AuditEntry.objects.all() if hook.secret in str(audit.plain(e))
+        e for e in AuditEntry.objects.all() if hook.secret in str(audit.as_json(e))
     ]
 
 
@@ -135,8 +135,8 @@ def test_a_deed_that_is_undone_is_not_noted() -> None:
 
     def undone() -> None:
         with transaction.atomic():
-            organizations.found_project(organization, "game", by="me")
-            tokens.mint(organization, scopes=[], by="me")
+            organizations.create_project(organization, "game", by="me")
+            tokens.create_token(organization, scopes=[], by="me")
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
@@ -157,7 +157,7 @@ def test_the_audit_can_be_asked_by_project_action_and_time() -> None:
         (theirs, Action.TOKEN_MINTED),
     ):
         day = AuditEntry.objects.count()
-        audit.note(place, action, by=str(day))
+        audit.record(place, action, by=str(day))
         newest = AuditEntry.objects.order_by("-pk")[:1].values("pk")
         AuditEntry.objects.filter(
             pk__in=list(newest.values_list("pk", flat=True))
@@ -184,7 +184,7 @@ def test_an_export_comes_row_by_row_from_one_question() -> None:
     )
 
     with CaptureQueriesContext(connection) as queries:
-        exported = audit.exported(organization, Question())
+        exported = audit.export(organization, AuditQuery())
         first = [next(exported).actor for _ in range(3)]
 
     assert isinstance(exported, Iterator)
@@ -194,14 +194,14 @@ def test_an_export_comes_row_by_row_from_one_question() -> None:
 
 
 def test_an_entry_outlives_what_it_was_about() -> None:
-    organization = organizations.found_organization("acme", by="me")
-    organizations.found_project(organization, "game", by="me").delete()
+    organization = organizations.create_organization("acme", by="me")
+    organizations.create_project(organization, "game", by="me").delete()
 
     assert len(noted()) == 2
     assert Organization.objects.count() == 1
 
 
 def test_an_actor_s_name_is_cut_rather_than_refused() -> None:
-    audit.note(an_organization(), Action.UPLOADED, by="x" * 999)
+    audit.record(an_organization(), Action.UPLOADED, by="x" * 999)
 
     assert noted() == [("x" * 250, "debug-file.uploaded", "")]

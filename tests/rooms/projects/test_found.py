@@ -22,16 +22,16 @@ BAD = ["", "4711", "A", "ü", "a b", "a/b", "-a", "a-", "_a", "x" * 51, "a\n", "
 @pytest.mark.django_db
 @pytest.mark.parametrize("slug", GOOD)
 def test_a_good_name_is_taken_once_in_each_place(slug: str) -> None:
-    organization = organizations.found_organization(slug, by="me")
-    project = organizations.found_project(organization, slug, by="me")
-    other = organizations.found_project(an_organization("other-one"), slug, by="me")
+    organization = organizations.create_organization(slug, by="me")
+    project = organizations.create_project(organization, slug, by="me")
+    other = organizations.create_project(an_organization("other-one"), slug, by="me")
 
     assert access.organization(slug) == organization
     assert access.project(slug, slug) == project != other
     with pytest.raises(InvalidRequest, match="There is an organization"):
-        organizations.found_organization(slug, by="me")
+        organizations.create_organization(slug, by="me")
     with pytest.raises(InvalidRequest, match="already"):
-        organizations.found_project(organization, slug, by="me")
+        organizations.create_project(organization, slug, by="me")
     assert Organization.objects.filter(slug=slug).count() == 1
 
 
@@ -41,9 +41,9 @@ def test_a_bad_name_is_refused_with_what_a_good_one_is(slug: str) -> None:
     text = re.escape(f"{slug!r} cannot be a name in URLs")
 
     with pytest.raises(InvalidRequest, match=text):
-        organizations.found_organization(slug, by="me")
+        organizations.create_organization(slug, by="me")
     with pytest.raises(InvalidRequest, match=text):
-        organizations.found_project(an_organization(), slug, by="me")
+        organizations.create_project(an_organization(), slug, by="me")
 
 
 @pytest.mark.django_db
@@ -58,14 +58,14 @@ def test_what_was_not_founded_is_missing() -> None:
 
 @pytest.mark.django_db
 def test_the_first_start_founds_what_one_needs_and_later_ones_nothing() -> None:
-    token = organizations.first_start()
+    token = organizations.create_defaults()
 
     assert token is not None
-    row = tokens.recognise(token)
+    row = tokens.authenticate(token)
     assert row.project is None
     assert row.scopes == ["org:ci", "project:read", "project:releases", "project:write"]
     assert access.project("default", "default").organization == row.organization
-    assert organizations.first_start() is None
+    assert organizations.create_defaults() is None
     assert Token.objects.count() == 1
 
 
@@ -73,13 +73,13 @@ def test_the_first_start_founds_what_one_needs_and_later_ones_nothing() -> None:
 def test_a_start_beside_other_organizations_founds_nothing() -> None:
     an_organization()
 
-    assert organizations.first_start() is None
+    assert organizations.create_defaults() is None
     assert not Project.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
 def test_of_several_first_starts_at_once_one_gets_the_token() -> None:
-    given = together([partial(organizations.first_start) for _ in range(8)])
+    given = together([partial(organizations.create_defaults) for _ in range(8)])
 
     assert len([token for token in given if token]) == 1
     assert Organization.objects.count() == Project.objects.count() == 1

@@ -8,7 +8,7 @@ import pytest
 
 from symdepot.domain.errors import RateExceeded
 from symdepot.projects import rate_limit
-from symdepot.projects.rate_limit import Rates
+from symdepot.projects.rate_limit import RateLimiter
 
 
 class Clock:
@@ -26,7 +26,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def spent(kept: Rates, asker: str, times: int, *, a_minute: int = 6) -> int:
+def spent(kept: RateLimiter, asker: str, times: int, *, a_minute: int = 6) -> int:
     """Ask so often, and return how many of these were let in."""
     let_in = 0
     for _ in range(times):
@@ -41,7 +41,7 @@ def spent(kept: Rates, asker: str, times: int, *, a_minute: int = 6) -> int:
 def test_a_minutes_worth_may_come_at_once_and_then_comes_back_evenly(
     tmp_path: Path, clock: Clock
 ) -> None:
-    kept = Rates(tmp_path / "rates")
+    kept = RateLimiter(tmp_path / "rates")
 
     assert spent(kept, "a", 10) == 6
     clock.now += 10
@@ -53,7 +53,7 @@ def test_a_minutes_worth_may_come_at_once_and_then_comes_back_evenly(
 def test_who_came_too_often_hears_when_to_come_again(
     tmp_path: Path, clock: Clock
 ) -> None:
-    kept = Rates(tmp_path / "rates")
+    kept = RateLimiter(tmp_path / "rates")
     spent(kept, "a", 6)
     clock.now += 4
 
@@ -66,20 +66,20 @@ def test_who_came_too_often_hears_when_to_come_again(
 
 
 def test_one_asker_takes_nothing_from_another(tmp_path: Path, clock: Clock) -> None:
-    kept = Rates(tmp_path / "rates")
+    kept = RateLimiter(tmp_path / "rates")
     spent(kept, "a", 10)
 
     assert spent(kept, "b", 10) == 6
 
 
 def test_without_a_limit_nothing_is_counted(tmp_path: Path, clock: Clock) -> None:
-    assert spent(Rates(tmp_path / "rates"), "a", 1000, a_minute=0) == 1000
+    assert spent(RateLimiter(tmp_path / "rates"), "a", 1000, a_minute=0) == 1000
 
 
 def test_a_clock_that_was_put_back_shuts_nobody_out_for_long(
     tmp_path: Path, clock: Clock
 ) -> None:
-    kept = Rates(tmp_path / "rates")
+    kept = RateLimiter(tmp_path / "rates")
     spent(kept, "a", 10)
     clock.now -= 1_000_000
 
@@ -90,7 +90,7 @@ def test_a_clock_that_was_put_back_shuts_nobody_out_for_long(
 
 
 def test_other_processes_count_along(tmp_path: Path) -> None:
-    kept = Rates(tmp_path / "rates")
+    kept = RateLimiter(tmp_path / "rates")
     program = (
         "import sys; from pathlib import Path; from symdepot.projects.rate_limit import Rates;"
         "kept = Rates(Path(sys.argv[1]));"

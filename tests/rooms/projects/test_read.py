@@ -7,7 +7,7 @@ from tests.factories import a_project, an_organization
 
 from symdepot.domain.errors import NotAllowed
 from symdepot.projects import access, tokens
-from symdepot.projects.access import Bearer
+from symdepot.projects.access import Caller
 from symdepot.projects.models import AuditEntry, Project, Token
 from symdepot.projects.tokens import Scope
 
@@ -16,16 +16,16 @@ pytestmark = pytest.mark.django_db
 SHAPE = re.compile(r"symd_[A-Za-z0-9_-]{43}").fullmatch
 
 
-def readable(bearer: Bearer | None) -> set[str]:
-    return {project.slug for project in access.readable(bearer)}
+def readable(bearer: Caller | None) -> set[str]:
+    return {project.slug for project in access.readable_projects(bearer)}
 
 
-def bearer_of(token: str) -> Bearer:
-    return Bearer(tokens.recognise(token))
+def bearer_of(token: str) -> Caller:
+    return Caller(tokens.authenticate(token))
 
 
 def publish(project: Project, *, is_public: bool = True) -> None:
-    access.publish(project, is_public=is_public, by="me")
+    access.set_public(project, is_public=is_public, by="me")
 
 
 def test_a_project_is_private_until_it_is_published() -> None:
@@ -44,7 +44,7 @@ def test_the_token_of_an_organization_reads_all_its_projects_and_no_others() -> 
     a_project("engine")
     publish(a_project("poisoned", "emca"))
 
-    bearer = bearer_of(tokens.mint_for_url(an_organization(), by="me"))
+    bearer = bearer_of(tokens.create_url_token(an_organization(), by="me"))
 
     assert readable(bearer) == {"game", "engine"}
 
@@ -53,15 +53,15 @@ def test_the_token_of_a_project_reads_only_that() -> None:
     project = a_project("game")
     publish(a_project("engine"))
 
-    assert readable(bearer_of(tokens.mint_for_url(project, by="me"))) == {"game"}
+    assert readable(bearer_of(tokens.create_url_token(project, by="me"))) == {"game"}
 
 
 @pytest.mark.parametrize("scope", [Scope.CI, Scope.RELEASES])
 def test_a_token_that_may_not_download_does_not_read(scope: Scope) -> None:
-    token = tokens.mint(a_project(), scopes=[scope], by="me")
+    token = tokens.create_token(a_project(), scopes=[scope], by="me")
 
     with pytest.raises(NotAllowed):
-        access.readable(bearer_of(token))
+        access.readable_projects(bearer_of(token))
 
 
 def test_a_change_is_noted_and_what_changes_nothing_is_not() -> None:
@@ -80,7 +80,9 @@ def test_a_change_is_noted_and_what_changes_nothing_is_not() -> None:
 
 
 def test_a_token_for_urls_needs_no_escaping_and_may_only_read() -> None:
-    made = {tokens.mint_for_url(a_project(), by="me", label="gdb") for _ in range(20)}
+    made = {
+        tokens.create_url_token(a_project(), by="me", label="gdb") for _ in range(20)
+    }
 
     assert len(made) == 20
     assert all(SHAPE(token) for token in made)
@@ -88,7 +90,7 @@ def test_a_token_for_urls_needs_no_escaping_and_may_only_read() -> None:
 
 
 def test_of_a_token_for_urls_nothing_is_kept_but_its_end() -> None:
-    token = tokens.mint_for_url(a_project(), by="me", label="gdb")
+    token = tokens.create_url_token(a_project(), by="me", label="gdb")
 
     row = Token.objects.values().get()
     entry = AuditEntry.objects.values().get(action="token.minted")

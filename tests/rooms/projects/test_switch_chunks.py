@@ -14,9 +14,9 @@ def test_chunks_are_switched_off_and_on_and_it_is_noted_by_whom() -> None:
     an_organization("other")
     assert organization.takes_chunks
 
-    organizations.switch(organization, on=False, by="me")
+    organizations.set_chunk_upload(organization, on=False, by="me")
     off = set(Organization.objects.filter(takes_chunks=False))
-    organizations.switch(organization, on=True, by="you")
+    organizations.set_chunk_upload(organization, on=True, by="you")
 
     assert off == {organization}
     assert not Organization.objects.filter(takes_chunks=False).exists()
@@ -27,6 +27,6 @@ def test_chunks_are_switched_off_and_on_and_it_is_noted_by_whom() -> None:
 
 
 def test_what_changes_nothing_is_not_noted() -> None:
-    organizations.switch(an_organization(), on=True, by="me")
+    organizations.set_chunk_upload(an_organization(), on=True, by="me")
 
     assert not AuditEntry.objects.exists()

@@ -29,7 +29,7 @@ def status(authorization: str) -> int:
 
 
 def mint(slug: str = "acme") -> str:
-    return tokens.mint(an_organization(slug), scopes=[Scope.CI], by="me")
+    return tokens.create_token(an_organization(slug), scopes=[Scope.CI], by="me")
 
 
 @pytest.mark.parametrize("slug", ["a", "ab", "abc", "abcd", "a-rather-long_name-9"])
@@ -88,7 +88,7 @@ def test_a_token_is_recognised_with_all_that_it_may() -> None:
     project = a_project()
     later = timezone.now() + timedelta(days=1)
 
-    token = tokens.mint(
+    token = tokens.create_token(
         project,
         scopes=[Scope.WRITE, Scope.READ],
         by="me",
@@ -96,7 +96,7 @@ def test_a_token_is_recognised_with_all_that_it_may() -> None:
         expires_at=later,
     )
 
-    row = tokens.recognise(token)
+    row = tokens.authenticate(token)
     assert (row.organization, row.project) == (project.organization, project)
     assert (row.label, row.expires_at) == ("of the build", later)
     assert row.scopes == ["project:read", "project:write"]
@@ -108,24 +108,24 @@ def test_what_is_no_token_is_not_recognised(harm: str) -> None:
     token = harm.format(mint())
 
     with pytest.raises(Unauthenticated, match=UNKNOWN):
-        tokens.recognise(token)
+        tokens.authenticate(token)
 
 
 def test_a_token_of_other_letters_is_not_recognised() -> None:
     with pytest.raises(Unauthenticated):
-        tokens.recognise(mint().swapcase())
+        tokens.authenticate(mint().swapcase())
 
 
 def test_a_revoked_token_opens_nothing() -> None:
     token = mint()
-    row = tokens.recognise(token)
+    row = tokens.authenticate(token)
 
     tokens.revoke(row, by="me")
     revoked_at = Token.objects.get().revoked_at
     tokens.revoke(row, by="me")
 
     with pytest.raises(Unauthenticated):
-        tokens.recognise(token)
+        tokens.authenticate(token)
     assert Token.objects.get().revoked_at == revoked_at
     assert status(f"Bearer {token}") == 401
 
@@ -134,7 +134,7 @@ def test_a_revoked_token_opens_nothing() -> None:
 def test_a_token_opens_doors_until_it_expires(*, seconds: int, opens: bool) -> None:
     expires_at = timezone.now() + timedelta(seconds=seconds)
 
-    token = tokens.mint(
+    token = tokens.create_token(
         an_organization(), scopes=[Scope.CI], by="me", expires_at=expires_at
     )
 
@@ -145,14 +145,14 @@ def test_the_last_use_of_a_token_is_noted_to_the_minute() -> None:
     token = mint()
     assert Token.objects.get().last_used_at is None
 
-    tokens.recognise(token)
+    tokens.authenticate(token)
     first = Token.objects.get().last_used_at
-    tokens.recognise(token)
+    tokens.authenticate(token)
     assert first is not None
     assert Token.objects.get().last_used_at == first
 
     Token.objects.update(last_used_at=first - timedelta(minutes=2))
-    tokens.recognise(token)
+    tokens.authenticate(token)
     again = Token.objects.get().last_used_at
     assert again is not None
     assert again >= first
@@ -163,15 +163,15 @@ def test_a_token_that_opens_nothing_is_not_noted_as_used() -> None:
     tokens.revoke(Token.objects.get(), by="me")
 
     with pytest.raises(Unauthenticated):
-        tokens.recognise(token)
+        tokens.authenticate(token)
 
     assert Token.objects.get().last_used_at is None
 
 
 def test_a_token_ends_with_its_organization_and_its_project() -> None:
     project = a_project()
-    tokens.mint(project, scopes=[Scope.CI], by="me")
-    tokens.mint(project.organization, scopes=[Scope.CI], by="me")
+    tokens.create_token(project, scopes=[Scope.CI], by="me")
+    tokens.create_token(project.organization, scopes=[Scope.CI], by="me")
 
     Project.objects.all().delete()
     assert Token.objects.count() == 1
@@ -230,7 +230,7 @@ def test_tokens_are_listed_oldest_first_revoked_ones_too() -> None:
     first = Token.objects.order_by("pk")[0]
     tokens.revoke(first, by="me")
 
-    everyone = tokens.issued()
+    everyone = tokens.list_tokens()
 
     assert [str(row.organization) for row in everyone] == ["acme", "other"]
-    assert tokens.issued(an_organization("acme")) == [first]
+    assert tokens.list_tokens(an_organization("acme")) == [first]

@@ -42,13 +42,13 @@ def pause(webhook: Webhook, since: datetime) -> timedelta:
 def fail(webhook: Webhook, times: int) -> None:
     for _ in range(times):
         is_due(webhook)
-        (turn,) = webhooks.take_turns(9)
-        webhooks.was_not_told(turn, "It answered 500.")
+        (turn,) = webhooks.claim_due(9)
+        webhooks.mark_failed(turn, "It answered 500.")
 
 
 def test_a_new_webhook_has_a_secret_of_its_own_and_nothing_to_tell() -> None:
     project = a_project()
-    webhooks.move(project)
+    webhooks.bump_revision(project)
 
     first, second = a_webhook(project), a_webhook(project, URL + "2")
 
@@ -57,8 +57,8 @@ def test_a_new_webhook_has_a_secret_of_its_own_and_nothing_to_tell() -> None:
     assert len(base64.b64decode(key)) == 32
     assert first.secret != second.secret
     assert first.told_revision == 1
-    assert webhooks.state(first) == "up to date"
-    assert webhooks.take_turns(9) == []
+    assert webhooks.describe_state(first) == "up to date"
+    assert webhooks.claim_due(9) == []
 
 
 @pytest.mark.parametrize(
@@ -95,19 +95,19 @@ def test_a_move_is_told_to_the_project_s_own_webhooks_and_only_then() -> None:
     mine, second = a_webhook(project), a_webhook(project, URL + "2")
     a_webhook(other)
 
-    webhooks.move(project)
+    webhooks.bump_revision(project)
 
-    turns = webhooks.take_turns(9)
+    turns = webhooks.claim_due(9)
     assert {turn.webhook for turn in turns} == {mine, second}
     assert {(t.organization, t.project, t.revision) for t in turns} == {
         ("acme", "game", 1)
     }
-    assert webhooks.take_turns(9) == []
+    assert webhooks.claim_due(9) == []
     for turn in turns:
-        webhooks.was_told(turn)
-    assert webhooks.take_turns(9) == []
+        webhooks.mark_delivered(turn)
+    assert webhooks.claim_due(9) == []
     assert again(mine).told_revision == 1
-    assert webhooks.state(again(mine)) == "up to date"
+    assert webhooks.describe_state(again(mine)) == "up to date"
 
 
 def test_a_move_that_is_undone_is_not_told() -> None:
@@ -115,46 +115,46 @@ def test_a_move_that_is_undone_is_not_told() -> None:
 
     def undone() -> None:
         with transaction.atomic():
-            webhooks.move(webhook.project)
+            webhooks.bump_revision(webhook.project)
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
         undone()
 
-    assert webhooks.take_turns(9) == []
+    assert webhooks.claim_due(9) == []
 
 
 def test_many_moves_are_told_as_one() -> None:
     webhook = a_webhook()
     for _ in range(5):
-        webhooks.move(webhook.project)
+        webhooks.bump_revision(webhook.project)
 
-    (turn,) = webhooks.take_turns(9)
-    webhooks.was_told(turn)
+    (turn,) = webhooks.claim_due(9)
+    webhooks.mark_delivered(turn)
 
     assert turn.revision == 5
-    assert webhooks.take_turns(9) == []
+    assert webhooks.claim_due(9) == []
 
 
 def test_a_move_while_an_older_one_is_told_is_told_right_after() -> None:
     webhook = a_webhook()
-    webhooks.move(webhook.project)
-    (turn,) = webhooks.take_turns(9)
+    webhooks.bump_revision(webhook.project)
+    (turn,) = webhooks.claim_due(9)
 
-    webhooks.move(webhook.project)
-    assert webhooks.take_turns(9) == []
-    webhooks.was_told(turn)
+    webhooks.bump_revision(webhook.project)
+    assert webhooks.claim_due(9) == []
+    webhooks.mark_delivered(turn)
 
-    (turn,) = webhooks.take_turns(9)
+    (turn,) = webhooks.claim_due(9)
     assert turn.revision == 2
     assert again(webhook).told_revision == 1
 
 
 def test_of_many_who_ask_for_a_turn_one_gets_it() -> None:
     hooks = [a_webhook(url=f"{URL}{n}") for n in range(5)]
-    webhooks.move(hooks[0].project)
+    webhooks.bump_revision(hooks[0].project)
 
-    given = together([partial(webhooks.take_turns, 9) for _ in range(6)])
+    given = together([partial(webhooks.claim_due, 9) for _ in range(6)])
 
     taken = [turn.webhook.pk for turns in given for turn in turns]
     assert sorted(taken) == sorted(hook.pk for hook in hooks)
@@ -162,41 +162,41 @@ def test_of_many_who_ask_for_a_turn_one_gets_it() -> None:
 
 def test_a_turn_that_somebody_else_takes_in_between_is_not_taken_again() -> None:
     webhook = a_webhook()
-    webhooks.move(webhook.project)
-    theirs: list[webhooks.Turn] = []
+    webhooks.bump_revision(webhook.project)
+    theirs: list[webhooks.DeliveryAttempt] = []
     is_faster = threading.Event()
 
     def be_faster(execute: Callable[..., object], sql: str, *rest: object) -> object:
         if sql.startswith("UPDATE") and not is_faster.is_set():
             is_faster.set()
-            theirs.extend(webhooks.take_turns(9))
+            theirs.extend(webhooks.claim_due(9))
         return execute(sql, *rest)
 
     with connection.execute_wrapper(be_faster):
-        mine = webhooks.take_turns(9)
+        mine = webhooks.claim_due(9)
 
     assert (len(theirs), mine) == (1, [])
 
 
 def test_a_move_that_is_just_being_made_is_waited_for() -> None:
     webhook = a_webhook()
-    webhooks.move(webhook.project)
-    (turn,) = webhooks.take_turns(9)
+    webhooks.bump_revision(webhook.project)
+    (turn,) = webhooks.claim_due(9)
     has_begun = threading.Event()
 
     def move() -> None:
         with transaction.atomic():
-            webhooks.move(webhook.project)
+            webhooks.bump_revision(webhook.project)
             has_begun.set()
             threading.Event().wait(0.3)
 
     def tell() -> None:
         assert has_begun.wait(5)
-        webhooks.was_told(turn)
+        webhooks.mark_delivered(turn)
 
     together([move, tell])
 
-    (turn,) = webhooks.take_turns(9)
+    (turn,) = webhooks.claim_due(9)
     assert turn.revision == 2
 
 
@@ -205,12 +205,12 @@ def test_no_move_is_lost_however_moves_and_tellings_meet() -> None:
 
     def tell() -> None:
         for _ in range(20):
-            for turn in webhooks.take_turns(9):
-                webhooks.was_told(turn)
+            for turn in webhooks.claim_due(9):
+                webhooks.mark_delivered(turn)
 
     def move() -> None:
         for _ in range(10):
-            webhooks.move(webhook.project)
+            webhooks.bump_revision(webhook.project)
 
     together([tell, tell, move, move])
     tell()
@@ -221,35 +221,37 @@ def test_no_move_is_lost_however_moves_and_tellings_meet() -> None:
 
 def test_a_turn_whose_process_was_killed_is_taken_again_when_it_ends() -> None:
     webhook = a_webhook()
-    webhooks.move(webhook.project)
-    (lost,) = webhooks.take_turns(9)
+    webhooks.bump_revision(webhook.project)
+    (lost,) = webhooks.claim_due(9)
 
-    assert webhooks.take_turns(9) == []
+    assert webhooks.claim_due(9) == []
     assert pause(webhook, timezone.now()) == webhooks.LEASE
     is_due(webhook)
-    (turn,) = webhooks.take_turns(9)
+    (turn,) = webhooks.claim_due(9)
 
-    webhooks.was_not_told(lost, "too late to say so")
+    webhooks.mark_failed(lost, "too late to say so")
     assert again(webhook).last_error == ""
-    webhooks.was_told(turn)
-    webhooks.was_told(lost)
+    webhooks.mark_delivered(turn)
+    webhooks.mark_delivered(lost)
     assert again(webhook).told_revision == 1
 
 
 def test_pauses_grow_and_the_last_failure_gives_up_with_its_reason() -> None:
     webhook = a_webhook()
-    webhooks.move(webhook.project)
+    webhooks.bump_revision(webhook.project)
 
     pauses = []
-    for _ in range(webhooks.MOST_ATTEMPTS - 1):
+    for _ in range(webhooks.MAX_ATTEMPTS - 1):
         fail(webhook, 1)
         pauses.append(pause(webhook, timezone.now()).total_seconds())
-    assert webhooks.state(again(webhook)).startswith("failed 9 times, tried again at ")
+    assert webhooks.describe_state(again(webhook)).startswith(
+        "failed 9 times, tried again at "
+    )
     fail(webhook, 1)
 
     assert pauses == [10, 30, 90, 270, 810, 2430, 3600, 3600, 3600]
     assert again(webhook).next_attempt_at is None
-    assert webhooks.state(again(webhook)) == (
+    assert webhooks.describe_state(again(webhook)) == (
         "given up after 10 times, until the next upload: It answered 500."
     )
 
@@ -258,14 +260,14 @@ def test_one_that_was_given_up_is_tried_once_for_each_move_until_it_hears() -> N
     webhook = a_webhook()
     fail(webhook, 10)
 
-    webhooks.move(webhook.project)
-    (turn,) = webhooks.take_turns(9)
-    webhooks.was_not_told(turn, "It answered 503.")
+    webhooks.bump_revision(webhook.project)
+    (turn,) = webhooks.claim_due(9)
+    webhooks.mark_failed(turn, "It answered 503.")
     assert again(webhook).next_attempt_at is None
 
-    webhooks.move(webhook.project)
-    (turn,) = webhooks.take_turns(9)
-    webhooks.was_told(turn)
+    webhooks.bump_revision(webhook.project)
+    (turn,) = webhooks.claim_due(9)
+    webhooks.mark_delivered(turn)
 
     told = again(webhook)
     assert (told.told_revision, told.attempts, told.last_error) == (2, 0, "")
@@ -275,9 +277,9 @@ def test_a_move_does_not_shorten_the_pause_after_a_failure() -> None:
     webhook = a_webhook()
     fail(webhook, 3)
 
-    webhooks.move(webhook.project)
+    webhooks.bump_revision(webhook.project)
 
-    assert webhooks.take_turns(9) == []
+    assert webhooks.claim_due(9) == []
     assert pause(webhook, timezone.now()) == timedelta(seconds=90)
 
 
@@ -286,29 +288,29 @@ def test_no_more_turns_are_taken_than_asked_for_the_oldest_first() -> None:
     for hook in reversed(hooks):
         is_due(hook)
 
-    assert [turn.webhook for turn in webhooks.take_turns(2)] == [hooks[2], hooks[1]]
+    assert [turn.webhook for turn in webhooks.claim_due(2)] == [hooks[2], hooks[1]]
 
 
 def test_a_webhook_that_is_removed_in_mid_turn_stays_so() -> None:
     webhook = a_webhook()
-    webhooks.move(webhook.project)
-    (turn,) = webhooks.take_turns(9)
+    webhooks.bump_revision(webhook.project)
+    (turn,) = webhooks.claim_due(9)
 
     assert webhooks.remove(webhook.project, webhook.pk, by="me").url == URL
-    webhooks.was_told(turn)
-    webhooks.was_not_told(turn, "x")
+    webhooks.mark_delivered(turn)
+    webhooks.mark_failed(turn, "x")
 
-    assert webhooks.listed(webhook.project) == []
+    assert webhooks.list_webhooks(webhook.project) == []
 
 
 def test_a_project_that_is_deleted_in_mid_turn_is_no_fault() -> None:
     webhook = a_webhook()
-    webhooks.move(webhook.project)
-    (turn,) = webhooks.take_turns(9)
+    webhooks.bump_revision(webhook.project)
+    (turn,) = webhooks.claim_due(9)
 
     Project.objects.all().delete()
 
-    webhooks.was_told(turn)
+    webhooks.mark_delivered(turn)
 
 
 def test_only_the_project_s_own_webhooks_can_be_removed() -> None:
@@ -318,4 +320,4 @@ def test_only_the_project_s_own_webhooks_can_be_removed() -> None:
     with pytest.raises(InvalidRequest, match="has no webhook"):
         webhooks.remove(other, webhook.pk, by="me")
 
-    assert webhooks.listed(webhook.project) == [webhook]
+    assert webhooks.list_webhooks(webhook.project) == [webhook]

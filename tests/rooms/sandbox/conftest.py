@@ -9,11 +9,11 @@ import pytest
 from tests.fixtures import builders
 
 from symdepot.sandbox.operations import Inspector
-from symdepot.sandbox.resource_limits import Limits
+from symdepot.sandbox.resource_limits import ResourceLimits
 
 MISBEHAVING = Path(__file__).with_name("misbehaving.py")
 
-LITTLE = Limits(
+LITTLE = ResourceLimits(
     memory_bytes=16 * 1024**2, mapped_bytes=0, cpu_seconds=1, wall_seconds=20.0
 )
 HALF_A_SECOND = replace(LITTLE, wall_seconds=0.5)

@@ -9,10 +9,10 @@ from pathlib import Path
 from symdepot.domain.errors import NotADebugFile
 from symdepot.domain.objects import ObjectFile
 from symdepot.sandbox import zygote
-from symdepot.sandbox.child import Request
+from symdepot.sandbox.child import ChildRequest
 
 
-def misbehave(request: Request) -> list[ObjectFile]:
+def misbehave(request: ChildRequest) -> list[ObjectFile]:
     globals()[request.name](request.path)
     raise NotADebugFile("well behaved")
 

@@ -6,16 +6,16 @@ import sys
 import time
 
 from symdepot.sandbox import archive_protocol, resource_limits
-from symdepot.sandbox.archive_protocol import Kind
-from symdepot.sandbox.resource_limits import Limits
+from symdepot.sandbox.archive_protocol import MessageKind
+from symdepot.sandbox.resource_limits import ResourceLimits
 
-A_SECOND = Limits(
+A_SECOND = ResourceLimits(
     memory_bytes=64 * 1024**2, mapped_bytes=0, cpu_seconds=1, wall_seconds=1.0
 )
 
 
 def crash() -> None:
-    archive_protocol.send(1, Kind.MEMBER, b"/begun")
+    archive_protocol.send(1, MessageKind.MEMBER, b"/begun")
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
@@ -29,12 +29,12 @@ def be_silent() -> None:
 
 
 def give_up() -> None:
-    archive_protocol.send(1, Kind.FAULT, b"Traceback ...")
+    archive_protocol.send(1, MessageKind.FAULT, b"Traceback ...")
     sys.exit(78)
 
 
 def end_early() -> None:
-    archive_protocol.send(1, Kind.MEMBER, b"/begun")
+    archive_protocol.send(1, MessageKind.MEMBER, b"/begun")
 
 
 def babble() -> None:
@@ -48,19 +48,19 @@ def promise_too_much() -> None:
 
 
 def give_data_of_nothing() -> None:
-    archive_protocol.send(1, Kind.DATA, b"of what?")
+    archive_protocol.send(1, MessageKind.DATA, b"of what?")
 
 
 def give_too_much() -> None:
-    archive_protocol.send(1, Kind.MEMBER, b"/endless")
+    archive_protocol.send(1, MessageKind.MEMBER, b"/endless")
     while True:
-        archive_protocol.send(1, Kind.DATA, bytes(100_000))
+        archive_protocol.send(1, MessageKind.DATA, bytes(100_000))
 
 
 def refuse_in_gibberish() -> None:
-    archive_protocol.send(1, Kind.REFUSED, b"[" * 100_000)
+    archive_protocol.send(1, MessageKind.REFUSED, b"[" * 100_000)
 
 
 if __name__ == "__main__":
-    resource_limits.impose(A_SECOND)
+    resource_limits.apply(A_SECOND)
     globals()[sys.argv[1]]()

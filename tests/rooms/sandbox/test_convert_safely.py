@@ -14,14 +14,18 @@ from tests.fixtures import builders, compiled
 from symdepot.domain.errors import SandboxUnavailable
 from symdepot.domain.formats import inspection
 from symdepot.domain.ids import DebugId
-from symdepot.domain.symcache.conversion import Made, NotMade, Wanted
+from symdepot.domain.symcache.conversion import (
+    ConversionFailed,
+    ObjectSelector,
+    SymCacheWritten,
+)
 from symdepot.domain.symcache.symcache_file import OpenSymCache
 from symdepot.sandbox import resource_limits
 from symdepot.sandbox.operations import Converter
-from symdepot.sandbox.resource_limits import Limits
+from symdepot.sandbox.resource_limits import ResourceLimits
 
 ID = UUID(int=7)
-WANTED = Wanted(DebugId(ID), "x86_64")
+WANTED = ObjectSelector(DebugId(ID), "x86_64")
 ENDED = "Reading this file ended the process that read it: "
 USUAL = resource_limits.for_conversion(100_000, 0)
 
@@ -47,13 +51,13 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
-def limited(allowed: Limits) -> Converter:
+def limited(allowed: ResourceLimits) -> Converter:
     return Converter(limits_for=lambda _size, _promised: allowed)
 
 
-def wanted_of(path: Path) -> Wanted:
+def wanted_of(path: Path) -> ObjectSelector:
     (found,) = inspection.inspect(path, name=path.name)
-    return Wanted(found.debug_id, found.arch)
+    return ObjectSelector(found.debug_id, found.arch)
 
 
 def test_what_is_made_in_the_child_can_be_looked_up_here(
@@ -61,7 +65,7 @@ def test_what_is_made_in_the_child_can_be_looked_up_here(
 ) -> None:
     result = converter.convert(source, WANTED, made)
 
-    assert result == Made(symbols_only=False)
+    assert result == SymCacheWritten(symbols_only=False)
     (frame,) = OpenSymCache.open(made).frames(0x1004)
     assert (frame.function, frame.path, frame.line) == ("main", "hello.c", 1)
 
@@ -71,7 +75,9 @@ def test_why_none_can_be_made_is_an_answer(
 ) -> None:
     result = converter.convert(source, replace(WANTED, arch="arm64"), made)
 
-    assert result == NotMade("The file holds no object of this id and architecture.")
+    assert result == ConversionFailed(
+        "The file holds no object of this id and architecture."
+    )
 
 
 def test_a_file_that_ends_its_reader_is_an_answer_and_the_next_one_is_read(
@@ -81,8 +87,8 @@ def test_a_file_that_ends_its_reader_is_an_answer_and_the_next_one_is_read(
 
     result = converter.convert(deep, wanted_of(deep), made)
 
-    assert result == NotMade(ENDED + "it crashed (SIGSEGV).", deadly=True)
-    assert isinstance(converter.convert(source, WANTED, made), Made)
+    assert result == ConversionFailed(ENDED + "it crashed (SIGSEGV).", deadly=True)
+    assert isinstance(converter.convert(source, WANTED, made), SymCacheWritten)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +102,7 @@ def test_a_file_that_ends_its_reader_is_an_answer_and_the_next_one_is_read(
     ],
 )
 def test_a_conversion_beyond_its_limits_is_an_answer(
-    tmp_path: Path, made: Path, allowed: Limits, reason: str
+    tmp_path: Path, made: Path, allowed: ResourceLimits, reason: str
 ) -> None:
     path = tmp_path / "large.sym"
     functions = "".join(f"FUNC {n:x} 10 0 f{n}\n" for n in range(0, 800_000, 16))
@@ -106,7 +112,7 @@ def test_a_conversion_beyond_its_limits_is_an_answer(
     result = converter.convert(path, WANTED, made)
 
     converter.close()
-    assert result == NotMade(reason, deadly=True)
+    assert result == ConversionFailed(reason, deadly=True)
 
 
 def test_nothing_is_written_beyond_what_is_allowed(source: Path, made: Path) -> None:
@@ -123,7 +129,7 @@ def test_the_limits_follow_what_compressed_sections_say_they_unpack_to(
 ) -> None:
     told: list[tuple[int, int]] = []
 
-    def limits_for(size_bytes: int, promised_bytes: int) -> Limits:
+    def limits_for(size_bytes: int, promised_bytes: int) -> ResourceLimits:
         told.append((size_bytes, promised_bytes))
         return USUAL
 
@@ -132,7 +138,7 @@ def test_the_limits_follow_what_compressed_sections_say_they_unpack_to(
     result = converter.convert(packed, wanted_of(packed), made)
 
     converter.close()
-    assert isinstance(result, Made)
+    assert isinstance(result, SymCacheWritten)
     [(size_bytes, promised_bytes)] = told
     assert size_bytes == packed.stat().st_size
     assert promised_bytes > 0

@@ -14,7 +14,7 @@ from symdepot.domain.errors import NotADebugFile, ParserDied
 from symdepot.domain.formats import inspection
 from symdepot.sandbox import operations
 from symdepot.sandbox.operations import Inspector
-from symdepot.sandbox.resource_limits import Limits
+from symdepot.sandbox.resource_limits import ResourceLimits
 
 ID = UUID("dfb8e43a-f242-3d73-a453-aeb6a777ef75")
 HOSTILE = Path(__file__).parents[4] / "shared" / "corpus" / "hostile"
@@ -23,7 +23,7 @@ SIXTY_FOUR_GIB = struct.pack("<IIQQ", 1, 0, 64 * 1024**3, 1)
 
 @pytest.fixture
 def starved() -> Iterator[Inspector]:
-    four_mebibytes = Limits(4 * 1024**2, 4096, cpu_seconds=5, wall_seconds=10.0)
+    four_mebibytes = ResourceLimits(4 * 1024**2, 4096, cpu_seconds=5, wall_seconds=10.0)
     inspector = Inspector(limits_for=lambda _: four_mebibytes)
     yield inspector
     inspector.close()

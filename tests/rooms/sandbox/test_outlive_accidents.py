@@ -16,11 +16,13 @@ from symdepot.domain.errors import NotADebugFile, SandboxUnavailable
 from symdepot.domain.objects import ObjectFile
 from symdepot.sandbox import protocol, zygote_client
 from symdepot.sandbox.operations import Inspector
-from symdepot.sandbox.resource_limits import Limits
+from symdepot.sandbox.resource_limits import ResourceLimits
 
 MISBEHAVING = Path(__file__).with_name("misbehaving.py")
 A_MOMENT = 1.5
-LONG = Limits(memory_bytes=2**29, mapped_bytes=0, cpu_seconds=20, wall_seconds=30.0)
+LONG = ResourceLimits(
+    memory_bytes=2**29, mapped_bytes=0, cpu_seconds=20, wall_seconds=30.0
+)
 
 SERVER = """
 import sys

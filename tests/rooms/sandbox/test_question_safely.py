@@ -9,21 +9,26 @@ from tests.fixtures import builders
 
 from symdepot.domain.errors import NotADebugFile, ParserDied, SandboxUnavailable
 from symdepot.domain.jvm import mapping_query
-from symdepot.domain.jvm.mapping_query import Answers, AskedFrame, Questions
+from symdepot.domain.jvm.mapping_query import (
+    MappingQuery,
+    MappingResult,
+    ObfuscatedFrame,
+)
 from symdepot.sandbox import resource_limits, spill_files
 from symdepot.sandbox.operations import Retracer
-from symdepot.sandbox.protocol import Garbled
-from symdepot.sandbox.resource_limits import Limits
+from symdepot.sandbox.protocol import InvalidMessage
+from symdepot.sandbox.resource_limits import ResourceLimits
 
 MAPPING = """\
 com.example.Größe -> a.a:
     1:1:void com.example.Inner.leaf():7:7 -> c
     1:1:void run():3:3 -> c
 """
-ASKED = Questions(
-    (AskedFrame("a.a", "c", 1, "(La/a;)V"), AskedFrame("\ud800", "x", 0)), ("a.a", "x")
+ASKED = MappingQuery(
+    (ObfuscatedFrame("a.a", "c", 1, "(La/a;)V"), ObfuscatedFrame("\ud800", "x", 0)),
+    ("a.a", "x"),
 )
-USUAL = resource_limits.for_questioning(1000)
+USUAL = resource_limits.for_mapping_query(1000)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +50,7 @@ def mapping(tmp_path: Path) -> Path:
     return path
 
 
-def limited(allowed: Limits) -> Retracer:
+def limited(allowed: ResourceLimits) -> Retracer:
     return Retracer(limits_for=lambda _: allowed)
 
 
@@ -62,7 +67,7 @@ def test_the_child_answers_as_the_mapping_does(
 ) -> None:
     told = retracer.ask_mapping(mapping, ASKED, paper)
 
-    assert told == mapping_query.answers(mapping, ASKED)
+    assert told == mapping_query.run_query(mapping, ASKED)
     assert told.class_names == {"a.a": "com.example.Größe"}
 
 
@@ -92,12 +97,12 @@ def test_what_is_no_mapping_knows_nothing(
     ],
 )
 def test_a_mapping_beyond_its_limits_is_refused_with_a_reason(
-    tmp_path: Path, paper: Path, allowed: Limits, reason: str
+    tmp_path: Path, paper: Path, allowed: ResourceLimits, reason: str
 ) -> None:
     retracer = limited(allowed)
 
     with pytest.raises((ParserDied, NotADebugFile), match=reason):
-        retracer.ask_mapping(large(tmp_path), Questions((), ("z.z",)), paper)
+        retracer.ask_mapping(large(tmp_path), MappingQuery((), ("z.z",)), paper)
 
     retracer.close()
 
@@ -123,12 +128,15 @@ def test_a_mapping_that_is_gone_is_worth_a_retry(
     ],
 )
 def test_who_has_taken_over_a_child_can_say_nothing_but_answers(said: bytes) -> None:
-    with pytest.raises(Garbled):
-        spill_files.to_answers(ASKED, said)
+    with pytest.raises(InvalidMessage):
+        spill_files.result_from_json(ASKED, said)
 
 
 def test_papers_bring_over_what_is_written_on_them() -> None:
-    told = Answers({}, {"a.a": "\ud800"}, {"()V": "()"})
+    told = MappingResult({}, {"a.a": "\ud800"}, {"()V": "()"})
 
-    assert spill_files.to_questions(spill_files.from_questions(ASKED)) == ASKED
-    assert spill_files.to_answers(ASKED, spill_files.from_answers(ASKED, told)) == told
+    assert spill_files.query_from_json(spill_files.query_to_json(ASKED)) == ASKED
+    assert (
+        spill_files.result_from_json(ASKED, spill_files.result_to_json(ASKED, told))
+        == told
+    )

@@ -18,9 +18,9 @@ from tests.fixtures import builders, packed
 from tests.rooms.sandbox.misunpacking import A_SECOND
 
 from symdepot.domain.errors import NotADebugFile, ParserDied
-from symdepot.domain.formats.file_type import Package
+from symdepot.domain.formats.file_type import ArchiveKind
 from symdepot.sandbox import archive_reader
-from symdepot.sandbox.archive_reader import Member, Unfit
+from symdepot.sandbox.archive_reader import ExtractedFile, SkippedFile
 
 MISUNPACKING = str(Path(__file__).with_name("misunpacking.py"))
 LARGE = 1 << 30
@@ -28,21 +28,23 @@ SYMBOLS = builders.breakpad(UUID(int=7), body="PUBLIC 2000 0 exported\n" * 20_00
 
 
 def unpacked(
-    path: Path, kind: Package, *, member_bytes: int = LARGE
+    path: Path, kind: ArchiveKind, *, member_bytes: int = LARGE
 ) -> dict[str, bytes | str]:
     """Return what comes out: contents by names, or why it does not."""
-    return contents(archive_reader.unpack(path, kind, member_bytes=member_bytes))
+    return contents(archive_reader.extract(path, kind, member_bytes=member_bytes))
 
 
-def contents(came: Generator[Member | Unfit]) -> dict[str, bytes | str]:
+def contents(came: Generator[ExtractedFile | SkippedFile]) -> dict[str, bytes | str]:
     with closing(came):
         return {
-            one.name: b"".join(one.blocks) if isinstance(one, Member) else one.why
+            one.name: b"".join(one.blocks)
+            if isinstance(one, ExtractedFile)
+            else one.why
             for one in came
         }
 
 
-def refused(path: Path, kind: Package) -> str:
+def refused(path: Path, kind: ArchiveKind) -> str:
     with pytest.raises(NotADebugFile) as refusal:
         unpacked(path, kind)
     return str(refusal.value)
@@ -60,16 +62,16 @@ def tree(tmp_path: Path) -> Path:
     return tree
 
 
-PACKERS: dict[str, tuple[Package, Callable[[Path, Path], Path]]] = {
-    "xz.deb": (Package.DEB, lambda *a: packed.deb(*a, compression="xz")),
-    "zstd.deb": (Package.DEB, lambda *a: packed.deb(*a, compression="zstd")),
-    "none.deb": (Package.DEB, lambda *a: packed.deb(*a, compression="none")),
-    "xz.rpm": (Package.RPM, packed.rpm),
-    "zstd.rpm": (Package.RPM, lambda *a: packed.rpm(*a, compression="w3.zstdio")),
-    "t.tar": (Package.TAR, packed.tar),
-    "t.tar.gz": (Package.TAR, packed.tar),
-    "t.tar.bz2": (Package.TAR, packed.tar),
-    "t.tar.zst": (Package.TAR, packed.tar),
+PACKERS: dict[str, tuple[ArchiveKind, Callable[[Path, Path], Path]]] = {
+    "xz.deb": (ArchiveKind.DEB, lambda *a: packed.deb(*a, compression="xz")),
+    "zstd.deb": (ArchiveKind.DEB, lambda *a: packed.deb(*a, compression="zstd")),
+    "none.deb": (ArchiveKind.DEB, lambda *a: packed.deb(*a, compression="none")),
+    "xz.rpm": (ArchiveKind.RPM, packed.rpm),
+    "zstd.rpm": (ArchiveKind.RPM, lambda *a: packed.rpm(*a, compression="w3.zstdio")),
+    "t.tar": (ArchiveKind.TAR, packed.tar),
+    "t.tar.gz": (ArchiveKind.TAR, packed.tar),
+    "t.tar.bz2": (ArchiveKind.TAR, packed.tar),
+    "t.tar.zst": (ArchiveKind.TAR, packed.tar),
 }
 
 
@@ -89,7 +91,7 @@ def test_a_compressed_file_comes_out_of_its_cabinet(tmp_path: Path) -> None:
     (tmp_path / "hello.pdb").write_bytes(builders.pdb(UUID(int=7)))
     cabinet = packed.cabinet(tmp_path / "hello.pdb", tmp_path / "hello.pd_")
 
-    assert unpacked(cabinet, Package.CABINET) == {
+    assert unpacked(cabinet, ArchiveKind.CABINET) == {
         "/hello.pdb": builders.pdb(UUID(int=7))
     }
 
@@ -107,8 +109,8 @@ def test_a_package_that_is_cut_short_is_refused_in_a_sentence(
         assert refused(package, kind).startswith("The ")
 
 
-@pytest.mark.parametrize("kind", Package)
-def test_what_is_no_archive_is_refused(kind: Package, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ArchiveKind)
+def test_what_is_no_archive_is_refused(kind: ArchiveKind, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(SYMBOLS[:5000])
 
     assert refused(tmp_path / "file", kind).startswith("The archive cannot be read: ")
@@ -118,7 +120,7 @@ def test_a_package_without_files_is_refused(tmp_path: Path) -> None:
     header = f"{'debian-binary':16}{0:<12}{0:<6}{0:<6}{100644:<8}{4:<10}`\n"
     (tmp_path / "a.deb").write_bytes(b"!<arch>\n" + header.encode() + b"2.0\n")
 
-    assert refused(tmp_path / "a.deb", Package.DEB) == (
+    assert refused(tmp_path / "a.deb", ArchiveKind.DEB) == (
         "The package has no data.tar, so there are no files in it."
     )
 
@@ -132,7 +134,7 @@ def test_an_encrypted_file_is_refused(tmp_path: Path) -> None:
         content[content.index(signature) + flags_at] |= 1
     (tmp_path / "a.zip").write_bytes(content)
 
-    assert "assphrase" in refused(tmp_path / "a.zip", Package.ZIP)
+    assert "assphrase" in refused(tmp_path / "a.zip", ArchiveKind.ZIP)
 
 
 def test_files_whose_bytes_have_changed_are_refused(tmp_path: Path) -> None:
@@ -142,8 +144,8 @@ def test_files_whose_bytes_have_changed_are_refused(tmp_path: Path) -> None:
         opened.writestr("hello.sym", SYMBOLS)
 
     for archive, kind in (
-        (cabinet, Package.CABINET),
-        (tmp_path / "a.zip", Package.ZIP),
+        (cabinet, ArchiveKind.CABINET),
+        (tmp_path / "a.zip", ArchiveKind.ZIP),
     ):
         content = bytearray(archive.read_bytes())
         content[len(content) // 2] ^= 1
@@ -161,7 +163,9 @@ def test_a_file_that_is_not_as_long_as_it_says_is_refused(tmp_path: Path) -> Non
         content[at : at + 4] = (len(SYMBOLS) + 7).to_bytes(4, "little")
     (tmp_path / "a.zip").write_bytes(content)
 
-    assert refused(tmp_path / "a.zip", Package.ZIP).startswith("The archive cannot be ")
+    assert refused(tmp_path / "a.zip", ArchiveKind.ZIP).startswith(
+        "The archive cannot be "
+    )
 
 
 def test_an_archive_that_expands_beyond_all_measure_is_refused(tmp_path: Path) -> None:
@@ -174,7 +178,7 @@ def test_an_archive_that_expands_beyond_all_measure_is_refused(tmp_path: Path) -
             opened.addfile(member, io.BytesIO(SYMBOLS + bytes(size - len(SYMBOLS))))
     assert bomb.stat().st_size * 200 < 100_000_000
 
-    assert refused(bomb, Package.TAR) == "The archive expands beyond all measure."
+    assert refused(bomb, ArchiveKind.TAR) == "The archive expands beyond all measure."
 
 
 def test_a_file_that_is_too_large_is_told_of_and_the_others_come_out(
@@ -182,7 +186,7 @@ def test_a_file_that_is_too_large_is_told_of_and_the_others_come_out(
 ) -> None:
     archive = packed.tar(tree, tmp_path / "a.tar")
 
-    assert unpacked(archive, Package.TAR, member_bytes=1000) == {
+    assert unpacked(archive, ArchiveKind.TAR, member_bytes=1000) == {
         "/usr/lib/größe.sym": builders.breakpad(UUID(int=8)),
         "/usr/lib/hello.sym": (
             f"File /usr/lib/hello.sym exceeds maximum size ({len(SYMBOLS)} > 1000)"
@@ -197,7 +201,7 @@ def test_names_that_lead_out_of_an_archive_lead_nowhere(tmp_path: Path) -> None:
             member.size = len(SYMBOLS)
             opened.addfile(member, io.BytesIO(SYMBOLS))
 
-    came = unpacked(tmp_path / "a.tar", Package.TAR)
+    came = unpacked(tmp_path / "a.tar", ArchiveKind.TAR)
 
     assert set(came) == {"/etc/passwd", "/../../../escaped.sym"}
     assert [path.name for path in tmp_path.iterdir()] == ["a.tar"]
@@ -210,8 +214,8 @@ def test_who_wants_only_the_beginning_of_a_file_gets_the_next_one_all_the_same(
 
     names = [
         one.name
-        for one in archive_reader.unpack(archive, Package.TAR, member_bytes=LARGE)
-        if isinstance(one, Unfit) or next(one.blocks)
+        for one in archive_reader.extract(archive, ArchiveKind.TAR, member_bytes=LARGE)
+        if isinstance(one, SkippedFile) or next(one.blocks)
     ]
 
     assert sorted(names) == ["/usr/lib/größe.sym", "/usr/lib/hello.sym"]
@@ -219,7 +223,7 @@ def test_who_wants_only_the_beginning_of_a_file_gets_the_next_one_all_the_same(
 
 def test_whoever_stops_reading_ends_the_child(tree: Path, tmp_path: Path) -> None:
     archive = packed.tar(tree, tmp_path / "a.tar")
-    reading = archive_reader.unpack(archive, Package.TAR, member_bytes=LARGE)
+    reading = archive_reader.extract(archive, ArchiveKind.TAR, member_bytes=LARGE)
     next(reading)
     (child,) = unpackers()
 
@@ -251,9 +255,9 @@ def test_a_child_that_misbehaves_is_an_answer_in_time(
 
     with pytest.raises(ParserDied, match=re.escape(reason)):
         contents(
-            archive_reader.unpack(
+            archive_reader.extract(
                 tmp_path / "file",
-                Package.TAR,
+                ArchiveKind.TAR,
                 member_bytes=1_000_000,
                 unpacker=(MISUNPACKING, what),
                 limits_for=lambda _: replace(
@@ -270,5 +274,5 @@ def unpackers() -> list[psutil.Process]:
     return [
         child
         for child in psutil.Process(os.getpid()).children()
-        if any("unpack" in word for word in child.cmdline())
+        if any("archive_child" in word or "MISUNPACKING" in word or "unpack" in word for word in child.cmdline())
     ]

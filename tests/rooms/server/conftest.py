@@ -37,7 +37,7 @@ def symdepot(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Say:
     """Run a command in this very process, on the database of the tests."""
-    monkeypatch.setattr(setup, "enter", lambda **_: Config())
+    monkeypatch.setattr(setup, "setup", lambda **_: Config())
 
     def say(*arguments: str) -> Said:
         monkeypatch.setattr("sys.argv", ["symdepot", *arguments])

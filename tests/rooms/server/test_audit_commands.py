@@ -39,7 +39,7 @@ def entries() -> None:
         (a_project("other"), Action.UPLOADED),
     ]
     for day, (place, action) in enumerate(deeds, 1):
-        audit.note(place, action, by=f"day {day}", subject="it", n=day)
+        audit.record(place, action, by=f"day {day}", subject="it", n=day)
         AuditEntry.objects.filter(actor=f"day {day}").update(
             at=datetime(2026, 11, day, 12, tzinfo=UTC)
         )
@@ -55,10 +55,10 @@ def test_the_actor_is_the_user_that_the_kernel_knows(
 ) -> None:
     monkeypatch.setenv("USER", "somebody-else")
     monkeypatch.setenv("LOGNAME", "somebody-else")
-    assert setup.actor() == ME
+    assert setup.cli_actor() == ME
 
     monkeypatch.setattr(os, "getuid", lambda: 4_000_000)
-    assert setup.actor() == "command line (4000000)"
+    assert setup.cli_actor() == "command line (4000000)"
 
 
 def test_whatever_is_typed_is_noted(symdepot: Say) -> None:
@@ -133,8 +133,8 @@ def test_a_time_that_there_cannot_be_is_refused(symdepot: Say) -> None:
 def test_what_strangers_have_named_does_nothing_to_a_terminal(symdepot: Say) -> None:
     project = a_project("rocket")
     hostile = "lib\x1b[2J\r\nroot did it.so"
-    audit.note(project, Action.UPLOADED, by="me", subject=hostile)
-    missing_ids.note(
+    audit.record(project, Action.UPLOADED, by="me", subject=hostile)
+    missing_ids.record(
         project, debug_id=None, code_id=CodeId("ab"), by=hostile, name=hostile
     )
 
@@ -166,10 +166,10 @@ def test_a_webhook_s_secret_is_all_that_is_printed_and_not_shown_again(
 def test_a_webhook_that_was_given_up_is_listed_with_the_reason(symdepot: Say) -> None:
     project = a_project("rocket")
     row = webhooks.add(project, URL, by="me")
-    webhooks.move(project)
-    Webhook.objects.update(attempts=webhooks.MOST_ATTEMPTS - 1)
-    (turn,) = webhooks.take_turns(1)
-    webhooks.was_not_told(turn, "It answered 410.")
+    webhooks.bump_revision(project)
+    Webhook.objects.update(attempts=webhooks.MAX_ATTEMPTS - 1)
+    (turn,) = webhooks.claim_due(1)
+    webhooks.mark_failed(turn, "It answered 410.")
 
     said = symdepot("webhook", "list", "acme/rocket")
 
@@ -216,10 +216,10 @@ def test_what_makes_no_sense_is_refused(
 
 
 def test_wanted_ids_are_listed_for_people_and_for_programs(symdepot: Say) -> None:
-    project = organizations.found_project(an_organization(), "rocket", by="me")
+    project = organizations.create_project(an_organization(), "rocket", by="me")
     for n, count in (1, 2), (2, 1):
         for _ in range(count):
-            missing_ids.note(
+            missing_ids.record(
                 project,
                 debug_id=DebugId(UUID(int=n)),
                 code_id=CodeId("ab"),
@@ -230,13 +230,13 @@ def test_wanted_ids_are_listed_for_people_and_for_programs(symdepot: Say) -> Non
     people = symdepot("wanted", "acme/rocket", "--most")
     programs = symdepot("wanted", "acme/rocket", "--json", "--limit", "1")
 
-    most, latest = missing_ids.listed(project, missing_ids.Order.MOST)
-    asked = missing_ids.plain(most)["lastAsked"]
+    most, latest = missing_ids.list_ids(project, missing_ids.MissingIdOrder.MOST)
+    asked = missing_ids.as_json(most)["lastAsked"]
     assert people.out.splitlines()[0] == (
         f"2 times, last {asked} by me: {UUID(int=1)}, ab, lib.so"
     )
     assert len(people.out.splitlines()) == 2
-    assert json.loads(programs.out) == missing_ids.plain(latest) | {"nearMisses": []}
+    assert json.loads(programs.out) == missing_ids.as_json(latest) | {"nearMisses": []}
 
 
 def test_a_wanted_id_is_listed_with_what_is_almost_it(symdepot: Say) -> None:
@@ -245,7 +245,7 @@ def test_a_wanted_id_is_listed_with_what_is_almost_it(symdepot: Say) -> None:
     for n in (1, 2):
         debug_id = DebugId(UUID(int=n))
         name = "" if n == 1 else "lib\x1b.so"
-        missing_ids.note(project, debug_id=debug_id, code_id=None, by="me", name=name)
+        missing_ids.record(project, debug_id=debug_id, code_id=None, by="me", name=name)
 
     people = symdepot("wanted", "acme/rocket").out.splitlines()
     programs = symdepot("wanted", "acme/rocket", "--json").out.splitlines()

@@ -36,7 +36,7 @@ def test_tasks_are_forgotten_when_nobody_can_still_be_at_them(
     settings: Settings, status: str, age: timedelta, *, is_kept: bool
 ) -> None:
     settings.TASKS = KEPT
-    task = self_test.nothing.enqueue()
+    task = self_test.no_op.enqueue()
     then = timezone.now() - age
     DBTaskResult.objects.filter(pk=task.id).update(
         status=status, enqueued_at=then, started_at=then, finished_at=then
@@ -55,7 +55,7 @@ def test_any_number_of_tasks_is_forgotten(
     settings.TASKS = KEPT
     monkeypatch.setattr(periodic_jobs, "_AT_ONCE", 2)
     for _ in range(5):
-        self_test.nothing.enqueue()
+        self_test.no_op.enqueue()
     DBTaskResult.objects.update(
         status="SUCCESSFUL", finished_at=timezone.now() - 2 * HOUR
     )
@@ -103,7 +103,7 @@ def test_a_round_that_fails_does_not_keep_the_others_from_being_gone(
         return 0
 
     monkeypatch.setattr("time.sleep", _stop_after(2))
-    caretaker = periodic_jobs.Caretaker([(fails, 0), (succeeds, 0)])
+    caretaker = periodic_jobs.PeriodicJobs([(fails, 0), (succeeds, 0)])
 
     with pytest.raises(StopIteration):
         caretaker.run()
@@ -116,8 +116,8 @@ def test_a_worker_outlasts_a_database_that_is_away(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.TASKS = KEPT
-    task = self_test.nothing.enqueue()
-    worker = task_worker.a_worker()
+    task = self_test.no_op.enqueue()
+    worker = task_worker.new_worker()
     monkeypatch.setattr("time.sleep", lambda _: None)
 
     def is_away() -> None:

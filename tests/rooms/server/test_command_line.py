@@ -109,7 +109,7 @@ def test_a_new_token_is_all_that_is_printed_and_it_opens(symdepot: Say) -> None:
 
     said = symdepot("token", "create", "acme")
 
-    token = tokens.recognise(said.out.removesuffix("\n"))
+    token = tokens.authenticate(said.out.removesuffix("\n"))
     claims = json.loads(base64.b64decode(said.out.split("_")[1]))
     assert (said.status, said.err) == (0, "")
     assert token.scopes == ["project:read", "project:releases"]
@@ -126,7 +126,7 @@ def test_a_token_can_be_narrowed(symdepot: Say) -> None:
         *("--scope", "org:ci", "--scope", "project:write", "--expires-in-days", "2"),
     )
 
-    token = tokens.recognise(said.out.strip())
+    token = tokens.authenticate(said.out.strip())
     assert token.project == project
     assert token.scopes == ["org:ci", "project:write"]
     assert token.label == "night"
@@ -149,7 +149,7 @@ def test_an_unknown_scope_is_refused_with_those_that_are(symdepot: Say) -> None:
 def test_a_revoked_token_opens_nothing_and_is_listed_as_such(symdepot: Say) -> None:
     an_organization("acme")
     token = symdepot("token", "create", "acme", "--label", "leaked")
-    row = tokens.recognise(token.out.strip())
+    row = tokens.authenticate(token.out.strip())
 
     said = symdepot("token", "revoke", str(row.pk))
 
@@ -158,7 +158,7 @@ def test_a_revoked_token_opens_nothing_and_is_listed_as_such(symdepot: Say) -> N
     assert "revoked" in listed.out
     assert token.out.strip() not in listed.out
     with pytest.raises(Unauthenticated):
-        tokens.recognise(token.out.strip())
+        tokens.authenticate(token.out.strip())
 
 
 @pytest.mark.django_db

@@ -40,7 +40,7 @@ def test_it_sums_up_and_names_what_failed(symdepot: Say, tree: Path) -> None:
     (line,) = said.err.splitlines()
     assert line.startswith(f"{tree}/bad�[2J.sym: Invalid debug information file: ")
     (entry,) = AuditEntry.objects.filter(action="debug-file.uploaded")
-    assert entry.actor == setup.actor()
+    assert entry.actor == setup.cli_actor()
 
 
 def test_it_ends_well_where_nothing_failed_and_knows_what_is_here(

@@ -25,10 +25,10 @@ def test_a_project_can_be_published_and_withdrawn(symdepot: Say) -> None:
 
     assert symdepot(*words) == Said(0, READ_BY_FEW, "")
     assert symdepot(*words, "--public") == Said(0, READ_BY_ALL, "")
-    assert access.readable(None).count() == 1
+    assert access.readable_projects(None).count() == 1
     assert symdepot(*words) == Said(0, READ_BY_ALL, "")
     assert symdepot(*words, "--no-public") == Said(0, READ_BY_FEW, "")
-    assert access.readable(None).count() == 0
+    assert access.readable_projects(None).count() == 0
 
 
 @pytest.mark.django_db
@@ -41,7 +41,7 @@ def test_a_token_for_urls_is_all_that_is_printed(
 
     said = symdepot("token", "create", "acme", "--url", "--label", "gdb", *options)
 
-    token = tokens.recognise(said.out.removesuffix("\n"))
+    token = tokens.authenticate(said.out.removesuffix("\n"))
     assert said.out.startswith("symd_")
     assert (said.status, said.err) == (0, "")
     assert (token.label, token.scopes) == ("gdb", ["project:read"])

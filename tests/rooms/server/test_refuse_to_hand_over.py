@@ -17,7 +17,7 @@ NOBODY = "endpoint=http%3A%2F%2F127.0.0.1%3A1&region=us-east-1"
 def check(settings: Settings, downloads: str, blob_url: str) -> None:
     settings.DOWNLOADS, settings.BLOB_URL = downloads, blob_url
     blob_store.cache_clear()
-    startup_checks.downloads_can_be_handed_over()
+    startup_checks.check_download_offload()
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def test_what_was_found_can_be_had_as_json(symdepot: Say, tmp_path: Path) -> Non
 def test_an_old_mapping_is_found_by_the_id_in_the_text_however_many_are_newer(
     symdepot: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(proguard_mappings, "MOST_LOOKED_AT", 2)
+    monkeypatch.setattr(proguard_mappings, "MAX_CANDIDATES", 2)
     a_mapping_of(a_project(), MAPPING)
     for number in range(3):
         a_mapping_of(a_project(), OTHER, f"{number}{OTHER_ID[1:]}")

@@ -30,7 +30,7 @@ def test_a_voyage_shows_files_and_bytes_and_what_is_said_stays(
     with (
         os.fdopen(showing, "w") as errors,
         redirect_stderr(errors),
-        output.voyage("Importing", files=3, size_bytes=4_000_000) as voyage,
+        output.show_files("Importing", files=3, size_bytes=4_000_000) as voyage,
     ):
         voyage.step(1_000_000)
         voyage.step(1_000_000)
@@ -46,7 +46,7 @@ def test_where_there_is_no_terminal_only_what_is_said_is_written(
 ) -> None:
     long = f"{tmp_path}/{'x' * 300}: It changed while it was read."
 
-    with output.voyage("Importing", files=1, size_bytes=1) as voyage:
+    with output.show_files("Importing", files=1, size_bytes=1) as voyage:
         voyage.step(1)
         voyage.say(long)
 

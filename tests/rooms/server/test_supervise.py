@@ -11,7 +11,7 @@ from tests.running import Installation, RunningServer, eventually, is_alive
 
 from symdepot.server import supervisor
 from symdepot.server.config import Misconfigured
-from symdepot.server.supervisor import Child
+from symdepot.server.supervisor import SupervisedProcess
 
 
 @pytest.mark.server
@@ -75,14 +75,14 @@ def test_a_server_that_is_told_to_stop_does_so_in_order(
 
 
 def test_gives_up_on_what_never_comes_up() -> None:
-    child = Child("web", [sys.executable, "-c", "raise SystemExit(3)"])
+    child = SupervisedProcess("web", [sys.executable, "-c", "raise SystemExit(3)"])
 
     with pytest.raises(Misconfigured, match="'web' ended 3 times before the server"):
         supervisor.supervise([child], has_begun=lambda: False, on_begun=lambda: None)
 
 
 def test_a_child_that_ends_soon_is_started_again_ever_more_slowly() -> None:
-    child = Child("hasty", [sys.executable, "-c", ""])
+    child = SupervisedProcess("hasty", [sys.executable, "-c", ""])
     pauses: list[float] = []
 
     for _ in range(3):
@@ -100,7 +100,9 @@ def test_a_child_that_will_not_end_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervisor, "_GRACE_SECONDS", 0.1)
-    child = Child("deaf", ["sh", "-c", f"trap '' TERM; touch {tmp_path}/up; sleep 60"])
+    child = SupervisedProcess(
+        "deaf", ["sh", "-c", f"trap '' TERM; touch {tmp_path}/up; sleep 60"]
+    )
 
     began_at = time.monotonic()
     supervisor.supervise(
@@ -114,7 +116,7 @@ def test_a_child_that_will_not_end_is_ended(
 
 
 def test_what_a_child_leaves_behind_ends_with_it() -> None:
-    child = Child("parent", ["sh", "-c", "sleep 60 & wait"])
+    child = SupervisedProcess("parent", ["sh", "-c", "sleep 60 & wait"])
     child.keep_running()
     parent = psutil.Process(child.pid)
     orphan = eventually(lambda: parent.children()[0])

@@ -34,7 +34,7 @@ def project() -> Project:
 
 
 def resolved(text: str) -> ResolvedText:
-    return pasted_text.resolved(a_project(), text, by="a test")
+    return pasted_text.resolve_text(a_project(), text, by="a test")
 
 
 def test_the_only_mapping_is_taken_and_that_is_said() -> None:

@@ -21,21 +21,25 @@ from symdepot.debugfiles.models import DebugFile, WantedId
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format
 from symdepot.domain.selection.module_ids import ModuleIds
-from symdepot.domain.stacks.memory_map import Image
-from symdepot.domain.stacks.stack_resolver import AskedFrame, AskedStack, ModuleStatus
-from symdepot.domain.symcache.address_lookup import Frame
+from symdepot.domain.stacks.memory_map import MemoryRange
+from symdepot.domain.stacks.stack_resolver import (
+    FrameRequest,
+    ModuleStatus,
+    StackRequest,
+)
+from symdepot.domain.symcache.address_lookup import SymbolFrame
 from symdepot.domain.symcache.symcache_file import OpenSymCache
 from symdepot.projects.models import Project
-from symdepot.symbolication.module_finder import NotReady
+from symdepot.symbolication.module_finder import SymCachesPending
 from symdepot.symbolication.request import (
-    Answer,
-    AskedModule,
     Candidate,
-    Fate,
-    Question,
-    Scope,
+    CandidateStatus,
+    LookupScope,
+    ModuleRequest,
+    SymbolicationRequest,
+    SymbolicationResult,
 )
-from symdepot.symbolication.symbolicate import symbolicated
+from symdepot.symbolication.symbolicate import symbolicate
 from symdepot.symcaches.models import Outcome, SymCache
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -63,19 +67,21 @@ def asked(
     code_id: CodeId | None = None,
     wait_seconds: float = 0,
     may_wait: bool = False,
-) -> Answer:
+) -> SymbolicationResult:
     """Ask for addresses in the one module that there is."""
-    stack = AskedStack([AskedFrame(BASE + address) for address in addresses])
-    module = AskedModule(Image(BASE, 0x10000), ModuleIds(debug_id, code_id), "hello")
-    return symbolicated(
-        Scope.of(a_project(), "a test"),
-        Question([stack], [module]),
+    stack = StackRequest([FrameRequest(BASE + address) for address in addresses])
+    module = ModuleRequest(
+        MemoryRange(BASE, 0x10000), ModuleIds(debug_id, code_id), "hello"
+    )
+    return symbolicate(
+        LookupScope.of(a_project(), "a test"),
+        SymbolicationRequest([stack], [module]),
         wait_seconds=wait_seconds,
         may_wait=may_wait,
     )
 
 
-def functions(answer: Answer) -> list[str | None]:
+def functions(answer: SymbolicationResult) -> list[str | None]:
     return [frame.place and frame.place.function for frame in answer.stacks[0]]
 
 
@@ -91,7 +97,7 @@ def test_an_address_becomes_a_function() -> None:
         "x86_64",
         known,
     )
-    assert module.candidates == (Candidate(known, Fate.OK),)
+    assert module.candidates == (Candidate(known, CandidateStatus.OK),)
 
 
 def test_while_addresses_are_looked_up_no_connection_is_held(
@@ -102,7 +108,9 @@ def test_while_addresses_are_looked_up_no_connection_is_held(
     connection.close()
     frames_at, were_held = OpenSymCache.frames_at, []
 
-    def observed(self: OpenSymCache, addresses: Sequence[int]) -> list[list[Frame]]:
+    def observed(
+        self: OpenSymCache, addresses: Sequence[int]
+    ) -> list[list[SymbolFrame]]:
         were_held.append(connection.connection is not None)
         return frames_at(self, addresses)
 
@@ -155,7 +163,9 @@ def test_why_a_file_cannot_be_used_is_said() -> None:
 
     (module,) = answer.modules
     assert module.status is ModuleStatus.MALFORMED
-    assert module.candidates == (Candidate(hopeless, Fate.MALFORMED, WHY_NOT),)
+    assert module.candidates == (
+        Candidate(hopeless, CandidateStatus.MALFORMED, WHY_NOT),
+    )
 
 
 def test_a_worse_file_serves_where_the_best_cannot_be_used() -> None:
@@ -168,7 +178,10 @@ def test_a_worse_file_serves_where_the_best_cannot_be_used() -> None:
     (module,) = answer.modules
     assert functions(answer) == ["main"]
     assert (module.status, module.symbols) == (ModuleStatus.FOUND, textual)
-    assert [c.debug for c in module.candidates] == [Fate.MALFORMED, Fate.OK]
+    assert [c.debug for c in module.candidates] == [
+        CandidateStatus.MALFORMED,
+        CandidateStatus.OK,
+    ]
 
 
 def test_methods_without_addresses_are_unsupported() -> None:
@@ -199,7 +212,7 @@ def test_what_is_being_made_is_waited_for_or_said_to_come(
     held_queue.work()
     SymCache.objects.update(outcome=Outcome.MAKING)
 
-    with pytest.raises(NotReady):
+    with pytest.raises(SymCachesPending):
         asked(ID, 0x1004, may_wait=True)
     began = time.monotonic()
     answer = asked(ID, 0x1004, wait_seconds=0.3)

@@ -51,7 +51,7 @@ def sent(
 
 
 def resolved(text: str) -> ResolvedText:
-    return pasted_text.resolved(a_project(), text, by="a test")
+    return pasted_text.resolve_text(a_project(), text, by="a test")
 
 
 def reasons(text: str) -> list[str]:
@@ -241,7 +241,7 @@ def test_a_text_names_no_more_modules_than_are_looked_for(
 def test_an_answer_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pasted_text, "MOST_ADDED", 70)
     monkeypatch.setattr(pasted_text, "MOST_TOLD", 1)
-    monkeypatch.setattr(crash_parser, "SPOTS_LIMIT", 4)
+    monkeypatch.setattr(crash_parser, "MAX_ADDRESSES", 4)
     sent("game.sym")
 
     answer = resolved("./game(+0x1004) [0x1]\n" * 5)
@@ -280,7 +280,7 @@ def test_all_characters_outside_of_spots_come_back() -> None:
     @given(st.lists(st.sampled_from(PIECES) | st.text(), max_size=20))
     def check(pieces: list[str]) -> None:
         text = "".join(pieces)
-        spots = crash_parser.spots(text)
+        spots = crash_parser.find_addresses(text)
 
         answer = resolved(text)
 

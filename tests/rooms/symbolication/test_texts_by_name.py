@@ -39,7 +39,7 @@ def test_a_program_without_symbols_leads_to_those_of_its_id(project: Project) ->
     debug_id = DebugId.parse(kept_apart.debug_id)
     a_debug_file(project, name="game", debug_id=debug_id, features={"unwind"})
 
-    answer = pasted_text.resolved(project, SPOT, by="a test")
+    answer = pasted_text.resolve_text(project, SPOT, by="a test")
 
     assert answer.text == "./game(main+0x4) [0x7f0000001004]"
 
@@ -49,7 +49,7 @@ def test_what_a_program_without_symbols_lacks_is_said_and_wanted(
 ) -> None:
     row = a_debug_file(project, name="game", kind="exe", features={"unwind"})
 
-    (unresolved,) = pasted_text.resolved(project, SPOT, by="a test").unresolved
+    (unresolved,) = pasted_text.resolve_text(project, SPOT, by="a test").unresolved
 
     assert unresolved.reason == (
         f"No debug file of id {row.debug_id} that names functions is here. "
@@ -63,7 +63,7 @@ def test_that_a_newer_one_tells_no_lines_is_said(project: Project) -> None:
     taken = sent("game.debug", ["FILE 0 /a.c", "FUNC 1000 40 0 main", "1000 40 5 0"])
     a_debug_file(project, name="game", features={"symtab"})
 
-    answer = pasted_text.resolved(project, SPOT, by="a test")
+    answer = pasted_text.resolve_text(project, SPOT, by="a test")
 
     assert answer.text == "./game(main+0x4) at /a.c:5 [0x7f0000001004]"
     assert answer.notes == [

@@ -103,7 +103,7 @@ def crash(tmp_path: Path) -> Callable[[str, str], Path]:
 
 
 def resolved(text: str) -> ResolvedText:
-    return pasted_text.resolved(a_project(), text, by="a test")
+    return pasted_text.resolve_text(a_project(), text, by="a test")
 
 
 def stumbling(how: str) -> str:

@@ -8,7 +8,7 @@ from tests.factories import a_breakpad_file, a_debug_file, a_project
 from tests.making import WHY_NOT, a_hopeless_file, uploaded
 
 from symdepot.debugfiles import missing_ids
-from symdepot.debugfiles.near_misses import Kind, Sought
+from symdepot.debugfiles.near_misses import NearMissKind, RequestedIds
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.symcaches import status
 
@@ -23,15 +23,15 @@ def symcaches_are_made(settings: Settings) -> None:
 def test_a_file_of_which_no_symcache_could_be_made_is_told_with_the_reason() -> None:
     row = uploaded(a_hopeless_file(UUID(int=7)))
     uploaded(a_breakpad_file("0" * 31 + "80"))
-    hopeless = Sought(row.object_file().debug_id, None)
-    fine = Sought(DebugId(UUID(int=8)), None)
+    hopeless = RequestedIds(row.object_file().debug_id, None)
+    fine = RequestedIds(DebugId(UUID(int=8)), None)
 
-    found = status.misses(row.project, [hopeless, fine])
+    found = status.explain_misses(row.project, [hopeless, fine])
 
     (miss,) = found[hopeless]
-    assert (miss.kind, miss.debug_file) == (Kind.NO_SYMCACHE, row)
+    assert (miss.kind, miss.debug_file) == (NearMissKind.NO_SYMCACHE, row)
     assert miss.text.endswith(f"no symcache could be made of it: {WHY_NOT}")
-    assert [miss.kind for miss in found[fine]] == [Kind.HERE]
+    assert [miss.kind for miss in found[fine]] == [NearMissKind.HERE]
 
 
 def test_wanted_ids_are_told_each_with_its_own_near_misses() -> None:
@@ -39,15 +39,15 @@ def test_wanted_ids_are_told_each_with_its_own_near_misses() -> None:
     code_id = CodeId("ab12")
     near = a_debug_file(project, code_id=code_id, name="a")
     for n in (1, 2):
-        missing_ids.note_useless(
+        missing_ids.record_unusable(
             project,
-            Sought(DebugId(UUID(int=n)), code_id if n == 1 else None),
+            RequestedIds(DebugId(UUID(int=n)), code_id if n == 1 else None),
             by="me",
             useless=near.pk,
         )
 
-    rows = list(missing_ids.listed(project))
-    second, first = status.told(project, rows)
+    rows = list(missing_ids.list_ids(project))
+    second, first = status.missing_ids_as_json(project, rows)
 
     assert (second["debugId"], second["nearMisses"]) == (str(UUID(int=2)), [])
     assert first["nearMisses"] == [

@@ -20,7 +20,7 @@ from symdepot.blobs.s3 import S3Store
 from symdepot.blobs.store import BlobStore
 from symdepot.domain.errors import BlobDamaged, BlobMissing, StorageUnavailable
 from symdepot.domain.ids import Checksum
-from symdepot.symcaches.disk_cache import Shelf
+from symdepot.symcaches.disk_cache import DiskCache
 
 CONTENT = b"SYMC and what follows"
 NAME = Checksum.of(CONTENT)
@@ -33,19 +33,19 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def shelf(folder: Path) -> Shelf:
-    return Shelf(folder, limit_bytes=1000)
+def shelf(folder: Path) -> DiskCache:
+    return DiskCache(folder, limit_bytes=1000)
 
 
 def read(
-    shelf: Shelf, store: BlobStore | None = None, content: bytes = CONTENT
+    shelf: DiskCache, store: BlobStore | None = None, content: bytes = CONTENT
 ) -> bytes:
     checksum = Checksum.of(content)
     with shelf.lent(checksum, len(content), store or blob_store()) as path:
         return path.read_bytes()
 
 
-def put(shelf: Shelf, content: bytes) -> Path:
+def put(shelf: DiskCache, content: bytes) -> Path:
     """Put `content` on the shelf, and return where it lies."""
     keep(content)
     read(shelf, content=content)
@@ -61,14 +61,14 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_what_is_in_the_store_is_lent(shelf: Shelf) -> None:
+def test_what_is_in_the_store_is_lent(shelf: DiskCache) -> None:
     keep(CONTENT)
 
     assert read(shelf) == CONTENT
     assert read(shelf) == CONTENT
 
 
-def test_what_is_at_hand_needs_no_store(shelf: Shelf) -> None:
+def test_what_is_at_hand_needs_no_store(shelf: DiskCache) -> None:
     keep(CONTENT)
     read(shelf)
 
@@ -77,7 +77,7 @@ def test_what_is_at_hand_needs_no_store(shelf: Shelf) -> None:
 
 @pytest.mark.usefixtures("disk")
 def test_on_the_stores_own_disk_no_byte_is_kept_twice(
-    shelf: Shelf, folder: Path
+    shelf: DiskCache, folder: Path
 ) -> None:
     keep(CONTENT)
 
@@ -87,7 +87,7 @@ def test_on_the_stores_own_disk_no_byte_is_kept_twice(
 
 
 @pytest.mark.usefixtures("disk")
-def test_what_the_store_forgets_can_be_read_to_the_end(shelf: Shelf) -> None:
+def test_what_the_store_forgets_can_be_read_to_the_end(shelf: DiskCache) -> None:
     keep(CONTENT)
 
     with shelf.lent(NAME, len(CONTENT), blob_store()) as path:
@@ -96,7 +96,7 @@ def test_what_the_store_forgets_can_be_read_to_the_end(shelf: Shelf) -> None:
 
 
 def test_an_entry_can_be_opened_even_if_it_is_cleared_away(
-    shelf: Shelf, folder: Path
+    shelf: DiskCache, folder: Path
 ) -> None:
     keep(CONTENT)
 
@@ -106,7 +106,7 @@ def test_an_entry_can_be_opened_even_if_it_is_cleared_away(
 
 
 def test_a_blob_that_is_old_is_a_new_entry(
-    shelf: Shelf, disk: Path, folder: Path
+    shelf: DiskCache, disk: Path, folder: Path
 ) -> None:
     keep(CONTENT)
     used(next(disk.rglob(NAME.hex)), hours_ago=1000)
@@ -126,7 +126,7 @@ def test_damaged_bytes_are_not_lent_and_not_kept(
     damaged = bytearray(CONTENT)
     damaged[place] ^= 1
     next(disk.rglob(NAME.hex)).write_bytes(damaged)
-    shelf = Shelf(folder, limit_bytes=1000)
+    shelf = DiskCache(folder, limit_bytes=1000)
 
     with pytest.raises(BlobDamaged):
         read(shelf)
@@ -134,7 +134,7 @@ def test_damaged_bytes_are_not_lent_and_not_kept(
     assert names(folder) == set()
 
 
-def test_missing_bytes_are_missing(shelf: Shelf, folder: Path) -> None:
+def test_missing_bytes_are_missing(shelf: DiskCache, folder: Path) -> None:
     with pytest.raises(BlobMissing):
         read(shelf)
 
@@ -142,7 +142,7 @@ def test_missing_bytes_are_missing(shelf: Shelf, folder: Path) -> None:
 
 
 def test_an_entry_that_a_crash_cut_short_is_fetched_again(
-    shelf: Shelf, folder: Path
+    shelf: DiskCache, folder: Path
 ) -> None:
     keep(CONTENT)
     folder.mkdir()
@@ -156,7 +156,7 @@ def test_a_disk_that_cannot_be_written_to_is_for_another_time(tmp_path: Path) ->
     (tmp_path / "file").touch()
 
     with pytest.raises(StorageUnavailable):
-        read(Shelf(tmp_path / "file" / "shelf", limit_bytes=1000))
+        read(DiskCache(tmp_path / "file" / "shelf", limit_bytes=1000))
 
 
 def test_many_that_need_it_at_once_get_it(folder: Path, disk: Path) -> None:
@@ -164,7 +164,7 @@ def test_many_that_need_it_at_once_get_it(folder: Path, disk: Path) -> None:
     store = LocalStore(disk)
 
     def reading() -> Callable[[], bytes]:
-        own = Shelf(folder, limit_bytes=1000)
+        own = DiskCache(folder, limit_bytes=1000)
         return lambda: read(own, store)
 
     found = together([reading() for _ in range(8)])
@@ -175,7 +175,7 @@ def test_many_that_need_it_at_once_get_it(folder: Path, disk: Path) -> None:
 
 @pytest.mark.upstream(85)
 def test_what_is_used_stays_and_what_nobody_used_for_two_days_goes(
-    shelf: Shelf, folder: Path
+    shelf: DiskCache, folder: Path
 ) -> None:
     path = put(shelf, CONTENT)
     assert shelf.clear() == 0
@@ -188,7 +188,7 @@ def test_what_is_used_stays_and_what_nobody_used_for_two_days_goes(
     assert names(folder) == set()
 
 
-def test_using_an_entry_keeps_it(shelf: Shelf) -> None:
+def test_using_an_entry_keeps_it(shelf: DiskCache) -> None:
     path = put(shelf, CONTENT)
     used(path, hours_ago=48)
 
@@ -199,7 +199,7 @@ def test_using_an_entry_keeps_it(shelf: Shelf) -> None:
 
 
 def test_of_too_much_what_was_not_used_for_longest_goes_first(
-    shelf: Shelf, folder: Path
+    shelf: DiskCache, folder: Path
 ) -> None:
     paths = [put(shelf, bytes([n]) * 300) for n in range(5)]
     for hours, path in enumerate(paths, start=1):
@@ -210,7 +210,7 @@ def test_of_too_much_what_was_not_used_for_longest_goes_first(
 
 
 def test_what_was_used_a_moment_ago_stays_even_if_it_is_too_much(
-    shelf: Shelf, folder: Path
+    shelf: DiskCache, folder: Path
 ) -> None:
     put(shelf, b"a" * 800)
     put(shelf, b"b" * 800)
@@ -220,16 +220,16 @@ def test_what_was_used_a_moment_ago_stays_even_if_it_is_too_much(
 
 
 def test_the_shelf_is_cleared_where_it_is_filled(folder: Path) -> None:
-    old = put(Shelf(folder, limit_bytes=1000), b"a" * 800)
+    old = put(DiskCache(folder, limit_bytes=1000), b"a" * 800)
     used(old, hours_ago=1)
 
-    put(Shelf(folder, limit_bytes=1000), b"b" * 800)
+    put(DiskCache(folder, limit_bytes=1000), b"b" * 800)
 
     assert not old.exists()
 
 
 def test_what_a_crash_left_half_fetched_goes_after_an_hour(
-    shelf: Shelf, folder: Path
+    shelf: DiskCache, folder: Path
 ) -> None:
     folder.mkdir()
     old, new = folder / "incoming-old", folder / "incoming-new"
@@ -241,12 +241,12 @@ def test_what_a_crash_left_half_fetched_goes_after_an_hour(
     assert names(folder) == {"incoming-new"}
 
 
-def test_a_shelf_that_was_never_used_has_nothing_to_clear(shelf: Shelf) -> None:
+def test_a_shelf_that_was_never_used_has_nothing_to_clear(shelf: DiskCache) -> None:
     assert shelf.clear() == 0
 
 
 def test_a_symcache_in_a_bucket_is_fetched_once(
-    s3_server: S3Server, shelf: Shelf, tmp_path: Path
+    s3_server: S3Server, shelf: DiskCache, tmp_path: Path
 ) -> None:
     store = S3Store(s3.from_url(s3_server.url(uuid4().hex)), tmp_path / "scratch")
     store.put(NAME, BytesIO(CONTENT))

@@ -27,7 +27,7 @@ from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import LeaseLost, SandboxUnavailable
 from symdepot.domain.ids import Checksum
-from symdepot.domain.symcache.conversion import NotMade
+from symdepot.domain.symcache.conversion import ConversionFailed
 from symdepot.pipeline import steps, symcache_backfill, tasks
 from symdepot.pipeline.gc import deletion
 from symdepot.sandbox import operations
@@ -170,13 +170,13 @@ def test_a_failure_is_not_tried_again_before_its_time(
     content = a_hopeless_file()
     uploaded(content)
     tried: list[int] = []
-    make = steps.make_symcache
+    make = steps.create_symcache
 
     def counted(held: SymCache) -> Outcome:
         tried.append(held.pk)
         return make(held)
 
-    monkeypatch.setattr(steps, "make_symcache", counted)
+    monkeypatch.setattr(steps, "create_symcache", counted)
 
     a_project("editor")
     upload(a_client(), content, project="editor")
@@ -197,7 +197,9 @@ def test_a_file_that_ended_its_reader_is_left_alone_for_longer(
     usual = row().retry_at
     SymCache.objects.update(outcome=Outcome.QUEUED)
 
-    creation.conclude(begun(), NotMade("it crashed", deadly=True), None, blob_store())
+    creation.finish(
+        begun(), ConversionFailed("it crashed", deadly=True), None, blob_store()
+    )
 
     assert usual is not None
     assert (row().retry_at or usual) - usual > timedelta(seconds=500)
@@ -209,7 +211,7 @@ def test_workers_that_make_the_same_one_at_once_make_it_once(
     upload_and_work(held_queue)
     pk = row().pk
 
-    together([lambda: tasks.make_symcaches.call(symcache_ids=[pk])] * 6)
+    together([lambda: tasks.create_symcaches.call(symcache_ids=[pk])] * 6)
 
     assert (row().outcome, row().attempts) == (Outcome.MADE, 1)
     assert blobs_besides_chunks() == {Checksum(row().checksum)}
@@ -237,12 +239,12 @@ def test_one_whose_worker_died_is_made_by_another(held_queue: HeldQueue) -> None
     upload_and_work(held_queue)
     held_queue.work_is_lost()
     begun()
-    assert symcache_backfill.redrive() == 0
+    assert symcache_backfill.requeue_abandoned() == 0
 
     let_pass(A_WHILE)
 
-    assert symcache_backfill.redrive() == 1
-    assert symcache_backfill.redrive() == 0
+    assert symcache_backfill.requeue_abandoned() == 1
+    assert symcache_backfill.requeue_abandoned() == 0
     held_queue.work()
     assert (row().outcome, row().attempts) == (Outcome.MADE, 2)
 
@@ -253,7 +255,7 @@ def test_one_that_the_queue_lost_is_queued_again(held_queue: HeldQueue) -> None:
 
     let_pass(A_WHILE)
 
-    assert symcache_backfill.redrive() == 1
+    assert symcache_backfill.requeue_abandoned() == 1
     held_queue.work()
     assert row().outcome == Outcome.MADE
 
@@ -266,7 +268,7 @@ def test_one_that_ends_each_of_its_workers_has_failed_in_the_end(
     for _ in range(2):
         begun()
         let_pass(A_WHILE)
-        symcache_backfill.redrive()
+        symcache_backfill.requeue_abandoned()
 
     assert row().outcome == Outcome.FAILED
     assert row().detail == (
@@ -282,7 +284,7 @@ def test_a_worker_that_lost_its_lease_leaves_no_blob_behind(
     SymCache.objects.update(lease_holder="another")
 
     with pytest.raises(LeaseLost):
-        steps.make_symcache(slow)
+        steps.create_symcache(slow)
 
     assert row().outcome == Outcome.MAKING
     assert blobs_besides_chunks() == set()
@@ -294,11 +296,11 @@ def test_a_worker_that_lost_its_lease_frees_nothing_that_the_other_kept(
     upload_and_work(held_queue)
     slow = begun()
     let_pass(A_WHILE)
-    symcache_backfill.redrive()
+    symcache_backfill.requeue_abandoned()
     held_queue.work()
 
     with pytest.raises(LeaseLost):
-        steps.make_symcache(slow)
+        steps.create_symcache(slow)
 
     assert row().outcome == Outcome.MADE
     assert blobs_besides_chunks() == {Checksum(row().checksum)}
@@ -318,7 +320,7 @@ def test_what_could_not_be_read_for_a_moment_is_tried_again(
     assert row().outcome == Outcome.QUEUED
 
     let_pass(A_WHILE)
-    symcache_backfill.redrive()
+    symcache_backfill.requeue_abandoned()
     held_queue.work()
     assert row().outcome == Outcome.MADE
 
@@ -332,7 +334,7 @@ def test_a_fault_of_ours_is_tried_again(
         raise RuntimeError("something that nobody need know")
 
     with monkeypatch.context() as patch:
-        patch.setattr(steps, "make_symcache", stumble)
+        patch.setattr(steps, "create_symcache", stumble)
         with pytest.raises(ExceptionGroup):
             held_queue.work()
 
@@ -370,7 +372,7 @@ def test_an_earlier_version_is_made_anew_and_forgotten(held_queue: HeldQueue) ->
     held_queue.work_is_lost()
     a_look_is_due()
 
-    assert symcache_backfill.catch_up() == 1
+    assert symcache_backfill.request_missing() == 1
     held_queue.work()
 
     assert (row().version, row().outcome) == (VERSION, Outcome.MADE)
@@ -392,12 +394,12 @@ def test_files_that_came_before_there_were_symcaches_get_theirs(
     upload(a_client(), a_mapping(), name=A_MAPPING_NAME)
     held_queue.work()
     settings.SYMCACHES = True
-    assert symcache_backfill.catch_up() == 0
+    assert symcache_backfill.request_missing() == 0
 
     a_look_is_due()
 
-    assert symcache_backfill.catch_up() == 1
-    assert symcache_backfill.catch_up() == 0
+    assert symcache_backfill.request_missing() == 1
+    assert symcache_backfill.request_missing() == 0
     held_queue.work()
     assert row().outcome == Outcome.MADE
 
@@ -405,7 +407,7 @@ def test_files_that_came_before_there_were_symcaches_get_theirs(
 def test_deleting_the_last_debug_file_of_a_content_deletes_its_symcache() -> None:
     debug_file = uploaded()
 
-    deletion.forget(debug_file, by="a test")
+    deletion.delete_debug_file(debug_file, by="a test")
 
     assert not SymCache.objects.exists()
     assert list(blob_store()) == []
@@ -418,10 +420,10 @@ def test_a_symcache_in_the_making_does_not_hold_up_the_deletion_of_its_file(
     slow = begun()
     debug_file = DebugFile.objects.get()
     source = creation.source(slow)
-    deletion.forget(debug_file, by="a test")
+    deletion.delete_debug_file(debug_file, by="a test")
     assert source[1] != []
 
-    tasks.make_symcaches.call(symcache_ids=[slow.pk])
+    tasks.create_symcaches.call(symcache_ids=[slow.pk])
 
     assert not SymCache.objects.exists()
     assert list(blob_store()) == []
@@ -431,7 +433,7 @@ def test_bytes_that_were_freed_in_this_moment_are_made_again(
     held_queue: HeldQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload_and_work(held_queue)
-    conclude = creation.conclude
+    conclude = creation.finish
 
     def conclude_late(*arguments: Any) -> object:
         _, _, kept, store = arguments
@@ -439,12 +441,12 @@ def test_bytes_that_were_freed_in_this_moment_are_made_again(
         store.delete(kept[0])
         return conclude(*arguments)
 
-    monkeypatch.setattr(creation, "conclude", conclude_late)
+    monkeypatch.setattr(creation, "finish", conclude_late)
     held_queue.work()
     assert row().outcome == Outcome.QUEUED
 
     let_pass(A_WHILE)
-    symcache_backfill.redrive()
+    symcache_backfill.requeue_abandoned()
     held_queue.work()
     assert row().outcome == Outcome.MADE
     assert Checksum(row().checksum) in blob_store()

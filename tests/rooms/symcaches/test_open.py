@@ -14,9 +14,9 @@ from symdepot.domain.ids import Checksum
 from symdepot.domain.symcache.symcache_file import OpenSymCache
 from symdepot.pipeline import symcache_backfill
 from symdepot.symcaches import opener
-from symdepot.symcaches.disk_cache import shelf
+from symdepot.symcaches.disk_cache import disk_cache
 from symdepot.symcaches.models import VERSION, Outcome, SymCache
-from symdepot.symcaches.opener import Absent
+from symdepot.symcaches.opener import SymCacheUnavailable
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,8 +26,8 @@ def symcaches_are_made(settings: Settings) -> None:
     settings.SYMCACHES = True
 
 
-def opened(debug_file: DebugFile) -> OpenSymCache | Absent:
-    return opener.opened(debug_file, blob_store(), shelf())
+def opened(debug_file: DebugFile) -> OpenSymCache | SymCacheUnavailable:
+    return opener.open_symcache(debug_file, blob_store(), disk_cache())
 
 
 def functions(debug_file: DebugFile, address: int = 0x1004) -> list[str]:
@@ -58,7 +58,9 @@ def test_two_files_of_one_id_have_each_their_own() -> None:
 
 
 def test_why_there_is_none_is_said() -> None:
-    assert opened(uploaded(a_hopeless_file())) == Absent(Outcome.FAILED, WHY_NOT)
+    assert opened(uploaded(a_hopeless_file())) == SymCacheUnavailable(
+        Outcome.FAILED, WHY_NOT
+    )
 
 
 def test_of_what_names_no_functions_there_is_none_and_none_is_asked_for() -> None:
@@ -66,7 +68,7 @@ def test_of_what_names_no_functions_there_is_none_and_none_is_asked_for() -> Non
     name = "/proguard/67e9247c-814e-392b-a027-dbde6748fcbf.txt"
     upload(a_client(), a_mapping(), name=name)
 
-    assert opened(DebugFile.objects.get()) == Absent(None)
+    assert opened(DebugFile.objects.get()) == SymCacheUnavailable(None)
     assert not SymCache.objects.exists()
 
 
@@ -79,8 +81,8 @@ def test_a_symcache_that_is_not_of_this_very_object_and_version_is_passed_over(
     debug_file = uploaded()
     SymCache.objects.update(**spoiled)
 
-    assert opened(debug_file) == Absent(Outcome.QUEUED)
-    assert symcache_backfill.redrive() == 1
+    assert opened(debug_file) == SymCacheUnavailable(Outcome.QUEUED)
+    assert symcache_backfill.requeue_abandoned() == 1
     assert functions(debug_file) == ["main"]
 
 
@@ -92,11 +94,11 @@ def test_a_failure_whose_time_has_come_is_tried_again_when_somebody_asks() -> No
     )
 
     let_pass(timedelta(seconds=-60))
-    assert opened(debug_file) == Absent(Outcome.FAILED, "why")
+    assert opened(debug_file) == SymCacheUnavailable(Outcome.FAILED, "why")
     let_pass(timedelta(seconds=120))
 
-    assert opened(debug_file) == Absent(Outcome.QUEUED)
-    assert symcache_backfill.redrive() == 1
+    assert opened(debug_file) == SymCacheUnavailable(Outcome.QUEUED)
+    assert symcache_backfill.requeue_abandoned() == 1
     assert row().checksum == checksum
     assert functions(debug_file) == ["main"]
 
@@ -108,9 +110,9 @@ def test_damaged_bytes_are_noticed_and_made_again(disk: Path) -> None:
     damaged[len(damaged) // 2] ^= 1
     kept.write_bytes(damaged)
 
-    assert opened(debug_file) == Absent(Outcome.QUEUED)
+    assert opened(debug_file) == SymCacheUnavailable(Outcome.QUEUED)
     assert row().outcome == Outcome.QUEUED
-    assert symcache_backfill.redrive() == 1
+    assert symcache_backfill.requeue_abandoned() == 1
     assert functions(debug_file) == ["main"]
     assert Checksum.of(kept.read_bytes()).hex == kept.name
 
@@ -119,8 +121,8 @@ def test_lost_bytes_are_noticed_and_made_again() -> None:
     debug_file = uploaded()
     blob_store().delete(Checksum(row().checksum))
 
-    assert opened(debug_file) == Absent(Outcome.QUEUED)
-    assert symcache_backfill.redrive() == 1
+    assert opened(debug_file) == SymCacheUnavailable(Outcome.QUEUED)
+    assert symcache_backfill.requeue_abandoned() == 1
     assert functions(debug_file) == ["main"]
 
 
@@ -130,8 +132,8 @@ def test_one_that_is_open_outlives_its_file() -> None:
     assert isinstance(found, OpenSymCache)
 
     blob_store().delete(Checksum(row().checksum))
-    shelf().clear()
-    for path in shelf()._folder.iterdir():  # noqa: SLF001 -- as if it were full
+    disk_cache().clear()
+    for path in disk_cache()._folder.iterdir():  # noqa: SLF001 -- as if it were full
         path.unlink()
 
     assert [frame.function for frame in found.frames(0x1004)] == ["main"]
@@ -143,6 +145,6 @@ def test_a_file_that_was_deleted_a_moment_ago_is_asked_for_in_vain() -> None:
     debug_file.delete()
     debug_file.file.delete()
 
-    opener.ask_for(debug_file)
+    opener.request_symcache(debug_file)
 
     assert not SymCache.objects.exists()

@@ -13,14 +13,14 @@ from tests.waiting import let_pass
 from symdepot.domain.errors import LeaseLost
 from symdepot.domain.ids import Checksum, DebugId
 from symdepot.uploads import assembly
-from symdepot.uploads.assembly import Offer
+from symdepot.uploads.assembly import UploadRequest
 from symdepot.uploads.models import Assembly, AwaitedChunk, State
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PARTS = (b"one", b"two", b"one")
 CHUNKS = tuple(Checksum.of(part) for part in PARTS)
-OFFER = Offer(Checksum.of(b"".join(PARTS)), "hello.sym", CHUNKS)
+OFFER = UploadRequest(Checksum.of(b"".join(PARTS)), "hello.sym", CHUNKS)
 LEASE = timedelta(seconds=15)
 
 
@@ -30,15 +30,15 @@ def lease(settings: Settings) -> None:
     settings.MAX_ATTEMPTS = 3
 
 
-def queued(offer: Offer = OFFER) -> int:
+def queued(offer: UploadRequest = OFFER) -> int:
     with transaction.atomic():
-        held = assembly.hold(a_project(), [offer])
+        held = assembly.lock_rows(a_project(), [offer])
         [pk] = assembly.queue({offer: held[offer.checksum]})
     return pk
 
 
 def begun(pk: int) -> Assembly:
-    held = assembly.begin(pk)
+    held = assembly.claim(pk)
     assert held is not None
     return held
 
@@ -48,7 +48,7 @@ def row() -> Assembly:
 
 
 def test_a_queued_file_carries_what_the_client_said() -> None:
-    queued(Offer(OFFER.checksum, "a/b", CHUNKS, DebugId.parse("a" * 32)))
+    queued(UploadRequest(OFFER.checksum, "a/b", CHUNKS, DebugId.parse("a" * 32)))
 
     assert row().state == State.CREATED
     assert (row().name, row().debug_id) == (
@@ -77,13 +77,13 @@ def test_what_is_in_work_is_not_begun_by_another() -> None:
     pk = queued()
     begun(pk)
 
-    assert assembly.begin(pk) is None
+    assert assembly.claim(pk) is None
 
 
 def test_of_many_workers_that_begin_at_once_one_holds_the_lease() -> None:
     pk = queued()
 
-    held = together([lambda: assembly.begin(pk)] * 8)
+    held = together([lambda: assembly.claim(pk)] * 8)
 
     assert len([each for each in held if each]) == 1
     assert row().attempts == 1
@@ -106,7 +106,7 @@ def test_what_is_not_queued_is_not_begun(state: State) -> None:
     Assembly.objects.update(state=state)
     let_pass(timedelta(days=1))
 
-    assert assembly.begin(pk) is None
+    assert assembly.claim(pk) is None
 
 
 def test_a_renewed_lease_runs_anew() -> None:
@@ -118,7 +118,7 @@ def test_a_renewed_lease_runs_anew() -> None:
     expires_at = row().lease_expires_at
     assert expires_at is not None
     assert expires_at > timezone.now() + LEASE - timedelta(seconds=1)
-    assert assembly.take_back_abandoned() == []
+    assert assembly.requeue_abandoned() == []
 
 
 def test_a_worker_that_lost_its_lease_writes_nothing_any_more() -> None:
@@ -135,7 +135,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing_any_more() -> None:
     with pytest.raises(LeaseLost):
         assembly.fail(slow, "too late", retryable=True)
     with pytest.raises(LeaseLost):
-        assembly.put_back(slow, "too late")
+        assembly.retry_later(slow, "too late")
 
     assert Assembly.objects.values().get() == before
 
@@ -152,7 +152,7 @@ def test_a_lease_that_ran_out_is_good_as_long_as_nobody_took_it() -> None:
 def test_what_was_taken_back_is_not_finished_by_its_old_worker() -> None:
     held = begun(queued())
     let_pass(LEASE + timedelta(seconds=1))
-    assembly.take_back_abandoned()
+    assembly.requeue_abandoned()
 
     with pytest.raises(LeaseLost):
         assembly.finish(held)
@@ -182,13 +182,13 @@ def test_what_is_put_back_waits_longer_each_time_and_is_an_error_in_the_end() ->
     pk = queued()
     pauses = []
     for _ in range(2):
-        assembly.put_back(begun(pk), "The storage does not answer.")
+        assembly.retry_later(begun(pk), "The storage does not answer.")
         expires_at = row().lease_expires_at
         assert expires_at is not None
         pauses.append(round((expires_at - timezone.now()).total_seconds()))
         assert row().state == State.CREATED
 
-    assembly.put_back(begun(pk), "The storage does not answer.")
+    assembly.retry_later(begun(pk), "The storage does not answer.")
 
     assert pauses == [2, 4]
     assert (row().state, row().retryable) == (State.ERROR, True)
@@ -196,7 +196,7 @@ def test_what_is_put_back_waits_longer_each_time_and_is_an_error_in_the_end() ->
 
 
 def test_only_what_nobody_works_on_is_taken_back() -> None:
-    offers = [Offer(Checksum.of(b"%d" % n), "x", CHUNKS) for n in range(4)]
+    offers = [UploadRequest(Checksum.of(b"%d" % n), "x", CHUNKS) for n in range(4)]
     waiting, in_work, dead, lost = (queued(offer) for offer in offers)
     begun(in_work)
     begun(dead)
@@ -204,9 +204,9 @@ def test_only_what_nobody_works_on_is_taken_back() -> None:
         lease_expires_at=timezone.now() - timedelta(seconds=1)
     )
 
-    assert set(assembly.take_back_abandoned()) == {dead, lost}
+    assert set(assembly.requeue_abandoned()) == {dead, lost}
 
-    assert assembly.take_back_abandoned() == []
+    assert assembly.requeue_abandoned() == []
     states = dict(Assembly.objects.values_list("pk", "state"))
     assert states == {
         waiting: State.CREATED,
@@ -223,7 +223,7 @@ def test_what_is_taken_back_is_left_alone_longer_the_longer_it_has_been_queued()
     pauses = []
     for hours in (1, 2, 4):
         let_pass(timedelta(hours=hours))
-        assembly.take_back_abandoned()
+        assembly.requeue_abandoned()
         expires_at = row().lease_expires_at
         assert expires_at is not None
         pauses.append(round((expires_at - timezone.now()) / timedelta(hours=1)))
@@ -235,9 +235,9 @@ def test_a_file_that_ends_each_of_its_workers_is_given_up() -> None:
     pk = queued()
     taken_back = []
     for _ in range(4):
-        if assembly.begin(pk):
+        if assembly.claim(pk):
             let_pass(LEASE + timedelta(seconds=1))
-        taken_back.append(assembly.take_back_abandoned())
+        taken_back.append(assembly.requeue_abandoned())
 
     assert taken_back == [[pk], [pk], [], []]
     assert (row().state, row().attempts, row().retryable) == (State.ERROR, 3, True)
@@ -256,7 +256,9 @@ def test_an_offer_made_anew_begins_to_count_from_nothing() -> None:
 
 
 def test_finished_are_those_that_nobody_works_on_or_will() -> None:
-    offers = {s: Offer(Checksum.of(s.encode()), "x", CHUNKS) for s in State.values}
+    offers = {
+        s: UploadRequest(Checksum.of(s.encode()), "x", CHUNKS) for s in State.values
+    }
     for state, offer in offers.items():
         pk = queued(offer)
         Assembly.objects.filter(pk=pk).update(state=state)

@@ -21,9 +21,9 @@ def test_the_sizes_of_the_chunks_that_an_organization_owns_are_known() -> None:
     own(a_project(), b"1", b"22")
     own(a_project(organization="other"), b"22", b"333")
 
-    assert chunks.sizes(an_organization(), [ONE, TWO, THREE]) == {ONE: 1, TWO: 2}
-    assert chunks.sizes(an_organization("other"), [ONE, TWO]) == {TWO: 2}
-    assert chunks.sizes(an_organization(), []) == {}
+    assert chunks.owned_sizes(an_organization(), [ONE, TWO, THREE]) == {ONE: 1, TWO: 2}
+    assert chunks.owned_sizes(an_organization("other"), [ONE, TWO]) == {TWO: 2}
+    assert chunks.owned_sizes(an_organization(), []) == {}
 
 
 def test_the_sizes_of_many_chunks_are_one_question(
@@ -34,7 +34,7 @@ def test_the_sizes_of_many_chunks_are_one_question(
     wanted = [ONE, *(Checksum.of(b"x%d" % n) for n in range(4096))]
 
     with django_assert_num_queries(1):
-        assert chunks.sizes(organization, wanted) == {ONE: 1}
+        assert chunks.owned_sizes(organization, wanted) == {ONE: 1}
 
 
 def test_each_missing_chunk_is_named_once_and_in_order() -> None:
@@ -60,7 +60,7 @@ def test_a_chunk_whose_bytes_were_freed_meanwhile_is_not_noted() -> None:
     blob_store().delete(TWO)
 
     with pytest.raises(StorageUnavailable):
-        chunks.own(an_organization(), {ONE: 1, TWO: 2}, blob_store())
+        chunks.record_chunks(an_organization(), {ONE: 1, TWO: 2}, blob_store())
 
     with suppress(Chunk.DoesNotExist):
         Chunk.objects.get(checksum=TWO.hex)
@@ -71,9 +71,9 @@ def test_a_chunk_that_is_disowned_is_missing_to_all_and_heals_when_sent_again() 
     own(a_project(), b"1")
     own(a_project(organization="other"), b"1", b"22")
 
-    chunks.disown(ONE)
+    chunks.forget_damaged(ONE)
 
-    assert chunks.sizes(an_organization(), [ONE]) == {}
-    assert chunks.sizes(an_organization("other"), [ONE, TWO]) == {TWO: 2}
+    assert chunks.owned_sizes(an_organization(), [ONE]) == {}
+    assert chunks.owned_sizes(an_organization("other"), [ONE, TWO]) == {TWO: 2}
     own(a_project(), b"1")
-    assert chunks.sizes(an_organization(), [ONE]) == {ONE: 1}
+    assert chunks.owned_sizes(an_organization(), [ONE]) == {ONE: 1}

@@ -24,7 +24,7 @@ def test_any_file_is_cut_into_its_chunks_in_order(
     path.write_bytes(content)
     store = MemoryStore()
 
-    cut = file_splitter.cut(path, store, chunk_bytes=chunk_bytes)
+    cut = file_splitter.split(path, store, chunk_bytes=chunk_bytes)
 
     parts = pieces(content, chunk_bytes)
     assert cut.checksum == Checksum.of(content)
@@ -42,12 +42,12 @@ def test_no_byte_of_a_file_of_one_chunk_is_hashed_twice(
     (tmp_path / "file").write_bytes(content)
     hashed = counting_hashes(monkeypatch)
 
-    file_splitter.cut(tmp_path / "file", LocalStore(tmp_path), chunk_bytes=1 << 22)
+    file_splitter.split(tmp_path / "file", LocalStore(tmp_path), chunk_bytes=1 << 22)
     assert sum(hashed) == len(content)
 
     # What has several chunks has a checksum of its own, beside theirs.
     hashed.clear()
-    file_splitter.cut(tmp_path / "file", LocalStore(tmp_path), chunk_bytes=1 << 20)
+    file_splitter.split(tmp_path / "file", LocalStore(tmp_path), chunk_bytes=1 << 20)
     assert sum(hashed) == 2 * len(content)
 
 
@@ -57,7 +57,7 @@ def test_what_is_kept_already_is_not_kept_again(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "blobs")
 
     here = Checksum.of(b"here")
-    cut = file_splitter.cut(path, store, chunk_bytes=4, is_kept=lambda c: c == here)
+    cut = file_splitter.split(path, store, chunk_bytes=4, is_kept=lambda c: c == here)
 
     assert set(store) == {Checksum.of(b"ther"), Checksum.of(b"eher"), Checksum.of(b"e")}
     assert cut.chunks[0] == here
@@ -67,7 +67,7 @@ def test_what_is_kept_already_is_not_kept_again(tmp_path: Path) -> None:
 
 def test_a_file_that_is_gone_is_an_error_of_the_system(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        file_splitter.cut(tmp_path / "gone", MemoryStore(), chunk_bytes=7)
+        file_splitter.split(tmp_path / "gone", MemoryStore(), chunk_bytes=7)
 
 
 def test_a_store_that_takes_nothing_is_ours_to_answer_for(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_store_that_takes_nothing_is_ours_to_answer_for(tmp_path: Path) -> Non
     path.write_bytes(b"content")
 
     with pytest.raises(StorageUnavailable):
-        file_splitter.cut(path, LocalStore(path), chunk_bytes=3)
+        file_splitter.split(path, LocalStore(path), chunk_bytes=3)
 
 
 def counting_hashes(monkeypatch: pytest.MonkeyPatch) -> list[int]:

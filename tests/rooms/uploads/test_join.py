@@ -32,7 +32,7 @@ def holding(store: BlobStore, *contents: bytes) -> list[Checksum]:
 def joined(
     store: BlobStore, chunks: Sequence[Checksum], scratch: Path, claimed: Checksum
 ) -> bytes:
-    with chunk_joiner.joined(claimed, chunks, store, scratch) as path:
+    with chunk_joiner.verified_file(claimed, chunks, store, scratch) as path:
         return path.read_bytes()
 
 
@@ -52,7 +52,9 @@ def test_a_file_of_one_chunk_is_lent_where_it_lies(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "blobs")
     [chunk] = holding(store, b"content")
 
-    with chunk_joiner.joined(chunk, [chunk], store, tmp_path / "scratch") as path:
+    with chunk_joiner.verified_file(
+        chunk, [chunk], store, tmp_path / "scratch"
+    ) as path:
         assert path.is_relative_to(tmp_path / "blobs")
 
     assert not (tmp_path / "scratch").exists()
@@ -116,7 +118,7 @@ def test_the_copy_is_gone_though_whoever_had_it_failed(tmp_path: Path) -> None:
 
     with (
         pytest.raises(ZeroDivisionError),
-        chunk_joiner.joined(Checksum.of(b"onetwo"), chunks, store, tmp_path),
+        chunk_joiner.verified_file(Checksum.of(b"onetwo"), chunks, store, tmp_path),
     ):
         raise ZeroDivisionError
 
@@ -127,7 +129,10 @@ def test_the_size_of_a_file_counts_repeats_as_they_occur() -> None:
     one, two = Checksum.of(b"1"), Checksum.of(b"22")
     sizes = {one: 1, two: 2}
 
-    assert chunk_joiner.size([one, two, one, two], sizes, name="x", limit_bytes=6) == 6
+    assert (
+        chunk_joiner.file_size([one, two, one, two], sizes, name="x", limit_bytes=6)
+        == 6
+    )
     with pytest.raises(FileTooLarge) as caught:
-        chunk_joiner.size([one, two, one, two], sizes, name="x", limit_bytes=5)
+        chunk_joiner.file_size([one, two, one, two], sizes, name="x", limit_bytes=5)
     assert str(caught.value) == "File x exceeds maximum size (6 > 5)"

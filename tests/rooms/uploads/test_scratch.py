@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from symdepot.domain.errors import StorageUnavailable
-from symdepot.uploads.scratch import lent
+from symdepot.uploads.scratch import scratch_file
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def a_disk_that_takes(size_bytes: int) -> Iterator[None]:
 def test_what_is_lent_is_empty_and_gone_at_the_end(tmp_path: Path) -> None:
     folder = tmp_path / "made when it is needed"
 
-    with lent(folder, prefix="joined-") as path:
+    with scratch_file(folder, prefix="joined-") as path:
         assert (path.parent, path.name[:7]) == (folder, "joined-")
         assert path.read_bytes() == b""
 
@@ -41,7 +41,7 @@ def test_a_disk_that_is_full_while_it_is_written_is_ours_to_answer_for(
     with (
         a_disk_that_takes(1000),
         pytest.raises(StorageUnavailable),
-        lent(tmp_path, prefix="joined-") as path,
+        scratch_file(tmp_path, prefix="joined-") as path,
     ):
         path.write_bytes(bytes(1001))
 
@@ -53,6 +53,6 @@ def test_a_disk_that_lends_nothing_is_ours_to_answer_for(tmp_path: Path) -> None
 
     with (
         pytest.raises(StorageUnavailable),
-        lent(tmp_path / "file" / "folder", prefix="joined-"),
+        scratch_file(tmp_path / "file" / "folder", prefix="joined-"),
     ):
         raise AssertionError

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from symdepot.domain.stacks.memory_map import Image, Images
+from symdepot.domain.stacks.memory_map import MemoryMap, MemoryRange
 
 _LENGTHS = range(len("a+0x1/0x1"), 4097)
 """No line that is longer is read, and none that is too short to tell anything."""
@@ -53,7 +53,7 @@ class CrashModule:
     arch: str | None = None
 
 
-class CrashImages:
+class CrashModuleList:
     """The images that a text lists, if it lists any."""
 
     def __init__(self, lines: Iterable[str]) -> None:
@@ -61,7 +61,7 @@ class CrashImages:
         sizes: list[int] = []
         by_path: dict[str, int] = {}
         for line in lines:
-            if not may_tell(line):
+            if not is_module_line(line):
                 continue
             listed = _first(_LISTED, line)
             if listed is not None:
@@ -71,9 +71,9 @@ class CrashImages:
             mapped = _first(_MAPPED, line)
             if mapped is not None:
                 _map(mapped, self._modules, sizes, by_path)
-        self._images = Images(
+        self._images = MemoryMap(
             [
-                Image(module.address or 0, size)
+                MemoryRange(module.address or 0, size)
                 for module, size in zip(self._modules, sizes, strict=True)
             ]
         )
@@ -91,7 +91,7 @@ class CrashImages:
         return CrashModule(name, address=address)
 
 
-def may_tell(line: str) -> bool:
+def is_module_line(line: str) -> bool:
     """Say whether a line is one that is read."""
     return len(line) in _LENGTHS
 

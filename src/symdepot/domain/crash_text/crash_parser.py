@@ -1,6 +1,6 @@
 """Texts that people paste: where in them stand addresses that nobody has resolved.
 
-Nothing is resolved here, and nothing changed: a `Spot` says which characters an answer
+Nothing is resolved here, and nothing changed: a `AddressSpan` says which characters an answer
 may stand for, and what to ask.
 """
 
@@ -11,20 +11,20 @@ from enum import Enum, auto
 from itertools import pairwise
 
 from symdepot.domain.crash_text.crash_modules import (
-    CrashImages,
     CrashModule,
+    CrashModuleList,
     hex_id,
-    may_tell,
+    is_module_line,
 )
 
-SPOTS_LIMIT = 20_000
+MAX_ADDRESSES = 20_000
 """As many are found in one text; what comes after is left as it is."""
 
 _HEX = "[0-9a-fA-F]{1,16}"
 _BUILD_ID = r"(?: \(BuildId: (?P<id>[0-9a-fA-F]{2,128})\))?"
 
 
-class Look(Enum):
+class TextFormat(Enum):
     """Who printed it, and so how an answer should look."""
 
     GDB = auto()
@@ -38,7 +38,7 @@ class Look(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class AddressSpan:
     """The characters of a text from `start` to `end`, and what they stand for.
 
     `offset` is relative to the module, or to the beginning of `function` if there is
@@ -52,11 +52,11 @@ class Spot:
     module: CrashModule
     offset: int
     is_return_address: bool
-    look: Look
+    look: TextFormat
     function: str | None = None
 
 
-def spots(text: str) -> list[Spot]:
+def find_addresses(text: str) -> list[AddressSpan]:
     """Return all places in a text that can be resolved, in order; they never overlap.
 
     And those that could be, were it told which module lies there.
@@ -67,19 +67,19 @@ def spots(text: str) -> list[Spot]:
     and crash reports of Apple's as text.
     """
     lines = text.split("\n")
-    images = CrashImages(lines)
-    found: list[Spot] = []
+    images = CrashModuleList(lines)
+    found: list[AddressSpan] = []
     begin = 0
     for above, line in pairwise(["", *lines]):
-        if may_tell(line):
+        if is_module_line(line):
             found.extend(_below(above, _in_line(line, begin, images)))
-        if len(found) >= SPOTS_LIMIT:
-            return found[:SPOTS_LIMIT]
+        if len(found) >= MAX_ADDRESSES:
+            return found[:MAX_ADDRESSES]
         begin += len(line) + 1
     return found
 
 
-def _in_line(line: str, begin: int, images: CrashImages) -> Iterator[Spot]:
+def _in_line(line: str, begin: int, images: CrashModuleList) -> Iterator[AddressSpan]:
     for kind in _KINDS:
         found = list(kind(line, begin, images))
         if found:
@@ -92,10 +92,10 @@ def _in_line(line: str, begin: int, images: CrashImages) -> Iterator[Spot]:
 _interrupted = re.compile(
     r"<signal handler called>|\b(?:__restore_rt|__kernel_rt_sigreturn|_sigtramp)\b"
 ).search
-_OF_UNWINDERS = frozenset({Look.GDB, Look.LLDB, Look.APPLE})
+_OF_UNWINDERS = frozenset({TextFormat.GDB, TextFormat.LLDB, TextFormat.APPLE})
 
 
-def _below(above: str, found: Iterable[Spot]) -> Iterator[Spot]:
+def _below(above: str, found: Iterable[AddressSpan]) -> Iterator[AddressSpan]:
     """Yield the spots of a line, which is that of a caller unless `above` says no."""
     for spot in found:
         if spot.look in _OF_UNWINDERS and _interrupted(above):
@@ -115,15 +115,21 @@ _IN_MODULE = re.compile(
 )
 
 
-def _of_sanitizers(line: str, begin: int, images: CrashImages) -> Iterator[Spot]:
+def _of_sanitizers(
+    line: str, begin: int, images: CrashModuleList
+) -> Iterator[AddressSpan]:
     begins = _SANITIZED.search(line)
     if begins:
-        look = Look.SUMMARY if begins[0].startswith("SUMMARY") else Look.SANITIZER
+        look = (
+            TextFormat.SUMMARY
+            if begins[0].startswith("SUMMARY")
+            else TextFormat.SANITIZER
+        )
         for found in _IN_MODULE.finditer(line):
             module = CrashModule(found["name"], hex_id(found["id"]))
             offset = int(found["offset"], 16)
             span = _span(found, begin)
-            yield Spot(*span, module, offset, is_return_address=False, look=look)
+            yield AddressSpan(*span, module, offset, is_return_address=False, look=look)
 
 
 # glibc's `backtrace_symbols`, where it knows no function.
@@ -132,11 +138,13 @@ _OF_GLIBC = re.compile(
 )
 
 
-def _of_glibc(line: str, begin: int, images: CrashImages) -> Iterator[Spot]:
+def _of_glibc(line: str, begin: int, images: CrashModuleList) -> Iterator[AddressSpan]:
     for found in _OF_GLIBC.finditer(line):
         module, offset = CrashModule(found["name"]), int(found["offset"], 16)
         span = _span(found, begin)
-        yield Spot(*span, module, offset, is_return_address=True, look=Look.GLIBC)
+        yield AddressSpan(
+            *span, module, offset, is_return_address=True, look=TextFormat.GLIBC
+        )
 
 
 # libunwindstack's `FormatFrame`. It has subtracted already, too.
@@ -146,13 +154,17 @@ _OF_ANDROID = re.compile(
 )
 
 
-def _of_android(line: str, begin: int, images: CrashImages) -> Iterator[Spot]:
+def _of_android(
+    line: str, begin: int, images: CrashModuleList
+) -> Iterator[AddressSpan]:
     found = _OF_ANDROID.search(line)
     if found:
         module = CrashModule(found["name"], hex_id(found["id"]))
         offset = int(found["offset"], 16)
         span = _span(found, begin, "spot")
-        yield Spot(*span, module, offset, is_return_address=False, look=Look.ANDROID)
+        yield AddressSpan(
+            *span, module, offset, is_return_address=False, look=TextFormat.ANDROID
+        )
 
 
 # The kernel's `%pS` and `%pSb`: function, offset in it, its size; of which module.
@@ -163,15 +175,17 @@ _OF_KERNEL = re.compile(
 _CURRENT = re.compile(r"\b(?:[RE]?IP|PC|pc|epc)\b").search
 
 
-def _of_kernels(line: str, begin: int, images: CrashImages) -> Iterator[Spot]:
+def _of_kernels(
+    line: str, begin: int, images: CrashModuleList
+) -> Iterator[AddressSpan]:
     current = _CURRENT(line)
     for found in _OF_KERNEL.finditer(line):
-        yield Spot(
+        yield AddressSpan(
             *_span(found, begin),
             CrashModule(found["module"] or "vmlinux", hex_id(found["id"])),
             int(found["offset"], 16),
             is_return_address=current is None or found.start() < current.end(),
-            look=Look.KERNEL,
+            look=TextFormat.KERNEL,
             function=found["name"],
         )
 
@@ -182,26 +196,26 @@ _OF_APPLE = re.compile(
 )
 
 
-def _of_apple(line: str, begin: int, images: CrashImages) -> Iterator[Spot]:
+def _of_apple(line: str, begin: int, images: CrashModuleList) -> Iterator[AddressSpan]:
     found = _OF_APPLE.match(line)
     if found:
         offset = int(found["offset"])
         base = int(found["address"], 16) - offset
-        yield Spot(
+        yield AddressSpan(
             *_span(found, begin, "spot"),
             images.loaded_at(base, found["name"]),
             offset,
             is_return_address=int(found["number"]) > 0,
-            look=Look.APPLE,
+            look=TextFormat.APPLE,
         )
 
 
 _OF_DEBUGGERS = {
-    Look.GDB: re.compile(
+    TextFormat.GDB: re.compile(
         rf"^\s*#(?P<number>[0-9]+)\s+0x(?P<address>{_HEX}) in "
         r"(?P<spot>\?\? \(\)(?: from \S+)?)"
     ),
-    Look.LLDB: re.compile(
+    TextFormat.LLDB: re.compile(
         rf"\bframe #(?P<number>[0-9]+): 0x(?P<address>{_HEX}) "
         r"(?P<spot>\S[^`]*?`___lldb_unnamed_symbol\S*(?: \+ [0-9]+)?)"
     ),
@@ -209,7 +223,9 @@ _OF_DEBUGGERS = {
 _UNTOLD = CrashModule("")
 
 
-def _of_debuggers(line: str, begin: int, images: CrashImages) -> Iterator[Spot]:
+def _of_debuggers(
+    line: str, begin: int, images: CrashModuleList
+) -> Iterator[AddressSpan]:
     for look, pattern in _OF_DEBUGGERS.items():
         found = pattern.search(line)
         if found:
@@ -217,14 +233,14 @@ def _of_debuggers(line: str, begin: int, images: CrashImages) -> Iterator[Spot]:
             where = images.at(address) or (_UNTOLD, address)
             is_caller = int(found["number"]) > 0
             span = _span(found, begin, "spot")
-            yield Spot(*span, *where, is_return_address=is_caller, look=look)
+            yield AddressSpan(*span, *where, is_return_address=is_caller, look=look)
 
 
 def _span(found: re.Match[str], begin: int, group: str | int = 0) -> tuple[int, int]:
     return begin + found.start(group), begin + found.end(group)
 
 
-_KINDS: tuple[Callable[[str, int, CrashImages], Iterator[Spot]], ...] = (
+_KINDS: tuple[Callable[[str, int, CrashModuleList], Iterator[AddressSpan]], ...] = (
     _of_debuggers,
     _of_sanitizers,
     _of_android,

@@ -7,7 +7,7 @@ reports of Apple's have them; kernels and summaries have one line for all.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from symdepot.domain.crash_text.crash_parser import Look, Spot
+from symdepot.domain.crash_text.crash_parser import AddressSpan, TextFormat
 
 LENGTH_LIMIT = 1000
 """No name or path that is longer is shown whole."""
@@ -16,7 +16,7 @@ _INLINED = " [inlined]"
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ResolvedName:
     """A function as people read it: how far into it, in which file and line.
 
     `path` is empty and `line` is 0 where they are not known. `offset` is None in a
@@ -29,7 +29,9 @@ class Shown:
     offset: int | None
 
     @classmethod
-    def cut(cls, function: str, path: str, line: int, offset: int | None) -> "Shown":
+    def cut(
+        cls, function: str, path: str, line: int, offset: int | None
+    ) -> "ResolvedName":
         """Return one whose names can be shown, in one line."""
         return cls(_shown(function), _shown(path), line, offset)
 
@@ -40,7 +42,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class LineContext:
     """What stands in the line of a spot, before and at it, and how the line ends.
 
     `number` is that of the line, from 1. A spot `is_alone` that shares it with no other.
@@ -53,7 +55,7 @@ class Surroundings:
     is_alone: bool
 
 
-def surroundings(text: str, spots: Sequence[Spot]) -> Iterator[Surroundings]:
+def line_contexts(text: str, spots: Sequence[AddressSpan]) -> Iterator[LineContext]:
     """Yield what stands around each of the spots of a text."""
     number, counted = 1, 0
     ends = [0, *(spot.end for spot in spots)]
@@ -64,7 +66,7 @@ def surroundings(text: str, spots: Sequence[Spot]) -> Iterator[Surroundings]:
         begin = text.rfind("\n", 0, spot.start) + 1
         end = text.find("\n", spot.end)
         end = len(text) if end == -1 else end
-        yield Surroundings(
+        yield LineContext(
             number,
             text[begin : spot.start],
             text[spot.start : spot.end],
@@ -73,23 +75,27 @@ def surroundings(text: str, spots: Sequence[Spot]) -> Iterator[Surroundings]:
         )
 
 
-def replaced(spot: Spot, around: Surroundings, frames: Sequence[Shown]) -> str | None:
+def render(
+    spot: AddressSpan, around: LineContext, frames: Sequence[ResolvedName]
+) -> str | None:
     """Return what to write instead of a spot; None if the frames say nothing new.
 
     `frames` are those at its address, innermost first.
     """
     match spot.look:
-        case Look.KERNEL:
+        case TextFormat.KERNEL:
             return _all_places(f"{around.said} (", frames, ")")
-        case Look.SUMMARY:
+        case TextFormat.SUMMARY:
             return _summary(around, frames[0])
-        case Look.SANITIZER if _names_function(around.before, around.said):
+        case TextFormat.SANITIZER if _names_function(around.before, around.said):
             return _all_places("", frames, _module(around.said))
         case _:
             return _one_by_one(spot, around, frames)
 
 
-def _one_by_one(spot: Spot, around: Surroundings, frames: Sequence[Shown]) -> str:
+def _one_by_one(
+    spot: AddressSpan, around: LineContext, frames: Sequence[ResolvedName]
+) -> str:
     look = _LOOKS[spot.look]
     *inlined, outermost = [look(spot, around, frame) for frame in frames]
     marked = [f"{each}{_INLINED}" for each in inlined]
@@ -97,62 +103,62 @@ def _one_by_one(spot: Spot, around: Surroundings, frames: Sequence[Shown]) -> st
     return between.join([*marked, outermost])
 
 
-def _all_places(before: str, frames: Sequence[Shown], after: str) -> str | None:
+def _all_places(before: str, frames: Sequence[ResolvedName], after: str) -> str | None:
     places = " ".join(frame.place for frame in frames if frame.place)
     return f"{before}{places}{after}" if places else None
 
 
-def _summary(around: Surroundings, frame: Shown) -> str:
+def _summary(around: LineContext, frame: ResolvedName) -> str:
     if frame.place:
         return f"{frame.place} in {frame.function}"
     return f"{around.said} in {frame.function}"
 
 
-def _gdb(spot: Spot, around: Surroundings, frame: Shown) -> str:
+def _gdb(spot: AddressSpan, around: LineContext, frame: ResolvedName) -> str:
     function = frame.function if "(" in frame.function else f"{frame.function} ()"
     if frame.place:
         return f"{function} at {frame.place}"
     return f"{function}{around.said.removeprefix('?? ()')}"
 
 
-def _lldb(spot: Spot, around: Surroundings, frame: Shown) -> str:
+def _lldb(spot: AddressSpan, around: LineContext, frame: ResolvedName) -> str:
     module = around.said.partition("`")[0]
     where = f" at {frame.place}" if frame.place else ""
     return f"{module}`{frame.function}{_plus(frame, ' + {}')}{where}"
 
 
-def _sanitizer(spot: Spot, around: Surroundings, frame: Shown) -> str:
+def _sanitizer(spot: AddressSpan, around: LineContext, frame: ResolvedName) -> str:
     place = frame.place or around.said.removeprefix("<null> <null> ")
     if around.said.startswith("<null>"):
         return f"{frame.function} {place}{_module(around.said) if frame.place else ''}"
     return f"in {frame.function} {place}"
 
 
-def _glibc(spot: Spot, around: Surroundings, frame: Shown) -> str:
+def _glibc(spot: AddressSpan, around: LineContext, frame: ResolvedName) -> str:
     where = f" at {frame.place}" if frame.place else ""
     function = f"{frame.function}{_plus(frame, '+{:#x}')}"
     return f"{spot.module.name}({function}){where}"
 
 
-def _android(spot: Spot, around: Surroundings, frame: Shown) -> str:
+def _android(spot: AddressSpan, around: LineContext, frame: ResolvedName) -> str:
     file = _without_function(around.said, spot.module.name)
     where = f" {frame.place}" if frame.place else ""
     return f"{file} ({frame.function}{_plus(frame, '+{}')}){where}"
 
 
-def _apple(spot: Spot, around: Surroundings, frame: Shown) -> str:
+def _apple(spot: AddressSpan, around: LineContext, frame: ResolvedName) -> str:
     file = frame.place.rpartition("/")[2]
     where = f" ({file})" if file else ""
     return f"{frame.function}{_plus(frame, ' + {}')}{where}"
 
 
-_LOOKS: dict[Look, Callable[[Spot, Surroundings, Shown], str]] = {
-    Look.GDB: _gdb,
-    Look.LLDB: _lldb,
-    Look.SANITIZER: _sanitizer,
-    Look.GLIBC: _glibc,
-    Look.ANDROID: _android,
-    Look.APPLE: _apple,
+_LOOKS: dict[TextFormat, Callable[[AddressSpan, LineContext, ResolvedName], str]] = {
+    TextFormat.GDB: _gdb,
+    TextFormat.LLDB: _lldb,
+    TextFormat.SANITIZER: _sanitizer,
+    TextFormat.GLIBC: _glibc,
+    TextFormat.ANDROID: _android,
+    TextFormat.APPLE: _apple,
 }
 
 
@@ -173,7 +179,7 @@ def _without_function(said: str, name: str) -> str:
     return f"{name}{offset})" if offset.startswith(" (offset 0x") else name
 
 
-def _plus(frame: Shown, pattern: str) -> str:
+def _plus(frame: ResolvedName, pattern: str) -> str:
     return "" if frame.offset is None else pattern.format(frame.offset)
 
 

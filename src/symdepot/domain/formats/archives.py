@@ -19,16 +19,16 @@ except (OSError, AttributeError) as error:
     raise ImportError("the shared library libarchive is not there") from error
 
 from symdepot.domain.errors import NotADebugFile
-from symdepot.domain.formats.file_type import Package
+from symdepot.domain.formats.file_type import ArchiveKind
 
 _BLOCK_BYTES = 256 * 1024
 _COMPRESSIONS = ("gzip", "bzip2", "lzma", "xz", "zstd")
 _WAYS = {
-    Package.CABINET: ("cab", ()),
-    Package.DEB: ("ar", ()),
-    Package.RPM: ("cpio", ("rpm", *_COMPRESSIONS)),
-    Package.TAR: ("tar", _COMPRESSIONS),
-    Package.ZIP: ("zip", ()),
+    ArchiveKind.CABINET: ("cab", ()),
+    ArchiveKind.DEB: ("ar", ()),
+    ArchiveKind.RPM: ("cpio", ("rpm", *_COMPRESSIONS)),
+    ArchiveKind.TAR: ("tar", _COMPRESSIONS),
+    ArchiveKind.ZIP: ("zip", ()),
 }
 """Which format and which compressions of libarchive's may be needed for each.
 
@@ -38,7 +38,7 @@ _DATA = "data.tar"
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class ArchiveLimits:
     """How much may come out of one archive of `packed_bytes`."""
 
     packed_bytes: int
@@ -48,7 +48,7 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class ArchiveMember:
     """A file in an archive: what it is called there, how large it says it is.
 
     Its bytes can be read until the next member is asked for, or not at all.
@@ -59,7 +59,9 @@ class Member:
     blocks: Iterator[bytes]
 
 
-def members(fd: int, kind: Package, bounds: Bounds) -> Iterator[Member]:
+def members(
+    fd: int, kind: ArchiveKind, bounds: ArchiveLimits
+) -> Iterator[ArchiveMember]:
     """Yield the files in the archive that is open as `fd`, but no empty ones.
 
     Raises:
@@ -73,7 +75,7 @@ def members(fd: int, kind: Package, bounds: Bounds) -> Iterator[Member]:
         archive = _Archive(pointer, tally)
         with archive.being_read():
             ffi.read_open_fd(pointer, fd, _BLOCK_BYTES)
-        if kind is Package.DEB:
+        if kind is ArchiveKind.DEB:
             yield from _inner(archive, tally)
         else:
             yield from archive.members()
@@ -82,7 +84,7 @@ def members(fd: int, kind: Package, bounds: Bounds) -> Iterator[Member]:
 class _Tally:
     """Counts what comes out of an archive, and says when it is too much."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: ArchiveLimits) -> None:
         self._members_left = bounds.members
         self._bytes_left = bounds.free_bytes + bounds.expansion * bounds.packed_bytes
 
@@ -137,7 +139,7 @@ class _Archive:
                 f"The archive cannot be read: {_text(error)}."
             ) from error
 
-    def members(self) -> Iterator[Member]:
+    def members(self) -> Iterator[ArchiveMember]:
         entry = ffi.entry_new()
         unpacked_bytes = 0
         try:
@@ -149,7 +151,7 @@ class _Archive:
                 self._tally.unpacked(unpacked_bytes - before)
                 size_bytes = ffi.entry_size(entry)
                 if S_ISREG(ffi.entry_filetype(entry)) and size_bytes:
-                    yield Member(_name(entry), size_bytes, self._blocks())
+                    yield ArchiveMember(_name(entry), size_bytes, self._blocks())
         finally:
             ffi.entry_free(entry)
 
@@ -172,13 +174,13 @@ class _Archive:
             return size_bytes
 
 
-def _inner(outer: _Archive, tally: _Tally) -> Iterator[Member]:
+def _inner(outer: _Archive, tally: _Tally) -> Iterator[ArchiveMember]:
     """Yield the files of a package's own archive."""
     for member in outer.members():
         if member.name.startswith(_DATA):
             source = _Source(member.blocks)
             read = ffi.READ_CALLBACK(source.read)
-            with _opened(Package.TAR) as pointer:
+            with _opened(ArchiveKind.TAR) as pointer:
                 inner = _Archive(pointer, tally, source)
                 with inner.being_read():
                     ffi.read_open(pointer, None, ffi.NO_OPEN_CB, read, ffi.NO_CLOSE_CB)
@@ -188,7 +190,7 @@ def _inner(outer: _Archive, tally: _Tally) -> Iterator[Member]:
 
 
 @contextmanager
-def _opened(kind: Package) -> Iterator[int]:
+def _opened(kind: ArchiveKind) -> Iterator[int]:
     form, compressions = _WAYS[kind]
     with new_archive_read(form, "none") as pointer:
         for compression in compressions:

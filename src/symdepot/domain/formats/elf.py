@@ -65,7 +65,7 @@ class _Shape:
         return cls(*(Struct(order + written) for written in formats))
 
 
-def find(read: Read, size_bytes: int, name: str) -> Section | None:
+def find_section(read: Read, size_bytes: int, name: str) -> Section | None:
     """Return where the section called `name` lies in a file of so many bytes.
 
     None if there is none, if it has no bytes in this file (as the code in a companion
@@ -123,7 +123,7 @@ _LOAD = 1
 _SHAPES = {1: ("28xI10xHH", "III"), 2: ("32xQ14xHH", "I4xQQ")}
 
 
-def begins_at(head: bytes) -> int:
+def load_address(head: bytes) -> int:
     """Return the address of the first segment, from the first bytes of a file.
 
     0 if it is no ELF file, or not as they are.
@@ -154,7 +154,7 @@ _GNU_MAGIC = b"ZLIB"
 _GNU_SIZE = Struct(">Q")
 
 
-def promised_bytes(path: Path) -> int:
+def decompressed_size(path: Path) -> int:
     """Return how many bytes the compressed sections of a file say they unpack to.
 
     0 for what is no ELF file, has no such sections, or is cut short: whoever parses

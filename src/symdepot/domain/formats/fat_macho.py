@@ -19,14 +19,14 @@ _MOST_SLICES = 44
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class FatSlice:
     """Where a thin file lies in a fat one."""
 
     offset: int
     size_bytes: int
 
 
-def slices(path: Path) -> list[Slice]:
+def slices(path: Path) -> list[FatSlice]:
     """Return where the thin files lie in the fat one at `path`; none in any other.
 
     None, too, in one whose header lies: slices that overlap, reach beyond the end, or
@@ -46,7 +46,7 @@ def slices(path: Path) -> list[Slice]:
     return []
 
 
-def _table(file: BinaryIO) -> list[Slice]:
+def _table(file: BinaryIO) -> list[FatSlice]:
     head = file.read(_COUNT.size)
     if len(head) < _COUNT.size or not head.startswith(_MAGIC):
         return []
@@ -55,10 +55,10 @@ def _table(file: BinaryIO) -> list[Slice]:
     table = file.read(table_bytes)
     if count > _MOST_SLICES or len(table) < table_bytes:
         return []
-    return [Slice(*fields) for fields in _SLICE.iter_unpack(table)]
+    return [FatSlice(*fields) for fields in _SLICE.iter_unpack(table)]
 
 
-def _are_apart(found: Sequence[Slice], end: int) -> bool:
+def _are_apart(found: Sequence[FatSlice], end: int) -> bool:
     begin = _COUNT.size + len(found) * _SLICE.size
     for one in sorted(found, key=lambda one: one.offset):
         if one.offset < begin:
@@ -67,6 +67,6 @@ def _are_apart(found: Sequence[Slice], end: int) -> bool:
     return begin <= end
 
 
-def _magic(file: BinaryIO, one: Slice) -> bytes:
+def _magic(file: BinaryIO, one: FatSlice) -> bytes:
     file.seek(one.offset)
     return file.read(min(one.size_bytes, len(_MAGIC)))

@@ -38,7 +38,7 @@ _is_tar = re.compile(r".\.(tar(\.\w+)?|tgz|tbz2?|txz|tzst)\Z", re.IGNORECASE).se
 _is_zip = re.compile(r".\.zip\Z", re.IGNORECASE).search
 
 
-class Package(StrEnum):
+class ArchiveKind(StrEnum):
     """The kinds of archives that debug files come in."""
 
     CABINET = "cab"
@@ -49,13 +49,13 @@ class Package(StrEnum):
 
 
 _PACKAGES = {
-    b"!<arch>\ndebian-binary": Package.DEB,
-    b"\xed\xab\xee\xdb": Package.RPM,
-    b"MSCF\0\0\0\0": Package.CABINET,
+    b"!<arch>\ndebian-binary": ArchiveKind.DEB,
+    b"\xed\xab\xee\xdb": ArchiveKind.RPM,
+    b"MSCF\0\0\0\0": ArchiveKind.CABINET,
 }
 
 
-def is_like_a_debug_file(head: bytes, name: str) -> bool:
+def may_be_debug_file(head: bytes, name: str) -> bool:
     """Say whether a file called `name` that begins with `head` may be a debug file.
 
     `head` are its first `HEAD_BYTES`, or all that it has. Core dumps are none, nor are
@@ -69,10 +69,10 @@ def is_like_a_debug_file(head: bytes, name: str) -> bool:
     for start, is_one in _DOUBTFUL.items():
         if head.startswith(start):
             return is_one(head)
-    return head.startswith(_MAGICS) or proguard.mapping_id(name) is not None
+    return head.startswith(_MAGICS) or proguard.id_from_name(name) is not None
 
 
-def package(head: bytes, name: str) -> Package | None:
+def archive_kind(head: bytes, name: str) -> ArchiveKind | None:
     """Return which archive a file called `name` that begins with `head` is, or None.
 
     Packages and cabinets are known by their content. What may hold anything, tar and
@@ -85,8 +85,8 @@ def package(head: bytes, name: str) -> Package | None:
         if head.startswith(start):
             return kind
     if _is_tar(name):
-        return Package.TAR
-    return Package.ZIP if _is_zip(name) and head.startswith(_ZIP) else None
+        return ArchiveKind.TAR
+    return ArchiveKind.ZIP if _is_zip(name) and head.startswith(_ZIP) else None
 
 
 def _is_no_core(head: bytes) -> bool:

@@ -50,7 +50,7 @@ def inspect(path: Path, *, name: str) -> list[ObjectFile]:
 
     Source: spec/sentry-server 2.12; for the texts, 2.9.
     """
-    mapping_id = proguard.mapping_id(name)
+    mapping_id = proguard.id_from_name(name)
     if mapping_id is not None:
         return [_mapping(path, mapping_id)]
     map_format = symbol_maps.format_of(path)
@@ -66,7 +66,7 @@ def inspect(path: Path, *, name: str) -> list[ObjectFile]:
         raise NotADebugFile(f"Invalid debug information file: {_text(e)}") from e
 
 
-def rehearse(path: Path) -> None:
+def trial_parse(path: Path) -> None:
     """Read a small file's debug information to the end, and forget what it says.
 
     Raises nothing, but may not return: symbolic looks no further than the headers
@@ -74,7 +74,7 @@ def rehearse(path: Path) -> None:
     made of them (10,000 nested inlined functions overflow its stack). For a large
     file that takes seconds, so a large file is left to whoever makes its symcache.
     """
-    if path.stat().st_size + elf.promised_bytes(path) > _REHEARSED_BYTES:
+    if path.stat().st_size + elf.decompressed_size(path) > _REHEARSED_BYTES:
         return
     with suppress(SymbolicError):
         for o in _objects(path):
@@ -109,7 +109,7 @@ def _mapping(path: Path, debug_id: DebugId) -> ObjectFile:
     with suppress(SymbolicError):
         Archive.open(os.fsencode(path))
         raise NotADebugFile(proguard.NOT_A_MAPPING)
-    return proguard.mapping(path, debug_id)
+    return proguard.describe_mapping(path, debug_id)
 
 
 def _map(path: Path, map_format: Format, name: str) -> ObjectFile:
@@ -140,7 +140,7 @@ def _map(path: Path, map_format: Format, name: str) -> ObjectFile:
 
 def _refuse_to_unpack_lies(path: Path) -> None:
     size_bytes = path.stat().st_size
-    promised_bytes = elf.promised_bytes(path)
+    promised_bytes = elf.decompressed_size(path)
     if promised_bytes > max(_ALWAYS_UNPACKED_BYTES, _HONEST_RATIO * size_bytes):
         raise NotADebugFile(
             f"Invalid debug information file: its {size_bytes} bytes "
@@ -149,7 +149,7 @@ def _refuse_to_unpack_lies(path: Path) -> None:
 
 
 def _refuse_part_of_a_whole(path: Path) -> None:
-    size_bytes, least_bytes = path.stat().st_size, pe.least_bytes(path)
+    size_bytes, least_bytes = path.stat().st_size, pe.minimum_size(path)
     if size_bytes < least_bytes:
         raise NotADebugFile(
             f"Invalid debug information file: it is cut short, after {size_bytes} "

@@ -20,7 +20,7 @@ _SYMBOL_BYTES = 18
 _STRINGS_SIZE = Struct("<I")
 
 
-def least_bytes(path: Path) -> int:
+def minimum_size(path: Path) -> int:
     """Return how large a file must be at least to hold all that it says it does.
 
     0 for what is no Windows program, or whose headers are cut short: whoever parses it

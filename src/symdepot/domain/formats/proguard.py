@@ -25,7 +25,7 @@ _r8_ids = re.compile(
 _sign_of_a_mapping = re.compile(_CLASS_LINE + b"|" + _HEADER_LINE, re.MULTILINE).search
 
 
-def mapping_id(name: str) -> DebugId | None:
+def id_from_name(name: str) -> DebugId | None:
     """Return the id in the name that clients give to a mapping, or None.
 
     Source: spec/sentry-server 2.12; a mapping says nowhere inside what its id is.
@@ -54,7 +54,7 @@ def r8_ids(head: bytes) -> set[str]:
     return {found.decode("ascii") for found in _r8_ids(head)}
 
 
-def mapping(path: Path, debug_id: DebugId) -> ObjectFile:
+def describe_mapping(path: Path, debug_id: DebugId) -> ObjectFile:
     """Describe the mapping at `path`.
 
     The name that it comes under is no proof, since sentry-cli from 3.3.1 on sends

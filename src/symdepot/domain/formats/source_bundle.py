@@ -84,26 +84,26 @@ class SourceBundle:
     @cached_property
     def _canonical(self) -> dict[str, str]:
         """The paths by what is the same for all spellings of them."""
-        return {source_paths.canonical(p): p for p in reversed(self.paths)}
+        return {source_paths.canonical_path(p): p for p in reversed(self.paths)}
 
     @cached_property
     def _folded(self) -> dict[str, str]:
         """The paths by what is the same for those that differ in case, too."""
-        folded = source_paths.folded
-        return {folded(source_paths.canonical(p)): p for p in reversed(self.paths)}
+        folded = source_paths.case_folded
+        return {folded(source_paths.canonical_path(p)): p for p in reversed(self.paths)}
 
     def _known(self, path: str) -> str | None:
         if path in self._members:
             return path
-        canonical = source_paths.canonical(path)
+        canonical = source_paths.canonical_path(path)
         exactly = self._canonical.get(canonical)
         if exactly is not None or not source_paths.ignores_case(canonical):
             return exactly
-        return self._folded.get(source_paths.folded(canonical))
+        return self._folded.get(source_paths.case_folded(canonical))
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[SourceBundle]:
+def open_bundle(path: Path) -> Iterator[SourceBundle]:
     """Open the bundle at `path`, for as long as the context lasts.
 
     Raises:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from symdepot.domain.jvm import mapping_subset, retrace, stack_text
-from symdepot.domain.jvm.retrace import NameMapping, Retraced
+from symdepot.domain.jvm.retrace import NameMapping, RetracedText
 from symdepot.domain.jvm.stack_text import JavaFrame
 
 MOST_INLINED = 500
@@ -14,7 +14,7 @@ MOST_INLINED = 500
 
 
 @dataclass(frozen=True, slots=True)
-class AskedFrame:
+class ObfuscatedFrame:
     """A frame by its short names; its method's signature, as the JVM has it, if known."""
 
     class_name: str
@@ -24,10 +24,10 @@ class AskedFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class Questions:
+class MappingQuery:
     """Frames and names of classes, each of them once."""
 
-    frames: tuple[AskedFrame, ...] = ()
+    frames: tuple[ObfuscatedFrame, ...] = ()
     class_names: tuple[str, ...] = ()
 
     def mentioned(self) -> set[str]:
@@ -39,15 +39,15 @@ class Questions:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class MappingResult:
     """The real frames, classes and signatures of those that are known."""
 
-    frames: Mapping[AskedFrame, list[JavaFrame]] = field(default_factory=dict)
+    frames: Mapping[ObfuscatedFrame, list[JavaFrame]] = field(default_factory=dict)
     class_names: Mapping[str, str] = field(default_factory=dict)
     signatures: Mapping[str, str] = field(default_factory=dict)
 
 
-def answers(mapping: Path, asked: Questions) -> Answers:
+def run_query(mapping: Path, asked: MappingQuery) -> MappingResult:
     """Ask the mapping at `mapping`; what it does not know is not in the answer.
 
     Raises:
@@ -55,29 +55,29 @@ def answers(mapping: Path, asked: Questions) -> Answers:
         OSError: it cannot be read at all.
     """
     with os.fdopen(os.memfd_create("excerpt"), "wb") as excerpt:
-        mapping_subset.copy(mapping, asked.mentioned(), excerpt)
+        mapping_subset.copy_classes(mapping, asked.mentioned(), excerpt)
         excerpt.flush()
         names = NameMapping.open(Path(f"/proc/self/fd/{excerpt.fileno()}"))
         return _told(names, asked)
 
 
-def questions(trace: str) -> Questions:
+def query_for_text(trace: str) -> MappingQuery:
     """Return what it takes to retrace a text."""
     overheard = _Overheard()
-    retrace.text(trace, overheard)
-    return Questions(tuple(overheard.asked_frames), tuple(overheard.class_names))
+    retrace.retrace(trace, overheard)
+    return MappingQuery(tuple(overheard.asked_frames), tuple(overheard.class_names))
 
 
-def retraced(trace: str, known: Answers) -> Retraced:
-    """Return the text under real names, once its `questions` are answered."""
-    return retrace.text(trace, _Known(known))
+def retrace_text(trace: str, known: MappingResult) -> RetracedText:
+    """Return the text under real names, once its `query_for_text` are answered."""
+    return retrace.retrace(trace, _Known(known))
 
 
 @dataclass(frozen=True, slots=True)
 class _Overheard:
     """Knows nothing, but remembers what it was asked, each question once."""
 
-    asked_frames: dict[AskedFrame, None] = field(default_factory=dict)
+    asked_frames: dict[ObfuscatedFrame, None] = field(default_factory=dict)
     class_names: dict[str, None] = field(default_factory=dict)
 
     def class_name(self, name: str) -> str | None:
@@ -93,7 +93,7 @@ class _Overheard:
 class _Known:
     """Knows what was answered."""
 
-    answers: Answers
+    answers: MappingResult
 
     def class_name(self, name: str) -> str | None:
         return self.answers.class_names.get(name)
@@ -102,15 +102,17 @@ class _Known:
         return self.answers.frames.get(_asked(frame), [])
 
 
-def _asked(frame: JavaFrame) -> AskedFrame:
-    return AskedFrame(frame.class_name, frame.method, frame.line)
+def _asked(frame: JavaFrame) -> ObfuscatedFrame:
+    return ObfuscatedFrame(frame.class_name, frame.method, frame.line)
 
 
-def _told(names: NameMapping, asked: Questions) -> Answers:
-    frames: dict[AskedFrame, list[JavaFrame]] = {}
+def _told(names: NameMapping, asked: MappingQuery) -> MappingResult:
+    frames: dict[ObfuscatedFrame, list[JavaFrame]] = {}
     signatures: dict[str, str] = {}
     for each in asked.frames:
-        signature = stack_text.signature(each.signature or "", names.class_name)
+        signature = stack_text.readable_signature(
+            each.signature or "", names.class_name
+        )
         if signature is not None and each.signature is not None:
             signatures[each.signature] = _printable(str(signature))
         frame = JavaFrame(each.class_name, each.method, None, each.line)
@@ -118,7 +120,7 @@ def _told(names: NameMapping, asked: Questions) -> Answers:
         if found := names.frames(frame, parameters)[:MOST_INLINED]:
             frames[each] = [_printable_frame(real) for real in found]
     real_names = {name: names.class_name(name) for name in asked.class_names}
-    return Answers(
+    return MappingResult(
         frames=frames,
         class_names={k: _printable(v) for k, v in real_names.items() if v is not None},
         signatures=signatures,

@@ -28,7 +28,7 @@ class _Section:
     end: int
 
 
-def copy(mapping: Path, class_names: Collection[str], into: BinaryIO) -> None:
+def copy_classes(mapping: Path, class_names: Collection[str], into: BinaryIO) -> None:
     """Write to `into` what the mapping says of the classes with these short names.
 
     It answers for them as all of the mapping would: what stands before the first class

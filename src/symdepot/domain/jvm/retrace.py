@@ -96,7 +96,7 @@ class NameMapping:
         return frame.method if found is None else found[1]
 
 
-class Names(Protocol):
+class NameSource(Protocol):
     """Knows real names: a mapping, or what several of them have answered."""
 
     def class_name(self, name: str) -> str | None:
@@ -109,14 +109,14 @@ class Names(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Retraced:
+class RetracedText:
     """A text with its names made real again, and how many frames had some."""
 
     text: str
     frames_found: int
 
 
-def text(trace: str, mapping: Names) -> Retraced:
+def retrace(trace: str, mapping: NameSource) -> RetracedText:
     """Return a text with the frames and exceptions in it under their real names.
 
     A frame that others were inlined into becomes several lines. All that the mapping
@@ -126,17 +126,17 @@ def text(trace: str, mapping: Names) -> Retraced:
     found = 0
     retraced: list[str] = []
     for line, following in zip(lines, [*lines[1:], ""], strict=True):
-        frame_line = stack_text.frame_line(line)
+        frame_line = stack_text.parse_frame_line(line)
         if frame_line is None:
             retraced.append(_with_its_exception(line, following, mapping))
             continue
         frames = mapping.frames(frame_line.frame)
         found += bool(frames)
         retraced.extend([frame_line.of(frame) for frame in frames] or [line])
-    return Retraced("\n".join(retraced), found)
+    return RetracedText("\n".join(retraced), found)
 
 
-def _with_its_exception(line: str, following: str, mapping: Names) -> str:
-    said = stack_text.exception_line(line, following)
+def _with_its_exception(line: str, following: str, mapping: NameSource) -> str:
+    said = stack_text.parse_exception_line(line, following)
     name = None if said is None else mapping.class_name(said.class_name)
     return line if said is None or name is None else said.of(name)

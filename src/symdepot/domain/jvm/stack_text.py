@@ -94,7 +94,7 @@ def r8_map_ids(text: str) -> set[str]:
     return set(_r8_map_ids(text))
 
 
-def frame_line(line: str) -> FrameLine | None:
+def parse_frame_line(line: str) -> FrameLine | None:
     """Read a line with a frame, whatever stands before its `at`; None for any other.
 
     >>> frame_line("E/App: at app//a.b.c(SourceFile:7)").frame
@@ -113,7 +113,7 @@ def frame_line(line: str) -> FrameLine | None:
     return FrameLine(f"{before}at {found['module']}", frame, found["rest"] + end)
 
 
-def exception_line(line: str, following: str) -> ExceptionLine | None:
+def parse_exception_line(line: str, following: str) -> ExceptionLine | None:
     """Read a line that names an exception; None for any other.
 
     A name of one word may be any word: it counts only if a frame is `following`.
@@ -124,7 +124,7 @@ def exception_line(line: str, following: str) -> ExceptionLine | None:
     if found is None:
         return None
     is_marked = bool(found["before"]) or "." in found["class"]
-    if not is_marked and frame_line(following) is None:
+    if not is_marked and parse_frame_line(following) is None:
         return None
     return ExceptionLine(found["before"], found["class"], found["rest"])
 
@@ -173,7 +173,7 @@ def class_names(signature: str) -> list[str]:
     return [name.replace("/", ".") for name in _class_names(signature)]
 
 
-def signature(
+def readable_signature(
     text: str, class_name: Callable[[str], str | None] = lambda _: None
 ) -> Signature | None:
     """Read a signature, its classes under the names that `class_name` knows for them.
@@ -205,7 +205,7 @@ def _spoken(kind: str, class_name: Callable[[str], str | None]) -> str:
     return (class_name(name) or name) + dimensions
 
 
-def bundled_as(class_name: str, file: str | None) -> str:
+def bundle_path(class_name: str, file: str | None) -> str:
     """Return the name, in a bundle, of the source in which a class is.
 
     Whoever bundles knows folders and files, and a stack trace only the class and the

@@ -31,16 +31,16 @@ def object_name(name: str, file_format: Format) -> str:
             return base_name
 
 
-def said_id(name: str) -> DebugId | None:
+def id_from_name(name: str) -> DebugId | None:
     """Return the debug id that a name gives, to a file of whatever format.
 
     >>> said_id("maps/C8374B6D-6E96-34D8-AE38-EFAA5FEC424F.plist")
     DebugId(uuid=UUID('c8374b6d-6e96-34d8-ae38-efaa5fec424f'), age=0)
     """
-    return proguard.mapping_id(name) or _stem(name)
+    return proguard.id_from_name(name) or _stem(name)
 
 
-def claimed(object_file: ObjectFile, claim: DebugId | None) -> ObjectFile:
+def with_claimed_id(object_file: ObjectFile, claim: DebugId | None) -> ObjectFile:
     """Return the object under the debug id that the client claims, if it may.
 
     A client may correct the age, which a program does not always know of its PDB; a
@@ -63,7 +63,9 @@ def claimed(object_file: ObjectFile, claim: DebugId | None) -> ObjectFile:
     return replace(object_file, debug_id=given)
 
 
-def offered_again(known: ObjectFile, *, name: str, claim: DebugId | None) -> ObjectFile:
+def with_offered_id(
+    known: ObjectFile, *, name: str, claim: DebugId | None
+) -> ObjectFile:
     """Return what a known content is when it is offered under this name and claim.
 
     Its debug id may be another than the one it is known by.
@@ -73,7 +75,7 @@ def offered_again(known: ObjectFile, *, name: str, claim: DebugId | None) -> Obj
 
     Source: spec/sentry-server 2.7.
     """
-    mapping_id = proguard.mapping_id(name)
+    mapping_id = proguard.id_from_name(name)
     if mapping_id is not None and known.format is not Format.PROGUARD:
         raise NotADebugFile(proguard.NOT_A_MAPPING)
     called = replace(
@@ -81,7 +83,7 @@ def offered_again(known: ObjectFile, *, name: str, claim: DebugId | None) -> Obj
         name=object_name(name, known.format),
         debug_id=mapping_id or known.debug_id,
     )
-    return claimed(called, claim)
+    return with_claimed_id(called, claim)
 
 
 def _called(object_file: ObjectFile) -> DebugId | None:

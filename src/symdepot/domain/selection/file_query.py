@@ -9,7 +9,7 @@ from symdepot.domain.objects import Format, ObjectFile
 _WHOLE = frozenset({Format.ELF, Format.MACHO, Format.WASM})
 
 
-class Role(StrEnum):
+class FileRole(StrEnum):
     """What a file is wanted for; the words are those of the unified layout."""
 
     EXECUTABLE = "executable"
@@ -19,7 +19,7 @@ class Role(StrEnum):
     MAPPING = "mapping"
 
 
-class Age(Enum):
+class AgeMatch(Enum):
     """Which ages answer to a debug id.
 
     A PDB's age grows each time that it is written, and the newer one still describes
@@ -34,18 +34,18 @@ class Age(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class FileQuery:
     """The file that somebody asks for: in this role, of one of these formats and ids.
 
     Code ids stand in the order in which they are preferred. `name` is what the client
     calls the file; it decides only where ids leave a choice.
     """
 
-    role: Role
+    role: FileRole
     formats: frozenset[Format]
     code_ids: tuple[CodeId, ...] = ()
     debug_ids: tuple[DebugId, ...] = ()
-    age: Age = Age.EXACT
+    age: AgeMatch = AgeMatch.EXACT
     name: str = ""
 
     def means(self, candidate: ObjectFile) -> bool:
@@ -66,9 +66,9 @@ class Asked:
         if found.uuid != wanted.uuid:
             return False
         match self.age:
-            case Age.EXACT:
+            case AgeMatch.EXACT:
                 return found.age == wanted.age
-            case Age.AT_LEAST:
+            case AgeMatch.AT_LEAST:
                 return found.age >= wanted.age
-            case Age.ANY:
+            case AgeMatch.ANY:
                 return True

@@ -75,7 +75,7 @@ def _apart(wanted: DebugId, o: ObjectFile) -> int | None:
     return 1 if o.format is Format.PORTABLE_PDB else None
 
 
-def ranked(ids: ModuleIds, newest_first: Sequence[ObjectFile]) -> list[int]:
+def rank(ids: ModuleIds, newest_first: Sequence[ObjectFile]) -> list[int]:
     """Return the places of the files of a module, best for symbolication first.
 
     Debug information comes before a mere symbol table, what compilers wrote before
@@ -92,7 +92,7 @@ def ranked(ids: ModuleIds, newest_first: Sequence[ObjectFile]) -> list[int]:
     return sorted(near, key=lambda place: _faults(newest_first[place], near[place]))
 
 
-def may_have_aged(ids: ModuleIds) -> bool:
+def has_age(ids: ModuleIds) -> bool:
     """Say whether files of another age may serve: only PDBs have one."""
     return ids.debug_id is not None and (ids.is_windows or ids.debug_id.age > 0)
 

@@ -10,7 +10,7 @@ What a debug file holds, in words, and what may be got from it.
 from collections.abc import Collection, Sequence
 
 from symdepot.domain.objects import Format, ObjectFile
-from symdepot.domain.selection.file_query import Age, Asked, Role
+from symdepot.domain.selection.file_query import AgeMatch, FileQuery, FileRole
 
 _COMPANIONS = frozenset({"dbg"})
 
@@ -69,7 +69,7 @@ _COMPANION = "dbg"
 _NO_PROGRAM = frozenset({_COMPANION, "dump", "src"})
 
 
-def best(newest_first: Sequence[ObjectFile], asked: Asked) -> int | None:
+def best_match(newest_first: Sequence[ObjectFile], asked: FileQuery) -> int | None:
     """Return the place of the file that serves `asked` best; None if none does.
 
     As a program, never a companion made by `objcopy --only-keep-debug`: its code is
@@ -81,21 +81,21 @@ def best(newest_first: Sequence[ObjectFile], asked: Asked) -> int | None:
     places = [
         place
         for place, candidate in enumerate(newest_first)
-        if asked.means(candidate) and serves(candidate, asked.role)
+        if asked.means(candidate) and can_serve(candidate, asked.role)
     ]
     if not places:
         return None
     return min(places, key=lambda place: (_faults(newest_first[place], asked), place))
 
 
-def serves(candidate: ObjectFile, role: Role) -> bool:
+def can_serve(candidate: ObjectFile, role: FileRole) -> bool:
     """Say whether a file, be there no better one, can be given out in this role."""
     if candidate.format not in _NATIVE:
         return True
     match role:
-        case Role.EXECUTABLE:
+        case FileRole.EXECUTABLE:
             return candidate.kind not in _NO_PROGRAM
-        case Role.DEBUGINFO:
+        case FileRole.DEBUGINFO:
             has_table = "symtab" in candidate.features
             return "debug" in candidate.features or (
                 has_table and candidate.kind == _COMPANION
@@ -104,10 +104,10 @@ def serves(candidate: ObjectFile, role: Role) -> bool:
             return False
 
 
-def _faults(candidate: ObjectFile, asked: Asked) -> tuple[int, ...]:
+def _faults(candidate: ObjectFile, asked: FileQuery) -> tuple[int, ...]:
     """Return what is to be said against `candidate`, the weightiest first."""
     has_dwarf = "debug" in candidate.features
-    if asked.role is Role.EXECUTABLE:
+    if asked.role is FileRole.EXECUTABLE:
         poor, large = 0, int(has_dwarf)
     else:
         poor, large = int(not has_dwarf), int(candidate.kind != _COMPANION)
@@ -119,9 +119,9 @@ def _faults(candidate: ObjectFile, asked: Asked) -> tuple[int, ...]:
     )
 
 
-def _distance(candidate: ObjectFile, asked: Asked) -> int:
+def _distance(candidate: ObjectFile, asked: FileQuery) -> int:
     """Return how far its id is from the one asked for: how many ages, or places."""
-    if asked.age is Age.ANY:
+    if asked.age is AgeMatch.ANY:
         return 0
     if candidate.code_id is not None and candidate.code_id in asked.code_ids:
         return asked.code_ids.index(candidate.code_id)
@@ -140,7 +140,7 @@ _WHOLE = frozenset({Format.ELF, Format.MACHO, Format.PE, Format.WASM})
 _COMPANIONS_holdings = frozenset({"dbg", "dump", "src"})
 
 
-def held(o: ObjectFile) -> str:
+def describe_content(o: ObjectFile) -> str:
     """Say what a file holds.
 
     >>> from symdepot.domain.ids import DebugId
@@ -159,7 +159,7 @@ def held(o: ObjectFile) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def tells_lines(o: ObjectFile) -> bool:
+def has_lines(o: ObjectFile) -> bool:
     """Whether functions, files and lines, or real names, can be got from a file."""
     return not o.format.tells_features or bool(o.features & {"debug", "mapping"})
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class MemoryRange:
     """Where a module was loaded. `size_bytes` is 0 where nobody knows it."""
 
     address: int
@@ -22,7 +22,7 @@ class Image:
         return self.address != 0
 
 
-class Images:
+class MemoryMap:
     """The images of a process, in the order given, their missing sizes filled in.
 
     An image without a size reaches up to the next; the last one has no end.
@@ -34,7 +34,7 @@ class Images:
     (4096, 4096)
     """
 
-    def __init__(self, images: Sequence[Image]) -> None:
+    def __init__(self, images: Sequence[MemoryRange]) -> None:
         by_address = sorted(range(len(images)), key=lambda i: images[i].address)
         filled = list(images)
         for i, following in pairwise(by_address):
@@ -45,10 +45,12 @@ class Images:
         self._order = by_address
         self._starts = [images[i].address for i in by_address]
 
-    def __getitem__(self, index: int) -> Image:
+    def __getitem__(self, index: int) -> MemoryRange:
         return self._images[index]
 
-    def find(self, address: int, index: int | None) -> tuple[int, Image, int] | None:
+    def find(
+        self, address: int, index: int | None
+    ) -> tuple[int, MemoryRange, int] | None:
         """Return index, image and relative address of what lies at an address.
 
         With an `index`, the address is relative to that image. The address just past
@@ -61,7 +63,7 @@ class Images:
             return None
         return index, self._images[index], address
 
-    def _at(self, address: int) -> tuple[int, Image, int] | None:
+    def _at(self, address: int) -> tuple[int, MemoryRange, int] | None:
         place = bisect_right(self._starts, address) - 1
         if place < 0:
             return None

@@ -27,7 +27,7 @@ class _Architecture:
     instruction_pointer: str | None
 
 
-def looked_up(address: int, arch: str, how: Adjustment) -> int:
+def call_address(address: int, arch: str, how: Adjustment) -> int:
     """Return the address whose line is the line of the call; it may be negative.
 
     `address` is absolute, `arch` is the architecture in symbolic's words.
@@ -43,7 +43,7 @@ def looked_up(address: int, arch: str, how: Adjustment) -> int:
     return aligned - architecture.step_bytes if how is Adjustment.YES else aligned
 
 
-def guess(
+def is_return_address(
     address: int, arch: str, signal: int | None, registers: Mapping[str, int] | None
 ) -> Adjustment:
     """Return whether an address is that of a return.
@@ -53,7 +53,7 @@ def guess(
     process got one of the signals of a crash and its instruction pointer says
     otherwise: then a handler of signals lay on top, and was cut off.
 
-    Source: as of `looked_up`.
+    Source: as of `call_address`.
     """
     if registers is None:
         return Adjustment.YES
@@ -65,7 +65,7 @@ def guess(
     return Adjustment.NO
 
 
-def default_for(said: Iterable[bool | None]) -> Adjustment:
+def default_adjustment(said: Iterable[bool | None]) -> Adjustment:
     """Return how frames are adjusted of which nothing is said, from what is said.
 
     A client that says it of one frame knows what it does, and means the others to be

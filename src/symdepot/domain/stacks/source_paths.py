@@ -6,7 +6,7 @@ _DRIVE = re.compile(r"[A-Za-z]:(?=[/\\]|$)").match
 _SHARE = re.compile(r"\\\\[^\\/]").match
 
 
-def canonical(path: str) -> str:
+def canonical_path(path: str) -> str:
     r"""Return one spelling for all spellings of a path.
 
     Backslashes are separators: they stand in no name that a compiler was told. What is
@@ -40,7 +40,7 @@ def ignores_case(canonical_path: str) -> bool:
     return canonical_path.startswith("//") or _DRIVE(canonical_path) is not None
 
 
-def folded(canonical_path: str) -> str:
+def case_folded(canonical_path: str) -> str:
     """Return what is the same for all paths that differ in case alone."""
     return canonical_path.casefold()
 

@@ -13,9 +13,9 @@ from operator import itemgetter
 from typing import NamedTuple, Protocol
 
 from symdepot.domain.stacks import return_addresses
-from symdepot.domain.stacks.memory_map import Image, Images
+from symdepot.domain.stacks.memory_map import MemoryMap, MemoryRange
 from symdepot.domain.stacks.return_addresses import Adjustment
-from symdepot.domain.symcache.address_lookup import Frame as Place
+from symdepot.domain.symcache.address_lookup import SymbolFrame as Place
 
 
 class FrameStatus(StrEnum):
@@ -53,7 +53,7 @@ class FrameOrder(StrEnum):
 
 # Requests and answers have ten thousands of these; frozen dataclasses take four times
 # as long to make.
-class AskedFrame(NamedTuple):
+class FrameRequest(NamedTuple):
     """An address on a stack.
 
     With `module`, the address is relative to the module of that index; else absolute.
@@ -68,14 +68,14 @@ class AskedFrame(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class AskedStack:
+class StackRequest:
     """The frames of one thread, innermost first, and its registers by name."""
 
-    frames: Sequence[AskedFrame]
+    frames: Sequence[FrameRequest]
     registers: Mapping[str, int] = field(default_factory=dict)
 
 
-class Frame(NamedTuple):
+class ResolvedFrame(NamedTuple):
     """What was asked for in frame `original_index`, or a function inlined into it.
 
     `address` is that of the call where it is known, and relative to the module if
@@ -93,15 +93,15 @@ class Frame(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
+class ResolvedStacks:
     """The frames of each stack, what became of each module, and their sizes filled in."""
 
-    stacks: list[list[Frame]]
+    stacks: list[list[ResolvedFrame]]
     modules: list[ModuleStatus]
-    images: Images
+    images: MemoryMap
 
 
-class Symbols(Protocol):
+class SymbolSource(Protocol):
     """The debug file of one module, open for looking up: such as an `OpenSymCache`."""
 
     @property
@@ -118,25 +118,26 @@ MOST_FRAMES = 1_000_000
 """An address that is asked for again and again costs little; telling it does not."""
 
 type SymbolsOf = Callable[
-    [Sequence[int]], Mapping[int, Symbols] | Mapping[int, Symbols | ModuleStatus]
+    [Sequence[int]],
+    Mapping[int, SymbolSource] | Mapping[int, SymbolSource | ModuleStatus],
 ]
 """Returns the symbols of modules, by their indexes, or what is the matter with them."""
 
 
-type _Hit = tuple[int, Image, int]
+type _Hit = tuple[int, MemoryRange, int]
 """A module, its image, and the address that a frame has in it."""
 type _Located = tuple[int, int] | FrameStatus
 """The module that a frame lies in and the address there, or why there is none."""
 
 
 def resolve(
-    stacks: Sequence[AskedStack],
-    images: Sequence[Image],
+    stacks: Sequence[StackRequest],
+    images: Sequence[MemoryRange],
     symbols_of: SymbolsOf,
     *,
     signal: int | None = None,
     order: FrameOrder = FrameOrder.CALLEE_FIRST,
-) -> Resolved:
+) -> ResolvedStacks:
     """Return what is known of the frames of `stacks`.
 
     Source: spec/serving 4.5, and Symbolicator's documented behaviour where that is
@@ -144,7 +145,7 @@ def resolve(
     last frame below `_start`, which has no caller. Of an answer of more than
     `MOST_FRAMES`, what follows is without inlined functions.
     """
-    laid_out = Images(images)
+    laid_out = MemoryMap(images)
     hits = [[laid_out.find(f.address, f.module) for f in s.frames] for s in stacks]
     modules = sorted({hit[0] for row in hits for hit in row if hit is not None})
     lookup = _Lookup(laid_out, symbols_of(modules), signal)
@@ -156,7 +157,7 @@ def resolve(
         _ordered(_frames(stack, found, row, lookup), order)
         for stack, found, row in zip(stacks, hits, located, strict=True)
     ]
-    return Resolved(resolved, lookup.statuses(len(images)), laid_out)
+    return ResolvedStacks(resolved, lookup.statuses(len(images)), laid_out)
 
 
 class _Lookup:
@@ -164,8 +165,8 @@ class _Lookup:
 
     def __init__(
         self,
-        images: Images,
-        symbols: Mapping[int, Symbols | ModuleStatus],
+        images: MemoryMap,
+        symbols: Mapping[int, SymbolSource | ModuleStatus],
         signal: int | None,
     ) -> None:
         self.images = images
@@ -174,8 +175,12 @@ class _Lookup:
         self._places: dict[_Located, Sequence[Place]] = {}
         self._told = 0
 
-    def located(self, stack: AskedStack, hits: Sequence[_Hit | None]) -> list[_Located]:
-        default = return_addresses.default_for(frame.adjusted for frame in stack.frames)
+    def located(
+        self, stack: StackRequest, hits: Sequence[_Hit | None]
+    ) -> list[_Located]:
+        default = return_addresses.default_adjustment(
+            frame.adjusted for frame in stack.frames
+        )
         said = {s: return_addresses.adjustment(s, default) for s in (None, True, False)}
         registers: Mapping[str, int] | None = stack.registers
         located = []
@@ -199,8 +204,10 @@ class _Lookup:
         if image.address:  # or nothing is adjusted: see `has_absolute_addresses`
             address, arch = image.address + relative, symbols.arch
             if how is Adjustment.GUESS:
-                how = return_addresses.guess(address, arch, self._signal, registers)
-            relative = return_addresses.looked_up(address, arch, how) - image.address
+                how = return_addresses.is_return_address(
+                    address, arch, self._signal, registers
+                )
+            relative = return_addresses.call_address(address, arch, how) - image.address
         return (module, relative) if relative >= 0 else FrameStatus.MISSING_SYMBOL
 
     def look_up(self, wanted: AbstractSet[tuple[int, int]]) -> None:
@@ -221,12 +228,12 @@ class _Lookup:
 
 
 def _frames(
-    stack: AskedStack,
+    stack: StackRequest,
     hits: Sequence[_Hit | None],
     located: Sequence[_Located],
     lookup: _Lookup,
-) -> list[Frame]:
-    frames: list[Frame] = []
+) -> list[ResolvedFrame]:
+    frames: list[ResolvedFrame] = []
     for index, where in enumerate(located):
         places = lookup.told(where)
         if places and isinstance(where, tuple):
@@ -242,33 +249,35 @@ def _frames(
             continue
         module = hit[0] if hit else None
         is_relative = asked.module is not None
-        frames.append(Frame(status, index, asked.address, module, is_relative))
+        frames.append(ResolvedFrame(status, index, asked.address, module, is_relative))
     return frames
 
 
 def _expanded(
-    index: int, where: tuple[int, int], image: Image, places: Sequence[Place]
-) -> list[Frame]:
+    index: int, where: tuple[int, int], image: MemoryRange, places: Sequence[Place]
+) -> list[ResolvedFrame]:
     """Return the frames at an address: the last is the program's own function."""
     module, relative = where
     base = image.address
     address, is_relative, found = base + relative, not base, FrameStatus.SYMBOLICATED
     frames = [
-        Frame(found, index, address, module, is_relative, place)
+        ResolvedFrame(found, index, address, module, is_relative, place)
         for place in places[:-1]
     ]
     outermost = places[-1]
     begins = outermost.function_address
     shown = None if begins is None else base + begins
-    frames.append(Frame(found, index, address, module, is_relative, outermost, shown))
+    frames.append(
+        ResolvedFrame(found, index, address, module, is_relative, outermost, shown)
+    )
     return frames
 
 
-def _ordered(frames: list[Frame], order: FrameOrder) -> list[Frame]:
+def _ordered(frames: list[ResolvedFrame], order: FrameOrder) -> list[ResolvedFrame]:
     return frames[::-1] if order is FrameOrder.CALLER_FIRST else frames
 
 
-def _is_start(frames: Sequence[Frame]) -> bool:
+def _is_start(frames: Sequence[ResolvedFrame]) -> bool:
     place = frames[-1].place if frames else None
     return place is not None and place.function == "_start"
 
@@ -279,7 +288,7 @@ def _failed(status: ModuleStatus) -> FrameStatus:
     return FrameStatus.MISSING
 
 
-def _status(symbols: Symbols | ModuleStatus | None) -> ModuleStatus:
+def _status(symbols: SymbolSource | ModuleStatus | None) -> ModuleStatus:
     match symbols:
         case None:
             return ModuleStatus.UNUSED

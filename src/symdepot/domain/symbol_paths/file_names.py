@@ -29,7 +29,7 @@ _ENDINGS = (
 )
 
 
-def bare(name: str) -> str:
+def normalize(name: str) -> str:
     r"""Return a name in lowercase, without folders and the endings of debug files.
 
     >>> [bare(name) for name in ("/usr/lib/libFoo.so.debug", r"C:\a\App.pdb", "App.exe")]
@@ -37,13 +37,13 @@ def bare(name: str) -> str:
     >>> bare("/data/app/base.apk!libgame.so"), bare("nf_tables.ko.xz"), bare(".pdb")
     ('libgame.so', 'nf_tables', '.pdb')
     """
-    rest = without_folders(name).lower()
+    rest = base_name(name).lower()
     while (shorter := _without_ending(rest)) != rest:
         rest = shorter
     return rest.replace("\0", "")[:LENGTH_LIMIT]
 
 
-def without_folders(name: str) -> str:
+def base_name(name: str) -> str:
     """Return the last part of a path, of Windows, of Unix or into a package of Android."""
     return _FOLDERS.sub("", name.rstrip("/\\")[-_LOOKED_AT:])
 

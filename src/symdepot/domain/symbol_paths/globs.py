@@ -44,7 +44,7 @@ def matcher(pattern: str) -> Callable[[str], bool]:
     return matches
 
 
-def beginning(pattern: str) -> str:
+def literal_prefix(pattern: str) -> str:
     """Return what all that match begin with.
 
     >>> beginning("/usr/lib/lib*.so")

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format
-from symdepot.domain.selection.file_query import Age, Asked, Role
+from symdepot.domain.selection.file_query import AgeMatch, FileQuery, FileRole
 
 is_build_id = re.compile(r"(?:[0-9a-f]{2}){1,64}").fullmatch
 """Whether a text is a build id as debuginfod writes it."""
@@ -30,7 +30,7 @@ class Layout(StrEnum):
     UNIFIED = "unified"
 
 
-def parse(layout: Layout, path: str) -> Asked | None:
+def parse(layout: Layout, path: str) -> FileQuery | None:
     """Return which file `path`, without its leading slash, asks for in `layout`.
 
     Case does not matter, but for build ids of debuginfod. All layouts of the form
@@ -40,7 +40,7 @@ def parse(layout: Layout, path: str) -> Asked | None:
     return _READERS.get(layout, _named)(path)
 
 
-def _named(path: str) -> Asked | None:
+def _named(path: str) -> FileQuery | None:
     match [part for part in path.split("/") if part]:
         case [name, key, file]:
             return _keyed(name, key.lower(), file.lower())
@@ -55,7 +55,7 @@ def _is_tier(tier: str, name: str) -> bool:
     return tier == name[:2] or (name[1:2] == "." and tier == name[:1])
 
 
-def _keyed(name: str, key: str, file: str) -> Asked | None:
+def _keyed(name: str, key: str, file: str) -> FileQuery | None:
     is_same = file == name.lower()
     found = _prefixed(name, key) if is_same else None
     if found is not None:
@@ -67,11 +67,11 @@ def _keyed(name: str, key: str, file: str) -> Asked | None:
     elif is_same:
         found = _windows(name, key)
     elif file == "symbols" and is_build_id(key):
-        found = _by_code_id(Role.DEBUGINFO, _ELF, key, name)
+        found = _by_code_id(FileRole.DEBUGINFO, _ELF, key, name)
     return found
 
 
-def _breakpad(name: str, key: str) -> Asked | None:
+def _breakpad(name: str, key: str) -> FileQuery | None:
     """Read a Breakpad id, or a code id where there are too few digits for that.
 
     Source: spec/serving 3.2, "Code-info lookup".
@@ -80,40 +80,44 @@ def _breakpad(name: str, key: str) -> Asked | None:
     code_ids = _code_ids(key) if len(key) <= _UUID_DIGITS else ()
     if not debug_ids and not code_ids:
         return None
-    return Asked(Role.BREAKPAD, _BREAKPAD, code_ids, debug_ids, name=name)
+    return FileQuery(FileRole.BREAKPAD, _BREAKPAD, code_ids, debug_ids, name=name)
 
 
-def _prefixed(name: str, key: str) -> Asked | None:
+def _prefixed(name: str, key: str) -> FileQuery | None:
     match = _PREFIXED(key)
     if match is None:
         return None
     kind, symbols, digits = match.groups()
-    role = Role.DEBUGINFO if symbols else Role.EXECUTABLE
+    role = FileRole.DEBUGINFO if symbols else FileRole.EXECUTABLE
     if kind == "elf-buildid-":
         code_ids = _unpadded(digits)
-        return Asked(role, _ELF, code_ids=code_ids, name=name) if code_ids else None
+        return FileQuery(role, _ELF, code_ids=code_ids, name=name) if code_ids else None
     if len(digits) != _UUID_DIGITS:
         return None
     return _by_code_id(role, _MACHO, digits, name)
 
 
-def _windows(name: str, key: str) -> Asked | None:
+def _windows(name: str, key: str) -> FileQuery | None:
     if _PE_ID(key):
-        return Asked(Role.EXECUTABLE, _PE, code_ids=(CodeId(key),), name=name)
+        return FileQuery(FileRole.EXECUTABLE, _PE, code_ids=(CodeId(key),), name=name)
     ids = _debug_ids(key)
     if not ids:
         return None
     if key[_UUID_DIGITS:] == "ffffffff":
-        return Asked(Role.DEBUGINFO, _PORTABLE, debug_ids=ids, age=Age.ANY, name=name)
-    return Asked(Role.DEBUGINFO, _PDB, debug_ids=ids, age=Age.AT_LEAST, name=name)
+        return FileQuery(
+            FileRole.DEBUGINFO, _PORTABLE, debug_ids=ids, age=AgeMatch.ANY, name=name
+        )
+    return FileQuery(
+        FileRole.DEBUGINFO, _PDB, debug_ids=ids, age=AgeMatch.AT_LEAST, name=name
+    )
 
 
-def _native(path: str) -> Asked | None:
+def _native(path: str) -> FileQuery | None:
     lowered = path.strip("/").lower()
     if match := _NATIVE_UUID(lowered):
-        formats, plain = _MACHO, Role.DEBUGINFO
+        formats, plain = _MACHO, FileRole.DEBUGINFO
     elif match := _NATIVE_BUILD_ID(lowered):
-        formats, plain = _ELF_OR_WASM, Role.EXECUTABLE
+        formats, plain = _ELF_OR_WASM, FileRole.EXECUTABLE
     else:
         return _named(path)
     digits, suffix = match[1].replace("/", ""), match[2]
@@ -122,7 +126,7 @@ def _native(path: str) -> Asked | None:
     return _by_code_id(_NATIVE_ROLES.get(suffix, plain), formats, digits)
 
 
-def _unified(path: str) -> Asked | None:
+def _unified(path: str) -> FileQuery | None:
     match = _UNIFIED(path.strip("/").lower())
     if match is None or match[3] not in _UNIFIED_KINDS:
         return None
@@ -132,34 +136,34 @@ def _unified(path: str) -> Asked | None:
     debug_ids = (*_debug_ids(digits), *(_derived(digits) if code_ids else ()))
     if not debug_ids and not code_ids:
         return None
-    age = Age.AT_LEAST if role is Role.DEBUGINFO else Age.EXACT
-    return Asked(role, formats, code_ids, debug_ids, age=age)
+    age = AgeMatch.AT_LEAST if role is FileRole.DEBUGINFO else AgeMatch.EXACT
+    return FileQuery(role, formats, code_ids, debug_ids, age=age)
 
 
-def _debuginfod(path: str) -> Asked | None:
+def _debuginfod(path: str) -> FileQuery | None:
     digits, _, kind = path.partition("/")
     if not is_build_id(digits):
         return None
     if kind == "source":
         return _sources(_derived(digits)[:1], _code_ids(digits))
-    if kind not in {Role.EXECUTABLE, Role.DEBUGINFO}:
+    if kind not in {FileRole.EXECUTABLE, FileRole.DEBUGINFO}:
         return None
-    return _by_code_id(Role(kind), _ELF, digits)
+    return _by_code_id(FileRole(kind), _ELF, digits)
 
 
 def _by_code_id(
-    role: Role, formats: frozenset[Format], digits: str, name: str = ""
-) -> Asked | None:
+    role: FileRole, formats: frozenset[Format], digits: str, name: str = ""
+) -> FileQuery | None:
     code_ids = _code_ids(digits)
-    return Asked(role, formats, code_ids=code_ids, name=name) if code_ids else None
+    return FileQuery(role, formats, code_ids=code_ids, name=name) if code_ids else None
 
 
 def _sources(
     debug_ids: tuple[DebugId, ...], code_ids: tuple[CodeId, ...] = (), name: str = ""
-) -> Asked | None:
+) -> FileQuery | None:
     if not debug_ids:
         return None
-    return Asked(Role.SOURCES, _SOURCES, code_ids, debug_ids, name=name)
+    return FileQuery(FileRole.SOURCES, _SOURCES, code_ids, debug_ids, name=name)
 
 
 def _debug_ids(key: str) -> tuple[DebugId, ...]:
@@ -226,14 +230,14 @@ _PE = frozenset({Format.PE})
 _PORTABLE = frozenset({Format.PORTABLE_PDB})
 _SOURCES = frozenset({Format.SOURCE_BUNDLE})
 
-_NATIVE_ROLES = {".app": Role.EXECUTABLE, ".debug": Role.DEBUGINFO}
-_UNIFIED_KINDS: dict[str, tuple[Role, frozenset[Format]]] = {
-    "executable": (Role.EXECUTABLE, _ELF_OR_WASM | _MACHO | _PE),
-    "debuginfo": (Role.DEBUGINFO, _ELF_OR_WASM | _MACHO | _PDB | _PORTABLE),
-    "breakpad": (Role.BREAKPAD, _BREAKPAD),
-    "sourcebundle": (Role.SOURCES, _SOURCES),
+_NATIVE_ROLES = {".app": FileRole.EXECUTABLE, ".debug": FileRole.DEBUGINFO}
+_UNIFIED_KINDS: dict[str, tuple[FileRole, frozenset[Format]]] = {
+    "executable": (FileRole.EXECUTABLE, _ELF_OR_WASM | _MACHO | _PE),
+    "debuginfo": (FileRole.DEBUGINFO, _ELF_OR_WASM | _MACHO | _PDB | _PORTABLE),
+    "breakpad": (FileRole.BREAKPAD, _BREAKPAD),
+    "sourcebundle": (FileRole.SOURCES, _SOURCES),
     **{
-        kind.value: (Role.MAPPING, frozenset({kind}))
+        kind.value: (FileRole.MAPPING, frozenset({kind}))
         for kind in (
             Format.BC_SYMBOL_MAP,
             Format.IL2CPP,
@@ -243,7 +247,7 @@ _UNIFIED_KINDS: dict[str, tuple[Role, frozenset[Format]]] = {
     },
 }
 
-_READERS: dict[Layout, Callable[[str], Asked | None]] = {
+_READERS: dict[Layout, Callable[[str], FileQuery | None]] = {
     Layout.DEBUGINFOD: _debuginfod,
     Layout.NATIVE: _native,
     Layout.UNIFIED: _unified,

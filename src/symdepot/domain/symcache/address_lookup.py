@@ -35,7 +35,7 @@ _free = lib.symbolic_lookup_result_free
 _address_of = ffi.addressof
 
 
-class Frame(NamedTuple):
+class SymbolFrame(NamedTuple):
     """A function at an address: of the program, or inlined into the next frame.
 
     `function` is the name as the compiler wrote it, not demangled; `line` is 0 and
@@ -57,7 +57,7 @@ def content(symcache: SymCache) -> memoryview:
     return memoryview(ffi.buffer(lib.symbolic_symcache_get_bytes(pointer), size_bytes))
 
 
-class Lookups:
+class AddressLookup:
     """Answers from one open symcache. Any number of threads may ask.
 
     Names are told apart by where they lie in the file, which is mapped as long as this
@@ -69,7 +69,7 @@ class Lookups:
         self._names: dict[int, str] = {}
         self._paths: dict[bytes, str] = {}
 
-    def frames(self, addresses: Sequence[int]) -> list[list[Frame]]:
+    def frames(self, addresses: Sequence[int]) -> list[list[SymbolFrame]]:
         """Return the functions at each address, innermost first.
 
         Of more than `MOST_FRAMES`, those before the outermost are left out; and if all
@@ -79,7 +79,7 @@ class Lookups:
         if len(self._names) + len(self._paths) > _MOST_NAMES:
             self._names, self._paths = {}, {}
         pointer = self._symcache._get_objptr()  # type: ignore[no-untyped-call]  # noqa: SLF001 -- symbolic's
-        found: list[list[Frame]] = []
+        found: list[list[SymbolFrame]] = []
         left = max(_MANY_FUNCTIONS, _PATIENCE * len(addresses))
         for address in addresses:
             if left < 0:
@@ -95,11 +95,16 @@ class Lookups:
                 _free(_address_of(result))
         return found
 
-    def _told(self, items: ffi.CData, count: int) -> list[Frame]:
+    def _told(self, items: ffi.CData, count: int) -> list[SymbolFrame]:
         if count > MOST_FRAMES:
             innermost = self._told(items, MOST_FRAMES - 1)
             return [*innermost, *self._told(items + count - 1, 1)]
-        names, paths, unpack, frame = self._names, self._paths, ffi.unpack, Frame._make
+        names, paths, unpack, frame = (
+            self._names,
+            self._paths,
+            ffi.unpack,
+            SymbolFrame._make,
+        )
         frames = []
         content = ffi.buffer(items, count * _LOCATION.size)
         for index, told in enumerate(_LOCATION.iter_unpack(content)):

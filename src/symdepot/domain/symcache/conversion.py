@@ -20,7 +20,7 @@ _NAMING_FEATURES = frozenset({"debug", "symtab"})
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ObjectSelector:
     """Which object of a file: by its UUID, since ages differ by who is asked."""
 
     debug_id: DebugId
@@ -28,14 +28,14 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class SymCacheWritten:
     """A symcache was written; of a symbol table alone if `symbols_only`."""
 
     symbols_only: bool
 
 
 @dataclass(frozen=True, slots=True)
-class NotMade:
+class ConversionFailed:
     """No symcache can be made, and why.
 
     One that is `deadly` ended the process that tried, or went beyond its limits.
@@ -45,10 +45,10 @@ class NotMade:
     deadly: bool = False
 
 
-type Conversion = Made | NotMade
+type Conversion = SymCacheWritten | ConversionFailed
 
 
-def is_of_use(o: ObjectFile) -> bool:
+def is_convertible(o: ObjectFile) -> bool:
     """Whether a symcache of this object could name anything.
 
     Source: spec/sentry-server 6; what symbolic 13.9 makes of each format.

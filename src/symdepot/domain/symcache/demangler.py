@@ -66,7 +66,7 @@ _SCHEMES: tuple[tuple[tuple[str, ...], _Scheme], ...] = (
 
 
 @lru_cache(_CACHED_NAMES)
-def demangled(name: str) -> str:
+def demangle(name: str) -> str:
     """Return a name of C++, Rust or Swift as it was written, and any other as it is.
 
     Objective-C does not mangle. The hash that ends old names of Rust is left out.
@@ -86,7 +86,7 @@ def demangled(name: str) -> str:
     return found or name
 
 
-def language(name: str) -> str | None:
+def guess_language(name: str) -> str | None:
     """Guess from a name which language it is of, in symbolic's words.
 
     >>> [language(n) for n in ("_RNvC1a1b", "$s4main3fooyyF", "-[Cat purr:]", "main")]

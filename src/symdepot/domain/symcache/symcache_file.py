@@ -22,8 +22,13 @@ from symbolic.symcache import SYMCACHE_LATEST_VERSION, SymCache
 
 from symdepot.domain.ids import DebugId
 from symdepot.domain.symcache import address_lookup, functions_by_name
-from symdepot.domain.symcache.address_lookup import Frame, Lookups
-from symdepot.domain.symcache.conversion import Conversion, Made, NotMade, Wanted
+from symdepot.domain.symcache.address_lookup import AddressLookup, SymbolFrame
+from symdepot.domain.symcache.conversion import (
+    Conversion,
+    ConversionFailed,
+    ObjectSelector,
+    SymCacheWritten,
+)
 
 FORMAT_VERSION: int = SYMCACHE_LATEST_VERSION
 """The file format that symbolic writes."""
@@ -38,7 +43,7 @@ _panic_text = re.compile(r"panicked with '(.*)' at ", re.DOTALL).search
 _NO_SUCH_OBJECT = "The file holds no object of this id and architecture."
 
 
-def convert(source: Path, wanted: Wanted, into: Path) -> Conversion:
+def convert(source: Path, wanted: ObjectSelector, into: Path) -> Conversion:
     """Write the symcache of one object in `source` to the file `into`, which exists.
 
     Raises:
@@ -50,16 +55,16 @@ def convert(source: Path, wanted: Wanted, into: Path) -> Conversion:
         archive = Archive.open(os.fsencode(source))
         found = _chosen(archive.iter_objects(), wanted)
         if found is None:
-            return NotMade(_NO_SUCH_OBJECT)
+            return ConversionFailed(_NO_SUCH_OBJECT)
         symcache = found.make_symcache()
     except IoError as error:
         raise OSError(_text(error)) from error
     except SymbolicError as error:
-        return NotMade(_text(error))
+        return ConversionFailed(_text(error))
     content = symcache.open_stream()  # type: ignore[no-untyped-call]  # symbolic's
     with into.open("r+b", buffering=0) as out:
         shutil.copyfileobj(content, out, _BLOCK_BYTES)
-        return Made(symbols_only=not _names_files(out))
+        return SymCacheWritten(symbols_only=not _names_files(out))
 
 
 class OpenSymCache:
@@ -67,7 +72,7 @@ class OpenSymCache:
 
     def __init__(self, symcache: SymCache) -> None:
         self._symcache = symcache
-        self._lookups = Lookups(symcache)
+        self._lookups = AddressLookup(symcache)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -95,20 +100,20 @@ class OpenSymCache:
         """The architecture, in symbolic's words."""
         return str(self._symcache.arch)
 
-    def frames(self, address: int) -> list[Frame]:
+    def frames(self, address: int) -> list[SymbolFrame]:
         """Return the functions at an address relative to the image, innermost first.
 
         Empty if nothing is known of the address.
         """
         return self.frames_at([address])[0]
 
-    def frames_at(self, addresses: Sequence[int]) -> list[list[Frame]]:
+    def frames_at(self, addresses: Sequence[int]) -> list[list[SymbolFrame]]:
         """Return the same for each of many addresses, quickest if they are in order.
 
         Threads take turns: each lookup lets go of Python's lock for less time than it
         takes to get it back, so that two threads at once got half as much done as one.
         """
-        found: list[list[Frame]] = []
+        found: list[list[SymbolFrame]] = []
         for some in batched(addresses, _ADDRESSES_A_TURN):
             with _TURNS:
                 found.extend(self._lookups.frames(some))
@@ -136,7 +141,7 @@ def _names_files(symcache: RawIOBase) -> bool:
     return any(symcache.read(4) or b"")
 
 
-def _chosen(objects: Iterable[Object], wanted: Wanted) -> Object | None:
+def _chosen(objects: Iterable[Object], wanted: ObjectSelector) -> Object | None:
     """Return the object that is wanted; an id that a client corrected has its UUID."""
     for o in objects:
         if o.arch == wanted.arch and (

@@ -13,7 +13,7 @@ _QUIET = frozenset({"000Admin", "file.ptr", "index2.txt", "pingme.txt", "refs.pt
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class WalkedFile:
     """A file: where it really lies, and what tells whether it is still the same."""
 
     path: Path
@@ -23,7 +23,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class UnreadablePath:
     """A folder or file that could not be looked at, and why."""
 
     path: Path
@@ -31,23 +31,23 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True)
-class Extent:
+class WalkTotals:
     """How much there is to go through."""
 
     files: int
     size_bytes: int
 
 
-def survey(paths: Iterable[Path]) -> Extent:
+def count_files(paths: Iterable[Path]) -> WalkTotals:
     """Count what `walk` will find, which takes a look at every file's size."""
     files, size_bytes = 0, 0
     for one in walk(paths):
-        if isinstance(one, Found):
+        if isinstance(one, WalkedFile):
             files, size_bytes = files + 1, size_bytes + one.size_bytes
-    return Extent(files, size_bytes)
+    return WalkTotals(files, size_bytes)
 
 
-def walk(paths: Iterable[Path]) -> Iterator[Found | Closed]:
+def walk(paths: Iterable[Path]) -> Iterator[WalkedFile | UnreadablePath]:
     """Yield the files at and below `paths`, in the order of their names.
 
     A link is followed, and what it leads to is found once, under its real name, in
@@ -74,10 +74,10 @@ def walk(paths: Iterable[Path]) -> Iterator[Found | Closed]:
         except OSError as error:
             # A link that leads nowhere, or a file that has gone, is nobody's fault.
             if error.errno not in _NOWHERE:
-                yield Closed(path, f"It cannot be read: {error.strerror}.")
+                yield UnreadablePath(path, f"It cannot be read: {error.strerror}.")
 
 
-def is_still(found: Found) -> bool:
+def is_unchanged(found: WalkedFile) -> bool:
     """Say whether the file is what it was when it was found.
 
     Raises:
@@ -92,5 +92,5 @@ def _children(folder: Path) -> list[Path]:
     return sorted(inside, reverse=True)
 
 
-def _found(path: Path, status: os.stat_result) -> Found:
-    return Found(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+def _found(path: Path, status: os.stat_result) -> WalkedFile:
+    return WalkedFile(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

@@ -30,20 +30,20 @@ from symdepot.domain.errors import (
     StorageUnavailable,
 )
 from symdepot.domain.formats import file_type
-from symdepot.domain.formats.file_type import Package
+from symdepot.domain.formats.file_type import ArchiveKind
 from symdepot.domain.ids import Checksum
 from symdepot.domain.objects import ObjectFile
 from symdepot.domain.selection import client_metadata
 from symdepot.pipeline import fat_split, intake, steps, tasks
 from symdepot.pipeline.bulk_import import file_walk, resume_db
-from symdepot.pipeline.bulk_import.file_walk import Closed, Found
-from symdepot.pipeline.bulk_import.resume_db import Journal
+from symdepot.pipeline.bulk_import.file_walk import UnreadablePath, WalkedFile
+from symdepot.pipeline.bulk_import.resume_db import ResumeDatabase
 from symdepot.projects.models import Project
 from symdepot.sandbox import archive_reader
-from symdepot.sandbox.archive_reader import Member, Unfit
+from symdepot.sandbox.archive_reader import ExtractedFile, SkippedFile
 from symdepot.symcaches import creation
 from symdepot.uploads import chunks, file_splitter
-from symdepot.uploads.scratch import lent
+from symdepot.uploads.scratch import scratch_file
 
 _FILES_AT_ONCE = 50
 _CHECKSUMS_AT_ONCE = 5000
@@ -53,7 +53,7 @@ _NO_LIBRARY = (
 )
 
 
-class Fate(StrEnum):
+class ImportStatus(StrEnum):
     """What becomes of a file."""
 
     IMPORTED = "imported"
@@ -63,10 +63,10 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ImportedFile:
     """What became of a file, or of one in it; of what is a debug file, its checksum."""
 
-    fate: Fate
+    fate: ImportStatus
     name: str
     why: str = ""
     size_bytes: int = 0
@@ -74,15 +74,15 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class FileDone:
     """A file that was found is worked through, whatever became of it."""
 
     size_bytes: int
 
 
-def take_in(
+def import_files(
     project: Project, paths: Iterable[Path], *, by: str, is_trial: bool = False
-) -> Iterator[Told | Done]:
+) -> Iterator[ImportedFile | FileDone]:
     """Take the debug files at and below `paths` into `project`; tell what becomes of each.
 
     A file that cannot be taken is told of, and the next one is looked at. In a trial,
@@ -93,7 +93,7 @@ def take_in(
         StorageUnavailable, SandboxUnavailable: the same goes on in a moment, or when
             what is said to be missing is there.
     """
-    with resume_db.opened(settings.DATA_DIR) as notes:
+    with resume_db.open_database(settings.DATA_DIR) as notes:
         taker = _Taker(project, notes, by=by, is_trial=is_trial)
         for some in batched(file_walk.walk(paths), _FILES_AT_ONCE):
             yield from taker.take_in(some)
@@ -106,17 +106,17 @@ class _Source:
     path: Path
     name: str
     shown: str
-    found: Found | None = None
+    found: WalkedFile | None = None
 
-    def told(self, fate: Fate, why: str = "") -> Told:
-        return Told(fate, self.shown, why)
+    def told(self, fate: ImportStatus, why: str = "") -> ImportedFile:
+        return ImportedFile(fate, self.shown, why)
 
 
 class _Taker:
     """Takes files into one project."""
 
     def __init__(
-        self, project: Project, notes: Journal, *, by: str, is_trial: bool
+        self, project: Project, notes: ResumeDatabase, *, by: str, is_trial: bool
     ) -> None:
         self._project = project
         self._notes = notes
@@ -125,56 +125,64 @@ class _Taker:
         self._entered: list[int] = []
         self._foreseen: set[Checksum] = set()
 
-    def take_in(self, some: Sequence[Found | Closed]) -> Iterator[Told | Done]:
-        noted = {one: self._notes.recall(one) for one in some if isinstance(one, Found)}
+    def take_in(
+        self, some: Sequence[WalkedFile | UnreadablePath]
+    ) -> Iterator[ImportedFile | FileDone]:
+        noted = {
+            one: self._notes.recall(one) for one in some if isinstance(one, WalkedFile)
+        }
         here = self._here({c for inside in noted.values() for c in inside or ()})
         try:
             for one in some:
-                if isinstance(one, Closed):
-                    yield Told(Fate.FAILED, str(one.path), one.why)
+                if isinstance(one, UnreadablePath):
+                    yield ImportedFile(ImportStatus.FAILED, str(one.path), one.why)
                     continue
                 inside = noted[one]
                 if inside is None or not here.issuperset(inside):
                     yield from self._take(one)
                 else:
                     yield from _known(one, inside)
-                yield Done(one.size_bytes)
+                yield FileDone(one.size_bytes)
         finally:
             tasks.enqueue_symcaches(creation.waiting(self._entered))
             self._entered.clear()
 
-    def _take(self, found: Found) -> Iterator[Told]:
+    def _take(self, found: WalkedFile) -> Iterator[ImportedFile]:
         """Read a file, and note what is in it unless something is wrong with it."""
         inside, is_sound = [], True
         for told in self._read(found):
             inside += [told.checksum] if told.checksum else []
-            is_sound &= told.fate is not Fate.FAILED
+            is_sound &= told.fate is not ImportStatus.FAILED
             yield told
         if is_sound and not self._is_trial:
             self._notes.note(found, inside)
 
-    def _read(self, found: Found) -> Iterator[Told]:
+    def _read(self, found: WalkedFile) -> Iterator[ImportedFile]:
         # Names may be of any bytes, and rows are not.
         name = os.fsencode(found.path).decode("utf-8", "replace")
         source = _Source(found.path, name[-settings.MAX_NAME_LENGTH :], name, found)
         try:
             head = _head(found)
-            if kind := file_type.package(head, name):
+            if kind := file_type.archive_kind(head, name):
                 yield from self._unpack(source, kind)
-            elif file_type.is_like_a_debug_file(head, name):
+            elif file_type.may_be_debug_file(head, name):
                 yield from self._take_whole(source)
             else:
-                yield source.told(Fate.PASSED, "It does not look like a debug file.")
+                yield source.told(
+                    ImportStatus.PASSED, "It does not look like a debug file."
+                )
         except OSError as error:
-            yield source.told(Fate.FAILED, f"It cannot be read: {error.strerror}.")
+            yield source.told(
+                ImportStatus.FAILED, f"It cannot be read: {error.strerror}."
+            )
 
-    def _unpack(self, source: _Source, kind: Package) -> Iterator[Told]:
-        if not archive_reader.is_possible():
+    def _unpack(self, source: _Source, kind: ArchiveKind) -> Iterator[ImportedFile]:
+        if not archive_reader.is_available():
             raise SandboxUnavailable(_NO_LIBRARY.format(source.shown))
         is_empty = True
         try:
             with closing(
-                archive_reader.unpack(
+                archive_reader.extract(
                     source.path, kind, member_bytes=settings.MAX_FILE_SIZE
                 )
             ) as members:
@@ -182,38 +190,44 @@ class _Taker:
                     is_empty = False
                     yield from self._take_member(source, member)
         except (NotADebugFile, ParserDied) as error:
-            yield source.told(Fate.FAILED, str(error))
+            yield source.told(ImportStatus.FAILED, str(error))
             return
         if is_empty:
-            yield source.told(Fate.PASSED, "Nothing in it looks like a debug file.")
+            yield source.told(
+                ImportStatus.PASSED, "Nothing in it looks like a debug file."
+            )
 
-    def _take_member(self, package: _Source, member: Member | Unfit) -> Iterator[Told]:
+    def _take_member(
+        self, package: _Source, member: ExtractedFile | SkippedFile
+    ) -> Iterator[ImportedFile]:
         shown = f"{package.shown}: {member.name}"
-        if isinstance(member, Unfit):
-            yield Told(Fate.FAILED, shown, member.why)
+        if isinstance(member, SkippedFile):
+            yield ImportedFile(ImportStatus.FAILED, shown, member.why)
             return
-        with lent(settings.SCRATCH_DIR, prefix="unpacked-") as path:
+        with scratch_file(settings.SCRATCH_DIR, prefix="unpacked-") as path:
             with path.open("wb") as copy:
                 copy.writelines(member.blocks)
             name = member.name[-settings.MAX_NAME_LENGTH :]
             yield from self._take_whole(_Source(path, name, shown))
 
-    def _take_whole(self, source: _Source) -> Iterator[Told]:
+    def _take_whole(self, source: _Source) -> Iterator[ImportedFile]:
         with _plainly_named(source.path) as path:
             for thin in fat_split.thin_files(path):
                 yield self._take_thin(thin, source)
 
-    def _take_thin(self, thin: Path, source: _Source) -> Told:
+    def _take_thin(self, thin: Path, source: _Source) -> ImportedFile:
         try:
             _check_size(thin, source.name)
-            inside = steps.inspected(thin, name=source.name)
+            inside = steps.inspect_file(thin, name=source.name)
         except (Refused, SandboxUnavailable) as error:
-            return source.told(Fate.FAILED, str(error))
+            return source.told(ImportStatus.FAILED, str(error))
         try:
-            claim = client_metadata.said_id(source.name)
-            found = objects.findable(client_metadata.claimed(inside, claim))
+            claim = client_metadata.id_from_name(source.name)
+            found = objects.require_findable(
+                client_metadata.with_claimed_id(inside, claim)
+            )
         except NotADebugFile as error:
-            return source.told(Fate.PASSED, str(error))
+            return source.told(ImportStatus.PASSED, str(error))
         keep = partial(self._foresee if self._is_trial else self._enter, thin, source)
         try:
             return keep(found)
@@ -221,27 +235,27 @@ class _Taker:
             # What was here a moment ago may just have been freed.
             return keep(found)
 
-    def _enter(self, thin: Path, source: _Source, found: ObjectFile) -> Told:
-        cut = file_splitter.cut(
+    def _enter(self, thin: Path, source: _Source, found: ObjectFile) -> ImportedFile:
+        cut = file_splitter.split(
             thin, blob_store(), chunk_bytes=settings.CHUNK_SIZE, is_kept=self._is_kept
         )
-        if source.found and not file_walk.is_still(source.found):
-            return source.told(Fate.FAILED, "It changed while it was read.")
-        fate = Fate.HERE
+        if source.found and not file_walk.is_unchanged(source.found):
+            return source.told(ImportStatus.FAILED, "It changed while it was read.")
+        fate = ImportStatus.HERE
         if not self._is_here(cut.checksum, found):
-            intake.keep_chunks(self._project.organization, cut.sizes)
-            row = steps.enter_whole(self._project, cut, found, by=self._by)
+            intake.accept_chunks(self._project.organization, cut.sizes)
+            row = steps.register_file(self._project, cut, found, by=self._by)
             self._entered.append(row.file_id)
-            fate = Fate.IMPORTED
-        return Told(fate, source.shown, "", cut.size_bytes, cut.checksum)
+            fate = ImportStatus.IMPORTED
+        return ImportedFile(fate, source.shown, "", cut.size_bytes, cut.checksum)
 
-    def _foresee(self, thin: Path, source: _Source, found: ObjectFile) -> Told:
+    def _foresee(self, thin: Path, source: _Source, found: ObjectFile) -> ImportedFile:
         with thin.open("rb", buffering=0) as content:
             checksum = Checksum(hashlib.file_digest(content, "sha1").hexdigest())
         is_here = checksum in self._foreseen or self._is_here(checksum, found)
         self._foreseen.add(checksum)
-        fate = Fate.HERE if is_here else Fate.IMPORTED
-        return Told(fate, source.shown, "", thin.stat().st_size, checksum)
+        fate = ImportStatus.HERE if is_here else ImportStatus.IMPORTED
+        return ImportedFile(fate, source.shown, "", thin.stat().st_size, checksum)
 
     def _here(self, checksums: Iterable[Checksum]) -> set[Checksum]:
         """Return those that are the project's debug files; a package may have many."""
@@ -252,7 +266,7 @@ class _Taker:
         }
 
     def _is_kept(self, chunk: Checksum) -> bool:
-        owned = chunks.sizes(self._project.organization, [chunk])
+        owned = chunks.owned_sizes(self._project.organization, [chunk])
         return bool(owned) and chunk in blob_store()
 
     def _is_here(self, checksum: Checksum, found: ObjectFile) -> bool:
@@ -263,13 +277,15 @@ class _Taker:
         return any((row.debug_id, row.arch) == same for row in rows)
 
 
-def _known(found: Found, inside: Sequence[Checksum]) -> Iterator[Told]:
+def _known(found: WalkedFile, inside: Sequence[Checksum]) -> Iterator[ImportedFile]:
     """Tell of a file that nobody needs to read."""
     name = str(found.path)
     if not inside:
-        yield Told(Fate.PASSED, name, "It was no debug file when it was read.")
+        yield ImportedFile(
+            ImportStatus.PASSED, name, "It was no debug file when it was read."
+        )
     for checksum in inside:
-        yield Told(Fate.HERE, name, checksum=checksum)
+        yield ImportedFile(ImportStatus.HERE, name, checksum=checksum)
 
 
 @contextmanager
@@ -278,13 +294,13 @@ def _plainly_named(path: Path) -> Iterator[Path]:
     if str(path).isprintable():
         yield path
         return
-    with lent(settings.SCRATCH_DIR, prefix="link-") as link:
+    with scratch_file(settings.SCRATCH_DIR, prefix="link-") as link:
         link.unlink()
         link.symlink_to(path)
         yield link
 
 
-def _head(found: Found) -> bytes:
+def _head(found: WalkedFile) -> bytes:
     if not found.size_bytes:
         return b""
     with found.path.open("rb", buffering=0) as file:

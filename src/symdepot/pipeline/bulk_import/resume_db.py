@@ -13,7 +13,7 @@ from pathlib import Path
 
 from symdepot.domain.errors import Unavailable
 from symdepot.domain.ids import Checksum
-from symdepot.pipeline.bulk_import.file_walk import Found
+from symdepot.pipeline.bulk_import.file_walk import WalkedFile
 
 _NAME = "import-journal.db"
 _VERSION = 1
@@ -28,13 +28,13 @@ _TABLE = """
     """
 
 
-class Journal:
+class ResumeDatabase:
     """What the files that were read held: the checksums of debug files, maybe none."""
 
     def __init__(self, rows: sqlite3.Connection) -> None:
         self._rows = rows
 
-    def recall(self, found: Found) -> tuple[Checksum, ...] | None:
+    def recall(self, found: WalkedFile) -> tuple[Checksum, ...] | None:
         """Return what is in a file that has not changed since; None if that is unknown."""
         row = self._rows.execute(
             "SELECT checksums FROM read_file WHERE path = ? AND state = ?",
@@ -42,7 +42,7 @@ class Journal:
         ).fetchone()
         return None if row is None else tuple(map(Checksum, json.loads(row[0])))
 
-    def note(self, found: Found, inside: Sequence[Checksum]) -> None:
+    def note(self, found: WalkedFile, inside: Sequence[Checksum]) -> None:
         """Note what is in a file."""
         self._rows.execute(
             "INSERT OR REPLACE INTO read_file VALUES (?, ?, ?)",
@@ -55,7 +55,7 @@ class Journal:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Journal]:
+def open_database(folder: Path) -> Iterator[ResumeDatabase]:
     """Open the journal in `folder`; what cannot be read is begun anew.
 
     Raises:
@@ -64,7 +64,7 @@ def opened(folder: Path) -> Iterator[Journal]:
     path = folder / _NAME
     try:
         with closing(_begun(path)) as rows:
-            yield Journal(rows)
+            yield ResumeDatabase(rows)
     except sqlite3.Error as error:
         raise Unavailable(
             f"What was imported cannot be noted in {path}: {error}."
@@ -99,5 +99,5 @@ def _connected(path: Path) -> sqlite3.Connection:
     return rows
 
 
-def _state(found: Found) -> str:
+def _state(found: WalkedFile) -> str:
     return f"{found.size_bytes} {found.modified_ns} {found.changed_ns}"

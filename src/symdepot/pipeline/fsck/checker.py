@@ -16,17 +16,17 @@ from django.utils import timezone
 
 from symdepot.blobs.configured import blob_store
 from symdepot.blobs.incoming import VerifiedReader
-from symdepot.blobs.store import Stored
+from symdepot.blobs.store import StoredBlob
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import BlobMissing, ChecksumMismatch
 from symdepot.domain.ids import Checksum
-from symdepot.pipeline.fsck.report import Examination, Fault, Finding, Subject
+from symdepot.pipeline.fsck.report import Fault, Finding, FsckReport, Subject
 from symdepot.pipeline.gc import deletion
 from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.uploads.models import Assembly, Chunk, File, FileChunk, State
 
 
-def check_files(examination: Examination) -> None:
+def check_files(examination: FsckReport) -> None:
     """Find the files whose chunks are not all there, in order, and of its size."""
     rows = File.objects.order_by("pk").values_list("pk", flat=True)
     for some in batched(rows.iterator(chunk_size=_AT_ONCE), _AT_ONCE):
@@ -39,13 +39,13 @@ def check_files(examination: Examination) -> None:
                     Subject.FILE,
                     Checksum(file.checksum),
                     file.pk,
-                    hurts=tuple(names({file.pk})[file.pk]),
+                    hurts=tuple(file_names({file.pk})[file.pk]),
                 )
                 for file in _incomplete(suspects)
             ]
 
 
-def check_uploads(examination: Examination) -> None:
+def check_uploads(examination: FsckReport) -> None:
     """Find what clients are told is `ok` although no debug file is there."""
     same = DebugFile.objects.filter(
         project=OuterRef("project"), file__checksum=OuterRef("checksum")
@@ -57,7 +57,7 @@ def check_uploads(examination: Examination) -> None:
     ]
 
 
-def check_shunned(examination: Examination) -> None:
+def check_marked_damaged(examination: FsckReport) -> None:
     """Find files that are held for damaged, and are not, now that all was hashed."""
     bad = {f.row for f in examination.findings if f.subject is Subject.CHUNK}
     incomplete = {f.row for f in examination.findings if f.subject is Subject.FILE}
@@ -74,7 +74,7 @@ def check_shunned(examination: Examination) -> None:
         ]
 
 
-def names(files: Collection[int]) -> dict[int, list[str]]:
+def file_names(files: Collection[int]) -> dict[int, list[str]]:
     """Return, for each of these files, what its debug files are called and where."""
     told: dict[int, list[str]] = {pk: [] for pk in files}
     for some in batched(files, _AT_ONCE):
@@ -124,7 +124,7 @@ class _Named:
 class _Round:
     """One examination: `seen` are the rows whose blobs the store has listed."""
 
-    examination: Examination
+    examination: FsckReport
     hashing: bool
     step: Step
     seen: dict[Subject, set[int]] = field(
@@ -132,13 +132,13 @@ class _Round:
     )
 
 
-def check(*, hashing: bool, step: Step = lambda _: None) -> Examination:
+def check(*, hashing: bool, step: Step = lambda _: None) -> FsckReport:
     """Look at all there is; without `hashing`, at the bytes' presence and size only.
 
     Raises:
         StorageUnavailable: the store did not answer.
     """
-    made = Examination()
+    made = FsckReport()
     going = _Round(made, hashing, step)
     for some in batched(blob_store().stored(), _AT_ONCE):
         _check_blobs(going, some)
@@ -148,7 +148,7 @@ def check(*, hashing: bool, step: Step = lambda _: None) -> Examination:
     check_files(made)
     check_uploads(made)
     if hashing:
-        check_shunned(made)
+        check_marked_damaged(made)
     return made
 
 
@@ -178,10 +178,10 @@ def total_bytes() -> int:
     )
 
 
-def _check_blobs(going: _Round, some: Sequence[Stored]) -> None:
+def _check_blobs(going: _Round, some: Sequence[StoredBlob]) -> None:
     made = going.examination
     named = _naming(blob.checksum for blob in some)
-    young_since = timezone.now() - deletion.grace()
+    young_since = timezone.now() - deletion.orphan_grace()
     for blob in some:
         made.blobs += 1
         made.size_bytes += blob.size_bytes
@@ -205,7 +205,7 @@ def _check_blobs(going: _Round, some: Sequence[Stored]) -> None:
 
 
 def _check_blob(
-    blob: Stored, rows: Sequence[_Named], *, hashing: bool
+    blob: StoredBlob, rows: Sequence[_Named], *, hashing: bool
 ) -> Iterator[Finding]:
     differing = [row for row in rows if row.size_bytes != blob.size_bytes]
     fault = fault_of(blob.checksum) if hashing or differing else None
@@ -213,7 +213,7 @@ def _check_blob(
 
 
 def _told(
-    wrong: Sequence[_Named], fault: Fault, blob: Stored | None
+    wrong: Sequence[_Named], fault: Fault, blob: StoredBlob | None
 ) -> Iterator[Finding]:
     """Tell of those of these rows that are still there."""
     there = _naming(row.checksum for row in wrong) if wrong else {}
@@ -251,7 +251,7 @@ def _with_names(findings: Sequence[Finding]) -> Iterator[Finding]:
         parts = FileChunk.objects.filter(chunk__in=chunks)
         for chunk, file in parts.values_list("chunk", "file"):
             having.setdefault(chunk, set()).add(file)
-        told = names({file for files in having.values() for file in files})
+        told = file_names({file for files in having.values() for file in files})
         for finding in some:
             is_chunk = finding.subject is Subject.CHUNK
             files = sorted(having.get(finding.row, ())) if is_chunk else []

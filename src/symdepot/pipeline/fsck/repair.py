@@ -34,11 +34,11 @@ def _repair(finding: Finding) -> bool:
 def _let_be_sent_again(finding: Finding) -> bool:
     if checker.fault_of(finding.checksum) is None:
         return False
-    chunks.disown(finding.checksum)
+    chunks.forget_damaged(finding.checksum)
     with chunks.freeing():
         # Nobody would ever send one again that no file has.
-        deletion.drop_chunks([finding.row], timezone.now())
-    deletion.free([finding.checksum])
+        deletion.delete_chunks([finding.row], timezone.now())
+    deletion.delete_blobs([finding.checksum])
     return True
 
 
@@ -46,8 +46,8 @@ def _let_be_made_again(finding: Finding) -> bool:
     row = SymCache.objects.filter(pk=finding.row).first()
     if row is None or checker.fault_of(finding.checksum) is None:
         return False
-    creation.remake(row)
-    deletion.free([finding.checksum])
+    creation.recreate(row)
+    deletion.delete_blobs([finding.checksum])
     return True
 
 
@@ -61,7 +61,7 @@ def _correct_size(finding: Finding) -> bool:
 
 
 def _free(finding: Finding) -> bool:
-    return bool(deletion.free([finding.checksum]))
+    return bool(deletion.delete_blobs([finding.checksum]))
 
 
 def _forget_answer(finding: Finding) -> bool:

@@ -45,7 +45,7 @@ class Finding:
 
 
 @dataclass(slots=True)
-class Examination:
+class FsckReport:
     """What was looked at, and what was found; `young` blobs may yet get their row."""
 
     findings: list[Finding] = field(default_factory=list)

@@ -17,7 +17,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from symdepot.blobs.configured import blob_store
-from symdepot.blobs.store import Stored
+from symdepot.blobs.store import StoredBlob
 from symdepot.debugfiles import catalogue
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
@@ -31,7 +31,7 @@ from symdepot.uploads.models import Assembly, Chunk, ChunkOwner, File, FileChunk
 _FREED_AT_ONCE = 16
 
 
-def drop_files(files: Collection[int]) -> tuple[set[int], set[Checksum]]:
+def delete_files(files: Collection[int]) -> tuple[set[int], set[Checksum]]:
     """Delete those of these files that are no debug file of anybody.
 
     Returns their rows, and what their symcaches, which go with them, were kept under.
@@ -47,17 +47,17 @@ def drop_files(files: Collection[int]) -> tuple[set[int], set[Checksum]]:
     return gone, blobs
 
 
-def drop_chunks(
+def delete_chunks(
     candidates: Collection[int], received_before: datetime
 ) -> dict[int, Checksum]:
     """Delete those of these chunks that are loose; return their rows and names."""
-    loose = expiry.loose(received_before).filter(pk__in=candidates)
+    loose = expiry.unreferenced_chunks(received_before).filter(pk__in=candidates)
     gone = dict(loose.values_list("pk", "checksum"))
     Chunk.objects.filter(pk__in=gone).delete()
     return {pk: Checksum(checksum) for pk, checksum in gone.items()}
 
 
-def named(checksums: Iterable[Checksum]) -> set[Checksum]:
+def referenced_blobs(checksums: Iterable[Checksum]) -> set[Checksum]:
     """Return those of these blobs that some row names: a chunk's or a symcache's."""
     wanted = [c.hex for c in checksums]
     return {
@@ -67,7 +67,7 @@ def named(checksums: Iterable[Checksum]) -> set[Checksum]:
     }
 
 
-def free(doomed: Iterable[Checksum]) -> set[Checksum]:
+def delete_blobs(doomed: Iterable[Checksum]) -> set[Checksum]:
     """Delete the bytes of those that no row names, a few at a time; return which.
 
     A crash before this leaves blobs that nobody refers to, never a row without its
@@ -78,14 +78,14 @@ def free(doomed: Iterable[Checksum]) -> set[Checksum]:
     freed: set[Checksum] = set()
     for batch in batched(doomed, _FREED_AT_ONCE):
         with chunks.freeing():
-            unnamed = set(batch) - named(batch)
+            unnamed = set(batch) - referenced_blobs(batch)
             for checksum in unnamed:
                 store.delete(checksum)
         freed |= unnamed
     return freed
 
 
-def forget(debug_file: DebugFile, *, by: str) -> None:
+def delete_debug_file(debug_file: DebugFile, *, by: str) -> None:
     """Delete a debug file for `by`; what only it referred to goes with it, at once.
 
     The state that clients poll goes in the same transaction, so that an upload right
@@ -96,8 +96,8 @@ def forget(debug_file: DebugFile, *, by: str) -> None:
     since = max(file.created_at, debug_file.created_at)
     doomed: set[Checksum] = set()
     with chunks.freeing():
-        if leave(project, [debug_file], received_before=since):
-            audit.note(
+        if delete_debug_files(project, [debug_file], received_before=since):
+            audit.record(
                 project,
                 Action.DELETED,
                 by=by,
@@ -106,13 +106,13 @@ def forget(debug_file: DebugFile, *, by: str) -> None:
             )
         parts = FileChunk.objects.filter(file=file).values_list("chunk_id", flat=True)
         candidates = set(parts)
-        gone, doomed = drop_files([file.pk])
+        gone, doomed = delete_files([file.pk])
         if gone:
-            doomed |= set(drop_chunks(candidates, since).values())
-    free(doomed)
+            doomed |= set(delete_chunks(candidates, since).values())
+    delete_blobs(doomed)
 
 
-def leave(
+def delete_debug_files(
     project: Project, debug_files: Sequence[DebugFile], *, received_before: datetime
 ) -> list[DebugFile]:
     """Take debug files, with their `file`s, out of `project`; return those there were.
@@ -125,24 +125,24 @@ def leave(
     files = {row.file_id: row.file.checksum for row in gone}
     others = DebugFile.objects.filter(project=project, file__in=files)
     left = files.keys() - set(others.values_list("file", flat=True))
-    expiry.forget(Assembly.objects.of(project, [files[pk] for pk in left]))
+    expiry.delete_uploads(Assembly.objects.of(project, [files[pk] for pk in left]))
     _lapse(project, left, received_before)
     return gone
 
 
-def lapsed(received_before: datetime) -> QuerySet[ChunkOwner]:
+def unused_ownerships(received_before: datetime) -> QuerySet[ChunkOwner]:
     """Return the proofs of chunks that no file of their organization has any more."""
     own = DebugFile.objects.filter(
         file=OuterRef("file"),
         project__organization=OuterRef(OuterRef("organization")),
     )
     having = FileChunk.objects.filter(Exists(own), chunk=OuterRef("chunk"))
-    return expiry.proofs(received_before).filter(~Exists(having))
+    return expiry.expired_ownerships(received_before).filter(~Exists(having))
 
 
 def _lapse(project: Project, files: Collection[int], received_before: datetime) -> None:
     parts = FileChunk.objects.filter(file__in=files)
-    lapsed(received_before).filter(
+    unused_ownerships(received_before).filter(
         organization=project.organization_id, chunk__in=parts.values("chunk")
     ).delete()
 
@@ -150,20 +150,20 @@ def _lapse(project: Project, files: Collection[int], received_before: datetime) 
 _AT_ONCE = 1000
 
 
-def scan(step: Callable[[int], object]) -> Iterator[Stored]:
+def find_orphans(step: Callable[[int], object]) -> Iterator[StoredBlob]:
     """Yield the blobs that no row names and that are old enough to be orphans.
 
     Bytes come before rows: what is younger than the grace may yet be named. `step` is
     told how many blobs have been looked at.
     """
-    before = timezone.now() - grace()
+    before = timezone.now() - orphan_grace()
     for some in batched(blob_store().stored(), _AT_ONCE):
         old = {blob.checksum: blob for blob in some if blob.written_at < before}
-        for name in old.keys() - named(old):
+        for name in old.keys() - referenced_blobs(old):
             yield old[name]
         step(len(some))
 
 
-def grace() -> timedelta:
+def orphan_grace() -> timedelta:
     """Return how long a blob may lie without a row."""
     return timedelta(hours=settings.ORPHAN_GRACE_HOURS)

@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline.gc import retention_rules
-from symdepot.pipeline.gc.retention_rules import Reason, Rule
+from symdepot.pipeline.gc.retention_rules import Reason, RetentionRule
 from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.uploads import expiry
 from symdepot.uploads.models import AwaitedChunk, Chunk, File, FileChunk
@@ -27,7 +27,7 @@ type Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Blob:
+class PlannedBlob:
     """Bytes that a row names which is to go."""
 
     checksum: Checksum
@@ -39,24 +39,24 @@ class Blob:
 class Plan:
     """What is to go: rows by their ids, each with the first reason that it has.
 
-    `outdated` are those of `symcaches` whose file stays. `blobs` are what they and the
+    `outdated_symcaches` are those of `symcaches` whose file stays. `blobs` are what they and the
     chunks are kept as, less those that a row names which stays.
     """
 
     now: datetime
     received_before: datetime
     history_before: datetime
-    rules: list[tuple[Rule, list[int]]] = field(default_factory=list)
+    rules: list[tuple[RetentionRule, list[int]]] = field(default_factory=list)
     debug_files: dict[int, Reason] = field(default_factory=dict)
     files: dict[int, Reason] = field(default_factory=dict)
     assemblies: dict[int, Reason] = field(default_factory=dict)
-    chunks: dict[int, Blob] = field(default_factory=dict)
+    chunks: dict[int, PlannedBlob] = field(default_factory=dict)
     symcaches: set[int] = field(default_factory=set)
     outdated: set[int] = field(default_factory=set)
-    blobs: dict[Checksum, Blob] = field(default_factory=dict)
+    blobs: dict[Checksum, PlannedBlob] = field(default_factory=dict)
 
 
-def plan(now: datetime, step: Callable[[str], object] = str) -> Plan:
+def make_plan(now: datetime, step: Callable[[str], object] = str) -> Plan:
     """Return what is to go at `now`; `step` is told what is looked for."""
     made = Plan(
         now,
@@ -78,7 +78,7 @@ def plan(now: datetime, step: Callable[[str], object] = str) -> Plan:
 def _debug_files(made: Plan) -> dict[int, Reason]:
     """Choose debug files; return what files they are of."""
     touched: dict[int, Reason] = {}
-    for rule in retention_rules.rules(made.now):
+    for rule in retention_rules.active_rules(made.now):
         own: list[int] = []
         for pk, file in _rows(rule.files.values_list("pk", "file_id")):
             if pk not in made.debug_files:
@@ -105,8 +105,8 @@ def _files(made: Plan, touched: Mapping[int, Reason]) -> None:
 
 def _assemblies(made: Plan) -> None:
     for rows, reason in (
-        (expiry.waiting_in_vain(made.received_before), Reason.UNFINISHED),
-        (expiry.failed(made.history_before), Reason.FAILED),
+        (expiry.stalled_uploads(made.received_before), Reason.UNFINISHED),
+        (expiry.failed_uploads(made.history_before), Reason.FAILED),
     ):
         for (pk,) in _rows(rows.values_list("pk")):
             made.assemblies[pk] = reason
@@ -127,7 +127,7 @@ def _chunks(made: Plan) -> None:
         awaited = _awaited(made, [checksum for _, checksum, _ in found])
         for pk, checksum, size in found:
             if checksum not in awaited:
-                made.chunks[pk] = Blob(Checksum(checksum), size, candidates[pk])
+                made.chunks[pk] = PlannedBlob(Checksum(checksum), size, candidates[pk])
 
 
 def _of_files(files: Mapping[int, Reason]) -> dict[int, Reason]:
@@ -164,7 +164,7 @@ def _symcaches(made: Plan) -> None:
         own = SymCache.objects.filter(file__in=some)
         for pk, checksum, size, file in own.values_list(*fields):
             _let_go(made, pk, (checksum, size), made.files[file])
-    for pk, checksum, size, file in _rows(outdated().values_list(*fields)):
+    for pk, checksum, size, file in _rows(outdated_symcaches().values_list(*fields)):
         if file not in made.files:
             made.outdated.add(pk)
             _let_go(made, pk, (checksum, size), Reason.OUTDATED)
@@ -175,10 +175,10 @@ def _let_go(made: Plan, pk: int, kept: tuple[str, int], reason: Reason) -> None:
     made.symcaches.add(pk)
     if checksum:
         name = Checksum(checksum)
-        made.blobs.setdefault(name, Blob(name, size_bytes, reason))
+        made.blobs.setdefault(name, PlannedBlob(name, size_bytes, reason))
 
 
-def outdated() -> QuerySet[SymCache]:
+def outdated_symcaches() -> QuerySet[SymCache]:
     """Return the symcaches for which a newer version of the maker has made another."""
     newer = SymCache.objects.filter(
         file=OuterRef("file"),

@@ -29,7 +29,7 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RetentionRule:
     """Debug files of `project` that are to go, and why; `files` are not sliced."""
 
     project: Project
@@ -37,7 +37,7 @@ class Rule:
     files: DebugFileQuerySet
 
 
-def rules(now: datetime) -> Iterator[Rule]:
+def active_rules(now: datetime) -> Iterator[RetentionRule]:
     """Yield what each project's rules let go of, a file perhaps by several."""
     kept = ~Q(keep_unused_days=None) | ~Q(keep_days=None) | ~Q(keep_releases=None)
     projects = Project.objects.select_related("organization").order_by("pk")
@@ -47,10 +47,12 @@ def rules(now: datetime) -> Iterator[Rule]:
     superseded = DebugFile.objects.filter(superseded_at__lt=before)
     for project in projects.filter(pk__in=superseded.values("project")):
         own = DebugFile.objects.within(project)
-        yield Rule(project, Reason.SUPERSEDED, own.filter(superseded_at__lt=before))
+        yield RetentionRule(
+            project, Reason.SUPERSEDED, own.filter(superseded_at__lt=before)
+        )
 
 
-def _of(project: Project, now: datetime) -> Iterator[Rule]:
+def _of(project: Project, now: datetime) -> Iterator[RetentionRule]:
     own = DebugFile.objects.within(project)
     if project.keep_unused_days is not None:
         before = now - timedelta(days=project.keep_unused_days)
@@ -58,10 +60,10 @@ def _of(project: Project, now: datetime) -> Iterator[Rule]:
         unused = own.filter(created_at__lt=before).filter(
             Q(last_used_at=None) | Q(last_used_at__lt=before)
         )
-        yield Rule(project, Reason.UNUSED, unused)
+        yield RetentionRule(project, Reason.UNUSED, unused)
     if project.keep_days is not None:
         before = now - timedelta(days=project.keep_days)
-        yield Rule(project, Reason.OLD, own.filter(created_at__lt=before))
+        yield RetentionRule(project, Reason.OLD, own.filter(created_at__lt=before))
     if project.keep_releases is not None:
         older = associations.only_of_older_releases(project, project.keep_releases)
-        yield Rule(project, Reason.OLD_RELEASE, older)
+        yield RetentionRule(project, Reason.OLD_RELEASE, older)

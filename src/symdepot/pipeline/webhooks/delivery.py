@@ -17,16 +17,16 @@ from django.utils import timezone
 
 from symdepot.pipeline.webhooks import http_post
 from symdepot.projects import webhooks
-from symdepot.projects.webhooks import Turn
+from symdepot.projects.webhooks import DeliveryAttempt
 
 _AT_ONCE = 8
 _SECRET_PREFIX = "whsec_"  # noqa: S105 -- what a secret begins with
 _log = structlog.get_logger(__name__)
 
 
-def tell() -> int:
+def deliver_due() -> int:
     """Make the attempts that are due, several at a time; return how many were taken."""
-    turns = webhooks.take_turns(_AT_ONCE)
+    turns = webhooks.claim_due(_AT_ONCE)
     if not turns:
         return 0
     told = 0
@@ -43,7 +43,7 @@ def signature(secret: str, *, delivery: str, timestamp: int, body: bytes) -> str
     return "v1," + b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
 
 
-def _attempt(turn: Turn) -> str | None:
+def _attempt(turn: DeliveryAttempt) -> str | None:
     """Return None if the webhook took it, and otherwise why not. Asks no database."""
     now = timezone.now()
     body = _body(turn, now)
@@ -67,7 +67,7 @@ def _attempt(turn: Turn) -> str | None:
     )
 
 
-def _body(turn: Turn, now: datetime) -> bytes:
+def _body(turn: DeliveryAttempt, now: datetime) -> bytes:
     return json.dumps(
         {
             "organization": turn.organization,
@@ -78,14 +78,14 @@ def _body(turn: Turn, now: datetime) -> bytes:
     ).encode()
 
 
-def _note(turn: Turn, why: str | None) -> bool:
+def _note(turn: DeliveryAttempt, why: str | None) -> bool:
     log = _log.bind(
         project=turn.project, webhook=turn.webhook.pk, revision=turn.revision
     )
     if why is None:
-        webhooks.was_told(turn)
+        webhooks.mark_delivered(turn)
         log.info("webhook told")
     else:
-        webhooks.was_not_told(turn, why)
+        webhooks.mark_failed(turn, why)
         log.warning("webhook not told", why=why, attempt=turn.webhook.attempts)
     return why is None

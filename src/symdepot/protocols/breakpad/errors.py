@@ -6,9 +6,9 @@ Source: spec/serving 3.2; the texts are Tecken's, which clients compare.
 from http import HTTPStatus
 
 from symdepot.domain import errors
-from symdepot.protocols.text_views import Speech
+from symdepot.protocols.text_views import ErrorTable
 
-SPEECH = Speech(
+ERRORS = ErrorTable(
     status={
         errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
         errors.NotAllowed: HTTPStatus.FORBIDDEN,

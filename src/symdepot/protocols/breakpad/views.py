@@ -10,31 +10,31 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from symdepot.debugfiles import project_files
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain.selection.file_query import Asked, Role
+from symdepot.domain.selection.file_query import FileQuery, FileRole
 from symdepot.domain.symbol_paths import path_builder, path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.protocols import download_lookup, file_response, text_views
-from symdepot.protocols.breakpad.errors import IGNORED, SPEECH
+from symdepot.protocols.breakpad.errors import ERRORS, IGNORED
 
 
-@text_views.spoken(SPEECH, lambda _: "breakpad")
+@text_views.text_view(ERRORS, lambda _: "breakpad")
 def by_path(
     request: HttpRequest, path: str, token: str | None = None
 ) -> HttpResponseBase:
     """Answer with the symbol file that `path` asks for; pages may ask, too."""
     asked = path_parser.parse(Layout.BREAKPAD, path)
     if asked is None:
-        return text_views.text(IGNORED, HTTPStatus.NOT_FOUND)
-    row = download_lookup.lent(request, token, asked)
+        return text_views.text_response(IGNORED, HTTPStatus.NOT_FOUND)
+    row = download_lookup.find_file(request, token, asked)
     answer = _answer(request, asked, row, path)
     answer["Access-Control-Allow-Origin"] = "*"
     return answer
 
 
 def _answer(
-    request: HttpRequest, asked: Asked, row: DebugFile, path: str
+    request: HttpRequest, asked: FileQuery, row: DebugFile, path: str
 ) -> HttpResponseBase:
-    place = path_builder.place(Layout.BREAKPAD, Role.BREAKPAD, row.object_file())
+    place = path_builder.build(Layout.BREAKPAD, FileRole.BREAKPAD, row.object_file())
     if place is not None and not asked.debug_ids:
         base = request.path.removesuffix(path)
         query = request.META.get("QUERY_STRING", "")
@@ -42,7 +42,7 @@ def _answer(
         answer["Location"] = quote(f"{base}{place}") + (f"?{query}" if query else "")
         return answer
     served = file_response.serve(
-        request, project_files.content(row), filename=row.object_name
+        request, project_files.file_content(row), filename=row.object_name
     )
     served["Content-Type"] = "text/plain; charset=utf-8"
     return served

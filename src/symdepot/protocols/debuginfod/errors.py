@@ -10,9 +10,9 @@ Source: spec/serving 1.2 and 1.6.
 from http import HTTPStatus
 
 from symdepot.domain import errors
-from symdepot.protocols.text_views import Speech
+from symdepot.protocols.text_views import ErrorTable
 
-SPEECH = Speech(
+ERRORS = ErrorTable(
     status={
         errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
         errors.NotAllowed: HTTPStatus.FORBIDDEN,

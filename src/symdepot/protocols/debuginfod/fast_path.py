@@ -22,15 +22,15 @@ from django.http import HttpResponse
 
 from symdepot.debugfiles import fast_lookup as files
 from symdepot.debugfiles import missing_ids
-from symdepot.debugfiles.fast_lookup import Glimpse
+from symdepot.debugfiles.fast_lookup import FileRecord
 from symdepot.debugfiles.miss_counter import Miss
 from symdepot.domain.errors import DebugFileMissing
 from symdepot.domain.ids import Checksum
-from symdepot.domain.selection.file_query import Asked
+from symdepot.domain.selection.file_query import FileQuery
 from symdepot.domain.symbol_paths import path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.projects import token_lookup as readers
-from symdepot.projects.token_lookup import Reader
+from symdepot.projects.token_lookup import ReaderRecord
 from symdepot.protocols import (
     auth,
     client_network,
@@ -38,7 +38,7 @@ from symdepot.protocols import (
     request_metrics,
     text_views,
 )
-from symdepot.protocols.debuginfod.errors import SPEECH
+from symdepot.protocols.debuginfod.errors import ERRORS
 
 _LARGEST_BYTES = 256 * 1024
 _MOST_KEPT = 256
@@ -84,7 +84,7 @@ class _Answer:
         return is_ok and Checksum.of(self.body) == checksum
 
 
-class ShortWay:
+class FastPath:
     """An application before Django's, which is the long way."""
 
     def __init__(
@@ -103,35 +103,37 @@ class ShortWay:
         if not answer.is_djangos:
             seconds = time.perf_counter() - started_at
             kind, status = asked[0].role.value, int(answer.status[:3])
-            request_metrics.counted(kind, status, len(answer.body), seconds)
+            request_metrics.count_response(kind, status, len(answer.body), seconds)
         return answer.sent(start_response)
 
     def _answer(
-        self, environ: WSGIEnvironment, asked: Asked, token: str | None
+        self, environ: WSGIEnvironment, asked: FileQuery, token: str | None
     ) -> _Answer | None:
         """Return the answer, if it can be had on the short way."""
         try:
-            who = None if token is None else readers.reader(token)
+            who = None if token is None else readers.find_reader(token)
             is_known = who is not None or token is None
             return self._looked_up(environ, who, asked) if is_known else None
         except Error as error:
-            return _Answer.of(text_views.explained(SPEECH, WSGIRequest(environ), error))
+            return _Answer.of(
+                text_views.error_response(ERRORS, WSGIRequest(environ), error)
+            )
         finally:
             # As Django does when a request ends.
             close_old_connections()
 
     def _looked_up(
-        self, environ: WSGIEnvironment, who: Reader | None, asked: Asked
+        self, environ: WSGIEnvironment, who: ReaderRecord | None, asked: FileQuery
     ) -> _Answer | None:
-        found = files.found(who, asked)
+        found = files.find_match(who, asked)
         if found.fittest is not None:
             return self._with_file(environ, found.fittest)
         if who is not None:
-            useless = download_lookup.useless_for(asked, found.newest)
+            useless = download_lookup.latest_unusable_row(asked, found.newest)
             _note_miss(environ, who, asked, useless)
         return _MISS
 
-    def _with_file(self, environ: WSGIEnvironment, file: Glimpse) -> _Answer | None:
+    def _with_file(self, environ: WSGIEnvironment, file: FileRecord) -> _Answer | None:
         is_short = file.size_bytes <= _LARGEST_BYTES and file.is_noted
         if not is_short or environ["REQUEST_METHOD"] != "GET":
             return None
@@ -165,37 +167,37 @@ class ShortWay:
 def _what_matters(environ: WSGIEnvironment) -> tuple[object, ...]:
     """Return all of a request that decides how a file is sent."""
     forwarded_for = environ.get("HTTP_X_FORWARDED_FOR", "")
-    is_near = client_network.are_near(environ.get("REMOTE_ADDR", ""), forwarded_for)
+    is_near = client_network.is_private(environ.get("REMOTE_ADDR", ""), forwarded_for)
     return (is_near, *(environ.get(header, "") for header in _MATTERS))
 
 
-def _empty_slot(file: Glimpse, told: tuple[object, ...]) -> list[_Answer]:
+def _empty_slot(file: FileRecord, told: tuple[object, ...]) -> list[_Answer]:
     """Return where to keep the answer with `file` to whoever tells this."""
     return []
 
 
-def _what_is_asked(environ: WSGIEnvironment) -> tuple[Asked, str | None] | None:
+def _what_is_asked(environ: WSGIEnvironment) -> tuple[FileQuery, str | None] | None:
     """Return the file that is asked for, and with which token; None for anything else."""
     match = _PATH(environ["PATH_INFO"])
-    if match is None or environ["REQUEST_METHOD"] not in text_views.READING:
+    if match is None or environ["REQUEST_METHOD"] not in text_views.READ_METHODS:
         return None
     token, path = match.groups()
     asked = path_parser.parse(Layout.DEBUGINFOD, path)
     if token is None and "HTTP_AUTHORIZATION" in environ:
-        token = auth.shown_token(environ["HTTP_AUTHORIZATION"])
+        token = auth.token_from_header(environ["HTTP_AUTHORIZATION"])
     return None if asked is None else (asked, token)
 
 
 def _note_miss(
-    environ: WSGIEnvironment, who: Reader, asked: Asked, useless: int
+    environ: WSGIEnvironment, who: ReaderRecord, asked: FileQuery, useless: int
 ) -> None:
     """Note what is wanted of a project, as `lending` does."""
     project_id = readers.sole_project_id(who)
     if project_id is None:
         return
     miss = Miss(project_id, debug_id="", code_id=asked.code_ids[0].hex)
-    by = auth.with_program(who.words, environ.get("HTTP_USER_AGENT", ""))
-    missing_ids.count(miss, by=by, name=asked.name, useless=useless)
+    by = auth.actor_with_agent(who.words, environ.get("HTTP_USER_AGENT", ""))
+    missing_ids.record_miss(miss, by=by, name=asked.name, useless=useless)
 
 
-_MISS = _Answer.of(SPEECH.says(DebugFileMissing("")))
+_MISS = _Answer.of(ERRORS.says(DebugFileMissing("")))

@@ -16,15 +16,15 @@ from django.utils.http import http_date
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import bundle_sources, project_files
 from symdepot.debugfiles.models import DebugFile
-from symdepot.debugfiles.project_files import Content
+from symdepot.debugfiles.project_files import FileContent
 from symdepot.domain.errors import DebugFileMissing, InvalidRequest
 from symdepot.domain.formats import elf
 from symdepot.domain.formats.elf import Section
-from symdepot.domain.selection.file_query import Role
+from symdepot.domain.selection.file_query import FileRole
 from symdepot.domain.symbol_paths import path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.protocols import download_lookup, file_response, text_views
-from symdepot.protocols.debuginfod.errors import SPEECH
+from symdepot.protocols.debuginfod.errors import ERRORS
 
 _KIND = re.compile(r"buildid/[^/]*/(debuginfo|executable|section|source)\b").search
 _SOURCE = "source/"
@@ -38,7 +38,7 @@ def kind(request: HttpRequest) -> str:
     return "other" if match is None else match[1]
 
 
-@text_views.spoken(SPEECH, kind)
+@text_views.text_view(ERRORS, kind)
 def by_build_id(
     request: HttpRequest, rest: str, token: str | None = None
 ) -> HttpResponseBase:
@@ -51,10 +51,10 @@ def by_build_id(
     if kind.startswith(_SOURCE):
         return _source(request, token, build_id, kind.removeprefix(_SOURCE))
     asked = path_parser.parse(Layout.DEBUGINFOD, rest)
-    if asked is None or asked.role is Role.SOURCES:
+    if asked is None or asked.role is FileRole.SOURCES:
         raise DebugFileMissing(kind)
-    row = download_lookup.lent(request, token, asked)
-    return _answer(request, row, project_files.content(row))
+    row = download_lookup.find_file(request, token, asked)
+    return _answer(request, row, project_files.file_content(row))
 
 
 def _section(
@@ -64,14 +64,18 @@ def _section(
 
     Source: spec/serving 1.9: that of the debug information, or else of the program.
     """
-    for role in (Role.DEBUGINFO, Role.EXECUTABLE):
+    for role in (FileRole.DEBUGINFO, FileRole.EXECUTABLE):
         asked = path_parser.parse(Layout.DEBUGINFOD, f"{build_id}/{role}")
-        row = None if asked is None else download_lookup.found(request, token, asked)
+        row = (
+            None
+            if asked is None
+            else download_lookup.find_optional(request, token, asked)
+        )
         if row is None:
             continue
-        content = project_files.content(row)
-        read = partial(file_response.excerpt, content)
-        section = elf.find(read, content.size_bytes, name)
+        content = project_files.file_content(row)
+        read = partial(file_response.read_range, content)
+        section = elf.find_section(read, content.size_bytes, name)
         if section is not None:
             return _answer(request, row, content, section)
     raise DebugFileMissing(name)
@@ -85,11 +89,13 @@ def _source(
     The slash before `path` is its own, but for programs built with relative paths.
     """
     asked = path_parser.parse(Layout.DEBUGINFOD, f"{build_id}/source")
-    row = None if asked is None else download_lookup.found(request, token, asked)
+    row = (
+        None if asked is None else download_lookup.find_optional(request, token, asked)
+    )
     if row is None:
         raise DebugFileMissing(path)
-    content, names = project_files.content(row), (f"/{path}", path)
-    source = bundle_sources.source(
+    content, names = project_files.file_content(row), (f"/{path}", path)
+    source = bundle_sources.read_source(
         content, names, blob_store(), Path(settings.SCRATCH_DIR)
     )
     if source is None:
@@ -105,7 +111,7 @@ def _source(
 def _answer(
     request: HttpRequest,
     row: DebugFile,
-    content: Content,
+    content: FileContent,
     section: Section | None = None,
 ) -> HttpResponseBase:
     size_bytes = content.size_bytes if section is None else section.size_bytes
@@ -119,7 +125,7 @@ def _answer(
 
 
 def _too_large(most: int) -> HttpResponse:
-    return text_views.text(
+    return text_views.text_response(
         f"File too large, max size={most}", HTTPStatus.NOT_ACCEPTABLE
     )
 

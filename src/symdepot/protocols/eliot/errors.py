@@ -25,13 +25,13 @@ STATUS: Mapping[type[errors.SymdepotError], HTTPStatus] = {
 """The nearest class of an error's family tells."""
 
 
-def speak_errors(api: NinjaAPI) -> None:
+def add_error_handlers(api: NinjaAPI) -> None:
     """Teach `api` to answer every error as Eliot does."""
-    error_responses.speak(
-        api, STATUS, lambda _, status, error: titled(str(error), status)
+    error_responses.add_error_handlers(
+        api, STATUS, lambda _, status, error: title_response(str(error), status)
     )
 
 
-def titled(title: str, status: HTTPStatus) -> HttpResponse:
+def title_response(title: str, status: HTTPStatus) -> HttpResponse:
     """Return the answer that says why there is no other."""
-    return response.told({"title": title}, status)
+    return response.json_response({"title": title}, status)

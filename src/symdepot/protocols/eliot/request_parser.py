@@ -18,9 +18,9 @@ from pydantic_core import from_json
 from symdepot.domain.errors import InvalidRequest
 from symdepot.domain.ids import DebugId
 from symdepot.domain.selection.module_ids import ModuleIds
-from symdepot.domain.stacks.memory_map import Image
-from symdepot.domain.stacks.stack_resolver import AskedFrame, AskedStack
-from symdepot.symbolication.request import AskedModule, Question
+from symdepot.domain.stacks.memory_map import MemoryRange
+from symdepot.domain.stacks.stack_resolver import FrameRequest, StackRequest
+from symdepot.symbolication.request import ModuleRequest, SymbolicationRequest
 
 MOST_JOBS = 10
 
@@ -157,7 +157,7 @@ _NOWHERE = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
+class MergedJobs:
     """Modules and addresses, each with its place in the question.
 
     An address is one in a module of the question. Of a module without an id nothing
@@ -171,22 +171,24 @@ class Gathered:
         """Return the places of the modules of a job, in the order of the job."""
         return [self.modules[module] for module in job.modules]
 
-    def question(self) -> Question:
+    def question(self) -> SymbolicationRequest:
         """Return the question; its one stack has the addresses in their order."""
         frames = [
-            AskedFrame(offset if offset <= _MOST else _NOWHERE, place, adjusted=False)
+            FrameRequest(offset if offset <= _MOST else _NOWHERE, place, adjusted=False)
             for place, offset in self.addresses
         ]
-        return Question([AskedStack(frames)], [_asked(m) for m in self.modules])
+        return SymbolicationRequest(
+            [StackRequest(frames)], [_asked(m) for m in self.modules]
+        )
 
 
-def gathered(jobs: Sequence[Job]) -> Gathered:
+def merge_jobs(jobs: Sequence[Job]) -> MergedJobs:
     """Return what `jobs` ask.
 
     Raises:
         InvalidRequest: they name more modules than are looked for at once.
     """
-    together = Gathered()
+    together = MergedJobs()
     for job in jobs:
         for module in job.modules:
             together.modules.setdefault(module, len(together.modules))
@@ -204,7 +206,7 @@ def gathered(jobs: Sequence[Job]) -> Gathered:
     return together
 
 
-def _asked(module: Module) -> AskedModule:
+def _asked(module: Module) -> ModuleRequest:
     name, debug_id = module
     ids = ModuleIds.known(DebugId.parse_or_none(debug_id), None)
-    return AskedModule(Image(0), ids, name)
+    return ModuleRequest(MemoryRange(0), ids, name)

@@ -22,11 +22,11 @@ from django.http import HttpRequest, HttpResponse
 from pydantic_core import to_json
 
 from symdepot.domain.errors import InvalidRequest
-from symdepot.domain.stacks.stack_resolver import Frame, ModuleStatus
-from symdepot.domain.symcache.address_lookup import Frame as Place
-from symdepot.domain.symcache.demangler import demangled
-from symdepot.protocols.eliot.request_parser import Address, Gathered, Job, Module
-from symdepot.symbolication.request import Answer
+from symdepot.domain.stacks.stack_resolver import ModuleStatus, ResolvedFrame
+from symdepot.domain.symcache.address_lookup import SymbolFrame as Place
+from symdepot.domain.symcache.demangler import demangle
+from symdepot.protocols.eliot.request_parser import Address, Job, MergedJobs, Module
+from symdepot.symbolication.request import SymbolicationResult
 
 type Json = dict[str, Any]
 
@@ -39,7 +39,7 @@ _FRAME_CHARACTERS = 100
 _by_index = attrgetter("original_index")
 
 
-def v5(jobs: Sequence[Job], told: "Told") -> list[Json]:
+def v5(jobs: Sequence[Job], told: "ResultIndex") -> list[Json]:
     """Return the results of jobs, in their order.
 
     Raises:
@@ -57,7 +57,7 @@ def v5(jobs: Sequence[Job], told: "Told") -> list[Json]:
     ]
 
 
-def v4(job: Job, told: "Told") -> Json:
+def v4(job: Job, told: "ResultIndex") -> Json:
     """Return the result of one job: names alone.
 
     Raises:
@@ -81,14 +81,17 @@ def key(module: Module) -> str:
     return "/".join(module)
 
 
-class Told:
+class ResultIndex:
     """What is told of each module and address, whichever jobs ask for it.
 
     `code_files` are what the programs of modules are called, by the modules' places.
     """
 
     def __init__(
-        self, gathered: Gathered, answer: Answer, code_files: Mapping[int, str]
+        self,
+        gathered: MergedJobs,
+        answer: SymbolicationResult,
+        code_files: Mapping[int, str],
     ) -> None:
         modules = list(gathered.modules)
         self._gathered = gathered
@@ -139,7 +142,7 @@ class Told:
             )
         return self._fields[known]
 
-    def _add(self, index: int, frames: Sequence[Frame]) -> None:
+    def _add(self, index: int, frames: Sequence[ResolvedFrame]) -> None:
         """Add what is known of an address, whose frames come innermost first."""
         *inlines, outer = (frame.place for frame in frames)
         if outer is None:
@@ -165,7 +168,7 @@ def _of(module: str, offset: int) -> Json:
 
 def _named(place: Place) -> Json:
     """Return a function, and its file and line as far as they are known."""
-    named: Json = {"function": demangled(place.function)}
+    named: Json = {"function": demangle(place.function)}
     if place.path:
         named["file"] = place.path
         if place.line:
@@ -178,8 +181,11 @@ def _in_words(fields: Json) -> str:
     return f"{fields.get('function', fields['module_offset'])} (in {fields['module']})"
 
 
-def debug(
-    results: Sequence[Json], gathered: Gathered, answer: Answer, seconds: float
+def debug_info(
+    results: Sequence[Json],
+    gathered: MergedJobs,
+    answer: SymbolicationResult,
+    seconds: float,
 ) -> Json:
     """Return what Eliot tells of its own work, as far as we do any of it.
 
@@ -219,14 +225,14 @@ METHODS = "POST, OPTIONS"
 _DAY_SECONDS = "86400"
 
 
-def told(content: object, status: HTTPStatus = HTTPStatus.OK) -> HttpResponse:
+def json_response(content: object, status: HTTPStatus = HTTPStatus.OK) -> HttpResponse:
     """Return an answer of JSON."""
     return _open(
         HttpResponse(to_json(content), content_type="application/json", status=status)
     )
 
 
-def allowed(request: HttpRequest) -> HttpResponse:
+def preflight(request: HttpRequest) -> HttpResponse:
     """Return the answer to a browser that asks whether a page may ask.
 
     It may send any header: a star would leave out the one that carries the token, and

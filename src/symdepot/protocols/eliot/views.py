@@ -13,10 +13,10 @@ from ninja import Router
 from symdepot.debugfiles import file_counts
 from symdepot.protocols import symbolication_request
 from symdepot.protocols.eliot import errors, request_parser, response, schemas
-from symdepot.protocols.eliot.request_parser import Gathered, Job
-from symdepot.protocols.eliot.response import Told
-from symdepot.symbolication.request import Answer, Scope
-from symdepot.symbolication.symbolicate import symbolicated
+from symdepot.protocols.eliot.request_parser import Job, MergedJobs
+from symdepot.protocols.eliot.response import ResultIndex
+from symdepot.symbolication.request import LookupScope, SymbolicationResult
+from symdepot.symbolication.symbolicate import symbolicate
 
 MOST_BODY_BYTES = 4 << 20
 """300,000 frames; they take ten seconds, and 600 MB of memory while they are looked up."""
@@ -43,8 +43,8 @@ def v5(request: HttpRequest) -> HttpResponse:
     told: response.Json = {"results": results}
     if "Debug" in request.headers:
         seconds = time.monotonic() - began_at
-        told["debug"] = response.debug(results, gathered, answer, seconds)
-    return response.told(told)
+        told["debug"] = response.debug_info(results, gathered, answer, seconds)
+    return response.json_response(told)
 
 
 @router.post(
@@ -57,26 +57,28 @@ def v4(request: HttpRequest) -> HttpResponse:
         symbolication_request.body(request, limit_bytes=MOST_BODY_BYTES)
     )
     gathered, answer = _answered(scope, [asked])
-    return response.told(response.v4(asked, _told(gathered, answer)))
+    return response.json_response(response.v4(asked, _told(gathered, answer)))
 
 
 @router.api_operation(["OPTIONS"], "/v4", include_in_schema=False)
 @router.api_operation(["OPTIONS"], "/v5", include_in_schema=False)
 def may_ask(request: HttpRequest) -> HttpResponse:
     """Tell a browser that a page of any origin may ask."""
-    return response.allowed(request)
+    return response.preflight(request)
 
 
 @router.api_operation(_OTHERS, "/v4", include_in_schema=False)
 @router.api_operation(_OTHERS, "/v5", include_in_schema=False)
 def not_so(request: HttpRequest) -> HttpResponse:
     """Tell whoever asks in another way."""
-    answer = errors.titled("405 Method Not Allowed", HTTPStatus.METHOD_NOT_ALLOWED)
+    answer = errors.title_response(
+        "405 Method Not Allowed", HTTPStatus.METHOD_NOT_ALLOWED
+    )
     answer["Allow"] = response.METHODS
     return answer
 
 
-def _admitted(request: HttpRequest) -> Scope:
+def _admitted(request: HttpRequest) -> LookupScope:
     """Return where whoever asks may have things looked up, if not too often.
 
     Raises:
@@ -84,23 +86,25 @@ def _admitted(request: HttpRequest) -> Scope:
         NotAllowed: see `reading.readable`.
         RateExceeded: see `limiting.spend`.
     """
-    who = symbolication_request.asker(request)
-    symbolication_request.spend(request, who)
+    who = symbolication_request.caller_or_none(request)
+    symbolication_request.consume_rate(request, who)
     return symbolication_request.scope(request, who)
 
 
-def _answered(scope: Scope, asked: Sequence[Job]) -> tuple[Gathered, Answer]:
-    gathered = request_parser.gathered(asked)
+def _answered(
+    scope: LookupScope, asked: Sequence[Job]
+) -> tuple[MergedJobs, SymbolicationResult]:
+    gathered = request_parser.merge_jobs(asked)
     question = gathered.question()
-    return gathered, symbolicated(scope, question, wait_seconds=WAIT_SECONDS)
+    return gathered, symbolicate(scope, question, wait_seconds=WAIT_SECONDS)
 
 
-def _told(gathered: Gathered, answer: Answer) -> Told:
+def _told(gathered: MergedJobs, answer: SymbolicationResult) -> ResultIndex:
     names = {
-        place: file_counts.name(
+        place: file_counts.code_file_name(
             module.symbols, [c.debug_file for c in module.candidates]
         )
         for place, module in enumerate(answer.modules)
         if module.symbols is not None
     }
-    return Told(gathered, answer, names)
+    return ResultIndex(gathered, answer, names)

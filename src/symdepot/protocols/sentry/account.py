@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from django.http import HttpRequest, HttpResponse
 from ninja import Path, Query, Router, Schema
 
-from symdepot.projects.access import Bearer, Deed
+from symdepot.projects.access import Caller, Permission
 from symdepot.projects.models import Organization, Project
 from symdepot.protocols import auth
 from symdepot.protocols.sentry import paging
@@ -17,13 +17,13 @@ _CLI_VERSION = re.compile(r"sentry-cli/(\d+)\.(\d+)\.").match
 _KNOWS_NOBODY_SINCE = (2, 20)
 
 
-class OfOrganization(Schema):
+class OrganizationPath(Schema):
     """The organization that a path names."""
 
     org: str
 
 
-class Pages(Schema):
+class PageParameters(Schema):
     """Which page of a list is asked for."""
 
     per_page: int = paging.LARGEST_SIZE
@@ -31,7 +31,7 @@ class Pages(Schema):
 
 
 @router.get("/")
-def overview(request: HttpRequest) -> dict[str, object]:
+def account(request: HttpRequest) -> dict[str, object]:
     """Say what the token may do.
 
     A token is no user. sentry-cli before 2.20, which knows tokens of users only, ends
@@ -39,7 +39,7 @@ def overview(request: HttpRequest) -> dict[str, object]:
 
     Source: spec/sentry-cli A9, rows "info" and "login"; the panic is that of 2.14.2.
     """
-    bearer = auth.bearer(request)
+    bearer = auth.caller(request)
     return {
         "version": "0",
         "auth": {"scopes": list(bearer.token.scopes)},
@@ -49,11 +49,11 @@ def overview(request: HttpRequest) -> dict[str, object]:
 
 @router.get("/organizations/")
 def organizations(
-    request: HttpRequest, response: HttpResponse, asked: Query[Pages]
+    request: HttpRequest, response: HttpResponse, asked: Query[PageParameters]
 ) -> list[dict[str, object]]:
     """List the organizations that the token is for, which is one."""
     page = paging.page(asked.cursor, asked.per_page)
-    own = [_organization(auth.bearer(request).token.organization)]
+    own = [_organization(auth.caller(request).token.organization)]
     response["Link"] = page.link(paging.url(request), has_more=False)
     return own[page.offset :]
 
@@ -62,18 +62,18 @@ def organizations(
 def projects(
     request: HttpRequest,
     response: HttpResponse,
-    where: Path[OfOrganization],
-    asked: Query[Pages],
+    where: Path[OrganizationPath],
+    asked: Query[PageParameters],
 ) -> list[dict[str, object]]:
     """List the projects of an organization that the token may see."""
-    reach = auth.bearer(request).reach(where.org, None, Deed.LIST_PROJECTS)
+    reach = auth.caller(request).reach(where.org, None, Permission.LIST_PROJECTS)
     page = paging.page(asked.cursor, asked.per_page)
     shown, has_more = page.cut(reach.projects())
     response["Link"] = page.link(paging.url(request), has_more=has_more)
     return [_project(row) for row in shown]
 
 
-def _user(request: HttpRequest, bearer: Bearer) -> dict[str, str] | None:
+def _user(request: HttpRequest, bearer: Caller) -> dict[str, str] | None:
     match = _CLI_VERSION(request.headers.get("User-Agent", ""))
     if match is None or (int(match[1]), int(match[2])) >= _KNOWS_NOBODY_SINCE:
         return None

@@ -6,8 +6,8 @@ from ninja import Router
 
 from symdepot.domain.errors import InvalidRequest
 from symdepot.pipeline import intake
-from symdepot.pipeline.intake import Standing
-from symdepot.projects.access import Deed
+from symdepot.pipeline.intake import UploadStatus
+from symdepot.projects.access import Permission
 from symdepot.protocols import auth
 from symdepot.protocols.sentry import schemas
 from symdepot.protocols.sentry.schemas import AssembleState
@@ -24,21 +24,23 @@ def assemble(request: HttpRequest, org: str, project: str) -> dict[str, Assemble
 
     The body is `{sha1: {name, chunks, debug_id?}}`.
     """
-    bearer = auth.bearer(request)
-    owner = bearer.project(org, project, Deed.UPLOAD)
+    bearer = auth.caller(request)
+    owner = bearer.project(org, project, Permission.UPLOAD)
     try:
         body = request.body
     except RequestDataTooBig:
         raise InvalidRequest("the body of an assemble request is too large") from None
-    standings = intake.offer(owner, schemas.offers(body, by=str(bearer)))
+    standings = intake.request_uploads(
+        owner, schemas.upload_requests(body, by=str(bearer))
+    )
     return {checksum.hex: _rendered(where) for checksum, where in standings.items()}
 
 
-def _rendered(standing: Standing) -> AssembleState:
+def _rendered(standing: UploadStatus) -> AssembleState:
     found = standing.debug_file
     return AssembleState(
         state=standing.state.value,
         missingChunks=[c.hex for c in standing.missing],
         detail=standing.detail or None,
-        dif=schemas.debug_file(found) if found else None,
+        dif=schemas.debug_file_json(found) if found else None,
     )

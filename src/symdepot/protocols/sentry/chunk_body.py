@@ -138,7 +138,7 @@ _READ_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class RequestLimits:
     """How much one request may bring; all but `chunks` in decoded bytes."""
 
     chunk_bytes: int
@@ -156,7 +156,7 @@ class _Part:
     size_bytes: int = field(default=0)
 
 
-class ChunkParts(FileUploadHandler):
+class ChunkUploadHandler(FileUploadHandler):
     """Keeps each good part as a chunk; remembers the first thing that was refused.
 
     After a refusal the rest of the request is read and dropped, so that the client
@@ -169,7 +169,7 @@ class ChunkParts(FileUploadHandler):
         self,
         request: HttpRequest,
         store: BlobStore,
-        limits: Limits,
+        limits: RequestLimits,
         encoding: Encoding | None,
     ) -> None:
         super().__init__(request)

@@ -14,9 +14,13 @@ from ninja import Router
 from symdepot.blobs.configured import blob_store
 from symdepot.domain.errors import InvalidRequest, RequestTooLarge
 from symdepot.pipeline import intake
-from symdepot.projects.access import Deed
+from symdepot.projects.access import Permission
 from symdepot.protocols import auth, client_network
-from symdepot.protocols.sentry.chunk_body import ChunkParts, Encoding, Limits
+from symdepot.protocols.sentry.chunk_body import (
+    ChunkUploadHandler,
+    Encoding,
+    RequestLimits,
+)
 from symdepot.protocols.sentry.schemas import ChunkUploadOptions
 from symdepot.uploads import quota
 
@@ -49,7 +53,7 @@ def options(request: HttpRequest, org: str) -> ChunkUploadOptions:
 
     Source: spec/sentry-cli A8.
     """
-    organization = auth.bearer(request).organization(org, Deed.LIST)
+    organization = auth.caller(request).organization(org, Permission.LIST)
     return ChunkUploadOptions(
         url=_url(organization.slug, request.headers.get("User-Agent", "")),
         chunkSize=settings.CHUNK_SIZE,
@@ -66,24 +70,24 @@ def options(request: HttpRequest, org: str) -> ChunkUploadOptions:
 @router.post("/organizations/{org}/chunk-upload/")
 def upload(request: HttpRequest, org: str) -> HttpResponse:
     """Keep the chunks of a request; each stands on its own."""
-    organization = auth.bearer(request).organization(org, Deed.UPLOAD)
+    organization = auth.caller(request).organization(org, Permission.UPLOAD)
     header = request.headers.get("Content-Encoding")
     encoding = Encoding.named(header) if header else None
-    limits = Limits(
+    limits = RequestLimits(
         chunk_bytes=settings.CHUNK_SIZE,
         request_bytes=max(settings.MAX_REQUEST_SIZE, settings.CHUNK_SIZE),
         chunks=settings.CHUNKS_PER_REQUEST,
     )
     _check_announced_length(request, limits)
-    full = quota.full(organization)
+    full = quota.refusal_if_full(organization)
     close_old_connections()  # a slow client must not keep one while it sends
-    parts = ChunkParts(request, blob_store(), limits, encoding)
+    parts = ChunkUploadHandler(request, blob_store(), limits, encoding)
     parts.refusal = full
     request.upload_handlers = [parts]
     try:
         _read(request)
     finally:
-        intake.keep_chunks(organization, parts.kept)
+        intake.accept_chunks(organization, parts.kept)
     if parts.refusal is not None:
         raise parts.refusal
     return HttpResponse(status=HTTPStatus.OK)
@@ -147,10 +151,10 @@ def _compression(request: HttpRequest) -> list[str]:
             return ["gzip"]
         case "none":
             return []
-    return [] if client_network.is_near(request) else ["gzip"]
+    return [] if client_network.is_private_client(request) else ["gzip"]
 
 
-def _check_announced_length(request: HttpRequest, limits: Limits) -> None:
+def _check_announced_length(request: HttpRequest, limits: RequestLimits) -> None:
     """Refuse a request that is too large by its own account, before it is read.
 
     Raises:

@@ -38,13 +38,15 @@ TEXT: dict[type[errors.SymdepotError], str] = {
 _SAID_AS_ERROR = (HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT)
 
 
-def speak_errors(api: NinjaAPI) -> None:
+def add_error_handlers(api: NinjaAPI) -> None:
     """Teach `api` to answer every error as sentry-cli expects it."""
-    error_responses.speak(api, STATUS, partial(_said, api), challenge="Bearer")
+    error_responses.add_error_handlers(
+        api, STATUS, partial(_said, api), challenge="Bearer"
+    )
     api.add_exception_handler(ValidationError, partial(_answer_invalid, api))
 
 
-def nothing_there(request: HttpRequest, exception: Exception) -> JsonResponse:
+def unknown_path(request: HttpRequest, exception: Exception) -> JsonResponse:
     """Answer for an address that no door has."""
     return JsonResponse(
         {"detail": "There is nothing at this address."}, status=HTTPStatus.NOT_FOUND

@@ -16,7 +16,7 @@ from symdepot.domain.errors import InvalidRequest
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline import intake
 from symdepot.projects import webhooks
-from symdepot.projects.access import Deed
+from symdepot.projects.access import Permission
 from symdepot.protocols import auth
 from symdepot.protocols.sentry import debug_files, schemas
 from symdepot.protocols.sentry.schemas import DebugFileOut
@@ -24,7 +24,7 @@ from symdepot.protocols.sentry.schemas import DebugFileOut
 router = Router()
 
 
-class Asked(Schema):
+class ChecksumFilter(Schema):
     """The files that a client asks about; it may be none."""
 
     checksums: list[str] = []
@@ -39,8 +39,8 @@ def upload_zip(
 
     Source: spec/sentry-server 3, first row.
     """
-    bearer = auth.bearer(request)
-    owner = bearer.project(org, project, Deed.UPLOAD)
+    bearer = auth.caller(request)
+    owner = bearer.project(org, project, Permission.UPLOAD)
     close_old_connections()  # a slow client must not keep one while it sends
     request.upload_handlers = [TemporaryFileUploadHandler(request)]
     try:
@@ -49,19 +49,19 @@ def upload_zip(
         raise InvalidRequest("Invalid multipart body") from error
     if archive is None or archive.file is None:
         raise InvalidRequest("Missing uploaded file")
-    new = intake.take_in_zip(owner, archive.file, by=str(bearer))
-    return Status(HTTPStatus.CREATED, [schemas.debug_file(row) for row in new])
+    new = intake.upload_zip(owner, archive.file, by=str(bearer))
+    return Status(HTTPStatus.CREATED, [schemas.debug_file_json(row) for row in new])
 
 
 @router.get("/projects/{org}/{project}/files/dsyms/unknown/")
 def unknown(
-    request: HttpRequest, org: str, project: str, asked: Query[Asked]
+    request: HttpRequest, org: str, project: str, asked: Query[ChecksumFilter]
 ) -> dict[str, list[str]]:
     """Say which of these files are not debug files of the project.
 
     Source: spec/sentry-server 3.
     """
-    owner = auth.bearer(request).project(org, project, Deed.LIST)
+    owner = auth.caller(request).project(org, project, Permission.LIST)
     wanted = {checksum.lower() for checksum in asked.checksums}
     known = project_files.by_checksums(owner, _readable(wanted))
     return {"missing": sorted(wanted - {c.hex for c in known})}
@@ -75,7 +75,9 @@ def reprocessing(request: HttpRequest, org: str, project: str) -> HttpResponse:
 
     Source: spec/sentry-cli A1, step 6; spec/sentry-server 3.
     """
-    webhooks.move(auth.bearer(request).project(org, project, Deed.UPLOAD))
+    webhooks.bump_revision(
+        auth.caller(request).project(org, project, Permission.UPLOAD)
+    )
     return HttpResponse(status=HTTPStatus.OK)
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from symdepot.debugfiles import associations
 from symdepot.domain.errors import InvalidRequest
 from symdepot.domain.ids import Checksum, DebugId
-from symdepot.projects.access import Deed
+from symdepot.projects.access import Permission
 from symdepot.protocols import auth
 from symdepot.protocols.sentry import schemas
 from symdepot.protocols.sentry.schemas import DebugFileOut
@@ -51,15 +51,15 @@ def associate_mapping(request: HttpRequest, org: str, project: str) -> HttpRespo
 
     Source: spec/sentry-server 3, also for the texts.
     """
-    bearer = auth.bearer(request)
-    owner = bearer.project(org, project, Deed.UPLOAD)
-    body = schemas.read(request, MappingRelease)
+    bearer = auth.caller(request)
+    owner = bearer.project(org, project, Permission.UPLOAD)
+    body = schemas.read_body(request, MappingRelease)
     given = {"release_name": body.release_name, "proguard_uuid": body.proguard_uuid}
     if missing := [name for name, value in given.items() if not value]:
         raise InvalidRequest(f"Missing required fields: {', '.join(missing)}")
     mapping = _mapping(body.proguard_uuid or "")
     version = body.release_name or ""
-    associations.with_mapping(owner, version, mapping, by=str(bearer))
+    associations.associate_mapping(owner, version, mapping, by=str(bearer))
     return HttpResponse(status=HTTPStatus.CREATED)
 
 
@@ -68,7 +68,7 @@ def releases_of_mapping(
     request: HttpRequest, org: str, project: str, proguard_uuid: str = ""
 ) -> dict[str, list[str] | None]:
     """Say of which releases a ProGuard mapping is."""
-    owner = auth.bearer(request).project(org, project, Deed.LIST)
+    owner = auth.caller(request).project(org, project, Permission.LIST)
     if not proguard_uuid:
         return {"releases": None}
     mapping = _mapping(proguard_uuid)
@@ -86,13 +86,13 @@ def associate(
 
     Source: spec/sentry-server 3, as it was at the seed.
     """
-    bearer = auth.bearer(request)
-    owner = bearer.project(org, project, Deed.UPLOAD)
-    body = schemas.read(request, AssociatedFiles)
-    new = associations.with_checksums(
+    bearer = auth.caller(request)
+    owner = bearer.project(org, project, Permission.UPLOAD)
+    body = schemas.read_body(request, AssociatedFiles)
+    new = associations.associate_files(
         owner, body.release, _readable(body.checksums), by=str(bearer)
     )
-    return {"associatedDsymFiles": [schemas.debug_file(row) for row in new]}
+    return {"associatedDsymFiles": [schemas.debug_file_json(row) for row in new]}
 
 
 def _mapping(text: str) -> DebugId:

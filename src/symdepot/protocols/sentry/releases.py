@@ -11,12 +11,12 @@ from pydantic import AfterValidator, BaseModel
 from symdepot.debugfiles import associations
 from symdepot.domain.errors import InvalidRequest
 from symdepot.projects import releases
-from symdepot.projects.access import Deed, Reach
+from symdepot.projects.access import AccessScope, Permission
 from symdepot.projects.models import Release, ReleaseStatus
-from symdepot.projects.releases import Said
+from symdepot.projects.releases import ReleaseUpdate
 from symdepot.protocols import auth
 from symdepot.protocols.sentry import paging, schemas
-from symdepot.protocols.sentry.account import Pages
+from symdepot.protocols.sentry.account import PageParameters
 
 router = Router()
 
@@ -29,7 +29,7 @@ _NO_COMMITS = (
 _NO_DEPLOYS = "This server keeps debug files, and no deploys."
 
 
-class Where(Schema):
+class ReleasePath(Schema):
     """What a path names: an organization, perhaps a project and a version."""
 
     org: str
@@ -60,7 +60,7 @@ class ReleaseIn(BaseModel):
     commits: list[object] | None = None
     refs: list[object] | None = None
 
-    def said(self, *projects: str) -> Said:
+    def said(self, *projects: str) -> ReleaseUpdate:
         """Return it as the room takes it, with `projects` besides.
 
         Raises:
@@ -68,7 +68,7 @@ class ReleaseIn(BaseModel):
         """
         if self.commits or self.refs:
             raise InvalidRequest(_NO_COMMITS)
-        return Said(
+        return ReleaseUpdate(
             projects=[*projects, *(str(named) for named in self.projects or ())],
             url=self.url,
             status=self.status,
@@ -88,26 +88,26 @@ class NewRelease(ReleaseIn):
 def listed(
     request: HttpRequest,
     response: HttpResponse,
-    where: Path[Where],
-    asked: Query[Pages],
+    where: Path[ReleasePath],
+    asked: Query[PageParameters],
 ) -> list[dict[str, object]]:
     """List releases, the latest first."""
-    reach = _reach(request, where, Deed.LIST_RELEASES)
+    reach = _reach(request, where, Permission.LIST_RELEASES)
     page = paging.page(asked.cursor, asked.per_page)
-    shown, has_more = page.cut(releases.listed(reach))
+    shown, has_more = page.cut(releases.list_releases(reach))
     response["Link"] = page.link(paging.url(request), has_more=has_more)
     return _rendered(reach, shown)
 
 
 @router.post(OF_ORGANIZATION, response={200: object, 201: object, 208: object})
 @router.post(OF_PROJECT, response={200: object, 201: object, 208: object})
-def enter(request: HttpRequest, where: Path[Where]) -> Status[object]:
+def create(request: HttpRequest, where: Path[ReleasePath]) -> Status[object]:
     """Make a release, or change it; 208 tells that all of it was there already."""
-    reach = _reach(request, where, Deed.KEEP_RELEASES)
-    body = schemas.read(request, NewRelease)
+    reach = _reach(request, where, Permission.KEEP_RELEASES)
+    body = schemas.read_body(request, NewRelease)
     said = body.said(*([where.project] if where.project else ()))
-    release, is_new = releases.enter(
-        reach, body.version, said, by=str(auth.bearer(request))
+    release, is_new = releases.create_or_update(
+        reach, body.version, said, by=str(auth.caller(request))
     )
     status = HTTPStatus.CREATED if is_new else HTTPStatus.ALREADY_REPORTED
     return Status(status, _rendered(reach, [release])[0])
@@ -117,67 +117,69 @@ def enter(request: HttpRequest, where: Path[Where]) -> Status[object]:
 @router.get(OF_PROJECT + "{path:version}/commits/")
 @router.get(OF_ORGANIZATION + "{path:version}/deploys/")
 @router.get(OF_PROJECT + "{path:version}/deploys/")
-def nothing_of_it(request: HttpRequest, where: Path[Where]) -> list[object]:
+def empty_list(request: HttpRequest, where: Path[ReleasePath]) -> list[object]:
     """List the commits or the deploys of a release: there are none."""
-    releases.named(_reach(request, where, Deed.LIST_RELEASES), where.version)
+    releases.by_version(_reach(request, where, Permission.LIST_RELEASES), where.version)
     return []
 
 
 @router.get(OF_ORGANIZATION + "{path:version}/previous-with-commits/")
 @router.get(OF_PROJECT + "{path:version}/previous-with-commits/")
-def no_release_has_commits(request: HttpRequest, where: Path[Where]) -> dict[str, str]:
+def no_release_has_commits(
+    request: HttpRequest, where: Path[ReleasePath]
+) -> dict[str, str]:
     """Say which release before had commits: none."""
-    releases.named(_reach(request, where, Deed.LIST_RELEASES), where.version)
+    releases.by_version(_reach(request, where, Permission.LIST_RELEASES), where.version)
     return {}
 
 
 @router.get("/organizations/{org}/repos/")
-def repositories(request: HttpRequest, where: Path[Where]) -> list[object]:
+def repositories(request: HttpRequest, where: Path[ReleasePath]) -> list[object]:
     """List the repositories that commits may come from: there are none."""
-    _reach(request, where, Deed.LIST_RELEASES)
+    _reach(request, where, Permission.LIST_RELEASES)
     return []
 
 
 @router.post(OF_ORGANIZATION + "{path:version}/deploys/")
 @router.post(OF_PROJECT + "{path:version}/deploys/")
-def deploy(request: HttpRequest, where: Path[Where]) -> None:
+def deploy(request: HttpRequest, where: Path[ReleasePath]) -> None:
     """Refuse to note a deploy."""
-    releases.named(_reach(request, where, Deed.KEEP_RELEASES), where.version)
+    releases.by_version(_reach(request, where, Permission.KEEP_RELEASES), where.version)
     raise InvalidRequest(_NO_DEPLOYS)
 
 
 @router.get(OF_ORGANIZATION + "{path:version}/")
 @router.get(OF_PROJECT + "{path:version}/")
-def told(request: HttpRequest, where: Path[Where]) -> dict[str, object]:
+def detail(request: HttpRequest, where: Path[ReleasePath]) -> dict[str, object]:
     """Tell of one release."""
-    reach = _reach(request, where, Deed.LIST_RELEASES)
-    return _rendered(reach, [releases.named(reach, where.version)])[0]
+    reach = _reach(request, where, Permission.LIST_RELEASES)
+    return _rendered(reach, [releases.by_version(reach, where.version)])[0]
 
 
 @router.put(OF_ORGANIZATION + "{path:version}/")
 @router.put(OF_PROJECT + "{path:version}/")
-def change(request: HttpRequest, where: Path[Where]) -> dict[str, object]:
+def change(request: HttpRequest, where: Path[ReleasePath]) -> dict[str, object]:
     """Change a release that there is."""
-    reach = _reach(request, where, Deed.KEEP_RELEASES)
-    said = schemas.read(request, ReleaseIn).said()
-    return _rendered(reach, [releases.change(reach, where.version, said)])[0]
+    reach = _reach(request, where, Permission.KEEP_RELEASES)
+    said = schemas.read_body(request, ReleaseIn).said()
+    return _rendered(reach, [releases.update(reach, where.version, said)])[0]
 
 
 @router.delete(OF_ORGANIZATION + "{path:version}/")
 @router.delete(OF_PROJECT + "{path:version}/")
-def delete(request: HttpRequest, where: Path[Where]) -> HttpResponse:
+def delete(request: HttpRequest, where: Path[ReleasePath]) -> HttpResponse:
     """Delete a release; its debug files stay."""
-    reach = _reach(request, where, Deed.DELETE_RELEASES)
-    releases.delete(reach, where.version, by=str(auth.bearer(request)))
+    reach = _reach(request, where, Permission.DELETE_RELEASES)
+    releases.delete(reach, where.version, by=str(auth.caller(request)))
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
-def _reach(request: HttpRequest, where: Where, deed: Deed) -> Reach:
-    return auth.bearer(request).reach(where.org, where.project, deed)
+def _reach(request: HttpRequest, where: ReleasePath, deed: Permission) -> AccessScope:
+    return auth.caller(request).reach(where.org, where.project, deed)
 
 
-def _rendered(reach: Reach, found: list[Release]) -> list[dict[str, object]]:
-    counted = associations.counts(reach, found)
+def _rendered(reach: AccessScope, found: list[Release]) -> list[dict[str, object]]:
+    counted = associations.files_per_release(reach, found)
     return [_release(row, counted.get(row.pk, 0)) for row in found]
 
 

@@ -26,7 +26,7 @@ from symdepot.domain.errors import InvalidRequest
 from symdepot.domain.ids import Checksum, DebugId
 from symdepot.symcaches import status
 from symdepot.symcaches.models import SymCache
-from symdepot.uploads.assembly import Offer
+from symdepot.uploads.assembly import UploadRequest
 
 _SHA1 = r"^[0-9a-f]{40}$"
 _DEBUG_ID = r"^[A-Fa-f0-9-]+$"
@@ -109,7 +109,7 @@ class AssembleState(Schema):
 _OFFERS: TypeAdapter[dict[_Sha1, AssembleFile]] = TypeAdapter(dict[_Sha1, AssembleFile])
 
 
-def offers(body: bytes, *, by: str) -> list[Offer]:
+def upload_requests(body: bytes, *, by: str) -> list[UploadRequest]:
     """Read the body of an assemble request that `by` made.
 
     A `debug_id` that matches the pattern and is none is as good as not given.
@@ -132,7 +132,7 @@ def offers(body: bytes, *, by: str) -> list[Offer]:
     return [_offer(checksum, file, by) for checksum, file in files.items()]
 
 
-def _offer(checksum: str, file: AssembleFile, by: str) -> Offer:
+def _offer(checksum: str, file: AssembleFile, by: str) -> UploadRequest:
     if "\0" in file.name:
         raise InvalidRequest(f"the name of {checksum} contains a NUL")
     if len(file.name) > settings.MAX_NAME_LENGTH:
@@ -145,7 +145,7 @@ def _offer(checksum: str, file: AssembleFile, by: str) -> Offer:
             f"{checksum} has {len(file.chunks)} chunks, which are too many: "
             f"at most {settings.MAX_CHUNKS_PER_FILE} are taken"
         )
-    return Offer(
+    return UploadRequest(
         checksum=Checksum(checksum),
         name=file.name,
         chunks=tuple(Checksum(c) for c in file.chunks),
@@ -180,7 +180,7 @@ _SHOWN_LENGTH = 200
 _TYPES = {"string_type": "string", "list_type": "array"}
 
 
-def read[Body: BaseModel](request: HttpRequest, model: type[Body]) -> Body:
+def read_body[Body: BaseModel](request: HttpRequest, model: type[Body]) -> Body:
     """Return the body of `request`.
 
     Raises:
@@ -203,16 +203,16 @@ def read[Body: BaseModel](request: HttpRequest, model: type[Body]) -> Body:
 _UUID_LENGTH = 36
 
 
-def debug_files(rows: Collection[DebugFile]) -> list[DebugFileOut]:
+def debug_files_json(rows: Collection[DebugFile]) -> list[DebugFileOut]:
     """Return the JSON of debug files in their order, with what is known of symcaches.
 
     Source: spec/sentry-server 3.3.
     """
-    known = status.of(rows)
-    return [debug_file(row, known.get(row.pk)) for row in rows]
+    known = status.latest_rows(rows)
+    return [debug_file_json(row, known.get(row.pk)) for row in rows]
 
 
-def debug_file(row: DebugFile, symcache: SymCache | None = None) -> DebugFileOut:
+def debug_file_json(row: DebugFile, symcache: SymCache | None = None) -> DebugFileOut:
     """Return the JSON of one debug file."""
     found = row.object_file()
     return DebugFileOut(

@@ -4,10 +4,10 @@ from django.http import HttpRequest
 from ninja import Path, Router
 
 from symdepot.domain.errors import NotAllowed
-from symdepot.projects.access import Deed
+from symdepot.projects.access import Permission
 from symdepot.protocols import auth
 from symdepot.protocols.sentry import releases
-from symdepot.protocols.sentry.releases import Where
+from symdepot.protocols.sentry.releases import ReleasePath
 
 router = Router()
 
@@ -19,12 +19,12 @@ router = Router()
 @router.api_operation(["GET", "POST"], releases.OF_PROJECT + "{path:version}/files/")
 @router.post(releases.OF_ORGANIZATION + "{path:version}/assemble/")
 @router.post(releases.OF_PROJECT + "{path:version}/assemble/")
-def refuse(request: HttpRequest, where: Path[Where]) -> None:
+def refuse(request: HttpRequest, where: Path[ReleasePath]) -> None:
     """Refuse. A 404 would be told as a release that is not found.
 
     Source: spec/sentry-cli A2, "sourcemaps upload".
     """
-    auth.bearer(request).reach(where.org, where.project, Deed.UPLOAD)
+    auth.caller(request).reach(where.org, where.project, Permission.UPLOAD)
     raise NotAllowed(
         "This server keeps debug files, and neither source maps nor other files "
         "of a release."

@@ -6,10 +6,10 @@ from django.http import HttpRequest
 from ninja import Path, Router, Schema
 from pydantic import BaseModel, StringConstraints
 
-from symdepot.projects.access import Deed
+from symdepot.projects.access import Permission
 from symdepot.protocols import auth, symbolication_request
 from symdepot.protocols.sentry import schemas
-from symdepot.protocols.sentry.debug_files import Where
+from symdepot.protocols.sentry.debug_files import ProjectPath
 from symdepot.symbolication import pasted_text
 
 router = Router()
@@ -19,7 +19,7 @@ MOST_CHARACTERS = 1_000_000
 """Of one text; a crash report of Apple's with all threads has a tenth of that."""
 
 
-class Pasted(BaseModel):
+class TextIn(BaseModel):
     """What somebody pasted."""
 
     text: Annotated[str, StringConstraints(strict=True, max_length=MOST_CHARACTERS)]
@@ -46,15 +46,15 @@ class TextOut(Schema):
 @router.post(PATH, response=TextOut, summary="Resolve a pasted stack trace")
 @router.post(PATH + "/", response=TextOut, include_in_schema=False)
 def symbolicate_text(
-    request: HttpRequest, where: Path[Where]
+    request: HttpRequest, where: Path[ProjectPath]
 ) -> pasted_text.ResolvedText:
     """Resolve the addresses in a text: `{"text": "…"}`; all else comes back as it was.
 
     Backtraces of gdb and lldb, sanitizers and glibc, Android, Apple and Linux kernels,
     and obfuscated stack traces of Java.
     """
-    bearer = auth.bearer(request)
-    owner = bearer.project(where.org, where.project, Deed.DOWNLOAD)
-    symbolication_request.spend(request, bearer)
-    pasted = schemas.read(request, Pasted)
-    return pasted_text.resolved(owner, pasted.text, by=auth.asker(request, bearer))
+    bearer = auth.caller(request)
+    owner = bearer.project(where.org, where.project, Permission.DOWNLOAD)
+    symbolication_request.consume_rate(request, bearer)
+    pasted = schemas.read_body(request, TextIn)
+    return pasted_text.resolve_text(owner, pasted.text, by=auth.actor(request, bearer))

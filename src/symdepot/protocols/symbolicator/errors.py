@@ -29,9 +29,9 @@ STATUS: Mapping[type[errors.SymdepotError], HTTPStatus] = {
 _MOST_CAUSES = 10
 
 
-def speak_errors(api: NinjaAPI) -> None:
+def add_error_handlers(api: NinjaAPI) -> None:
     """Teach `api` to answer every error as Symbolicator does."""
-    error_responses.speak(
+    error_responses.add_error_handlers(
         api,
         STATUS,
         lambda request, status, error: _said(api, request, status, str(error)),

@@ -16,10 +16,10 @@ from symdepot.protocols.symbolicator import api_description, bodies
 from symdepot.protocols.symbolicator.jvm_schemas import JVM_BODY, JvmBody
 from symdepot.symbolication import jvm
 from symdepot.symbolication.jvm_request import (
-    JvmAnswer,
     JvmException,
     JvmFrame,
-    JvmTraces,
+    JvmRequest,
+    JvmResult,
 )
 
 router = Router()
@@ -38,19 +38,19 @@ def symbolicate_jvm(request: HttpRequest) -> HttpResponse:
 
     It is answered when it is done: a `timeout` is not needed, and ignored.
     """
-    who = symbolication_request.asker(request)
-    symbolication_request.spend(request, who)
+    who = symbolication_request.caller_or_none(request)
+    symbolication_request.consume_rate(request, who)
     body = JVM_BODY.validate_json(bodies.body(request))
-    answer = jvm.symbolicated(symbolication_request.scope(request, who), _traces(body))
+    answer = jvm.symbolicate(symbolication_request.scope(request, who), _traces(body))
     return HttpResponse(to_json(_completed(answer)), content_type="application/json")
 
 
-def _traces(body: JvmBody) -> JvmTraces:
+def _traces(body: JvmBody) -> JvmRequest:
     options = body.get("options", {})
     modules = body.get("modules", [])
     ids = [(one["type"], DebugId.parse(one["uuid"])) for one in modules]
     wants_sources = options.get("apply_source_context", True)
-    return JvmTraces(
+    return JvmRequest(
         stacktraces=[
             [JvmFrame(**frame) for frame in stack["frames"]]
             for stack in body.get("stacktraces", [])
@@ -64,7 +64,7 @@ def _traces(body: JvmBody) -> JvmTraces:
     )
 
 
-def _completed(answer: JvmAnswer) -> dict[str, Any]:
+def _completed(answer: JvmResult) -> dict[str, Any]:
     return {
         "status": "completed",
         "exceptions": [

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, with_config
 
 from symdepot.domain.ids import DebugId
 from symdepot.protocols.symbolicator.schemas import Lines
-from symdepot.symbolication.jvm_request import Lack
+from symdepot.symbolication.jvm_request import MappingError
 
 _MOST = 2**64 - 1
 _MOST_LINES = 2**32 - 1
@@ -144,7 +144,7 @@ class UselessMapping(TypedDict):
     """A mapping that is not here, or that nothing can read."""
 
     uuid: str
-    type: Lack
+    type: MappingError
 
 
 @with_config(_STRICT)

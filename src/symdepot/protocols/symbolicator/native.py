@@ -15,7 +15,7 @@ from pydantic import Field
 from pydantic_core import to_json
 
 from symdepot.domain.errors import Busy, RequestMissing
-from symdepot.projects.access import Bearer
+from symdepot.projects.access import Caller
 from symdepot.protocols import symbolication_request
 from symdepot.protocols.symbolicator import (
     api_description,
@@ -25,8 +25,8 @@ from symdepot.protocols.symbolicator import (
 )
 from symdepot.protocols.symbolicator.schemas import BODY, Body
 from symdepot.symbolication import pending_requests
-from symdepot.symbolication.module_finder import NotReady
-from symdepot.symbolication.symbolicate import symbolicated
+from symdepot.symbolication.module_finder import SymCachesPending
+from symdepot.symbolication.symbolicate import symbolicate as symbolicated
 
 router = Router()
 
@@ -37,7 +37,7 @@ _WAITERS = threading.BoundedSemaphore(32)
 _RETRY_AFTER_SECONDS = 5
 
 
-class Patience(Schema):
+class WaitOptions(Schema):
     """How long a client waits before it would rather come again.
 
     `scope` is taken, and means nothing here: what may be looked up is what the token
@@ -53,15 +53,15 @@ class Patience(Schema):
     summary="Look addresses up",
     openapi_extra=api_description.SYMBOLICATE,
 )
-def symbolicate(request: HttpRequest, patience: Query[Patience]) -> HttpResponse:
+def symbolicate(request: HttpRequest, patience: Query[WaitOptions]) -> HttpResponse:
     """Answer with functions, files and lines for the addresses of stack traces."""
-    who = symbolication_request.asker(request)
-    symbolication_request.spend(request, who)
+    who = symbolication_request.caller_or_none(request)
+    symbolication_request.consume_rate(request, who)
     content = bodies.body(request)
     body = BODY.validate_json(content)
     try:
         return _answered(request, who, body, patience, may_wait=True)
-    except NotReady:
+    except SymCachesPending:
         token = who.token if who else None
         return _pending(pending_requests.keep(content, token))
 
@@ -71,20 +71,20 @@ def symbolicate(request: HttpRequest, patience: Query[Patience]) -> HttpResponse
     summary="Come again for an answer",
     openapi_extra=api_description.REQUESTS,
 )
-def come_again(
-    request: HttpRequest, request_id: str, patience: Query[Patience]
+def poll(
+    request: HttpRequest, request_id: str, patience: Query[WaitOptions]
 ) -> HttpResponse:
     """Answer a request that was pending, or say that it still is."""
-    who = symbolication_request.asker(request)
-    symbolication_request.spend(request, who)
+    who = symbolication_request.caller_or_none(request)
+    symbolication_request.consume_rate(request, who)
     known_id = _parsed(request_id)
     kept = pending_requests.fetch(known_id, who.token if who else None)
     body = BODY.validate_json(kept.body)
     try:
         answer = _answered(request, who, body, patience, may_wait=kept.may_wait)
-    except NotReady:
+    except SymCachesPending:
         return _pending(known_id)
-    pending_requests.answered(known_id)
+    pending_requests.mark_answered(known_id)
     return answer
 
 
@@ -97,9 +97,9 @@ def _parsed(request_id: str) -> UUID:
 
 def _answered(
     request: HttpRequest,
-    who: Bearer | None,
+    who: Caller | None,
     body: Body,
-    patience: Patience,
+    patience: WaitOptions,
     *,
     may_wait: bool,
 ) -> HttpResponse:
@@ -110,19 +110,19 @@ def _answered(
         Busy: a client that never comes again would have to wait, and too many do.
     """
     question, scope = (
-        native_request.question(body),
+        native_request.to_request(body),
         symbolication_request.scope(request, who),
     )
     comes_again = may_wait and patience.timeout is not None
     try:
         answer = symbolicated(scope, question, may_wait=may_wait)
-    except NotReady:
+    except SymCachesPending:
         seconds = _LONGEST_SECONDS if patience.timeout is None else patience.timeout
         with _waiting(seconds, comes_again=comes_again) as wait_seconds:
             answer = symbolicated(
                 scope, question, wait_seconds=wait_seconds, may_wait=comes_again
             )
-    return _json(native_response.completed(body, answer))
+    return _json(native_response.render(body, answer))
 
 
 @contextmanager

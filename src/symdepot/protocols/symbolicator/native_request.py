@@ -3,8 +3,8 @@
 from symdepot.domain.errors import InvalidRequest
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.selection.module_ids import ModuleIds
-from symdepot.domain.stacks.memory_map import Image
-from symdepot.domain.stacks.stack_resolver import AskedFrame, AskedStack, FrameOrder
+from symdepot.domain.stacks.memory_map import MemoryRange
+from symdepot.domain.stacks.stack_resolver import FrameOrder, FrameRequest, StackRequest
 from symdepot.protocols.symbolicator.schemas import (
     MOST_FRAMES,
     Address,
@@ -13,14 +13,14 @@ from symdepot.protocols.symbolicator.schemas import (
     RawModule,
     RawStack,
 )
-from symdepot.symbolication.request import AskedModule, Question
+from symdepot.symbolication.request import ModuleRequest, SymbolicationRequest
 
 _KNOWN_TYPES = frozenset({"elf", "macho", "pe", "pe_dotnet", "wasm"})
 _WINDOWS = frozenset({"pe", "pe_dotnet"})
 _NOBODY = ModuleIds(None, None)
 
 
-def question(body: Body) -> Question:
+def to_request(body: Body) -> SymbolicationRequest:
     """Return what `body` asks.
 
     Raises:
@@ -31,7 +31,7 @@ def question(body: Body) -> Question:
         raise InvalidRequest(f"A request may have {MOST_FRAMES} frames.")
     options = body.get("options") or {}
     wants_sources = options.get("apply_source_context")
-    return Question(
+    return SymbolicationRequest(
         [_stack(stack, order) for stack in stacks],
         [_module(module) for module in body.get("modules", ())],
         signal=body.get("signal"),
@@ -65,17 +65,17 @@ def number(address: Address) -> int:
     return address if isinstance(address, int) else int(address, 16)
 
 
-def _stack(stack: RawStack, order: FrameOrder) -> AskedStack:
+def _stack(stack: RawStack, order: FrameOrder) -> StackRequest:
     registers = stack.get("registers") or {}
-    return AskedStack(
+    return StackRequest(
         [_frame(frame) for frame in innermost_first(stack, order)],
         {name: number(value) for name, value in registers.items()},
     )
 
 
-def _frame(frame: RawFrame) -> AskedFrame:
+def _frame(frame: RawFrame) -> FrameRequest:
     mode = frame.get("addr_mode")
-    return AskedFrame(
+    return FrameRequest(
         number(frame.get("instruction_addr", 0)),
         int(mode[4:]) if mode and mode != "abs" else None,
         frame.get("adjust_instruction_addr"),
@@ -83,9 +83,11 @@ def _frame(frame: RawFrame) -> AskedFrame:
     )
 
 
-def _module(module: RawModule) -> AskedModule:
+def _module(module: RawModule) -> ModuleRequest:
     kind = (module.get("type") or "").lower()
-    image = Image(number(module.get("image_addr") or 0), module.get("image_size") or 0)
+    image = MemoryRange(
+        number(module.get("image_addr") or 0), module.get("image_size") or 0
+    )
     name = module.get("debug_file") or module.get("code_file") or ""
     ids = _NOBODY
     if kind in _KNOWN_TYPES:
@@ -95,7 +97,7 @@ def _module(module: RawModule) -> AskedModule:
             is_elf=kind == "elf",
             is_windows=kind in _WINDOWS,
         )
-    return AskedModule(image, ids, name.replace("\\", "/").rpartition("/")[2])
+    return ModuleRequest(image, ids, name.replace("\\", "/").rpartition("/")[2])
 
 
 def _code_id(text: str) -> CodeId | None:

@@ -9,17 +9,27 @@ from typing import Any
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.stacks.source_context import SourceContext
-from symdepot.domain.stacks.stack_resolver import Frame, FrameStatus, ModuleStatus
-from symdepot.domain.symcache.address_lookup import Frame as Place
-from symdepot.domain.symcache.demangler import demangled
+from symdepot.domain.stacks.stack_resolver import (
+    FrameStatus,
+    ModuleStatus,
+    ResolvedFrame,
+)
+from symdepot.domain.symcache.address_lookup import SymbolFrame as Place
+from symdepot.domain.symcache.demangler import demangle
 from symdepot.protocols.symbolicator import native_request
 from symdepot.protocols.symbolicator.schemas import Body, RawFrame, RawModule, RawStack
-from symdepot.symbolication.request import Answer, Candidate, Fate, FoundModule, Line
+from symdepot.symbolication.request import (
+    Candidate,
+    CandidateStatus,
+    Line,
+    ModuleResult,
+    SymbolicationResult,
+)
 
 type Json = dict[str, Any]
 
 
-def completed(body: Body, answer: Answer) -> Json:
+def render(body: Body, answer: SymbolicationResult) -> Json:
     """Return the whole answer to `body`."""
     modules, stacks = body.get("modules", []), body.get("stacktraces", [])
     shows_candidates = bool((body.get("options") or {}).get("dif_candidates"))
@@ -59,7 +69,7 @@ def _thread(asked: RawStack) -> Json:
 
 
 def _frames(
-    frames: Sequence[Frame],
+    frames: Sequence[ResolvedFrame],
     raw: Sequence[RawFrame],
     packages: Sequence[str],
     contexts: Mapping[Line, SourceContext],
@@ -72,7 +82,7 @@ def _frames(
     ]
 
 
-def _as_it_came(frame: Frame, raw: RawFrame, packages: Sequence[str]) -> Json:
+def _as_it_came(frame: ResolvedFrame, raw: RawFrame, packages: Sequence[str]) -> Json:
     kept = {key: value for key, value in raw.items() if not _is_usual(key, value)}
     if frame.module is not None and (package := packages[frame.module]):
         kept["package"] = package
@@ -89,7 +99,7 @@ def _is_usual(key: str, value: object) -> bool:
 
 
 def _found(
-    frame: Frame,
+    frame: ResolvedFrame,
     raw: RawFrame,
     packages: Sequence[str],
     contexts: Mapping[Line, SourceContext],
@@ -104,7 +114,7 @@ def _found(
         "original_index": index,
         "instruction_addr": hex(address),
         "symbol": function,
-        "function": demangled(function),
+        "function": demangle(function),
     }
     if is_relative:
         told["addr_mode"] = f"rel:{module}"
@@ -148,7 +158,7 @@ def _file(path: str) -> str:
     return path.replace("\\", "/").rpartition("/")[2]
 
 
-def _module(asked: RawModule, found: FoundModule, *, shows_candidates: bool) -> Json:
+def _module(asked: RawModule, found: ModuleResult, *, shows_candidates: bool) -> Json:
     """Return what became of a module, with what was missing in it filled in."""
     chosen = found.symbols
     told: Json = {
@@ -167,7 +177,7 @@ def _module(asked: RawModule, found: FoundModule, *, shows_candidates: bool) -> 
     return told
 
 
-def _filled_in(asked: RawModule, found: FoundModule) -> Json:
+def _filled_in(asked: RawModule, found: ModuleResult) -> Json:
     """Return the ids and names of a module: as they came, or else as they are known."""
     ids, row = found.asked.ids, found.symbols
     known: Json = {
@@ -186,12 +196,12 @@ def _features(rows: Sequence[DebugFile]) -> dict[str, bool]:
     return {name: feature in had for name, feature in _FEATURES.items()}
 
 
-def _candidate(one: Candidate, found: FoundModule) -> Json:
+def _candidate(one: Candidate, found: ModuleResult) -> Json:
     row = one.debug_file
     told: Json = {
         "source": _source(row),
         "location": f"sentry://project_debug_file/{row.pk}",
-        "download": {"status": Fate.OK, "features": _features([row])},
+        "download": {"status": CandidateStatus.OK, "features": _features([row])},
     }
     if one.debug is not None:
         told["debug"] = {
@@ -205,7 +215,7 @@ def _source(row: DebugFile) -> str:
     return f"{_FROM_HERE}:{row.project.organization.slug}/{row.project.slug}"
 
 
-def _nothing(found: FoundModule) -> Iterator[Json]:
+def _nothing(found: ModuleResult) -> Iterator[Json]:
     download: Json = {"status": "notfound"}
     if found.misses:
         download["details"] = " ".join(found.misses)

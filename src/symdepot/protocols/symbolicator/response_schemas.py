@@ -116,7 +116,7 @@ class Completed(TypedDict):
 
 
 @with_config(_STRICT)
-class Pending(TypedDict):
+class PendingOut(TypedDict):
     """Symcaches are being made: come again, in so many seconds, with this id."""
 
     status: Literal["pending"]
@@ -131,5 +131,5 @@ class Refusal(TypedDict):
     causes: list[str]
 
 
-ANSWER: TypeAdapter[Completed | Pending] = TypeAdapter(Completed | Pending)
+ANSWER: TypeAdapter[Completed | PendingOut] = TypeAdapter(Completed | PendingOut)
 REFUSAL: TypeAdapter[Refusal] = TypeAdapter(Refusal)

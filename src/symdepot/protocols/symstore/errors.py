@@ -9,9 +9,9 @@ Source: spec/serving 2.3.
 from http import HTTPStatus
 
 from symdepot.domain import errors
-from symdepot.protocols.text_views import Speech
+from symdepot.protocols.text_views import ErrorTable
 
-SPEECH = Speech(
+ERRORS = ErrorTable(
     status={
         errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
         errors.NotAllowed: HTTPStatus.FORBIDDEN,

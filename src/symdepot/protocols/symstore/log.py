@@ -19,34 +19,36 @@ from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from symdepot.debugfiles import symstore_log
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.selection import ranking
-from symdepot.domain.selection.file_query import Role
+from symdepot.domain.selection.file_query import FileRole
 from symdepot.domain.symbol_paths import path_builder
 from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.projects import access
 from symdepot.projects.models import Project
 from symdepot.protocols import auth, text_views
-from symdepot.protocols.symstore.errors import SPEECH
+from symdepot.protocols.symstore.errors import ERRORS
 
 _NUMBER = re.compile(r"[0-9]{10}").fullmatch
 _FOLDERS = re.compile(r".*[/\\]")
-_ROLES = (Role.EXECUTABLE, Role.DEBUGINFO)
+_ROLES = (FileRole.EXECUTABLE, FileRole.DEBUGINFO)
 _LINES_AT_A_TIME = 1_000
 
 
-@text_views.spoken(SPEECH, lambda _: "symstore")
+@text_views.text_view(ERRORS, lambda _: "symstore")
 def admin(
     request: HttpRequest, name: str, token: str | None = None
 ) -> HttpResponseBase:
     """Answer with a file of the log, about what may be read."""
     asked = name.lower()
     if asked not in {"lastid.txt", "server.txt", "history.txt"} and not _NUMBER(asked):
-        return text_views.text("Symbol Not Found (and ignored)", HTTPStatus.NOT_FOUND)
-    projects = access.readable(auth.reader(request, token))
-    last = symstore_log.last()
+        return text_views.text_response(
+            "Symbol Not Found (and ignored)", HTTPStatus.NOT_FOUND
+        )
+    projects = access.readable_projects(auth.reader(request, token))
+    last = symstore_log.last_number()
     if asked == "lastid.txt":
-        return text_views.text(f"{last:010}", HTTPStatus.OK)
+        return text_views.text_response(f"{last:010}", HTTPStatus.OK)
     if not _NUMBER(asked):
-        return text_views.text("".join(_history(projects)), HTTPStatus.OK)
+        return text_views.text_response("".join(_history(projects)), HTTPStatus.OK)
     return _transaction(projects, int(asked), last)
 
 
@@ -54,8 +56,8 @@ def _transaction(
     projects: QuerySet[Project], number: int, last: int
 ) -> HttpResponseBase:
     if not 1 <= number <= last:
-        return text_views.text("Symbol Not Found", HTTPStatus.NOT_FOUND)
-    lines = _lines(symstore_log.files(projects, number))
+        return text_views.text_response("Symbol Not Found", HTTPStatus.NOT_FOUND)
+    lines = _lines(symstore_log.files_of(projects, number))
     blocks = ("".join(some).encode() for some in batched(lines, _LINES_AT_A_TIME))
     return StreamingHttpResponse(blocks, content_type="text/plain; charset=utf-8")
 
@@ -66,8 +68,8 @@ def _lines(files: Iterator[DebugFile]) -> Iterator[str]:
         kept = file.object_file()
         named = replace(kept, name=_FOLDERS.sub("", kept.name))
         for role in _ROLES:
-            serves = ranking.serves(named, role)
-            place = path_builder.place(Layout.SYMSTORE, role, named) if serves else None
+            serves = ranking.can_serve(named, role)
+            place = path_builder.build(Layout.SYMSTORE, role, named) if serves else None
             match (place or "").split("/"):
                 case [name, key, again] if name == again and _can_be_listed(name):
                     yield f'"{name}\\{key}","{named.name}"\r\n'

@@ -11,10 +11,10 @@ from symdepot.debugfiles import project_files
 from symdepot.domain.symbol_paths import path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.protocols import download_lookup, file_response, text_views
-from symdepot.protocols.symstore.errors import SPEECH
+from symdepot.protocols.symstore.errors import ERRORS
 
 
-@text_views.spoken(SPEECH, lambda _: "symstore")
+@text_views.text_view(ERRORS, lambda _: "symstore")
 def by_path(
     request: HttpRequest,
     path: str,
@@ -29,8 +29,10 @@ def by_path(
     """
     asked = path_parser.parse(layout, path)
     if asked is None:
-        return text_views.text("Symbol Not Found (and ignored)", HTTPStatus.NOT_FOUND)
-    row = download_lookup.lent(request, token, asked)
+        return text_views.text_response(
+            "Symbol Not Found (and ignored)", HTTPStatus.NOT_FOUND
+        )
+    row = download_lookup.find_file(request, token, asked)
     return file_response.serve(
-        request, project_files.content(row), filename=row.object_name
+        request, project_files.file_content(row), filename=row.object_name
     )

@@ -54,10 +54,12 @@ if TYPE_CHECKING:
     from symdepot.projects.models import Project
 
 PLACE_WORDS = "The organization and its project."
-Place = Annotated[str, typer.Argument(help=PLACE_WORDS, metavar="ORG/PROJECT")]
+ProjectArgument = Annotated[
+    str, typer.Argument(help=PLACE_WORDS, metavar="ORG/PROJECT")
+]
 
 
-def project(place: str, data_dir: DataDir) -> "Project":
+def setup_project(place: str, data_dir: DataDir) -> "Project":
     """Enter the house and return the project that is meant.
 
     Raises:
@@ -67,7 +69,7 @@ def project(place: str, data_dir: DataDir) -> "Project":
     organization, slash, slug = place.partition("/")
     if not slash:
         raise typer.BadParameter(f"write it as ORG/PROJECT, not as {place!r}")
-    setup.enter(data_dir=data_dir)
+    setup.setup(data_dir=data_dir)
     from symdepot.projects import access
 
     return access.project(organization, slug)

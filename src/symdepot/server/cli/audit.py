@@ -42,18 +42,18 @@ def audit(  # noqa: PLR0913 -- each is an option
     data_dir: DataDir = None,
 ) -> None:
     """Tell who did what, oldest first: uploads, deletions, tokens, settings."""
-    setup.enter(data_dir=data_dir)
+    setup.setup(data_dir=data_dir)
     from symdepot.projects import access
     from symdepot.projects import audit as log
 
-    asked = log.Question(
+    asked = log.AuditQuery(
         project=project,
         action=_known(action, log.Action) if action else None,
-        since=log.in_utc(since),
-        until=log.in_utc(until),
+        since=log.as_utc(since),
+        until=log.as_utc(until),
     )
-    for entry in log.exported(access.organization(org), asked):
-        told = log.plain(entry)
+    for entry in log.export(access.organization(org), asked):
+        told = log.as_json(entry)
         typer.echo(
             json.dumps({"organization": org, **told}) if as_json else _line(told)
         )
@@ -75,4 +75,4 @@ def _line(told: dict[str, object]) -> str:
         f"{told['at']}  {told['actor']}  {told['action']}  "
         f"{place}{told['subject']}  {details}"
     )
-    return output.safe(line.rstrip())
+    return output.printable(line.rstrip())

@@ -11,7 +11,7 @@ from symdepot.server.cli import output
 from symdepot.server.cli.arguments import DataDir
 
 if TYPE_CHECKING:
-    from symdepot.pipeline.fsck.report import Examination, Finding
+    from symdepot.pipeline.fsck.report import Finding, FsckReport
 
 EXAMPLES = """
 Every night, without reading all bytes: symdepot fsck --quick
@@ -60,11 +60,11 @@ def fsck(
     files that are named sends just that again; symcaches are made again. May run at
     any time beside uploads.
     """
-    setup.enter(data_dir=data_dir)
+    setup.setup(data_dir=data_dir)
     from symdepot.pipeline.fsck import checker
     from symdepot.pipeline.fsck import repair as fsck_repair
 
-    with output.measured("Checking", checker.total_bytes()) as step:
+    with output.show_bytes("Checking", checker.total_bytes()) as step:
         made = checker.check(hashing=not quick, step=step)
     repaired = fsck_repair.repair(made.findings) if repair else []
     if as_json:
@@ -75,7 +75,7 @@ def fsck(
         raise typer.Exit(1)
 
 
-def _plain(made: "Examination", repaired: list["Finding"]) -> dict[str, object]:
+def _plain(made: "FsckReport", repaired: list["Finding"]) -> dict[str, object]:
     return {
         "sound": made.is_sound,
         "blobs": made.blobs,
@@ -95,12 +95,12 @@ def _plain(made: "Examination", repaired: list["Finding"]) -> dict[str, object]:
     }
 
 
-def _print(made: "Examination", repaired: list["Finding"]) -> None:
+def _print(made: "FsckReport", repaired: list["Finding"]) -> None:
     for finding in made.findings:
         typer.echo(_line(finding, is_repaired=finding in repaired))
         for name in finding.hurts:
             typer.echo(f"    uploading it again heals {name}")
-    looked = f"{made.blobs:,} blobs of {text_format.spoken(made.size_bytes)}"
+    looked = f"{made.blobs:,} blobs of {text_format.format_size(made.size_bytes)}"
     young = f", {made.young:,} of them too young to have a row" if made.young else ""
     typer.echo(f"Looked at {looked}{young}, and {made.files:,} files.")
     if made.is_sound:

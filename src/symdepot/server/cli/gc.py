@@ -13,7 +13,7 @@ from symdepot.server.cli import output
 from symdepot.server.cli.arguments import DataDir
 
 if TYPE_CHECKING:
-    from symdepot.pipeline.gc.collector import Report
+    from symdepot.pipeline.gc.collector import GcReport
 
 EXAMPLES = """
 What would go, and why: symdepot gc --dry-run
@@ -38,7 +38,7 @@ def gc(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would go, and change nothing.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="GcReport as JSON.")] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Clear away what nobody needs, and say what that was and why.
@@ -47,18 +47,18 @@ def gc(
     settings SYMDEPOT_KEEP_…. A background worker does the same every day
     (SYMDEPOT_GC_INTERVAL). May run at any time beside uploads, and be broken off.
     """
-    setup.enter(data_dir=data_dir)
+    setup.setup(data_dir=data_dir)
     from symdepot.pipeline.gc import collector
 
-    with output.counted("Looking" if dry_run else "Sweeping") as step:
-        report = collector.preview(step) if dry_run else collector.sweep(step)
+    with output.show_counts("Looking" if dry_run else "Sweeping") as step:
+        report = collector.preview(step) if dry_run else collector.collect(step)
     if as_json:
         typer.echo(json.dumps(_plain(report, dry_run=dry_run), indent=2))
     else:
         _print(report, dry_run=dry_run)
 
 
-def _plain(report: "Report", *, dry_run: bool) -> dict[str, object]:
+def _plain(report: "GcReport", *, dry_run: bool) -> dict[str, object]:
     return {
         "dry_run": dry_run,
         "count": report.count,
@@ -70,20 +70,20 @@ def _plain(report: "Report", *, dry_run: bool) -> dict[str, object]:
     }
 
 
-def _print(report: "Report", *, dry_run: bool) -> None:
+def _print(report: "GcReport", *, dry_run: bool) -> None:
     table = Table("", "", "", box=None, show_header=False, pad_edge=False)
     table.columns[0].justify = table.columns[1].justify = "right"
     for reason, taken in report.taken.items():
         if taken.count or taken.size_bytes:
             table.add_row(
                 f"{taken.count:,}",
-                text_format.spoken(taken.size_bytes),
+                text_format.format_size(taken.size_bytes),
                 _SENTENCES[reason.value],
             )
     console = Console(highlight=False, soft_wrap=True)
     if table.row_count:
         console.print(table)
-    freed = text_format.spoken(report.size_bytes)
+    freed = text_format.format_size(report.size_bytes)
     would = (
         f"would free {freed}. Nothing was changed." if dry_run else f"freed {freed}."
     )

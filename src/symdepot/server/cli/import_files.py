@@ -11,10 +11,10 @@ from symdepot.domain import text_format
 from symdepot.domain.errors import SymdepotError
 from symdepot.server import setup
 from symdepot.server.cli import arguments, output
-from symdepot.server.cli.arguments import DataDir, Place
+from symdepot.server.cli.arguments import DataDir, ProjectArgument
 
 if TYPE_CHECKING:
-    from symdepot.pipeline.bulk_import.importer import Told
+    from symdepot.pipeline.bulk_import.importer import ImportedFile
 
 EXAMPLES = """
 What this machine has: symdepot import acme/linux /usr/lib/debug
@@ -33,7 +33,7 @@ class _Report:
     failed: list[dict[str, str]] = field(default_factory=list)
     stopped: SymdepotError | None = None
 
-    def add(self, told: "Told") -> None:
+    def add(self, told: "ImportedFile") -> None:
         self.counts[told.fate.value] = self.counts.get(told.fate.value, 0) + 1
         match told.fate.value:
             case "imported":
@@ -43,7 +43,7 @@ class _Report:
 
 
 def import_(  # noqa: PLR0913 -- each is an option
-    to: Place,
+    to: ProjectArgument,
     paths: Annotated[
         list[Path],
         typer.Argument(help="Folders, debug files and packages.", exists=True),
@@ -66,25 +66,25 @@ def import_(  # noqa: PLR0913 -- each is an option
     passed over. May be broken off and run again at any time, and then goes on: it
     reads no file twice. Ends with status 1 if a file could not be taken.
     """
-    project = arguments.project(to, data_dir)
+    project = arguments.setup_project(to, data_dir)
     from symdepot.pipeline.bulk_import import file_walk, importer
 
-    extent = file_walk.survey(paths)
+    extent = file_walk.count_files(paths)
     report = _Report(dry_run)
-    with output.voyage(
+    with output.show_files(
         "Importing", files=extent.files, size_bytes=extent.size_bytes
     ) as voyage:
         try:
-            for event in importer.take_in(
-                project, paths, by=setup.actor(), is_trial=dry_run
+            for event in importer.import_files(
+                project, paths, by=setup.cli_actor(), is_trial=dry_run
             ):
                 match event:
-                    case importer.Done(size_bytes):
+                    case importer.FileDone(size_bytes):
                         voyage.step(size_bytes)
-                    case importer.Told() as told:
+                    case importer.ImportedFile() as told:
                         report.add(told)
                         if told.fate.value == "failed" or (verbose and told.why):
-                            voyage.say(output.safe(f"{told.name}: {told.why}"))
+                            voyage.say(output.printable(f"{told.name}: {told.why}"))
         except SymdepotError as error:
             report.stopped = error
     _end(report, to, as_json=as_json)
@@ -119,7 +119,7 @@ def _summary(report: _Report, project: str) -> str:
         for fate in ("imported", "here", "passed over", "failed")
     )
     did = "This would import" if report.is_trial else "Imported"
-    size = text_format.spoken(report.size_bytes)
+    size = text_format.format_size(report.size_bytes)
     files = "debug file" if imported == 1 else "debug files"
     sentences = [f"{did} {imported:,} {files}, {size}, into {project}."]
     if here:

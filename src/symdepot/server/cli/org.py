@@ -24,10 +24,10 @@ def create(
     data_dir: DataDir = None,
 ) -> None:
     """Make an organization."""
-    setup.enter(data_dir=data_dir)
+    setup.setup(data_dir=data_dir)
     from symdepot.projects import organizations
 
-    organizations.found_organization(slug, by=setup.actor())
+    organizations.create_organization(slug, by=setup.cli_actor())
     typer.echo(
         f"Organization {slug!r} is made. Next: symdepot project create {slug}/PROJECT"
     )
@@ -36,12 +36,12 @@ def create(
 @app.command("list", epilog="Example: symdepot org list")
 def list_(data_dir: DataDir = None) -> None:
     """List organizations, and how much each keeps of how much it may."""
-    setup.enter(data_dir=data_dir)
+    setup.setup(data_dir=data_dir)
     from symdepot.projects import access
     from symdepot.uploads import quota
 
     organizations = access.organizations()
-    used = quota.of_all(organizations)
+    used = quota.used_by_organization(organizations)
     for organization in organizations:
         typer.echo(_usage(organization, used.get(organization.pk, 0)))
 
@@ -55,18 +55,18 @@ def show(
 
     What several projects share counts once for the organization, and for each project.
     """
-    setup.enter(data_dir=data_dir)
+    setup.setup(data_dir=data_dir)
     from symdepot.debugfiles import usage
     from symdepot.projects import access
     from symdepot.uploads import quota
 
     organization = access.organization(slug)
     typer.echo(_usage(organization, quota.used_bytes(organization)))
-    room = usage.room(organization)
+    room = usage.usage_by_project(organization)
     for project in access.projects(organization):
         has = room[project.pk]
         typer.echo(
-            f"  {project}: {text_format.spoken(has.size_bytes)} "
+            f"  {project}: {text_format.format_size(has.size_bytes)} "
             f"in {has.debug_files:,} debug files"
         )
 
@@ -94,20 +94,22 @@ def change(
 ) -> None:
     """Change what holds for an organization."""
     quota_bytes = None if quota is None else _size(quota)
-    setup.enter(data_dir=data_dir)
+    setup.setup(data_dir=data_dir)
     from symdepot.projects import access, organizations
 
     organization = access.organization(slug)
     if chunk_upload is not None:
-        organizations.switch(organization, on=chunk_upload, by=setup.actor())
+        organizations.set_chunk_upload(
+            organization, on=chunk_upload, by=setup.cli_actor()
+        )
         told = "send chunks" if chunk_upload else "send zips, if they know how"
         typer.echo(f"Clients of {slug!r} are told to {told}.")
     if quota is not None:
-        organizations.allow(organization, quota_bytes, by=setup.actor())
+        organizations.set_quota(organization, quota_bytes, by=setup.cli_actor())
         may = (
             "no quota"
             if quota_bytes is None
-            else f"{text_format.spoken(quota_bytes)} of quota"
+            else f"{text_format.format_size(quota_bytes)} of quota"
         )
         typer.echo(f"Organization {slug!r} has {may}.")
 
@@ -116,12 +118,12 @@ def _size(text: str) -> int | None:
     if text == "none":
         return None
     try:
-        return text_format.parse(text)
+        return text_format.parse_size(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 
 
 def _usage(organization: "Organization", used_bytes: int) -> str:
     may = organization.quota_bytes
-    of = "no quota" if may is None else f"a quota of {text_format.spoken(may)}"
-    return f"{organization}: {text_format.spoken(used_bytes)}, {of}"
+    of = "no quota" if may is None else f"a quota of {text_format.format_size(may)}"
+    return f"{organization}: {text_format.format_size(used_bytes)}, {of}"

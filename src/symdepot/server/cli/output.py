@@ -19,7 +19,7 @@ from rich.progress import (
 
 
 @contextmanager
-def counted(title: str) -> Iterator[Callable[[str, int], None]]:
+def show_counts(title: str) -> Iterator[Callable[[str, int], None]]:
     """Lend what is to be told which kind of things was done, and how many more."""
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"))
@@ -36,7 +36,7 @@ def counted(title: str) -> Iterator[Callable[[str, int], None]]:
         yield step
 
 
-class Voyage:
+class FileProgress:
     """Is told how far a way through many files has come, and what is to be said of it."""
 
     def __init__(self, shown: Progress, task: TaskID) -> None:
@@ -55,7 +55,7 @@ class Voyage:
 
 
 @contextmanager
-def voyage(title: str, *, files: int, size_bytes: int) -> Iterator[Voyage]:
+def show_files(title: str, *, files: int, size_bytes: int) -> Iterator[FileProgress]:
     """Lend what shows how many of so many files, and bytes, were worked through."""
     console = Console(stderr=True)
     columns = (
@@ -69,11 +69,11 @@ def voyage(title: str, *, files: int, size_bytes: int) -> Iterator[Voyage]:
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as shown:
         task = shown.add_task(title, total=size_bytes, files=0, all_files=files)
-        yield Voyage(shown, task)
+        yield FileProgress(shown, task)
 
 
 @contextmanager
-def measured(title: str, total_bytes: int) -> Iterator[Callable[[int], None]]:
+def show_bytes(title: str, total_bytes: int) -> Iterator[Callable[[int], None]]:
     """Lend what is to be told how many more of `total_bytes` were worked through."""
     console = Console(stderr=True)
     columns = (
@@ -89,7 +89,7 @@ def measured(title: str, total_bytes: int) -> Iterator[Callable[[int], None]]:
         yield lambda size_bytes: shown.advance(task, size_bytes)
 
 
-def safe(text: str) -> str:
+def printable(text: str) -> str:
     r"""Return one line that moves no cursor and hides nothing.
 
     >>> safe("lib\x1b[2J\nfoo.so")

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from symdepot.server import setup
-from symdepot.server.cli.arguments import DataDir, Place
-from symdepot.server.cli.arguments import project as of_name
+from symdepot.server.cli.arguments import DataDir, ProjectArgument
+from symdepot.server.cli.arguments import setup_project as of_name
 
 _NUMBER = "N|none"
 _MOST = 100_000
@@ -34,11 +34,11 @@ def create(
     organization, slash, slug = place.partition("/")
     if not slash:
         raise typer.BadParameter(f"write it as ORG/PROJECT, not as {place!r}")
-    setup.enter(data_dir=data_dir)
+    setup.setup(data_dir=data_dir)
     from symdepot.projects import access, organizations
 
-    organizations.found_project(
-        access.organization(organization), slug, by=setup.actor()
+    organizations.create_project(
+        access.organization(organization), slug, by=setup.cli_actor()
     )
     typer.echo(
         f"Project {place!r} is made. "
@@ -48,7 +48,7 @@ def create(
 
 @app.command(name="set", epilog="Example: symdepot project set acme/rocket --public")
 def set_(
-    place: Place,
+    place: ProjectArgument,
     *,
     public: Annotated[
         bool | None,
@@ -61,7 +61,7 @@ def set_(
     from symdepot.projects import access
 
     if public is not None:
-        access.publish(found, is_public=public, by=setup.actor())
+        access.set_public(found, is_public=public, by=setup.cli_actor())
         found.refresh_from_db()
     who = "anybody" if found.is_public else "only bearers of a token"
     typer.echo(f"The debug files of {place} can be read by {who}.")
@@ -69,7 +69,7 @@ def set_(
 
 @app.command(epilog="Example: symdepot project retention acme/rocket --unused-days 90")
 def retention(
-    place: Place,
+    place: ProjectArgument,
     *,
     unused_days: Annotated[
         str | None,
@@ -107,7 +107,7 @@ def retention(
     held = organizations.retention(found)
     if changes:
         held = replace(held, **changes)
-        organizations.retain(found, held, by=setup.actor())
+        organizations.set_retention(found, held, by=setup.cli_actor())
     for said, kept in (
         ("unused for {} days", held.unused_days),
         ("uploaded {} days ago", held.days),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from symdepot.server.cli import arguments
-from symdepot.server.cli.arguments import DataDir, Place
+from symdepot.server.cli.arguments import DataDir, ProjectArgument
 
 if TYPE_CHECKING:
     from symdepot.debugfiles.models import DebugFile
@@ -22,7 +22,7 @@ _MOST_LISTED = 10
 
 
 def retrace(
-    where: Place,
+    where: ProjectArgument,
     file: Annotated[
         Path | None,
         typer.Argument(
@@ -47,7 +47,7 @@ def retrace(
     Without --uuid, the mapping is the one whose id stands in the text, or that R8
     names there, or the only one that the project has.
     """
-    project = arguments.project(where, data_dir)
+    project = arguments.setup_project(where, data_dir)
     from symdepot.debugfiles import usage
     from symdepot.symbolication import jvm_mappings
 
@@ -55,8 +55,8 @@ def retrace(
     # Whatever is in it comes out again, be it text or not.
     text = content.decode("utf-8", "surrogateescape")
     mapping = _mapping(project, where, text) if uuid is None else _of(project, uuid)
-    usage.renew(project, [mapping])
-    retraced = jvm_mappings.text(text, mapping)
+    usage.mark_used(project, [mapping])
+    retraced = jvm_mappings.retrace_text(text, mapping)
     if as_json:
         told = {
             "mapping": mapping.debug_id,
@@ -88,7 +88,7 @@ def _mapping(project: "Project", where: str, text: str) -> "DebugFile":
     from symdepot.debugfiles import proguard_mappings
     from symdepot.domain.jvm import stack_text
 
-    meant = proguard_mappings.meant(project, text)
+    meant = proguard_mappings.candidates_for_text(project, text)
     if len(meant) == 1:
         return meant[0]
     if not meant:

@@ -25,7 +25,7 @@ def serve(
     prints what sentry-cli needs to upload to them. Stop it with Ctrl-C: requests and
     files in work are finished first.
     """
-    chosen = setup.enter(
+    chosen = setup.setup(
         host=host, port=port, workers=workers, data_dir=data_dir, public_url=public_url
     )
     from symdepot.server import launch

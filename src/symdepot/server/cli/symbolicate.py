@@ -15,7 +15,7 @@ from symdepot.server.cli.arguments import PLACE_WORDS, DataDir
 if TYPE_CHECKING:
     from symdepot.domain.selection.module_ids import ModuleIds
     from symdepot.projects.models import Project
-    from symdepot.symbolication.request import Answer, FoundModule
+    from symdepot.symbolication.request import ModuleResult, SymbolicationResult
 
 EXAMPLES = (
     "What is at two addresses of a program: "
@@ -63,7 +63,7 @@ def symbolicate(  # noqa: PLR0913 -- each is an option
         raise typer.BadParameter("one module only: --debug-id ID or --module FILE")
     if addresses and debug_id is None and module is None:
         raise typer.BadParameter("say which module: --debug-id ID or --module FILE")
-    project = arguments.project(where, data_dir)
+    project = arguments.setup_project(where, data_dir)
     if debug_id is None and module is None:
         _resolve(project, sys.stdin.read(), as_json=as_json)
         return
@@ -84,7 +84,9 @@ def _resolve(project: "Project", text: str, *, as_json: bool) -> None:
     """Print a text with what can be resolved in it; what cannot be, and why, apart."""
     from symdepot.symbolication import pasted_text
 
-    found = pasted_text.resolved(project, text, by=_ASKER, wait_seconds=_WAIT_SECONDS)
+    found = pasted_text.resolve_text(
+        project, text, by=_ASKER, wait_seconds=_WAIT_SECONDS
+    )
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(found)))
         return
@@ -128,27 +130,35 @@ def _ids_of(file: Path) -> "ModuleIds":
 
     if not file.is_file():
         raise typer.BadParameter(f"there is no file {str(file)!r}")
-    found = objects.findable(objects.thin(operations.inspect(file, name=file.name)))
+    found = objects.require_findable(
+        objects.single_object(operations.inspect(file, name=file.name))
+    )
     return ModuleIds.known(found.debug_id, found.code_id, is_windows=True)
 
 
 def _asked(
     project: "Project", ids: "ModuleIds", name: str, addresses: Sequence[int]
-) -> "Answer":
-    from symdepot.domain.stacks.memory_map import Image
-    from symdepot.domain.stacks.stack_resolver import AskedFrame, AskedStack
-    from symdepot.symbolication.request import AskedModule, Question, Scope
-    from symdepot.symbolication.symbolicate import symbolicated
-
-    frames = [AskedFrame(address, module=0, adjusted=False) for address in addresses]
-    question = Question(
-        [AskedStack(frames)], [AskedModule(Image(0), ids, name)], with_misses=True
+) -> "SymbolicationResult":
+    from symdepot.domain.stacks.memory_map import MemoryRange
+    from symdepot.domain.stacks.stack_resolver import FrameRequest, StackRequest
+    from symdepot.symbolication.request import (
+        LookupScope,
+        ModuleRequest,
+        SymbolicationRequest,
     )
-    scope = Scope.of(project, _ASKER)
-    return symbolicated(scope, question, wait_seconds=_WAIT_SECONDS)
+    from symdepot.symbolication.symbolicate import symbolicate
+
+    frames = [FrameRequest(address, module=0, adjusted=False) for address in addresses]
+    question = SymbolicationRequest(
+        [StackRequest(frames)],
+        [ModuleRequest(MemoryRange(0), ids, name)],
+        with_misses=True,
+    )
+    scope = LookupScope.of(project, _ASKER)
+    return symbolicate(scope, question, wait_seconds=_WAIT_SECONDS)
 
 
-def _complain_of(found: "FoundModule") -> None:
+def _complain_of(found: "ModuleResult") -> None:
     """Say on standard error why there are no symbols."""
     if found.symbols is not None or found.status == "unused":
         return
@@ -161,15 +171,15 @@ def _complain_of(found: "FoundModule") -> None:
 
 
 def _told(
-    answer: "Answer", addresses: Sequence[int], *, as_json: bool
+    answer: "SymbolicationResult", addresses: Sequence[int], *, as_json: bool
 ) -> Iterator[str]:
-    from symdepot.domain.symcache.demangler import demangled
+    from symdepot.domain.symcache.demangler import demangle
 
     told: dict[int, list[dict[str, object]]] = {}
     for frame in answer.stacks[0] if answer.stacks else ():
         if frame.place is not None:
             at = frame.place
-            line = {"function": demangled(at.function), "symbol": at.function}
+            line = {"function": demangle(at.function), "symbol": at.function}
             told.setdefault(frame.original_index, []).append(
                 {**line, "file": at.path, "line": at.line}
             )

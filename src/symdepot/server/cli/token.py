@@ -84,7 +84,7 @@ def create(  # noqa: PLR0913 -- each is an option
     """
     if url and scope != _DEFAULT_SCOPES:
         raise typer.BadParameter("a token for URLs may read only; leave out --scope")
-    setup.enter(data_dir=data_dir, public_url=public_url)
+    setup.setup(data_dir=data_dir, public_url=public_url)
     from symdepot.projects import access, tokens
 
     place = access.project(org, project) if project else access.organization(org)
@@ -92,14 +92,14 @@ def create(  # noqa: PLR0913 -- each is an option
         timezone.now() + timedelta(days=expires_in_days) if expires_in_days else None
     )
     if url:
-        token = tokens.mint_for_url(
-            place, by=setup.actor(), label=label, expires_at=ends_at
+        token = tokens.create_url_token(
+            place, by=setup.cli_actor(), label=label, expires_at=ends_at
         )
     else:
-        token = tokens.mint(
+        token = tokens.create_token(
             place,
             scopes=[tokens.Scope(name) for name in scope],
-            by=setup.actor(),
+            by=setup.cli_actor(),
             label=label,
             expires_at=ends_at,
         )
@@ -118,13 +118,13 @@ def list_(
 
     The tokens themselves are not kept; "…" stands before their last characters.
     """
-    setup.enter(data_dir=data_dir)
+    setup.setup(data_dir=data_dir)
     from symdepot.projects import access, tokens
 
     table = Table(
         "id", "token", "label", "for", "may", "made", "last used", "ends", box=None
     )
-    for row in tokens.issued(access.organization(org) if org else None):
+    for row in tokens.list_tokens(access.organization(org) if org else None):
         table.add_row(*_cells(row))
     console = Console()
     if not console.is_terminal:
@@ -142,11 +142,11 @@ def revoke(
     data_dir: DataDir = None,
 ) -> None:
     """Let a token open nothing from now on."""
-    setup.enter(data_dir=data_dir)
+    setup.setup(data_dir=data_dir)
     from symdepot.projects import tokens
 
-    row = tokens.numbered(token_id)
-    tokens.revoke(row, by=setup.actor())
+    row = tokens.by_number(token_id)
+    tokens.revoke(row, by=setup.cli_actor())
     typer.echo(f"Token {token_id} ({row}) is revoked.")
 
 

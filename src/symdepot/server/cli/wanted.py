@@ -7,14 +7,14 @@ from typing import Annotated, Any
 import typer
 
 from symdepot.server.cli import arguments, output
-from symdepot.server.cli.arguments import DataDir, Place
+from symdepot.server.cli.arguments import DataDir, ProjectArgument
 
 EXAMPLES = "What to upload next: symdepot wanted acme/rocket --most --limit 10"
 _AT_ONCE = 100
 
 
 def wanted(
-    where: Place,
+    where: ProjectArgument,
     *,
     most: Annotated[
         bool, typer.Option("--most", help="The most wanted first, not the latest.")
@@ -31,24 +31,24 @@ def wanted(
 
     Below each: what is here that is almost it, and why it is not.
     """
-    project = arguments.project(where, data_dir)
+    project = arguments.setup_project(where, data_dir)
     from symdepot.debugfiles import missing_ids as ids
     from symdepot.symcaches import status
 
-    order = ids.Order.MOST if most else ids.Order.LATEST
-    for rows in batched(ids.listed(project, order)[:limit].iterator(), _AT_ONCE):
-        for told in status.told(project, rows):
+    order = ids.MissingIdOrder.MOST if most else ids.MissingIdOrder.LATEST
+    for rows in batched(ids.list_ids(project, order)[:limit].iterator(), _AT_ONCE):
+        for told in status.missing_ids_as_json(project, rows):
             typer.echo(json.dumps(told) if as_json else _lines(told))
 
 
 def _lines(told: dict[str, Any]) -> str:
-    near = [f"    {output.safe(miss['text'])}" for miss in told["nearMisses"]]
+    near = [f"    {output.printable(miss['text'])}" for miss in told["nearMisses"]]
     return "\n".join([_line(told), *near])
 
 
 def _line(told: dict[str, Any]) -> str:
     names = [told[key] for key in ("debugId", "codeId", "name") if told[key]]
-    return output.safe(
+    return output.printable(
         f"{told['count']} times, last {told['lastAsked']} by {told['askedBy']}: "
         + ", ".join(map(str, names))
     )

@@ -6,7 +6,7 @@ import typer
 
 from symdepot.server import setup
 from symdepot.server.cli import arguments
-from symdepot.server.cli.arguments import DataDir, Place
+from symdepot.server.cli.arguments import DataDir, ProjectArgument
 
 app = typer.Typer(
     name="webhook",
@@ -17,7 +17,7 @@ app = typer.Typer(
 
 @app.command(epilog="Example: symdepot webhook add acme/rocket https://ci.example.com/")
 def add(
-    where: Place,
+    where: ProjectArgument,
     url: Annotated[str, typer.Argument(help="Where to POST each new revision.")],
     data_dir: DataDir = None,
 ) -> None:
@@ -26,28 +26,28 @@ def add(
     The secret, and nothing else, goes to standard output, and is not shown again.
     docs/protocols/webhooks.md says how to check the signature.
     """
-    project = arguments.project(where, data_dir)
+    project = arguments.setup_project(where, data_dir)
     from symdepot.projects import webhooks
 
-    typer.echo(webhooks.add(project, url, by=setup.actor()).secret)
+    typer.echo(webhooks.add(project, url, by=setup.cli_actor()).secret)
 
 
 @app.command(name="list", epilog="Example: symdepot webhook list acme/rocket")
-def list_(where: Place, data_dir: DataDir = None) -> None:
+def list_(where: ProjectArgument, data_dir: DataDir = None) -> None:
     """List webhooks, and how far the telling has come."""
-    project = arguments.project(where, data_dir)
+    project = arguments.setup_project(where, data_dir)
     from symdepot.projects import webhooks
 
-    for row in webhooks.listed(project):
+    for row in webhooks.list_webhooks(project):
         typer.echo(
             f"{row.pk}  {row.url}  told of revision {row.told_revision} "
-            f"of {project.revision}: {webhooks.state(row)}"
+            f"of {project.revision}: {webhooks.describe_state(row)}"
         )
 
 
 @app.command(epilog="Example: symdepot webhook remove acme/rocket 3")
 def remove(
-    where: Place,
+    where: ProjectArgument,
     number: Annotated[
         int,
         typer.Argument(
@@ -57,8 +57,8 @@ def remove(
     data_dir: DataDir = None,
 ) -> None:
     """Tell a URL no more."""
-    project = arguments.project(where, data_dir)
+    project = arguments.setup_project(where, data_dir)
     from symdepot.projects import webhooks
 
-    removed = webhooks.remove(project, number, by=setup.actor())
+    removed = webhooks.remove(project, number, by=setup.cli_actor())
     typer.echo(f"Webhook {number} ({removed.url}) is told nothing from now on.")

@@ -24,8 +24,8 @@ def worker(
     Stop it with Ctrl-C: the file in work is finished first.
     """
     if parent is not None:
-        supervisor.die_with(parent)
-    setup.enter(data_dir=data_dir)
+        supervisor.die_with_parent(parent)
+    setup.setup(data_dir=data_dir)
     from symdepot.server import task_worker
 
     task_worker.work()

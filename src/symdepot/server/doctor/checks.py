@@ -29,12 +29,12 @@ _CLOCKS_MAY_DIFFER = timedelta(seconds=2)
 _PATIENCE_SECONDS = 10.0
 
 
-class Ailment(Exception):
+class CheckFailed(Exception):
     """Something is wrong; the text says what, and what to do about it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """What came of a check. `is_well` is None if it was not made."""
 
     subject: str
@@ -54,22 +54,28 @@ class Check:
         """What it is about."""
         return self.look.__name__
 
-    def find(self) -> Finding:
+    def find(self) -> CheckResult:
         """Look, and say what was found."""
         try:
-            return Finding(self.subject, is_well=True, sentence=self.look())
-        except (Ailment, Misconfigured, SymdepotError, DatabaseError, OSError) as error:
-            return Finding(self.subject, is_well=False, sentence=str(error).strip())
+            return CheckResult(self.subject, is_well=True, sentence=self.look())
+        except (
+            CheckFailed,
+            Misconfigured,
+            SymdepotError,
+            DatabaseError,
+            OSError,
+        ) as error:
+            return CheckResult(self.subject, is_well=False, sentence=str(error).strip())
         except Exception as error:  # noqa: BLE001 -- whatever it is, the operator is told
-            return Finding(self.subject, is_well=False, sentence=repr(error))
+            return CheckResult(self.subject, is_well=False, sentence=repr(error))
 
 
-def examine() -> Iterator[Finding]:
+def run_checks() -> Iterator[CheckResult]:
     """Make all checks, in order; what rests on something unwell is not tried."""
     well: set[str] = set()
     for check in CHECKS:
         if lacking := [need for need in check.needs if need not in well]:
-            yield Finding(
+            yield CheckResult(
                 check.subject, None, f"not tried, because of {' and '.join(lacking)}"
             )
             continue
@@ -81,8 +87,8 @@ def examine() -> Iterator[Finding]:
 
 def configuration() -> str:
     """Check that no setting is misspelt; wrong ones have ended the command before."""
-    if names := config.misspelt():
-        raise Ailment(
+    if names := config.unknown_variables():
+        raise CheckFailed(
             f"{', '.join(names)}: there is no such setting, so it does nothing. "
             "Correct or unset it; docs/configuration.md has all of them."
         )
@@ -103,22 +109,22 @@ def storage() -> str:
         returned = reader.read()
     store.delete(checksum)
     if returned != content or checksum in store:
-        raise Ailment(
+        raise CheckFailed(
             "What was kept came back changed, or could not be deleted. Check the disk "
             "or bucket that SYMDEPOT_BLOB_URL names before you trust it."
         )
-    startup_checks.downloads_can_be_handed_over()
+    startup_checks.check_download_offload()
     took_ms = (time.monotonic() - started_at) * 1000
     return f"bytes are kept, read again and deleted in {took_ms:.0f} ms"
 
 
 def database() -> str:
     """Check that the database answers, and has the tables of this version."""
-    startup_checks.database_answers()
+    startup_checks.check_database()
     executor = MigrationExecutor(connection)
     lacking = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if lacking:
-        raise Ailment(
+        raise CheckFailed(
             f"The tables are not those of this version ({len(lacking)} changes are "
             "to be made). Start `symdepot serve`, or restart it after an upgrade."
         )
@@ -129,13 +135,13 @@ def clock() -> str:
     """Check that this machine and the database agree on what time it is."""
     now = datetime.now(UTC)
     if now < _RELEASED:
-        raise Ailment(
+        raise CheckFailed(
             f"This machine's clock says {now:%Y-%m-%d %H:%M}, which is before this "
             "version was made. Set it, best by NTP: tokens and leases expire by it."
         )
     difference = abs(_database_time() - datetime.now(UTC))
     if difference > _CLOCKS_MAY_DIFFER:
-        raise Ailment(
+        raise CheckFailed(
             f"The clocks of this machine and the database are "
             f"{difference.total_seconds():.0f} s apart. Set both by NTP: leases on "
             "files in work expire by them."
@@ -147,7 +153,7 @@ def sandbox() -> str:
     """Check that a child process can read a small debug file."""
     settings.SCRATCH_DIR.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile(dir=settings.SCRATCH_DIR) as file:
-        file.write(self_test.a_tiny_file())
+        file.write(self_test.tiny_symbol_file())
         file.flush()
         found = operations.inspect(Path(file.name), name="doctor.sym")
     return f"a child process read a small file of format {found[0].format}"
@@ -157,7 +163,7 @@ def server() -> str:
     """Check that the server answers where clients look for it."""
     status, body = _get(settings.PUBLIC_URL, "/health/ready")
     if status != http.HTTPStatus.OK:
-        raise Ailment(
+        raise CheckFailed(
             f"{settings.PUBLIC_URL}/health/ready answers {status}: {_problems(body)}."
         )
     return f"{settings.PUBLIC_URL} answers, and is ready"
@@ -165,9 +171,9 @@ def server() -> str:
 
 def worker() -> str:
     """Check that a background worker takes up a task."""
-    took_seconds = self_test.errand(patience_seconds=_PATIENCE_SECONDS)
+    took_seconds = self_test.time_worker(patience_seconds=_PATIENCE_SECONDS)
     if took_seconds is None:
-        raise Ailment(
+        raise CheckFailed(
             f"No background worker took up a task in {_PATIENCE_SECONDS:.0f} s. Start "
             "`symdepot serve` or `symdepot worker` with these same settings; if they "
             "run, they are busy, and more of them may help."
@@ -179,7 +185,7 @@ def upload() -> str:
     """Check that a small file goes all the way, and delete it again."""
     outcome = self_test.upload(patience_seconds=_PATIENCE_SECONDS)
     if not outcome.is_ok:
-        raise Ailment(
+        raise CheckFailed(
             f"A small upload ended as {outcome.state!r} ({outcome.detail or 'no word'}). "
             "The log of the workers says more."
         )
@@ -219,7 +225,7 @@ def _get(url: str, path: str) -> tuple[int, bytes]:
         answer = line.getresponse()
         return answer.status, answer.read()
     except (OSError, http.client.HTTPException) as error:
-        raise Ailment(
+        raise CheckFailed(
             f"Nothing answers at {url} ({error}). Start `symdepot serve`; if it runs, "
             "SYMDEPOT_PUBLIC_URL, or the proxy behind that name, points elsewhere."
         ) from error

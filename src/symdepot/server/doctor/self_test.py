@@ -13,10 +13,10 @@ from symdepot.blobs.configured import blob_store
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline import intake
 from symdepot.pipeline.gc import deletion
-from symdepot.pipeline.intake import Standing
+from symdepot.pipeline.intake import UploadStatus
 from symdepot.projects.models import Organization, Project
 from symdepot.uploads import chunks
-from symdepot.uploads.assembly import Offer
+from symdepot.uploads.assembly import UploadRequest
 from symdepot.uploads.models import Chunk, File, State
 
 _ORGANIZATION = "symdepot-doctor"
@@ -24,7 +24,7 @@ _LOOK_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SelfTestResult:
     """How far the file came, in the words of `uploads.models.State`, and how fast."""
 
     state: str
@@ -38,14 +38,14 @@ class Outcome:
 
 
 @task
-def nothing() -> None:
+def no_op() -> None:
     """Do nothing: that somebody came to do it is the news."""
 
 
-def errand(*, patience_seconds: float) -> float | None:
+def time_worker(*, patience_seconds: float) -> float | None:
     """Return after how many seconds a worker took up a task; None if none did."""
     began_at = time.monotonic()
-    result = nothing.using(priority=100).enqueue()
+    result = no_op.using(priority=100).enqueue()
     while not result.is_finished:
         if time.monotonic() - began_at > patience_seconds:
             return None
@@ -54,9 +54,9 @@ def errand(*, patience_seconds: float) -> float | None:
     return time.monotonic() - began_at
 
 
-def upload(*, patience_seconds: float) -> Outcome:
+def upload(*, patience_seconds: float) -> SelfTestResult:
     """Send a small file all the way, in an organization made for it; leave nothing."""
-    content = a_tiny_file()
+    content = tiny_symbol_file()
     checksum = Checksum.of(content)
     organization, _ = Organization.objects.get_or_create(slug=_ORGANIZATION)
     project, _ = Project.objects.get_or_create(
@@ -65,17 +65,17 @@ def upload(*, patience_seconds: float) -> Outcome:
     began_at = time.monotonic()
     try:
         blob_store().put(checksum, io.BytesIO(content))
-        intake.keep_chunks(organization, {checksum: len(content)})
+        intake.accept_chunks(organization, {checksum: len(content)})
         came_to = _offered(project, checksum, until=began_at + patience_seconds)
         seconds = time.monotonic() - began_at
         if came_to.debug_file:
-            deletion.forget(came_to.debug_file, by="doctor")
+            deletion.delete_debug_file(came_to.debug_file, by="doctor")
     finally:
         _forget(project, checksum)
-    return Outcome(came_to.state, came_to.detail, seconds)
+    return SelfTestResult(came_to.state, came_to.detail, seconds)
 
 
-def a_tiny_file() -> bytes:
+def tiny_symbol_file() -> bytes:
     """Return a Breakpad symbol file that nobody has ever seen.
 
     Source: breakpad/docs/symbol_files.md.
@@ -87,10 +87,10 @@ def a_tiny_file() -> bytes:
     ).encode()
 
 
-def _offered(project: Project, checksum: Checksum, *, until: float) -> Standing:
-    offer = Offer(checksum, "doctor.sym", (checksum,))
+def _offered(project: Project, checksum: Checksum, *, until: float) -> UploadStatus:
+    offer = UploadRequest(checksum, "doctor.sym", (checksum,))
     while True:
-        standing = intake.offer(project, [offer])[checksum]
+        standing = intake.request_uploads(project, [offer])[checksum]
         if standing.state != State.ASSEMBLING or time.monotonic() > until:
             return standing
         time.sleep(_LOOK_SECONDS)
