@@ -6,9 +6,9 @@ from uuid import UUID
 import pytest
 
 from symdepot.domain.errors import NotADebugFile
+from symdepot.domain.formats import client_metadata
 from symdepot.domain.ids import DebugId
 from symdepot.domain.objects import Format, ObjectFile
-from symdepot.domain.selection import client_metadata
 
 ID = UUID("dfb8e43a-f242-3d73-a453-aeb6a777ef75")
 NIL = DebugId(UUID(int=0))

@@ -17,9 +17,8 @@ from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import project_files
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import NotADebugFile, QuotaExceeded
-from symdepot.domain.formats import proguard
+from symdepot.domain.formats import client_metadata, proguard
 from symdepot.domain.ids import Checksum, DebugId
-from symdepot.domain.selection import client_metadata
 from symdepot.pipeline import steps, tasks, zip_upload
 from symdepot.pipeline.gc import deletion
 from symdepot.projects.models import Organization, Project

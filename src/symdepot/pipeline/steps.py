@@ -10,9 +10,9 @@ from symdepot.debugfiles import catalogue, missing_ids
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain import objects
 from symdepot.domain.errors import ChunksMissing, LeaseLost
+from symdepot.domain.formats import client_metadata
 from symdepot.domain.ids import Checksum, DebugId
 from symdepot.domain.objects import ObjectFile
-from symdepot.domain.selection import client_metadata
 from symdepot.domain.symcache.conversion import SymCacheWritten
 from symdepot.jobs import leases
 from symdepot.pipeline.gc import deletion

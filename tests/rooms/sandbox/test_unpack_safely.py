@@ -274,5 +274,8 @@ def unpackers() -> list[psutil.Process]:
     return [
         child
         for child in psutil.Process(os.getpid()).children()
-        if any("archive_child" in word or "MISUNPACKING" in word or "unpack" in word for word in child.cmdline())
+        if any(
+            "archive_child" in word or "MISUNPACKING" in word or "unpack" in word
+            for word in child.cmdline()
+        )
     ]

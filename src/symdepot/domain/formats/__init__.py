@@ -1,1 +1,1 @@
-"""TODO."""
+"""File formats: detection, inspection, ids and sections."""

@@ -20,10 +20,9 @@ from symbolic.exceptions import (
 )
 
 from symdepot.domain.errors import NotADebugFile
-from symdepot.domain.formats import elf, pe, proguard, symbol_maps
+from symdepot.domain.formats import client_metadata, elf, pe, proguard, symbol_maps
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
-from symdepot.domain.selection import client_metadata
 
 # Debug information packs to a half or a fifth; packed with patience, to a twentieth.
 _HONEST_RATIO = 32

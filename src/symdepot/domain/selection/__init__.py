@@ -1,1 +1,1 @@
-"""TODO."""
+"""Which stored file serves a query best."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Stack traces of addresses: modules, return addresses, frames, source lines."""

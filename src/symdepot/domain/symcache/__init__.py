@@ -1,1 +1,1 @@
-"""TODO."""
+"""Symcaches: conversion of debug files, and address lookup."""

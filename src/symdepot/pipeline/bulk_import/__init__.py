@@ -1,1 +1,1 @@
-"""TODO."""
+"""Import of debug files that are on this machine: `symdepot import`."""

@@ -29,11 +29,10 @@ from symdepot.domain.errors import (
     SandboxUnavailable,
     StorageUnavailable,
 )
-from symdepot.domain.formats import file_type
+from symdepot.domain.formats import client_metadata, file_type
 from symdepot.domain.formats.file_type import ArchiveKind
 from symdepot.domain.ids import Checksum
 from symdepot.domain.objects import ObjectFile
-from symdepot.domain.selection import client_metadata
 from symdepot.pipeline import fat_split, intake, steps, tasks
 from symdepot.pipeline.bulk_import import file_walk, resume_db
 from symdepot.pipeline.bulk_import.file_walk import UnreadablePath, WalkedFile

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Comparison of rows with bytes and with each other, and repair."""

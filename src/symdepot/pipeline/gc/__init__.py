@@ -1,1 +1,1 @@
-"""TODO."""
+"""Garbage collection: what is deleted, why, and in which order."""

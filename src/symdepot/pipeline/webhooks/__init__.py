@@ -1,1 +1,1 @@
-"""TODO."""
+"""Delivery of webhooks: signed, at least once, to public addresses only."""

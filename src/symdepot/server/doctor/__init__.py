@@ -1,1 +1,1 @@
-"""TODO."""
+"""Checks of an installation, as `symdepot doctor` runs them."""
