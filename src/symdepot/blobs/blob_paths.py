@@ -15,7 +15,7 @@ _PLACE = re.compile(r"([0-9a-f]{2})/([0-9a-f]{2})/(\1\2[0-9a-f]{36})").fullmatch
 def blob_path(checksum: Checksum) -> str:
     """Return the path of a blob, from the root of its store.
 
-    >>> place(Checksum.of(b"abc"))
+    >>> blob_path(Checksum.of(b"abc"))
     'a9/99/a9993e364706816aba3e25717850c26c9cd0d89d'
     """
     return f"{checksum.hex[:2]}/{checksum.hex[2:4]}/{checksum.hex}"
@@ -24,9 +24,9 @@ def blob_path(checksum: Checksum) -> str:
 def checksum_of_path(path: str) -> Checksum | None:
     """Return what lies at `path`, or None if no blob can: the inverse of `blob_path`.
 
-    >>> checksum_at("a9/99/a9993e364706816aba3e25717850c26c9cd0d89d")
+    >>> checksum_of_path("a9/99/a9993e364706816aba3e25717850c26c9cd0d89d")
     Checksum(hex='a9993e364706816aba3e25717850c26c9cd0d89d')
-    >>> checksum_at("lost+found/README") is None
+    >>> checksum_of_path("lost+found/README") is None
     True
     """
     match = _PLACE(path)

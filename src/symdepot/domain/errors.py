@@ -20,7 +20,7 @@
     - OrganizationMissing
     - ProjectMissing
     - DebugFileMissing
-    - WantedIdMissing
+    - MissingIdNotListed
     - ReleaseMissing
     - RequestMissing
     - ChunksMissing
@@ -32,7 +32,7 @@
     - LeaseLost
     - RateExceeded
     - Busy
-    - Faulty
+    - InternalError
 
 A new error is a leaf of this tree. What it looks like on the wire is for each
 protocol's own `errors.py` to say; nothing here knows a status code.

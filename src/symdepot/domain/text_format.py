@@ -13,7 +13,7 @@ _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 def format_size(size_bytes: int) -> str:
     """Return a size in the largest unit that leaves it at least one.
 
-    >>> spoken(1), spoken(999), spoken(500_000_000_000), spoken(1_234_567)
+    >>> format_size(1), format_size(999), format_size(500_000_000_000), format_size(1_234_567)
     ('1 byte', '999 bytes', '500 GB', '1.23 MB')
     """
     if size_bytes == 1:
@@ -30,7 +30,7 @@ def parse_size(text: str) -> int:
     Raises:
         ValueError: it is no size.
 
-    >>> parse("500GB"), parse("1.5 KiB"), parse("7")
+    >>> parse_size("500GB"), parse_size("1.5 KiB"), parse_size("7")
     (500000000000, 1536, 7)
     """
     match = _WRITTEN(text.strip().lower())

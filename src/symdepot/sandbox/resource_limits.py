@@ -124,7 +124,7 @@ def for_mapping_query(size_bytes: int) -> ResourceLimits:
     * What it writes: an excerpt is no larger than the mapping, and the answers to
       100,000 frames take 20 MB.
 
-    >>> for_questioning(100).memory_bytes == 512 * 1024**2 + 1200
+    >>> for_mapping_query(100).memory_bytes == 512 * 1024**2 + 1200
     True
     """
     wanted_bytes = _LEAST_MEMORY_BYTES + _QUESTIONING_MEMORY_FOR_EACH_BYTE * size_bytes
@@ -150,7 +150,7 @@ def for_extraction(packed_bytes: int) -> ResourceLimits:
     * Wall clock: how long it may be silent. Who takes the files may take long, so the
       whole has no limit.
 
-    >>> for_unpacking(1_000_000_000).cpu_seconds
+    >>> for_extraction(1_000_000_000).cpu_seconds
     2060
     """
     return ResourceLimits(

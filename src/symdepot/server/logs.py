@@ -26,7 +26,7 @@ def redact_tokens(_logger: object, _method: str, line: Any) -> str:
 
     Whatever library it comes from: those that stand in URLs are logged all too easily.
 
-    >>> without_tokens(None, "", "GET /s/symd_Gx7-_3.")
+    >>> redact_tokens(None, "", "GET /s/symd_Gx7-_3.")
     'GET /s/symd_….'
     """
     return _TOKEN.sub(r"\1\2…", str(line))

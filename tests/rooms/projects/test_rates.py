@@ -92,8 +92,8 @@ def test_a_clock_that_was_put_back_shuts_nobody_out_for_long(
 def test_other_processes_count_along(tmp_path: Path) -> None:
     kept = RateLimiter(tmp_path / "rates")
     program = (
-        "import sys; from pathlib import Path; from symdepot.projects.rate_limit import Rates;"
-        "kept = Rates(Path(sys.argv[1]));"
+        "import sys; from pathlib import Path; from symdepot.projects.rate_limit import RateLimiter;"
+        "kept = RateLimiter(Path(sys.argv[1]));"
         "[kept.spend('a', a_minute=100) for _ in range(60)]"
     )
 

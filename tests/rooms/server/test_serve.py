@@ -80,8 +80,8 @@ def test_of_many_that_start_at_once_one_gets_the_token(
     installation: Installation,
 ) -> None:
     starting = (
-        "from symdepot.server import house; house.enter(); "
-        "from symdepot.projects import founding; print(founding.first_start())"
+        "from symdepot.server.setup import setup; setup(); "
+        "from symdepot.projects import organizations; print(organizations.create_defaults())"
     )
 
     def start(_: int) -> str:

@@ -34,7 +34,7 @@ def object_name(name: str, file_format: Format) -> str:
 def id_from_name(name: str) -> DebugId | None:
     """Return the debug id that a name gives, to a file of whatever format.
 
-    >>> said_id("maps/C8374B6D-6E96-34D8-AE38-EFAA5FEC424F.plist")
+    >>> id_from_name("maps/C8374B6D-6E96-34D8-AE38-EFAA5FEC424F.plist")
     DebugId(uuid=UUID('c8374b6d-6e96-34d8-ae38-efaa5fec424f'), age=0)
     """
     return proguard.id_from_name(name) or _stem(name)

@@ -30,9 +30,9 @@ def id_from_name(name: str) -> DebugId | None:
 
     Source: spec/sentry-server 2.12; a mapping says nowhere inside what its id is.
 
-    >>> mapping_id("/proguard/mapping-dfb8e43a-f242-3d73-a453-aeb6a777ef75.txt")
+    >>> id_from_name("/proguard/mapping-dfb8e43a-f242-3d73-a453-aeb6a777ef75.txt")
     DebugId(uuid=UUID('dfb8e43a-f242-3d73-a453-aeb6a777ef75'), age=0)
-    >>> mapping_id("proguard/mapping-dfb8e43a-f242-3d73-a453-aeb6a777ef75.txt")
+    >>> id_from_name("proguard/mapping-dfb8e43a-f242-3d73-a453-aeb6a777ef75.txt")
     """
     match = _UPLOADED_AS(name)
     if match is None:

@@ -97,7 +97,7 @@ def r8_map_ids(text: str) -> set[str]:
 def parse_frame_line(line: str) -> FrameLine | None:
     """Read a line with a frame, whatever stands before its `at`; None for any other.
 
-    >>> frame_line("E/App: at app//a.b.c(SourceFile:7)").frame
+    >>> parse_frame_line("E/App: at app//a.b.c(SourceFile:7)").frame
     JavaFrame(class_name='a.b', method='c', file='SourceFile', line=7)
     """
     before, at, place = line.rpartition("at ")
@@ -178,9 +178,9 @@ def readable_signature(
 ) -> Signature | None:
     """Read a signature, its classes under the names that `class_name` knows for them.
 
-    >>> str(signature("(I[[La/b;)[J", {"a.b": "com.example.Main"}.get))
+    >>> str(readable_signature("(I[[La/b;)[J", {"a.b": "com.example.Main"}.get))
     '(int, com.example.Main[][]): long[]'
-    >>> str(signature("()V")), signature("main")
+    >>> str(readable_signature("()V")), readable_signature("main")
     ('()', None)
     """
     if not _is_signature(text):
@@ -214,9 +214,9 @@ def bundle_path(class_name: str, file: str | None) -> str:
 
     Source: spec/serving 4.6; symbolicator-proguard, `build_source_file_name`.
 
-    >>> bundled_as("com.example.Main$Inner", "SourceFile")
+    >>> bundle_path("com.example.Main$Inner", "SourceFile")
     '~/com/example/Main.jvm'
-    >>> bundled_as("com.example.MainKt", "Main.kt"), bundled_as("Main", None)
+    >>> bundle_path("com.example.MainKt", "Main.kt"), bundle_path("Main", None)
     ('~/com/example/Main.jvm', '~/Main.jvm')
     """
     package, _, simple = class_name.rpartition(".")

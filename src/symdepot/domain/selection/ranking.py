@@ -147,7 +147,7 @@ def describe_content(o: ObjectFile) -> str:
     >>> from uuid import UUID
     >>> features = frozenset({"unwind", "symtab"})
     >>> nil = DebugId(UUID(int=0))
-    >>> held(ObjectFile(Format.ELF, "exe", "x86", nil, None, features, "a"))
+    >>> describe_content(ObjectFile(Format.ELF, "exe", "x86", nil, None, features, "a"))
     'a program, a symbol table and unwind information'
     """
     words = [words for feature, words in _WORDS if feature in o.features]

@@ -29,7 +29,7 @@ class MemoryMap:
 
     Source: spec/serving 4.5.
 
-    >>> images = Images([Image(0x2000, 0x1000), Image(0x1000)])
+    >>> images = MemoryMap([MemoryRange(0x2000, 0x1000), MemoryRange(0x1000)])
     >>> images[0].size_bytes, images[1].size_bytes
     (4096, 4096)
     """

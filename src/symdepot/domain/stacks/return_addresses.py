@@ -35,7 +35,7 @@ def call_address(address: int, arch: str, how: Adjustment) -> int:
     Source: spec/serving 4.5; symbolic-common's `InstructionInfo`, with which the tests
     compare. Unlike there, instructions of 64-bit PowerPC have four bytes.
 
-    >>> [looked_up(0x1006, arch, Adjustment.YES) for arch in ("x86_64", "arm64")]
+    >>> [call_address(0x1006, arch, Adjustment.YES) for arch in ("x86_64", "arm64")]
     [4101, 4096]
     """
     architecture = _architecture(arch)

@@ -12,9 +12,9 @@ def canonical_path(path: str) -> str:
     Backslashes are separators: they stand in no name that a compiler was told. What is
     above the root is the root.
 
-    >>> canonical("/usr//src/./lib/../a.c"), canonical("./../a/../b.c")
+    >>> canonical_path("/usr//src/./lib/../a.c"), canonical_path("./../a/../b.c")
     ('/usr/src/a.c', '../b.c')
-    >>> canonical(r"c:\work\..\a.c"), canonical(r"\\server\share\x\..\a.c")
+    >>> canonical_path(r"c:\work\..\a.c"), canonical_path(r"\\server\share\x\..\a.c")
     ('C:/a.c', '//server/share/a.c')
     """
     root, rest = _split(path)

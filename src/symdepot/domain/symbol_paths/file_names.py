@@ -32,9 +32,9 @@ _ENDINGS = (
 def normalize(name: str) -> str:
     r"""Return a name in lowercase, without folders and the endings of debug files.
 
-    >>> [bare(name) for name in ("/usr/lib/libFoo.so.debug", r"C:\a\App.pdb", "App.exe")]
+    >>> [normalize(name) for name in ("/usr/lib/libFoo.so.debug", r"C:\a\App.pdb", "App.exe")]
     ['libfoo.so', 'app', 'app']
-    >>> bare("/data/app/base.apk!libgame.so"), bare("nf_tables.ko.xz"), bare(".pdb")
+    >>> normalize("/data/app/base.apk!libgame.so"), normalize("nf_tables.ko.xz"), normalize(".pdb")
     ('libgame.so', 'nf_tables', '.pdb')
     """
     rest = base_name(name).lower()

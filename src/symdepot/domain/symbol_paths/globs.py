@@ -47,7 +47,7 @@ def matcher(pattern: str) -> Callable[[str], bool]:
 def literal_prefix(pattern: str) -> str:
     """Return what all that match begin with.
 
-    >>> beginning("/usr/lib/lib*.so")
+    >>> literal_prefix("/usr/lib/lib*.so")
     '/usr/lib/lib'
     """
     match = _BEFORE_WILDCARDS.match(pattern)

@@ -72,7 +72,7 @@ def demangle(name: str) -> str:
     Objective-C does not mangle. The hash that ends old names of Rust is left out.
     Never raises, and takes some milliseconds at most.
 
-    >>> demangled("_ZN3foo3barEv"), demangled("main"), demangled("-[Cat purr:]")
+    >>> demangle("_ZN3foo3barEv"), demangle("main"), demangle("-[Cat purr:]")
     ('foo::bar()', 'main', '-[Cat purr:]')
     """
     scheme = _scheme(name)
@@ -89,7 +89,7 @@ def demangle(name: str) -> str:
 def guess_language(name: str) -> str | None:
     """Guess from a name which language it is of, in symbolic's words.
 
-    >>> [language(n) for n in ("_RNvC1a1b", "$s4main3fooyyF", "-[Cat purr:]", "main")]
+    >>> [guess_language(n) for n in ("_RNvC1a1b", "$s4main3fooyyF", "-[Cat purr:]", "main")]
     ['rust', 'swift', 'objc', None]
     """
     if _OBJECTIVE_C(name[:LENGTH_LIMIT]):

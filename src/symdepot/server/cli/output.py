@@ -92,7 +92,7 @@ def show_bytes(title: str, total_bytes: int) -> Iterator[Callable[[int], None]]:
 def printable(text: str) -> str:
     r"""Return one line that moves no cursor and hides nothing.
 
-    >>> safe("lib\x1b[2J\nfoo.so")
+    >>> printable("lib\x1b[2J\nfoo.so")
     'lib\ufffd[2J\ufffdfoo.so'
     """
     return "".join(c if c.isprintable() else "\ufffd" for c in text)
