@@ -69,12 +69,12 @@ def test_an_upload_through_twenty_crashes_is_whole_in_the_end(
 @pytest.mark.parametrize(
     "moment",
     [
-        "after verified.VerifiedReader.read",
-        "before inspecting.inspect",
-        "after inspecting.inspect",
-        "before files.enter",
+        "after incoming.VerifiedReader.read",
+        "before operations.inspect",
+        "after operations.inspect",
+        "before chunk_joiner.record_file",
         "after assembly.finish",
-        "after steps.take_in",
+        "after steps.assemble",
     ],
 )
 def test_work_whose_worker_dies_is_done_without_the_clients_help(
@@ -99,12 +99,12 @@ def test_work_is_taken_over_within_a_minute_by_a_server_as_it_comes(
     depot = start_depot(faults=FAULTS)
     content = Series.of(tmp_path / "first", filling_bytes=10).next()
 
-    _hand_in(depot, content, "before inspecting.inspect")
+    _hand_in(depot, content, "before operations.inspect")
 
     assert crashing.comes_true(
         lambda: _is_done(depot, content), within_seconds=RECOVERY_SECONDS
     )
-    assert not _is_still_to_come(depot, "before inspecting.inspect")
+    assert not _is_still_to_come(depot, "before operations.inspect")
     assert crashing.tally(depot) == crashing.whole(1)
 
 

@@ -121,11 +121,11 @@ def test_a_symcache_whose_worker_is_killed_in_the_middle_is_made_by_another(
 @pytest.mark.parametrize(
     "moment",
     [
-        "before converting.convert",
-        "after converting.convert",
-        "after making.conclude",
-        "after steps.make_symcache",
-        "after steps.take_in",
+        "before operations.convert",
+        "after operations.convert",
+        "after creation.finish",
+        "after steps.create_symcache",
+        "after steps.assemble",
     ],
 )
 def test_a_symcache_is_made_in_whatever_step_its_worker_dies(

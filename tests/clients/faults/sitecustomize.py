@@ -18,11 +18,11 @@ from typing import Any
 
 _FUNCTIONS = {
     "symdepot.blobs.incoming": ("VerifiedReader.read",),
-    "symdepot.uploads.chunk_joiner": ("enter",),
+    "symdepot.uploads.chunk_joiner": ("record_file",),
     "symdepot.uploads.assembly": ("finish",),
     "symdepot.sandbox.operations": ("inspect", "convert"),
-    "symdepot.symcaches.creation": ("conclude",),
-    "symdepot.pipeline.steps": ("take_in", "make_symcache"),
+    "symdepot.symcaches.creation": ("finish",),
+    "symdepot.pipeline.steps": ("assemble", "create_symcache"),
 }
 
 
