@@ -24,6 +24,9 @@ test: .venv/.dev  ## Tests; ARGS="..." are for pytest.
 bench: .venv/.dev  ## Measure; takes minutes. ARGS="..." are for bench.
 	$(PYTHON) -m bench $(ARGS)
 
+changelog: .venv/.dev  ## Join the fragments of changes/ in CHANGELOG.md.
+	.venv/bin/towncrier build --yes
+
 lock:  ## Pin the dependencies anew (needs uv).
 	scripts/lock
 
@@ -31,4 +34,4 @@ lock:  ## Pin the dependencies anew (needs uv).
 .venv/.run .venv/.dev:
 	@scripts/venv $(@:.venv/.%=%)
 
-.PHONY: help run check lint types imports test bench lock .venv/.run .venv/.dev
+.PHONY: help run check lint types imports test bench changelog lock .venv/.run .venv/.dev
