@@ -97,7 +97,7 @@ def _wanted(
     if not wanted:
         return {}
     for frame in frames:
-        place = frame.place
+        place = frame.symbol
         if place is None or frame.module not in wanted or not place.line:
             continue
         wanted[frame.module].setdefault(place.path, set()).add(place.line)

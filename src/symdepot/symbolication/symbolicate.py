@@ -1,19 +1,15 @@
 """Answers a question: finds the symbols, has stack traces resolved, adds the sources."""
 
 import time
-from collections.abc import Sequence
 from itertools import chain
 
 from django.db import close_old_connections
 
+from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.stacks import stack_resolver
-from symdepot.domain.stacks.stack_resolver import (
-    ModuleStatus,
-    ResolvedStacks,
-    SymbolSource,
-)
+from symdepot.domain.stacks.memory_map import MemoryMap, MemoryRange
+from symdepot.domain.stacks.stack_resolver import ModuleStatus
 from symdepot.symbolication import frame_sources, module_finder
-from symdepot.symbolication.frame_sources import SourceContexts
 from symdepot.symbolication.module_finder import FoundModule
 from symdepot.symbolication.request import (
     LookupScope,
@@ -38,23 +34,22 @@ def symbolicate(
     Raises:
         NotReady: see `symbols.find`.
     """
-    found: dict[int, FoundModule] = {}
     until = time.monotonic() + wait_seconds
-
-    def symbols_of(indexes: Sequence[int]) -> dict[int, SymbolSource | ModuleStatus]:
-        asked = {index: question.modules[index] for index in indexes}
-        found.update(
-            module_finder.find_modules(scope, asked, until=until, may_wait=may_wait)
-        )
-        if question.with_misses:
-            module_finder.add_near_misses(scope, found.values())
-        close_old_connections()  # lookups take their time, and need none
-        return {index: one.symbols for index, one in found.items()}
-
+    memory_map = MemoryMap([module.image for module in question.modules])
+    touched = stack_resolver.touched_modules(question.stacks, memory_map)
+    found = module_finder.find_modules(
+        scope,
+        {index: question.modules[index] for index in touched},
+        until=until,
+        may_wait=may_wait,
+    )
+    if question.with_misses:
+        module_finder.add_near_misses(scope, found.values())
+    close_old_connections()  # lookups take their time, and need none
     resolved = stack_resolver.resolve(
         question.stacks,
-        [module.image for module in question.modules],
-        symbols_of,
+        memory_map,
+        {index: one.symbols for index, one in found.items()},
         signal=question.signal,
         order=question.order,
     )
@@ -65,24 +60,32 @@ def symbolicate(
     )
     close_old_connections()  # nor does telling it
     modules = [
-        ModuleResult(asked, resolved.images[index], resolved.modules[index])
+        ModuleResult(asked, memory_map[index], resolved.modules[index])
         if index not in found
-        else _module(found[index], index, resolved, contexts)
+        else _module(
+            found[index],
+            memory_map[index],
+            resolved.modules[index],
+            contexts.bundles.get(index),
+        )
         for index, asked in enumerate(question.modules)
     ]
     return SymbolicationResult(resolved.stacks, modules, contexts.lines)
 
 
 def _module(
-    one: FoundModule, index: int, resolved: ResolvedStacks, contexts: SourceContexts
+    one: FoundModule,
+    memory_range: MemoryRange,
+    status: ModuleStatus,
+    bundle: DebugFile | None,
 ) -> ModuleResult:
     return ModuleResult(
         one.asked,
-        resolved.images[index],
-        resolved.modules[index],
+        memory_range,
+        status,
         arch="" if isinstance(one.symbols, ModuleStatus) else one.symbols.arch,
         symbols=one.chosen,
-        sources=contexts.bundles.get(index),
+        sources=bundle,
         candidates=tuple(one.candidates),
         misses=tuple(one.misses),
     )

@@ -82,7 +82,7 @@ def asked(
 
 
 def functions(answer: SymbolicationResult) -> list[str | None]:
-    return [frame.place and frame.place.function for frame in answer.stacks[0]]
+    return [frame.symbol and frame.symbol.function for frame in answer.stacks[0]]
 
 
 def test_an_address_becomes_a_function() -> None:

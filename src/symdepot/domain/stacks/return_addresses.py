@@ -1,7 +1,7 @@
-"""From the address that a frame reports to the address of the call in it.
+"""Return addresses: from the address that a frame reports to the address of its call.
 
-All frames but the innermost report where the call returns to, which may already be
-the next line, the next function, or nothing at all.
+All frames but the innermost report a return address, which may already be in the next
+line, in the next function, or in none.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ class Adjustment(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Architecture:
-    """How addresses of instructions are made, and who points to the current one."""
+    """Instruction alignment and size in bytes; the instruction pointer's name."""
 
     alignment: int
     step_bytes: int
@@ -28,14 +28,14 @@ class _Architecture:
 
 
 def call_address(address: int, arch: str, how: Adjustment) -> int:
-    """Return the address whose line is the line of the call; it may be negative.
+    """Return the address to look up; for return addresses it is inside the call.
 
-    `address` is absolute, `arch` is the architecture in symbolic's words.
+    `address` is absolute, `arch` is in symbolic's words. The result may be negative.
 
     Source: spec/serving 4.5; symbolic-common's `InstructionInfo`, with which the tests
     compare. Unlike there, instructions of 64-bit PowerPC have four bytes.
 
-    >>> [call_address(0x1006, arch, Adjustment.YES) for arch in ("x86_64", "arm64")]
+    >>> [call_address(0x1006, a, Adjustment.YES) for a in ("x86_64", "arm64")]
     [4101, 4096]
     """
     architecture = _architecture(arch)
@@ -43,15 +43,15 @@ def call_address(address: int, arch: str, how: Adjustment) -> int:
     return aligned - architecture.step_bytes if how is Adjustment.YES else aligned
 
 
-def is_return_address(
+def guess_adjustment(
     address: int, arch: str, signal: int | None, registers: Mapping[str, int] | None
 ) -> Adjustment:
-    """Return whether an address is that of a return.
+    """Return YES or NO: whether an address is a return address.
 
-    `registers` are those of the innermost frame, and None for any other, which is
-    where a call returns to. The innermost frame is taken at its word, unless the
-    process got one of the signals of a crash and its instruction pointer says
-    otherwise: then a handler of signals lay on top, and was cut off.
+    `registers` are those of the innermost frame; None for other frames, which always
+    report return addresses. The innermost frame reports one only if the process
+    crashed with a signal and its instruction pointer differs: then the frames of the
+    signal handler above it were removed.
 
     Source: as of `call_address`.
     """
@@ -59,28 +59,27 @@ def is_return_address(
         return Adjustment.YES
     name = _architecture(arch).instruction_pointer
     pointer = registers.get(name) if name else None
-    crashed = signal in _SIGNALS_OF_A_CRASH
+    crashed = signal in _CRASH_SIGNALS
     if crashed and pointer is not None and pointer != address:
         return Adjustment.YES
     return Adjustment.NO
 
 
-def default_adjustment(said: Iterable[bool | None]) -> Adjustment:
-    """Return how frames are adjusted of which nothing is said, from what is said.
+def default_adjustment(stated: Iterable[bool | None]) -> Adjustment:
+    """Return the adjustment of frames without a stated one.
 
-    A client that says it of one frame knows what it does, and means the others to be
-    return addresses.
+    If it is stated for any frame of the stack, the others are return addresses.
 
     Source: symbolicator-native, `AdjustInstructionAddr`.
     """
-    if any(one is not None for one in said):
+    if any(one is not None for one in stated):
         return Adjustment.YES
     return Adjustment.GUESS
 
 
-def adjustment(said: bool | None, default: Adjustment) -> Adjustment:  # noqa: FBT001 -- it is data of three values, not a flag
-    """Return how one frame is adjusted."""
-    match said:
+def adjustment(stated: bool | None, default: Adjustment) -> Adjustment:  # noqa: FBT001 -- it is data of three values, not a flag
+    """Return the adjustment of one frame."""
+    match stated:
         case None:
             return default
         case True:
@@ -89,8 +88,8 @@ def adjustment(said: bool | None, default: Adjustment) -> Adjustment:  # noqa: F
             return Adjustment.NO
 
 
-# The numbers that macOS gives to SIGILL, SIGBUS and SIGSEGV.
-_SIGNALS_OF_A_CRASH = frozenset({4, 10, 11})
+# SIGILL, SIGBUS and SIGSEGV, by their numbers on macOS.
+_CRASH_SIGNALS = frozenset({4, 10, 11})
 
 _X86 = _Architecture(1, 1, "eip")
 _AMD64 = _Architecture(1, 1, "rip")
@@ -100,8 +99,7 @@ _MIPS = _Architecture(4, 8, "pc")
 _POWERPC = _Architecture(4, 4, "srr0")
 _OTHER = _Architecture(1, 1, None)
 
-
-# The longest prefix decides: `arm64_32` is no 32-bit ARM.
+# The first match decides: `arm64_32` is not 32-bit ARM.
 _BY_PREFIX = (
     ("arm64", _ARM64),
     ("arm", _ARM),

@@ -1,10 +1,11 @@
-"""Stack traces of addresses in; functions, files and lines out.
+"""Resolve stacks of addresses to functions, files and lines.
 
-What is known of modules comes from whoever calls: `resolve` asks once for all modules
-that frames lie in, and then each of them once for its addresses, in their order.
+Two steps, so that the caller can open symbols in between: `touched_modules` returns the
+modules whose symbols are needed; `resolve` looks the addresses up, with one `frames_at`
+per module, addresses sorted and without repeats.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,16 +14,19 @@ from operator import itemgetter
 from typing import NamedTuple, Protocol
 
 from symdepot.domain.stacks import return_addresses
-from symdepot.domain.stacks.memory_map import MemoryMap, MemoryRange
+from symdepot.domain.stacks.memory_map import MemoryMap
 from symdepot.domain.stacks.return_addresses import Adjustment
-from symdepot.domain.symcache.address_lookup import SymbolFrame as Place
+from symdepot.domain.symcache.address_lookup import SymbolFrame
+
+MAX_FRAMES = 1_000_000
+"""Frames of one result. Beyond it, frames are resolved without inlined functions.
+
+Repeated addresses are looked up once and therefore cheap, but each adds to the result.
+"""
 
 
 class FrameStatus(StrEnum):
-    """What became of a frame, in the words of Symbolicator's clients.
-
-    Source: spec/serving 4.5.
-    """
+    """The result for a frame, in Symbolicator's words. Source: spec/serving 4.5."""
 
     SYMBOLICATED = "symbolicated"
     MISSING_SYMBOL = "missing_symbol"
@@ -32,7 +36,7 @@ class FrameStatus(StrEnum):
 
 
 class ModuleStatus(StrEnum):
-    """What became of the debug file of a module. Source: spec/serving 4.5."""
+    """The result for a module's debug file. Source: spec/serving 4.5."""
 
     FOUND = "found"
     UNUSED = "unused"
@@ -45,20 +49,20 @@ class ModuleStatus(StrEnum):
 
 
 class FrameOrder(StrEnum):
-    """Which end of a stack comes first in an answer."""
+    """Which end of a resolved stack comes first."""
 
     CALLEE_FIRST = "callee_first"
     CALLER_FIRST = "caller_first"
 
 
-# Requests and answers have ten thousands of these; frozen dataclasses take four times
-# as long to make.
+# Requests and results have tens of thousands of these; frozen dataclasses take four
+# times as long to create.
 class FrameRequest(NamedTuple):
     """An address on a stack.
 
     With `module`, the address is relative to the module of that index; else absolute.
-    `adjusted` says whether the address is a return address, if the client knows.
-    `is_guess`: it was found by scanning the stack, so it may be no frame at all.
+    `adjusted`: whether it is a return address; None if the client does not state it.
+    `is_guess`: it was found by scanning the stack, and may be no frame.
     """
 
     address: int
@@ -76,11 +80,11 @@ class StackRequest:
 
 
 class ResolvedFrame(NamedTuple):
-    """What was asked for in frame `original_index`, or a function inlined into it.
+    """The result for frame `original_index`, or a function inlined into it.
 
-    `address` is that of the call where it is known, and relative to the module if
-    `is_relative`. `place` is None unless `status` is SYMBOLICATED; `function_address`
-    is that of the function that was not inlined, and None for those that were.
+    `address` is that of the call if known, and relative to the module if
+    `is_relative`. `symbol` is None unless `status` is SYMBOLICATED. `function_address`
+    is None for inlined functions.
     """
 
     status: FrameStatus
@@ -88,187 +92,184 @@ class ResolvedFrame(NamedTuple):
     address: int
     module: int | None
     is_relative: bool
-    place: Place | None = None
+    symbol: SymbolFrame | None = None
     function_address: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedStacks:
-    """The frames of each stack, what became of each module, and their sizes filled in."""
+    """The frames of each stack, and the status of each module."""
 
     stacks: list[list[ResolvedFrame]]
     modules: list[ModuleStatus]
-    images: MemoryMap
 
 
 class SymbolSource(Protocol):
-    """The debug file of one module, open for looking up: such as an `OpenSymCache`."""
+    """The open symbols of one module, such as an `OpenSymCache`."""
 
     @property
     def arch(self) -> str:
         """The architecture, in symbolic's words."""
         ...
 
-    def frames_at(self, addresses: Sequence[int]) -> Sequence[Sequence[Place]]:
+    def frames_at(self, addresses: Sequence[int]) -> Sequence[Sequence[SymbolFrame]]:
         """Return the functions at each address in the module, innermost first."""
         ...
 
 
-MOST_FRAMES = 1_000_000
-"""An address that is asked for again and again costs little; telling it does not."""
+type ModuleSymbols = SymbolSource | ModuleStatus
+"""The symbols of a module, or why there are none."""
 
-type SymbolsOf = Callable[
-    [Sequence[int]],
-    Mapping[int, SymbolSource] | Mapping[int, SymbolSource | ModuleStatus],
-]
-"""Returns the symbols of modules, by their indexes, or what is the matter with them."""
+type _Target = tuple[int, int] | FrameStatus
+"""A module and the address to look up in it, or why there is none."""
 
 
-type _Hit = tuple[int, MemoryRange, int]
-"""A module, its image, and the address that a frame has in it."""
-type _Located = tuple[int, int] | FrameStatus
-"""The module that a frame lies in and the address there, or why there is none."""
+def touched_modules(stacks: Sequence[StackRequest], memory_map: MemoryMap) -> list[int]:
+    """Return the indexes of the modules that contain frames, in ascending order."""
+    addresses = {(f.address, f.module) for stack in stacks for f in stack.frames}
+    locations = (memory_map.find(*address) for address in addresses)
+    return sorted({location[0] for location in locations if location is not None})
 
 
 def resolve(
     stacks: Sequence[StackRequest],
-    images: Sequence[MemoryRange],
-    symbols_of: SymbolsOf,
+    memory_map: MemoryMap,
+    symbols: Mapping[int, ModuleSymbols],
     *,
     signal: int | None = None,
     order: FrameOrder = FrameOrder.CALLEE_FIRST,
 ) -> ResolvedStacks:
-    """Return what is known of the frames of `stacks`.
+    """Resolve the frames of `stacks`; `symbols` has an entry per touched module.
+
+    Guesses that resolve to nothing are left out, and so is an unknown last frame below
+    `_start`, which has no caller.
 
     Source: spec/serving 4.5, and Symbolicator's documented behaviour where that is
-    silent: guesses that turn out to be nothing are left out, and so is an unknown
-    last frame below `_start`, which has no caller. Of an answer of more than
-    `MOST_FRAMES`, what follows is without inlined functions.
+    silent.
     """
-    laid_out = MemoryMap(images)
-    hits = [[laid_out.find(f.address, f.module) for f in s.frames] for s in stacks]
-    modules = sorted({hit[0] for row in hits for hit in row if hit is not None})
-    lookup = _Lookup(laid_out, symbols_of(modules), signal)
-    located = [
-        lookup.located(stack, row) for stack, row in zip(stacks, hits, strict=True)
-    ]
-    lookup.look_up({w for row in located for w in row if isinstance(w, tuple)})
+    resolver = _Resolver(memory_map, symbols, signal)
+    targets = [resolver.locate(stack) for stack in stacks]
+    resolver.look_up({t for row in targets for t in row if isinstance(t, tuple)})
     resolved = [
-        _ordered(_frames(stack, found, row, lookup), order)
-        for stack, found, row in zip(stacks, hits, located, strict=True)
+        _ordered(resolver.frames(stack, row), order)
+        for stack, row in zip(stacks, targets, strict=True)
     ]
-    return ResolvedStacks(resolved, lookup.statuses(len(images)), laid_out)
+    statuses = [_status(symbols.get(module)) for module in range(len(memory_map))]
+    return ResolvedStacks(resolved, statuses)
 
 
-class _Lookup:
-    """What one request has asked for so far, and been told."""
+class _Resolver:
+    """The state of one `resolve`: results by target, and how many frames so far."""
 
     def __init__(
         self,
-        images: MemoryMap,
-        symbols: Mapping[int, SymbolSource | ModuleStatus],
+        memory_map: MemoryMap,
+        symbols: Mapping[int, ModuleSymbols],
         signal: int | None,
     ) -> None:
-        self.images = images
+        self._memory_map = memory_map
         self._symbols = symbols
         self._signal = signal
-        self._places: dict[_Located, Sequence[Place]] = {}
-        self._told = 0
+        self._found: dict[_Target, Sequence[SymbolFrame]] = {}
+        self._frame_count = 0
 
-    def located(
-        self, stack: StackRequest, hits: Sequence[_Hit | None]
-    ) -> list[_Located]:
-        default = return_addresses.default_adjustment(
-            frame.adjusted for frame in stack.frames
-        )
-        said = {s: return_addresses.adjustment(s, default) for s in (None, True, False)}
+    def locate(self, stack: StackRequest) -> list[_Target]:
+        """Return the target of each frame."""
+        default = return_addresses.default_adjustment(f.adjusted for f in stack.frames)
+        adjustments = {
+            stated: return_addresses.adjustment(stated, default)
+            for stated in (None, True, False)
+        }
         registers: Mapping[str, int] | None = stack.registers
-        located = []
-        for frame, hit in zip(stack.frames, hits, strict=True):
-            located.append(self._located(hit, said[frame.adjusted], registers))
+        targets = []
+        for frame in stack.frames:
+            how = adjustments[frame.adjusted]
+            targets.append(self._locate(frame, how, registers))
             registers = None
-        return located
+        return targets
 
-    def _located(
+    def _locate(
         self,
-        hit: _Hit | None,
+        frame: FrameRequest,
         how: Adjustment,
         registers: Mapping[str, int] | None,
-    ) -> _Located:
-        if hit is None:
+    ) -> _Target:
+        location = self._memory_map.find(frame.address, frame.module)
+        if location is None:
             return FrameStatus.UNKNOWN_IMAGE
-        module, image, relative = hit
+        module, memory_range, relative = location
         symbols = self._symbols[module]
         if isinstance(symbols, ModuleStatus):
             return _failed(symbols)
-        if image.address:  # or nothing is adjusted: see `has_absolute_addresses`
-            address, arch = image.address + relative, symbols.arch
+        # WebAssembly modules are all at 0; their addresses need no adjustment.
+        if base := memory_range.address:
+            address, arch = base + relative, symbols.arch
             if how is Adjustment.GUESS:
-                how = return_addresses.is_return_address(
+                how = return_addresses.guess_adjustment(
                     address, arch, self._signal, registers
                 )
-            relative = return_addresses.call_address(address, arch, how) - image.address
+            relative = return_addresses.call_address(address, arch, how) - base
         return (module, relative) if relative >= 0 else FrameStatus.MISSING_SYMBOL
 
-    def look_up(self, wanted: AbstractSet[tuple[int, int]]) -> None:
-        for module, same in groupby(sorted(wanted), key=itemgetter(0)):
+    def look_up(self, targets: AbstractSet[tuple[int, int]]) -> None:
+        """Look all addresses up, module by module, in ascending order."""
+        for module, group in groupby(sorted(targets), key=itemgetter(0)):
             symbols = self._symbols[module]
-            located = list(same)
+            of_module = list(group)
             if not isinstance(symbols, ModuleStatus):
-                found = symbols.frames_at([address for _, address in located])
-                self._places.update(zip(located, found, strict=True))
+                found = symbols.frames_at([address for _, address in of_module])
+                self._found.update(zip(of_module, found, strict=True))
 
-    def told(self, located: _Located) -> Sequence[Place]:
-        places = self._places.get(located, ())
-        self._told += len(places)
-        return places if self._told <= MOST_FRAMES else places[-1:]
+    def frames(
+        self, stack: StackRequest, targets: Sequence[_Target]
+    ) -> list[ResolvedFrame]:
+        """Return the resolved frames of one stack, callee first."""
+        frames: list[ResolvedFrame] = []
+        for index, target in enumerate(targets):
+            found = self._limited(target)
+            if found and isinstance(target, tuple):
+                base = self._memory_map[target[0]].address
+                frames.extend(_expanded(index, target, base, found))
+                continue
+            status = target if isinstance(target, FrameStatus) else _NO_SYMBOL
+            request = stack.frames[index]
+            if request.is_guess and status in _DROPPED_GUESSES:
+                continue
+            is_last = index == len(targets) - 1
+            if is_last and status is FrameStatus.UNKNOWN_IMAGE and _is_start(frames):
+                continue
+            frames.append(self._unresolved(index, request, status))
+        return frames
 
-    def statuses(self, count: int) -> list[ModuleStatus]:
-        return [_status(self._symbols.get(module)) for module in range(count)]
+    def _limited(self, target: _Target) -> Sequence[SymbolFrame]:
+        found = self._found.get(target, ())
+        self._frame_count += len(found)
+        return found if self._frame_count <= MAX_FRAMES else found[-1:]
 
-
-def _frames(
-    stack: StackRequest,
-    hits: Sequence[_Hit | None],
-    located: Sequence[_Located],
-    lookup: _Lookup,
-) -> list[ResolvedFrame]:
-    frames: list[ResolvedFrame] = []
-    for index, where in enumerate(located):
-        places = lookup.told(where)
-        if places and isinstance(where, tuple):
-            image = lookup.images[where[0]]
-            frames.extend(_expanded(index, where, image, places))
-            continue
-        status = FrameStatus.MISSING_SYMBOL if isinstance(where, tuple) else where
-        asked, hit = stack.frames[index], hits[index]
-        if asked.is_guess and status in _NO_FRAME_AFTER_ALL:
-            continue
-        is_last = index == len(located) - 1
-        if is_last and status is FrameStatus.UNKNOWN_IMAGE and _is_start(frames):
-            continue
-        module = hit[0] if hit else None
-        is_relative = asked.module is not None
-        frames.append(ResolvedFrame(status, index, asked.address, module, is_relative))
-    return frames
+    def _unresolved(
+        self, index: int, request: FrameRequest, status: FrameStatus
+    ) -> ResolvedFrame:
+        location = self._memory_map.find(request.address, request.module)
+        module = None if location is None else location[0]
+        is_relative = request.module is not None
+        return ResolvedFrame(status, index, request.address, module, is_relative)
 
 
 def _expanded(
-    index: int, where: tuple[int, int], image: MemoryRange, places: Sequence[Place]
+    index: int, target: tuple[int, int], base: int, found: Sequence[SymbolFrame]
 ) -> list[ResolvedFrame]:
-    """Return the frames at an address: the last is the program's own function."""
-    module, relative = where
-    base = image.address
-    address, is_relative, found = base + relative, not base, FrameStatus.SYMBOLICATED
+    """Return the frames at a target; the last is the function that is not inlined."""
+    module, relative = target
+    address, is_relative, status = base + relative, not base, FrameStatus.SYMBOLICATED
     frames = [
-        ResolvedFrame(found, index, address, module, is_relative, place)
-        for place in places[:-1]
+        ResolvedFrame(status, index, address, module, is_relative, symbol)
+        for symbol in found[:-1]
     ]
-    outermost = places[-1]
-    begins = outermost.function_address
-    shown = None if begins is None else base + begins
+    outermost = found[-1]
+    start = outermost.function_address
+    start = None if start is None else base + start
     frames.append(
-        ResolvedFrame(found, index, address, module, is_relative, outermost, shown)
+        ResolvedFrame(status, index, address, module, is_relative, outermost, start)
     )
     return frames
 
@@ -278,8 +279,8 @@ def _ordered(frames: list[ResolvedFrame], order: FrameOrder) -> list[ResolvedFra
 
 
 def _is_start(frames: Sequence[ResolvedFrame]) -> bool:
-    place = frames[-1].place if frames else None
-    return place is not None and place.function == "_start"
+    symbol = frames[-1].symbol if frames else None
+    return symbol is not None and symbol.function == "_start"
 
 
 def _failed(status: ModuleStatus) -> FrameStatus:
@@ -288,7 +289,7 @@ def _failed(status: ModuleStatus) -> FrameStatus:
     return FrameStatus.MISSING
 
 
-def _status(symbols: SymbolSource | ModuleStatus | None) -> ModuleStatus:
+def _status(symbols: ModuleSymbols | None) -> ModuleStatus:
     match symbols:
         case None:
             return ModuleStatus.UNUSED
@@ -298,4 +299,5 @@ def _status(symbols: SymbolSource | ModuleStatus | None) -> ModuleStatus:
             return ModuleStatus.FOUND
 
 
-_NO_FRAME_AFTER_ALL = frozenset({FrameStatus.MISSING_SYMBOL, FrameStatus.UNKNOWN_IMAGE})
+_NO_SYMBOL = FrameStatus.MISSING_SYMBOL
+_DROPPED_GUESSES = frozenset({FrameStatus.MISSING_SYMBOL, FrameStatus.UNKNOWN_IMAGE})

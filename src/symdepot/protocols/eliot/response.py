@@ -144,7 +144,7 @@ class ResultIndex:
 
     def _add(self, index: int, frames: Sequence[ResolvedFrame]) -> None:
         """Add what is known of an address, whose frames come innermost first."""
-        *inlines, outer = (frame.place for frame in frames)
+        *inlines, outer = (frame.symbol for frame in frames)
         if outer is None:
             return
         fields, begins = self._fields[index], frames[-1].function_address

@@ -177,8 +177,8 @@ def _told(
 
     told: dict[int, list[dict[str, object]]] = {}
     for frame in answer.stacks[0] if answer.stacks else ():
-        if frame.place is not None:
-            at = frame.place
+        if frame.symbol is not None:
+            at = frame.symbol
             line = {"function": demangle(at.function), "symbol": at.function}
             told.setdefault(frame.original_index, []).append(
                 {**line, "file": at.path, "line": at.line}

@@ -1,6 +1,6 @@
-"""Whatever is asked about stack traces, the answer keeps its form, and its length."""
+"""Properties of resolved stacks for arbitrary requests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -18,7 +18,7 @@ from symdepot.domain.stacks.stack_resolver import (
     ResolvedStacks,
     StackRequest,
 )
-from symdepot.domain.symcache.address_lookup import SymbolFrame as Place
+from symdepot.domain.symcache.address_lookup import SymbolFrame
 
 ARCHITECTURES = ["x86_64", "x86", "arm", "arm64", "mips64", "ppc64", "wasm32", "", "?"]
 ANY_ADDRESS = st.integers(0, 60) | st.integers(0, 2**64 - 1)
@@ -26,38 +26,38 @@ BASE = 0x7F00_0000
 
 
 @dataclass(frozen=True)
-class Book:
-    """Symbols with functions at some of the addresses; `every` says at which."""
+class FakeSymbols:
+    """Symbols at each address that is a multiple of `every`."""
 
     arch: str
     every: int
     depth: int
-    asked: list[Sequence[int]] = field(default_factory=list, compare=False)
+    looked_up: list[Sequence[int]] = field(default_factory=list, compare=False)
 
-    def frames_at(self, addresses: Sequence[int]) -> list[list[Place]]:
-        self.asked.append(addresses)
+    def frames_at(self, addresses: Sequence[int]) -> list[list[SymbolFrame]]:
+        self.looked_up.append(addresses)
         return [[] if a % self.every else self._at(a) for a in addresses]
 
-    def _at(self, address: int) -> list[Place]:
-        inlined = [Place(f"in{n}", "", 0, "", None) for n in range(self.depth)]
+    def _at(self, address: int) -> list[SymbolFrame]:
+        inlined = [SymbolFrame(f"in{n}", "", 0, "", None) for n in range(self.depth)]
         name = "_start" if address % 3 == 0 else "main"
-        return [*inlined, Place(name, "/a.c", 7, "c", address)]
+        return [*inlined, SymbolFrame(name, "/a.c", 7, "c", address)]
 
 
 @dataclass(frozen=True)
 class Request:
     stacks: list[StackRequest]
     images: list[MemoryRange]
-    symbols: list[Book | ModuleStatus]
+    symbols: list[FakeSymbols | ModuleStatus]
     signal: int | None
 
     def resolved(self, order: FrameOrder = FrameOrder.CALLEE_FIRST) -> ResolvedStacks:
+        memory_map = MemoryMap(self.images)
+        touched = stack_resolver.touched_modules(self.stacks, memory_map)
+        symbols = {module: self.symbols[module] for module in touched}
         return stack_resolver.resolve(
-            self.stacks, self.images, self.symbols_of, signal=self.signal, order=order
+            self.stacks, memory_map, symbols, signal=self.signal, order=order
         )
-
-    def symbols_of(self, modules: Sequence[int]) -> Mapping[int, Book | ModuleStatus]:
-        return {module: self.symbols[module] for module in modules}
 
 
 @st.composite
@@ -70,8 +70,8 @@ def requests(draw: st.DrawFn) -> Request:
         is_guess=st.booleans(),
     )
     registers = st.dictionaries(st.sampled_from(["rip", "pc", "eip"]), ANY_ADDRESS)
-    books = st.builds(
-        Book,
+    fakes = st.builds(
+        FakeSymbols,
         st.sampled_from(ARCHITECTURES),
         every=st.integers(1, 3),
         depth=st.integers(0, 3),
@@ -87,7 +87,7 @@ def requests(draw: st.DrawFn) -> Request:
         images,
         draw(
             st.lists(
-                books | st.sampled_from(ModuleStatus), min_size=count, max_size=count
+                fakes | st.sampled_from(ModuleStatus), min_size=count, max_size=count
             )
         ),
         draw(st.none() | st.integers(-1, 64)),
@@ -95,7 +95,7 @@ def requests(draw: st.DrawFn) -> Request:
 
 
 @given(requests())
-def test_frames_are_in_the_order_in_which_they_were_asked_for(request: Request) -> None:
+def test_frames_are_in_the_order_of_the_request(request: Request) -> None:
     answer = request.resolved()
 
     assert len(answer.stacks) == len(request.stacks)
@@ -106,7 +106,7 @@ def test_frames_are_in_the_order_in_which_they_were_asked_for(request: Request) 
 
 
 @given(requests())
-def test_no_frame_is_left_out_but_guesses_and_what_is_below_the_start(
+def test_only_guesses_and_frames_below_start_are_left_out(
     request: Request,
 ) -> None:
     answer = request.resolved()
@@ -117,45 +117,45 @@ def test_no_frame_is_left_out_but_guesses_and_what_is_below_the_start(
         for index in left_out:
             if not stack.frames[index].is_guess:
                 assert index == below_the_start
-                place = frames[-1].place
-                assert place is not None
-                assert place.function == "_start"
+                symbol = frames[-1].symbol
+                assert symbol is not None
+                assert symbol.function == "_start"
 
 
 @given(requests())
-def test_one_address_is_one_function_and_those_inlined_into_it(
+def test_an_address_has_one_function_and_its_inlined_functions(
     request: Request,
 ) -> None:
     answer = request.resolved()
 
     for frames, stack in zip(answer.stacks, request.stacks, strict=True):
-        for index, asked in enumerate(stack.frames):
-            _check([f for f in frames if f.original_index == index], asked, request)
+        for index, frame in enumerate(stack.frames):
+            _check([f for f in frames if f.original_index == index], frame, request)
 
 
 def _check(
-    told: Sequence[ResolvedFrame], asked: FrameRequest, request: Request
+    found: Sequence[ResolvedFrame], frame_request: FrameRequest, request: Request
 ) -> None:
-    match told:
+    match found:
         case []:
             return
         case [ResolvedFrame(status=FrameStatus.SYMBOLICATED), *_]:
-            assert all(frame.place for frame in told)
-            assert {frame.function_address for frame in told[:-1]} <= {None}
-            assert told[-1].function_address is not None
-            assert len({frame[:5] for frame in told}) == 1
-            assert told[0].module is not None
-            assert told[0].address >= request.images[told[0].module].address
+            assert all(frame.symbol for frame in found)
+            assert {frame.function_address for frame in found[:-1]} <= {None}
+            assert found[-1].function_address is not None
+            assert len({frame[:5] for frame in found}) == 1
+            assert found[0].module is not None
+            assert found[0].address >= request.images[found[0].module].address
         case [alone]:
-            assert alone.address == asked.address
-            assert (alone.place, alone.function_address) == (None, None)
-            assert alone.is_relative is (asked.module is not None)
+            assert alone.address == frame_request.address
+            assert (alone.symbol, alone.function_address) == (None, None)
+            assert alone.is_relative is (frame_request.module is not None)
         case _:
-            raise AssertionError(told)
+            raise AssertionError(found)
 
 
 @given(requests())
-def test_the_other_order_is_the_same_the_other_way_round(request: Request) -> None:
+def test_caller_first_is_the_reverse_of_callee_first(request: Request) -> None:
     answer = request.resolved()
 
     turned = request.resolved(FrameOrder.CALLER_FIRST)
@@ -164,7 +164,7 @@ def test_the_other_order_is_the_same_the_other_way_round(request: Request) -> No
 
 
 @given(requests())
-def test_each_module_has_a_status_and_is_unused_where_no_frame_lies(
+def test_modules_without_frames_are_unused(
     request: Request,
 ) -> None:
     answer = request.resolved()
@@ -187,23 +187,23 @@ def test_each_module_has_a_status_and_is_unused_where_no_frame_lies(
 
 
 @given(requests())
-def test_symbols_are_asked_once_and_in_order(request: Request) -> None:
+def test_addresses_are_looked_up_once_and_in_order(request: Request) -> None:
     request.resolved()
 
     for symbols in request.symbols:
-        if isinstance(symbols, Book):
-            assert len(symbols.asked) <= 1
-            for addresses in symbols.asked:
+        if isinstance(symbols, FakeSymbols):
+            assert len(symbols.looked_up) <= 1
+            for addresses in symbols.looked_up:
                 assert list(addresses) == sorted(set(addresses))
                 assert all(0 <= address < 2**64 for address in addresses)
 
 
 @given(requests())
-def test_sizes_are_filled_in_up_to_the_next_module(request: Request) -> None:
-    answer = request.resolved()
+def test_missing_sizes_reach_to_the_next_module(request: Request) -> None:
+    memory_map = MemoryMap(request.images)
 
     for index, image in enumerate(request.images):
-        filled = answer.images[index]
+        filled = memory_map[index]
         above = [i.address for i in request.images if i.address > image.address]
         twins = [i for i in request.images if i.address == image.address]
         assert filled.address == image.address
@@ -213,14 +213,18 @@ def test_sizes_are_filled_in_up_to_the_next_module(request: Request) -> None:
             assert filled.size_bytes == min(above) - image.address
 
 
-def test_too_long_an_answer_goes_on_without_inlined_functions(
+def test_frames_beyond_the_limit_have_no_inlined_functions(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(stack_resolver, "MOST_FRAMES", 5)
+    monkeypatch.setattr(stack_resolver, "MAX_FRAMES", 5)
     stack = StackRequest([FrameRequest(BASE + 1, adjusted=False)] * 2)
-    request = Request([stack] * 2, [MemoryRange(BASE)], [Book("x86_64", 1, 1)], None)
+    request = Request(
+        [stack] * 2, [MemoryRange(BASE)], [FakeSymbols("x86_64", 1, 1)], None
+    )
 
     answer = request.resolved()
 
-    told = [[f.place and f.place.function for f in frames] for frames in answer.stacks]
-    assert told == [["in0", "main", "in0", "main"], ["main", "main"]]
+    functions = [
+        [f.symbol and f.symbol.function for f in frames] for frames in answer.stacks
+    ]
+    assert functions == [["in0", "main", "in0", "main"], ["main", "main"]]

@@ -1,4 +1,4 @@
-"""An address lies in the image that was loaded before it and reaches so far."""
+"""The memory map finds the module at an address."""
 
 import pytest
 from hypothesis import given
@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from symdepot.domain.stacks.memory_map import MemoryMap, MemoryRange
 
 
-def test_an_image_without_a_size_reaches_up_to_the_next() -> None:
-    images = MemoryMap(
+def test_a_missing_size_reaches_to_the_next_range() -> None:
+    memory_map = MemoryMap(
         [MemoryRange(0x2000, 0x1000), MemoryRange(0x1000), MemoryRange(0x4000)]
     )
 
-    assert [images[i].size_bytes for i in range(3)] == [0x1000, 0x1000, 0]
+    assert [memory_map[i].size_bytes for i in range(3)] == [0x1000, 0x1000, 0]
 
 
 @pytest.mark.parametrize(
@@ -28,23 +28,25 @@ def test_an_image_without_a_size_reaches_up_to_the_next() -> None:
         (2**64 - 1, (2, 2**64 - 1 - 0x4000)),
     ],
 )
-def test_finds_the_image_of_an_absolute_address(
+def test_finds_the_module_at_an_absolute_address(
     address: int, found: tuple[int, int] | None
 ) -> None:
-    images = MemoryMap(
+    memory_map = MemoryMap(
         [MemoryRange(0x2000, 0x1000), MemoryRange(0x1000), MemoryRange(0x4000)]
     )
 
-    answer = images.find(address, None)
+    answer = memory_map.find(address, None)
 
     assert (answer and (answer[0], answer[2])) == found
 
 
 @pytest.mark.parametrize(("index", "found"), [(0, 0), (1, 1), (2, None), (-1, None)])
-def test_a_relative_address_says_its_image(index: int, found: int | None) -> None:
-    images = MemoryMap([MemoryRange(0x2000, 0x10), MemoryRange(0x1000)])
+def test_a_relative_address_comes_with_its_module(
+    index: int, found: int | None
+) -> None:
+    memory_map = MemoryMap([MemoryRange(0x2000, 0x10), MemoryRange(0x1000)])
 
-    answer = images.find(0x7777, index)
+    answer = memory_map.find(0x7777, index)
 
     assert (answer and (answer[0], answer[2])) == (
         None if found is None else (found, 0x7777)
@@ -55,12 +57,10 @@ def test_a_relative_address_says_its_image(index: int, found: int | None) -> Non
     st.lists(st.tuples(st.integers(0, 50), st.integers(0, 20)), max_size=8),
     st.integers(0, 80),
 )
-def test_agrees_with_looking_at_every_image(
-    made: list[tuple[int, int]], address: int
-) -> None:
-    images = MemoryMap([MemoryRange(start, size) for start, size in made])
+def test_agrees_with_a_linear_search(made: list[tuple[int, int]], address: int) -> None:
+    memory_map = MemoryMap([MemoryRange(start, size) for start, size in made])
 
-    answer = images.find(address, None)
+    answer = memory_map.find(address, None)
 
     before = [start for start, _ in made if start <= address]
     if not before:
@@ -70,7 +70,8 @@ def test_agrees_with_looking_at_every_image(
     fits = {
         i
         for i in nearest
-        if not images[i].size_bytes or address <= max(before) + images[i].size_bytes
+        if not memory_map[i].size_bytes
+        or address <= max(before) + memory_map[i].size_bytes
     }
     if answer is None:
         assert fits != set(nearest)

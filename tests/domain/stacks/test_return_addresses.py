@@ -1,4 +1,4 @@
-"""A return address becomes the address of the call, as symbolic has it."""
+"""Return addresses become call addresses as in symbolic."""
 
 import pytest
 from hypothesis import example, given
@@ -37,14 +37,14 @@ ARCHITECTURES = (
     st.sampled_from([None, 4, 5, 6, 7, 10, 11]),
     st.sampled_from(["not first", None, 0, 4096]),
 )
-def test_guesses_as_symbolic_does(
+def test_guesses_like_symbolic(
     address: int, arch: str, signal: int | None, away: str | int | None
 ) -> None:
     name = arch_get_ip_reg_name(arch)
     pointer = address + away if name and isinstance(away, int) else None
     registers = {name: pointer} if name and pointer is not None else {}
 
-    how = return_addresses.is_return_address(
+    how = return_addresses.guess_adjustment(
         address, arch, signal, None if away == "not first" else registers
     )
 
@@ -65,26 +65,28 @@ def test_guesses_as_symbolic_does(
         ("arm", 0x1004),
         ("arm64", 0x1000),
         ("mips", 0xFFC),
-        # Symbolic takes instructions of this one to have eight bytes.
+        # Symbolic assumes instructions of eight bytes.
         ("ppc64", 0x1000),
-        # Symbolic does not know this one, and would look up what comes after the call.
+        # Symbolic does not adjust for this one.
         ("riscv64", 0x1006),
     ],
 )
-def test_a_call_lies_one_instruction_before_where_it_returns_to(
+def test_a_call_is_one_instruction_before_its_return_address(
     arch: str, call: int
 ) -> None:
     assert return_addresses.call_address(0x1007, arch, Adjustment.YES) == call
 
 
-def test_what_a_client_says_is_not_to_be_adjusted_is_aligned_only() -> None:
+def test_other_addresses_are_only_aligned() -> None:
     assert return_addresses.call_address(0x1007, "arm64", Adjustment.NO) == 0x1004
 
 
-def test_who_says_it_of_one_frame_means_the_others_to_be_return_addresses() -> None:
+def test_if_one_frame_states_it_the_others_are_return_addresses() -> None:
     default = return_addresses.default_adjustment([None, False, None])
 
-    found = [return_addresses.adjustment(said, default) for said in (None, False, True)]
+    found = [
+        return_addresses.adjustment(stated, default) for stated in (None, False, True)
+    ]
 
     assert found == [Adjustment.YES, Adjustment.NO, Adjustment.YES]
     assert return_addresses.default_adjustment([None, None]) is Adjustment.GUESS
