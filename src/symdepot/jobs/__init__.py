@@ -1,1 +1,1 @@
-"""TODO."""
+"""Background work: leases on rows, the heartbeat that renews them, waiting."""

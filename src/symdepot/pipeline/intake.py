@@ -10,7 +10,7 @@ from threading import BoundedSemaphore
 from typing import IO
 
 from django.conf import settings
-from django.db import close_old_connections, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from symdepot.blobs.configured import blob_store
@@ -19,6 +19,7 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import NotADebugFile, QuotaExceeded
 from symdepot.domain.formats import client_metadata, proguard
 from symdepot.domain.ids import Checksum, DebugId
+from symdepot.jobs.backoff import Backoff, waiting_slot
 from symdepot.pipeline import steps, tasks, zip_upload
 from symdepot.pipeline.gc import deletion
 from symdepot.projects.models import Organization, Project
@@ -35,7 +36,7 @@ _NO_SYMCACHE = "No symcache could be made of it: {}"
 _WAITERS = BoundedSemaphore(24)
 """Fewer than there are threads, so that waiting keeps nobody from being answered."""
 _FIRST_PAUSE_SECONDS = 0.01
-_LONGEST_PAUSE_SECONDS = 0.1
+_MAX_PAUSE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,16 +302,13 @@ def _wait_for(
 ) -> dict[Checksum, UploadStatus]:
     """Return the standing of those of `offers` that are finished in a few seconds."""
     pending = {offer.checksum for offer in offers}
-    if not pending or not _WAITERS.acquire(blocking=False):
-        return {}
-    try:
-        until = time.monotonic() + settings.ASSEMBLE_WAIT_SECONDS
-        pause_seconds = _FIRST_PAUSE_SECONDS
-        while pending and time.monotonic() < until:
-            close_old_connections()
-            time.sleep(pause_seconds)
-            pause_seconds = min(pause_seconds * 1.5, _LONGEST_PAUSE_SECONDS)
+    deadline = time.monotonic() + settings.ASSEMBLE_WAIT_SECONDS
+    backoff = Backoff(
+        deadline, first_seconds=_FIRST_PAUSE_SECONDS, max_seconds=_MAX_PAUSE_SECONDS
+    )
+    with waiting_slot(_WAITERS) as is_free:
+        if not pending or not is_free:
+            return {}
+        while pending and backoff.pause():
             pending -= assembly.finished(project, pending)
-    finally:
-        _WAITERS.release()
     return _known(project, [replace(o, chunks=()) for o in offers], may_enter=True)

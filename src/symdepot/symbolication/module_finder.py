@@ -1,11 +1,9 @@
 """Finds the symbols of modules: which file serves, and what became of each tried."""
 
-import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
-from django.db import close_old_connections
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import missing_ids, module_files, usage
@@ -16,6 +14,7 @@ from symdepot.domain.objects import Format
 from symdepot.domain.stacks.stack_resolver import ModuleStatus
 from symdepot.domain.symcache import conversion
 from symdepot.domain.symcache.symcache_file import OpenSymCache
+from symdepot.jobs.backoff import Backoff
 from symdepot.symbolication.request import (
     Candidate,
     CandidateStatus,
@@ -28,7 +27,7 @@ from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.symcaches.opener import SymCacheUnavailable
 
 _FIRST_PAUSE_SECONDS = 0.05
-_LONGEST_PAUSE_SECONDS = 1.0
+_MAX_PAUSE_SECONDS = 1.0
 _ON_ITS_WAY = frozenset({Outcome.QUEUED, Outcome.MAKING})
 _NOT_IN_TIME = "Its symcache is not made yet; ask again in a moment."
 _NOT_MADE_HERE = "No symcaches are made on this server."
@@ -108,15 +107,11 @@ def _made(
     naming: Sequence[DebugFile], found: Mapping[int, FoundModule], until: float
 ) -> dict[int, SymCache]:
     """Return how far the symcaches of these files are, after having waited for them."""
-    pause_seconds = _FIRST_PAUSE_SECONDS
+    backoff = Backoff(
+        until, first_seconds=_FIRST_PAUSE_SECONDS, max_seconds=_MAX_PAUSE_SECONDS
+    )
     standing = opener.rows_by_file(naming)
-    while any(_awaits(one, standing) for one in found.values()):
-        left_seconds = until - time.monotonic()
-        if left_seconds <= 0:
-            break
-        close_old_connections()
-        time.sleep(min(pause_seconds, left_seconds))
-        pause_seconds = min(pause_seconds * 1.5, _LONGEST_PAUSE_SECONDS)
+    while any(_awaits(one, standing) for one in found.values()) and backoff.pause():
         standing = opener.rows_by_file(naming)
     return standing
 

@@ -11,6 +11,7 @@ from django.tasks import task
 
 from symdepot.blobs.configured import blob_store
 from symdepot.domain.ids import Checksum
+from symdepot.jobs.backoff import Backoff
 from symdepot.pipeline import intake
 from symdepot.pipeline.gc import deletion
 from symdepot.pipeline.intake import UploadStatus
@@ -20,7 +21,7 @@ from symdepot.uploads.assembly import UploadRequest
 from symdepot.uploads.models import Chunk, File, State
 
 _ORGANIZATION = "symdepot-doctor"
-_LOOK_SECONDS = 0.05
+_PAUSE_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,10 @@ def time_worker(*, patience_seconds: float) -> float | None:
     """Return after how many seconds a worker took up a task; None if none did."""
     began_at = time.monotonic()
     result = no_op.using(priority=100).enqueue()
-    while not result.is_finished:
-        if time.monotonic() - began_at > patience_seconds:
-            return None
-        time.sleep(_LOOK_SECONDS)
+    backoff = _backoff(began_at + patience_seconds)
+    while not result.is_finished and backoff.pause():
         result.refresh()
-    return time.monotonic() - began_at
+    return time.monotonic() - began_at if result.is_finished else None
 
 
 def upload(*, patience_seconds: float) -> SelfTestResult:
@@ -89,11 +88,15 @@ def tiny_symbol_file() -> bytes:
 
 def _offered(project: Project, checksum: Checksum, *, until: float) -> UploadStatus:
     offer = UploadRequest(checksum, "doctor.sym", (checksum,))
-    while True:
+    standing = intake.request_uploads(project, [offer])[checksum]
+    backoff = _backoff(until)
+    while standing.state == State.ASSEMBLING and backoff.pause():
         standing = intake.request_uploads(project, [offer])[checksum]
-        if standing.state != State.ASSEMBLING or time.monotonic() > until:
-            return standing
-        time.sleep(_LOOK_SECONDS)
+    return standing
+
+
+def _backoff(deadline: float) -> Backoff:
+    return Backoff(deadline, first_seconds=_PAUSE_SECONDS, max_seconds=_PAUSE_SECONDS)
 
 
 def _forget(project: Project, checksum: Checksum) -> None:
