@@ -25,7 +25,7 @@ from symdepot.blobs.configured import blob_store  # noqa: E402
 from symdepot.domain.formats import inspection  # noqa: E402
 from symdepot.domain.ids import Checksum  # noqa: E402
 from symdepot.domain.objects import ObjectFile  # noqa: E402
-from symdepot.domain.symcache import symcache_file as symcaches  # noqa: E402
+from symdepot.domain.symcache import converter  # noqa: E402
 from symdepot.domain.symcache.conversion import ObjectSelector, SymCacheWritten  # noqa: E402
 from symdepot.pipeline import steps  # noqa: E402
 from symdepot.projects.models import Organization  # noqa: E402
@@ -61,7 +61,7 @@ def _alone(path: Path, found: ObjectFile) -> Callable[[], float]:
     def make() -> float:
         into.write_bytes(b"")
         started_at = time.perf_counter()
-        outcome = symcaches.convert(path, wanted, into)
+        outcome = converter.convert(path, wanted, into)
         seconds = time.perf_counter() - started_at
         if not isinstance(outcome, SymCacheWritten):
             raise TypeError(outcome.reason)

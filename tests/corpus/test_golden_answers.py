@@ -11,7 +11,7 @@ from tests.fixtures.anatomy import Functions
 from tests.fixtures.breakpad_text import BreakpadText
 from tests.fixtures.second_opinions import Opinion
 
-from symdepot.domain.symcache.symcache_file import OpenSymCache
+from symdepot.domain.symcache.reader import OpenSymCache
 
 CORPUS = surroundings.PROJECT.parent / "shared" / "corpus" / "symbolic"
 

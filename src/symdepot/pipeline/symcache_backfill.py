@@ -68,7 +68,7 @@ def _without() -> Iterator[DebugFile]:
         version=VERSION,
     )
     rows = DebugFile.objects.current().filter(
-        ~Exists(present), file_format__in=conversion.FORMATS
+        ~Exists(present), file_format__in=conversion.CONVERTIBLE_FORMATS
     )
     for row in rows.order_by("-pk").iterator(_AT_ONCE):
         if conversion.is_convertible(row.object_file()):

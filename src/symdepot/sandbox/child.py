@@ -13,7 +13,7 @@ from symdepot.domain.errors import NotADebugFile
 from symdepot.domain.formats import inspection
 from symdepot.domain.jvm import mapping_query
 from symdepot.domain.objects import ObjectFile
-from symdepot.domain.symcache import symcache_file
+from symdepot.domain.symcache import converter
 from symdepot.domain.symcache.conversion import (
     Conversion,
     ConversionFailed,
@@ -89,13 +89,13 @@ def convert(request: ChildRequest, errand: ConvertRequest) -> Conversion:
         OSError: the file cannot be read, or the symcache not be written.
     """
     try:
-        return symcache_file.convert(request.path, errand.wanted, errand.into)
+        return converter.convert(request.path, errand.wanted, errand.into)
     except OSError as error:
         if error.errno != errno.EFBIG:
             raise
         return ConversionFailed(
             f"Its symcache is larger than {request.limits.written_bytes} bytes.",
-            deadly=True,
+            crashed_parser=True,
         )
 
 
@@ -176,8 +176,11 @@ def _said(found: Result) -> dict[str, object]:
     match found:
         case SymCacheWritten(symbols_only):
             return {"made": {"symbols_only": symbols_only}}
-        case ConversionFailed(reason, deadly):
-            return {"not_made": reason[:_LONGEST_TEXT], "deadly": deadly}
+        case ConversionFailed(reason, crashed_parser):
+            return {
+                "not_made": reason[:_LONGEST_TEXT],
+                "crashed_parser": crashed_parser,
+            }
         case MappingDone():
             return {"answered": True}
         case objects:

@@ -157,15 +157,15 @@ class Converter(ZygoteClient):
         try:
             return _conversion(self.ask(request, allowed.wall_seconds))
         except ParserDied as e:
-            return ConversionFailed(str(e), deadly=True)
+            return ConversionFailed(str(e), crashed_parser=True)
 
 
 def _conversion(answer: dict[str, object]) -> Conversion:
     match answer:
         case {"made": {"symbols_only": bool(symbols_only)}}:
             return SymCacheWritten(symbols_only)
-        case {"not_made": str(reason), "deadly": bool(deadly)}:
-            return ConversionFailed(reason, deadly)
+        case {"not_made": str(reason), "crashed_parser": bool(crashed_parser)}:
+            return ConversionFailed(reason, crashed_parser)
         case _:
             raise zygote_client.protocol_error()
 

@@ -4,7 +4,7 @@ A request is `{"path", "name", "limits"}`; with an `errand`, `{"debug_id", "arch
 "into"}`, it asks for a symcache, or, `{"paper"}`, for what is written there: see
 `papers`. An answer is one of
 `{"objects": [...]}`, `{"refused": text}`, `{"made": {"symbols_only"}}`,
-`{"not_made": text, "deadly"}`, `{"answered": true}`, `{"died": reason, "words": tail}`
+`{"not_made": text, "crashed_parser"}`, `{"answered": true}`, `{"died": reason, "words": tail}`
 and `{"lost": reason, "words": tail}`: a child that died says what is wrong with the file,
 one that was lost says what is wrong with us.
 

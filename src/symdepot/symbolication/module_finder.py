@@ -13,7 +13,7 @@ from symdepot.domain.errors import StorageUnavailable
 from symdepot.domain.objects import Format
 from symdepot.domain.stacks.stack_resolver import ModuleStatus
 from symdepot.domain.symcache import conversion
-from symdepot.domain.symcache.symcache_file import OpenSymCache
+from symdepot.domain.symcache.reader import OpenSymCache
 from symdepot.jobs.backoff import Backoff
 from symdepot.symbolication.request import (
     Candidate,
@@ -32,8 +32,8 @@ _ON_ITS_WAY = frozenset({Outcome.QUEUED, Outcome.MAKING})
 _NOT_IN_TIME = "Its symcache is not made yet; ask again in a moment."
 _NOT_MADE_HERE = "No symcaches are made on this server."
 _NOT_BY_ADDRESS = frozenset({Format.IL2CPP, Format.PORTABLE_PDB})
-"""Their methods have no addresses: see `conversion.FORMATS`."""
-_OBJECTS = conversion.FORMATS | _NOT_BY_ADDRESS | {Format.SOURCE_BUNDLE}
+"""Their methods have no addresses: see `conversion.CONVERTIBLE_FORMATS`."""
+_OBJECTS = conversion.CONVERTIBLE_FORMATS | _NOT_BY_ADDRESS | {Format.SOURCE_BUNDLE}
 _log = structlog.get_logger(__name__)
 
 

@@ -6,9 +6,8 @@ from symdepot.domain.crash_text.crash_parser import AddressSpan, TextFormat
 from symdepot.domain.crash_text.crash_renderer import ResolvedName
 from symdepot.domain.stacks import return_addresses
 from symdepot.domain.stacks.return_addresses import Adjustment
-from symdepot.domain.symcache.address_lookup import SymbolFrame
 from symdepot.domain.symcache.demangler import demangle
-from symdepot.domain.symcache.symcache_file import OpenSymCache
+from symdepot.domain.symcache.reader import OpenSymCache, SymbolFrame
 from symdepot.symbolication import text_modules
 from symdepot.symbolication.text_modules import ModuleSymbols, TextModule
 

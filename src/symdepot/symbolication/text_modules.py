@@ -24,7 +24,7 @@ from symdepot.domain.stacks.memory_map import MemoryRange
 from symdepot.domain.stacks.stack_resolver import ModuleStatus
 from symdepot.domain.symbol_paths import file_names
 from symdepot.domain.symcache import conversion
-from symdepot.domain.symcache.symcache_file import OpenSymCache
+from symdepot.domain.symcache.reader import OpenSymCache
 from symdepot.projects.models import Project
 from symdepot.symbolication import module_finder
 from symdepot.symbolication.module_finder import FoundModule

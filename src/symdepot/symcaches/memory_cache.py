@@ -5,7 +5,7 @@ from collections import OrderedDict
 from functools import cache
 
 from symdepot.domain.ids import Checksum
-from symdepot.domain.symcache.symcache_file import OpenSymCache
+from symdepot.domain.symcache.reader import OpenSymCache
 
 _MOST = 128
 """How many a process keeps open; each is mapped, and has its names as they are asked."""

@@ -11,7 +11,7 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import BlobDamaged, BlobMissing
 from symdepot.domain.ids import Checksum
 from symdepot.domain.symcache import conversion
-from symdepot.domain.symcache.symcache_file import OpenSymCache
+from symdepot.domain.symcache.reader import OpenSymCache
 from symdepot.symcaches import creation, status
 from symdepot.symcaches.disk_cache import DiskCache
 from symdepot.symcaches.memory_cache import memory_cache

@@ -11,9 +11,9 @@ from tests.fixtures.printing import printed
 from symdepot.domain.crash_text import crash_parser
 from symdepot.domain.crash_text.crash_parser import AddressSpan
 from symdepot.domain.formats import inspection
-from symdepot.domain.symcache import symcache_file
+from symdepot.domain.symcache import converter
 from symdepot.domain.symcache.conversion import ObjectSelector
-from symdepot.domain.symcache.symcache_file import OpenSymCache
+from symdepot.domain.symcache.reader import OpenSymCache
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +45,7 @@ def places(program: Path, spots: list[AddressSpan]) -> list[tuple[str, int]]:
     (found,) = inspection.inspect(program, name="a")
     into = program.with_suffix(".symcache")
     into.touch()
-    symcache_file.convert(program, ObjectSelector(found.debug_id, found.arch), into)
+    converter.convert(program, ObjectSelector(found.debug_id, found.arch), into)
     opened = OpenSymCache.open(into)
     frames = [
         opened.frames(spot.offset - spot.is_return_address)[-1]

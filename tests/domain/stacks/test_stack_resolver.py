@@ -22,10 +22,9 @@ from symdepot.domain.stacks.stack_resolver import (
     ResolvedStacks,
     StackRequest,
 )
-from symdepot.domain.symcache import symcache_file
-from symdepot.domain.symcache.address_lookup import SymbolFrame
+from symdepot.domain.symcache import converter
 from symdepot.domain.symcache.conversion import ObjectSelector
-from symdepot.domain.symcache.symcache_file import OpenSymCache
+from symdepot.domain.symcache.reader import OpenSymCache, SymbolFrame
 
 BASE = 0x7F00_0000
 PROGRAM = """\
@@ -288,7 +287,7 @@ def _symbols(program: Path) -> OpenSymCache:
     (found,) = inspection.inspect(program, name="hello")
     into = program.with_suffix(".symcache")
     into.touch()
-    symcache_file.convert(program, ObjectSelector(found.debug_id, found.arch), into)
+    converter.convert(program, ObjectSelector(found.debug_id, found.arch), into)
     return OpenSymCache.open(into)
 
 

@@ -18,7 +18,7 @@ from symdepot.domain.stacks.stack_resolver import (
     ResolvedStacks,
     StackRequest,
 )
-from symdepot.domain.symcache.address_lookup import SymbolFrame
+from symdepot.domain.symcache.reader import SymbolFrame
 
 ARCHITECTURES = ["x86_64", "x86", "arm", "arm64", "mips64", "ppc64", "wasm32", "", "?"]
 ANY_ADDRESS = st.integers(0, 60) | st.integers(0, 2**64 - 1)

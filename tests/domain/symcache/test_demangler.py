@@ -176,10 +176,10 @@ def test_deep_names_stay_as_they_are() -> None:
 )
 def test_a_bound_is_no_less_than_the_name_itself(name: str, beginning: str) -> None:
     bounds = (
-        demangle_limits.of_itanium(beginning + name),
-        demangle_limits.of_rust(beginning + name),
-        demangle_limits.of_microsoft(beginning + name),
-        demangle_limits.of_swift(beginning + name),
+        demangle_limits.itanium_bound(beginning + name),
+        demangle_limits.rust_bound(beginning + name),
+        demangle_limits.microsoft_bound(beginning + name),
+        demangle_limits.swift_bound(beginning + name),
     )
 
     # References count for what they stand for, which may be nothing yet.

@@ -10,9 +10,9 @@ from tests.fixtures import compiled
 from tests.fixtures.printing import printed
 
 from symdepot.domain.formats import inspection
-from symdepot.domain.symcache import functions_by_name, symcache_file
+from symdepot.domain.symcache import converter, functions_by_name
 from symdepot.domain.symcache.conversion import ObjectSelector, SymCacheWritten
-from symdepot.domain.symcache.symcache_file import OpenSymCache
+from symdepot.domain.symcache.reader import OpenSymCache
 
 LONG = "f" * 300
 """Its length takes two bytes to write."""
@@ -28,9 +28,7 @@ def opened(folder: Path, source: Path) -> OpenSymCache:
     (found,) = inspection.inspect(source, name="a")
     into = folder / "symcache"
     into.touch()
-    made = symcache_file.convert(
-        source, ObjectSelector(found.debug_id, found.arch), into
-    )
+    made = converter.convert(source, ObjectSelector(found.debug_id, found.arch), into)
     assert isinstance(made, SymCacheWritten)
     return OpenSymCache.open(into)
 
@@ -64,11 +62,13 @@ def test_namesakes_and_long_names_and_none_are_found(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [0, 7, 40, 79, 81])
 def test_what_is_no_symcache_has_no_functions(size: int) -> None:
-    assert functions_by_name.addresses(memoryview(b"\xff" * size), ["a"]) == {"a": []}
+    assert functions_by_name.function_addresses(memoryview(b"\xff" * size), ["a"]) == {
+        "a": []
+    }
 
 
 @given(st.binary(max_size=200))
 def test_nothing_breaks_it(content: bytes) -> None:
-    found = functions_by_name.addresses(memoryview(content), ["a", "b"])
+    found = functions_by_name.function_addresses(memoryview(content), ["a", "b"])
 
     assert set(found) == {"a", "b"}

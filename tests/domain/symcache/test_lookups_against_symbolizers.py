@@ -14,7 +14,7 @@ from tests.fixtures.anatomy import Functions
 from tests.fixtures.compilers import Build
 from tests.fixtures.second_opinions import Opinion
 
-from symdepot.domain.symcache.symcache_file import OpenSymCache
+from symdepot.domain.symcache.reader import OpenSymCache
 
 pytestmark = pytest.mark.slow
 

@@ -14,15 +14,14 @@ from tests.fixtures import builders, compiled
 from symdepot.domain.formats import inspection
 from symdepot.domain.ids import DebugId
 from symdepot.domain.objects import Format
-from symdepot.domain.symcache import conversion, symcache_file
-from symdepot.domain.symcache.address_lookup import MOST_FRAMES
+from symdepot.domain.symcache import conversion, converter, reader
 from symdepot.domain.symcache.conversion import (
     Conversion,
     ConversionFailed,
     ObjectSelector,
     SymCacheWritten,
 )
-from symdepot.domain.symcache.symcache_file import OpenSymCache
+from symdepot.domain.symcache.reader import MAX_FRAMES, OpenSymCache
 
 ID = UUID("dfb8e43a-f242-3d73-a453-aeb6a777ef75")
 OTHER = UUID(int=7)
@@ -50,7 +49,7 @@ def converted(content: bytes | Path, wanted: ObjectSelector, into: Path) -> Conv
     source = content if isinstance(content, Path) else into.with_name("source")
     if isinstance(content, bytes):
         source.write_bytes(content)
-    return symcache_file.convert(source, wanted, into)
+    return converter.convert(source, wanted, into)
 
 
 def wanted_of(path: Path) -> ObjectSelector:
@@ -84,15 +83,15 @@ def test_of_functions_nested_without_end_the_innermost_and_the_outermost_are_tol
 
     *inlined, outermost = OpenSymCache.open(made).frames(0x1004)
 
-    assert [frame.function for frame in inlined] == ["inner"] * (MOST_FRAMES - 1)
+    assert [frame.function for frame in inlined] == ["inner"] * (MAX_FRAMES - 1)
     assert (outermost.function, outermost.function_address) == ("main", 0x1000)
 
 
 def test_functions_nested_as_deep_as_they_may_be_are_all_told(made: Path) -> None:
-    deep = builders.deep_breakpad(ID, MOST_FRAMES - 1)
+    deep = builders.deep_breakpad(ID, MAX_FRAMES - 1)
     converted(deep, ObjectSelector(DebugId(ID), "x86_64"), made)
 
-    assert len(OpenSymCache.open(made).frames(0x1004)) == MOST_FRAMES
+    assert len(OpenSymCache.open(made).frames(0x1004)) == MAX_FRAMES
 
 
 def test_where_all_functions_are_nested_without_end_the_search_ends(made: Path) -> None:
@@ -103,7 +102,7 @@ def test_where_all_functions_are_nested_without_end_the_search_ends(made: Path) 
 
     found = symbols.frames_at(range(0x1000, 0x1010))
 
-    assert (len(found), len(found[0]), found[-1]) == (16, MOST_FRAMES, [])
+    assert (len(found), len(found[0]), found[-1]) == (16, MAX_FRAMES, [])
     assert symbols.frames(0x100F) == found[0]
 
 
@@ -207,7 +206,7 @@ def test_one_of_another_format_is_not_opened(made: Path, version: int) -> None:
     """What is read as of another format than it is may be read for ever."""
     converted(INLINED.encode(), ObjectSelector(DebugId(ID), "x86_64"), made)
     content = bytearray(made.read_bytes())
-    assert content[4:8] == struct.pack("<I", symcache_file.FORMAT_VERSION)
+    assert content[4:8] == struct.pack("<I", reader.FORMAT_VERSION)
 
     struct.pack_into("<I", content, 4, version)
     made.write_bytes(content)

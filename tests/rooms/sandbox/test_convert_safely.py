@@ -19,7 +19,7 @@ from symdepot.domain.symcache.conversion import (
     ObjectSelector,
     SymCacheWritten,
 )
-from symdepot.domain.symcache.symcache_file import OpenSymCache
+from symdepot.domain.symcache.reader import OpenSymCache
 from symdepot.sandbox import resource_limits
 from symdepot.sandbox.operations import Converter
 from symdepot.sandbox.resource_limits import ResourceLimits
@@ -87,7 +87,9 @@ def test_a_file_that_ends_its_reader_is_an_answer_and_the_next_one_is_read(
 
     result = converter.convert(deep, wanted_of(deep), made)
 
-    assert result == ConversionFailed(ENDED + "it crashed (SIGSEGV).", deadly=True)
+    assert result == ConversionFailed(
+        ENDED + "it crashed (SIGSEGV).", crashed_parser=True
+    )
     assert isinstance(converter.convert(source, WANTED, made), SymCacheWritten)
 
 
@@ -112,7 +114,7 @@ def test_a_conversion_beyond_its_limits_is_an_answer(
     result = converter.convert(path, WANTED, made)
 
     converter.close()
-    assert result == ConversionFailed(reason, deadly=True)
+    assert result == ConversionFailed(reason, crashed_parser=True)
 
 
 def test_nothing_is_written_beyond_what_is_allowed(source: Path, made: Path) -> None:

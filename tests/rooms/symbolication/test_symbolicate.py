@@ -27,8 +27,7 @@ from symdepot.domain.stacks.stack_resolver import (
     ModuleStatus,
     StackRequest,
 )
-from symdepot.domain.symcache.address_lookup import SymbolFrame
-from symdepot.domain.symcache.symcache_file import OpenSymCache
+from symdepot.domain.symcache.reader import OpenSymCache, SymbolFrame
 from symdepot.projects.models import Project
 from symdepot.symbolication.module_finder import SymCachesPending
 from symdepot.symbolication.request import (

@@ -198,7 +198,7 @@ def test_a_file_that_ended_its_reader_is_left_alone_for_longer(
     SymCache.objects.update(outcome=Outcome.QUEUED)
 
     creation.finish(
-        begun(), ConversionFailed("it crashed", deadly=True), None, blob_store()
+        begun(), ConversionFailed("it crashed", crashed_parser=True), None, blob_store()
     )
 
     assert usual is not None

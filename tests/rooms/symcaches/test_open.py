@@ -11,7 +11,7 @@ from tests.making import WHY_NOT, a_hopeless_file, let_pass, row, uploaded
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
-from symdepot.domain.symcache.symcache_file import OpenSymCache
+from symdepot.domain.symcache.reader import OpenSymCache
 from symdepot.pipeline import symcache_backfill
 from symdepot.symcaches import opener
 from symdepot.symcaches.disk_cache import disk_cache

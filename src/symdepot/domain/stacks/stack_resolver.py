@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 from symdepot.domain.stacks import return_addresses
 from symdepot.domain.stacks.memory_map import MemoryMap
 from symdepot.domain.stacks.return_addresses import Adjustment
-from symdepot.domain.symcache.address_lookup import SymbolFrame
+from symdepot.domain.symcache.reader import SymbolFrame
 
 MAX_FRAMES = 1_000_000
 """Frames of one result. Beyond it, frames are resolved without inlined functions.

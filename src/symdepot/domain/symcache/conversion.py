@@ -1,11 +1,11 @@
-"""The words for making symcaches: of which objects, and what came of it."""
+"""Conversion of debug files to symcaches: which objects, and the result."""
 
 from dataclasses import dataclass
 
 from symdepot.domain.ids import DebugId
 from symdepot.domain.objects import Format, ObjectFile
 
-FORMATS = frozenset(
+CONVERTIBLE_FORMATS = frozenset(
     {
         Format.BREAKPAD,
         Format.ELF,
@@ -15,13 +15,13 @@ FORMATS = frozenset(
         Format.WASM,
     }
 )
-"""Of which symbolic makes symcaches. Portable PDBs have methods without addresses."""
-_NAMING_FEATURES = frozenset({"debug", "symtab"})
+"""Formats that symbolic converts. Methods in portable PDBs have no addresses."""
+_NAME_FEATURES = frozenset({"debug", "symtab"})
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectSelector:
-    """Which object of a file: by its UUID, since ages differ by who is asked."""
+    """An object of a file. Only the UUID of its debug id counts, not the age."""
 
     debug_id: DebugId
     arch: str
@@ -29,28 +29,28 @@ class ObjectSelector:
 
 @dataclass(frozen=True, slots=True)
 class SymCacheWritten:
-    """A symcache was written; of a symbol table alone if `symbols_only`."""
+    """A symcache was written. `symbols_only`: from a symbol table, without lines."""
 
     symbols_only: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ConversionFailed:
-    """No symcache can be made, and why.
+    """Why no symcache can be created.
 
-    One that is `deadly` ended the process that tried, or went beyond its limits.
+    `crashed_parser`: the process that tried crashed or exceeded its limits.
     """
 
     reason: str
-    deadly: bool = False
+    crashed_parser: bool = False
 
 
 type Conversion = SymCacheWritten | ConversionFailed
 
 
 def is_convertible(o: ObjectFile) -> bool:
-    """Whether a symcache of this object could name anything.
+    """Return whether a symcache of this object would contain functions.
 
-    Source: spec/sentry-server 6; what symbolic 13.9 makes of each format.
+    Source: spec/sentry-server 6; symbolic 13.9 for each format.
     """
-    return o.format in FORMATS and not o.features.isdisjoint(_NAMING_FEATURES)
+    return o.format in CONVERTIBLE_FORMATS and not o.features.isdisjoint(_NAME_FEATURES)

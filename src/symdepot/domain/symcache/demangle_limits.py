@@ -22,13 +22,13 @@ _LONGEST_NUMBER = 4
 _SMALL = 1_000_000
 
 
-def of_itanium(name: str) -> int:
+def itanium_bound(name: str) -> int:
     """Return a bound for a name of the Itanium ABI, which all but Microsoft follow.
 
     Source: Itanium C++ ABI, "Mangling": substitutions number what came before them,
     for the whole name; template parameters, for the innermost template.
 
-    >>> of_itanium("_Z1f1AIS_S_E")
+    >>> itanium_bound("_Z1f1AIS_S_E")
     96
     """
     if "J" not in name and "cv" not in name and _at_a_glance(name) <= _SMALL:
@@ -55,7 +55,7 @@ def of_itanium(name: str) -> int:
     return size * growth
 
 
-def of_rust(name: str) -> int:
+def rust_bound(name: str) -> int:
     """Return a bound for a name of Rust's own scheme.
 
     Source: Rust RFC 2603: references are to places in the name.
@@ -71,7 +71,7 @@ def of_rust(name: str) -> int:
     return size + len(name) - last
 
 
-def of_microsoft(name: str) -> int:
+def microsoft_bound(name: str) -> int:
     """Return a bound for a name of Microsoft's compilers.
 
     Any digit may be a reference, and each function type begins to number anew.
@@ -79,7 +79,7 @@ def of_microsoft(name: str) -> int:
     return len(name) << sum(map(str.isdigit, name))
 
 
-def of_swift(name: str) -> int:
+def swift_bound(name: str) -> int:
     """Return a bound for a name of Swift, old or new.
 
     Source: Swift's docs/ABI/Mangling.rst, "Substitutions": a run of letters refers to

@@ -14,14 +14,14 @@ import pydemumble  # type: ignore[import-untyped]  # it has no stubs
 
 from symdepot.domain.symcache import demangle_limits
 
-LENGTH_LIMIT = 2048
+MAX_LENGTH = 2048
 """Half of what it takes to overflow a stack of 512 KiB, in characters."""
-LOCAL_NAMES_LIMIT = 64
+MAX_LOCAL_NAMES = 64
 """How often a name may go into a function, in a function, and so on.
 
 Nothing else takes so much of the stack: 1.5 KiB for each letter.
 """
-GROWTH_LIMIT = 4_000_000
+MAX_GROWTH = 4_000_000
 """What the parts of a name may come to, once all references are followed.
 
 One of 50,000 real names of C++ comes to more, one of 50 in programs full of
@@ -58,10 +58,10 @@ type _Scheme = tuple[str, Callable[[str], int]]
 
 # By what a name begins with. Mach-O puts a further underscore before all names.
 _SCHEMES: tuple[tuple[tuple[str, ...], _Scheme], ...] = (
-    (("_Z", "__Z", "___Z", "____Z"), ("cpp", demangle_limits.of_itanium)),
-    (("_R", "__R"), ("rust", demangle_limits.of_rust)),
-    (("?",), ("cpp", demangle_limits.of_microsoft)),
-    (("$s", "_$s", "$S", "_$S", "_T", "__T"), ("swift", demangle_limits.of_swift)),
+    (("_Z", "__Z", "___Z", "____Z"), ("cpp", demangle_limits.itanium_bound)),
+    (("_R", "__R"), ("rust", demangle_limits.rust_bound)),
+    (("?",), ("cpp", demangle_limits.microsoft_bound)),
+    (("$s", "_$s", "$S", "_$S", "_T", "__T"), ("swift", demangle_limits.swift_bound)),
 )
 
 
@@ -76,9 +76,9 @@ def demangle(name: str) -> str:
     ('foo::bar()', 'main', '-[Cat purr:]')
     """
     scheme = _scheme(name)
-    if scheme is None or len(name) > LENGTH_LIMIT or not name.isascii():
+    if scheme is None or len(name) > MAX_LENGTH or not name.isascii():
         return name
-    if name.count("Z") > LOCAL_NAMES_LIMIT or scheme[1](name) > GROWTH_LIMIT:
+    if name.count("Z") > MAX_LOCAL_NAMES or scheme[1](name) > MAX_GROWTH:
         return name
     found = pydemumble.demangle(name)
     if found and _is_old_rust(name):
@@ -92,7 +92,7 @@ def guess_language(name: str) -> str | None:
     >>> [guess_language(n) for n in ("_RNvC1a1b", "$s4main3fooyyF", "-[Cat purr:]", "main")]
     ['rust', 'swift', 'objc', None]
     """
-    if _OBJECTIVE_C(name[:LENGTH_LIMIT]):
+    if _OBJECTIVE_C(name[:MAX_LENGTH]):
         return "objc"
     scheme = _scheme(name)
     if scheme is not None and _is_old_rust(name):

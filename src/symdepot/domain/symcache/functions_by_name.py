@@ -19,7 +19,9 @@ _NOWHERE = 0xFFFF_FFFF
 """Where inlined functions begin."""
 
 
-def addresses(symcache: memoryview, names: Collection[str]) -> dict[str, list[int]]:
+def function_addresses(
+    symcache: memoryview, names: Collection[str]
+) -> dict[str, list[int]]:
     """Return the addresses, relative to the image, at which functions of `names` begin.
 
     Empty lists for those that there are not.

@@ -23,8 +23,8 @@ from pydantic_core import to_json
 
 from symdepot.domain.errors import InvalidRequest
 from symdepot.domain.stacks.stack_resolver import ModuleStatus, ResolvedFrame
-from symdepot.domain.symcache.address_lookup import SymbolFrame as Place
 from symdepot.domain.symcache.demangler import demangle
+from symdepot.domain.symcache.reader import SymbolFrame as Place
 from symdepot.protocols.eliot.request_parser import Address, Job, MergedJobs, Module
 from symdepot.symbolication.request import SymbolicationResult
 

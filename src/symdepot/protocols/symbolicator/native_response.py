@@ -14,8 +14,8 @@ from symdepot.domain.stacks.stack_resolver import (
     ModuleStatus,
     ResolvedFrame,
 )
-from symdepot.domain.symcache.address_lookup import SymbolFrame as Place
 from symdepot.domain.symcache.demangler import demangle
+from symdepot.domain.symcache.reader import SymbolFrame as Place
 from symdepot.protocols.symbolicator import native_request
 from symdepot.protocols.symbolicator.schemas import Body, RawFrame, RawModule, RawStack
 from symdepot.symbolication.request import (

@@ -1,0 +1,71 @@
+"""Convert an object of a debug file to a symcache with symbolic.
+
+This parses an untrusted file in native code, so only `symdepot.sandbox` imports it.
+"""
+
+import os
+import shutil
+from collections.abc import Iterable
+from io import RawIOBase
+from pathlib import Path
+
+from symbolic.debuginfo import Archive, Object
+from symbolic.exceptions import IoError, SymbolicError
+
+from symdepot.domain.ids import DebugId
+from symdepot.domain.symcache.conversion import (
+    Conversion,
+    ConversionFailed,
+    ObjectSelector,
+    SymCacheWritten,
+)
+from symdepot.domain.symcache.reader import error_message
+
+_FILE_COUNT_OFFSET = 44
+"""Source: symbolic-symcache/src/raw.rs, `Header`."""
+_BLOCK_BYTES = 1024 * 1024
+_NO_SUCH_OBJECT = "The file holds no object of this id and architecture."
+
+
+def convert(source: Path, selector: ObjectSelector, target: Path) -> Conversion:
+    """Write the symcache of one object in `source` to the existing file `target`.
+
+    Raises:
+        OSError: the source cannot be read, or the target cannot be written.
+        MemoryError: there was not enough memory.
+    """
+    try:
+        # Not `from_bytes`: it keeps no reference to the bytes that it reads later.
+        archive = Archive.open(os.fsencode(source))
+        found = _select(archive.iter_objects(), selector)
+        if found is None:
+            return ConversionFailed(_NO_SUCH_OBJECT)
+        symcache = found.make_symcache()
+    except IoError as error:
+        raise OSError(error_message(error)) from error
+    except SymbolicError as error:
+        return ConversionFailed(error_message(error))
+    content = symcache.open_stream()  # type: ignore[no-untyped-call]  # symbolic's
+    with target.open("r+b", buffering=0) as out:
+        shutil.copyfileobj(content, out, _BLOCK_BYTES)
+        return SymCacheWritten(symbols_only=not _has_files(out))
+
+
+def _select(objects: Iterable[Object], selector: ObjectSelector) -> Object | None:
+    """Find the object by UUID: clients may have corrected the age."""
+    for o in objects:
+        if o.arch == selector.arch and (
+            DebugId.parse(o.debug_id).uuid == selector.debug_id.uuid
+        ):
+            return o
+    return None
+
+
+def _has_files(symcache: RawIOBase) -> bool:
+    """Return whether source files are known and not only functions.
+
+    The features of the object do not tell: with `-gsplit-dwarf`, its debug information
+    is in `.dwo` files.
+    """
+    symcache.seek(_FILE_COUNT_OFFSET)
+    return any(symcache.read(4) or b"")
