@@ -1,4 +1,4 @@
-"""Mangled names become readable, and no name does any harm."""
+"""Names are demangled, and hostile names do no harm."""
 
 import subprocess
 import sys
@@ -37,7 +37,7 @@ NAMES = {
     "_T04main3fooyyF": "main.foo() -> ()",
     "_TtC4main3Foo": "main.Foo",
 }
-AS_THEY_ARE = (
+NOT_MANGLED = (
     "",
     "main",
     "i",
@@ -68,7 +68,7 @@ DEEP = (
 
 
 def letters(number: int, alphabet: str) -> str:
-    """A number in digits of an alphabet."""
+    """Return a number in digits of an alphabet."""
     digits = ""
     while True:
         number, digit = divmod(number, len(alphabet))
@@ -78,25 +78,25 @@ def letters(number: int, alphabet: str) -> str:
 
 
 def itanium_bomb(depth: int, function: str = "f") -> str:
-    """Templates that have the last one twice as their arguments."""
+    """Return nested templates; each has the last one twice as arguments."""
     numbers = substitutions(depth + 3)
     levels = (f"{numbers[2]}I{numbers[n]}{numbers[n]}E" for n in range(3, depth + 3))
     return f"_Z{len(function)}{function}1A1BIS_S_E" + "".join(levels)
 
 
 def masked_bomb(depth: int) -> str:
-    """The same in a function whose name looks like references."""
+    """Return the same in a function whose name looks like references."""
     return itanium_bomb(depth, "".join(substitutions(depth + 3)))
 
 
 def substitutions(count: int) -> list[str]:
-    """All references of the Itanium ABI, in order."""
+    """Return the first references of the Itanium ABI, in order."""
     upper = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     return ["S_", *(f"S{letters(n, upper)}_" for n in range(count))]
 
 
 def pack_bomb(depth: int) -> str:
-    """Packs that expand in packs."""
+    """Return packs that expand in packs."""
     pack = "J" + "i" * 20 + "E"
     inner = "T_"
     for number in range(depth):
@@ -105,29 +105,29 @@ def pack_bomb(depth: int) -> str:
 
 
 def microsoft_bomb(depth: int) -> str:
-    """Function types that have the last one eight times as their parameters."""
+    """Return function types; each has the last one eight times as parameters."""
     levels = (f"P6AX{str(n) * 8}@Z" for n in range(depth))
     return "?a@@YAXP6AXHHH@Z" + "".join(levels) + "@Z"
 
 
 def rust_bomb(depth: int) -> str:
-    """Tuples of twice the last tuple."""
+    """Return tuples; each has the last one twice."""
     alphabet = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    text, place = "INvC1a1bTllE", 8
+    text, position = "INvC1a1bTllE", 8
     for _ in range(depth):
-        reference = f"B{letters(place - 1, alphabet)}_"
-        place = len(text)
+        reference = f"B{letters(position - 1, alphabet)}_"
+        position = len(text)
         text += f"T{reference}{reference}E"
     return f"_R{text}E"
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_mangled_name_becomes_what_was_written(name: str) -> None:
+def test_demangles(name: str) -> None:
     assert demangler.demangle(name) == NAMES[name]
 
 
-@pytest.mark.parametrize("name", AS_THEY_ARE)
-def test_other_names_stay_as_they_are(name: str) -> None:
+@pytest.mark.parametrize("name", NOT_MANGLED)
+def test_other_names_are_returned_unchanged(name: str) -> None:
     assert demangler.demangle(name) == name
 
 
@@ -144,7 +144,7 @@ def test_other_names_stay_as_they_are(name: str) -> None:
         ("", None),
     ],
 )
-def test_a_name_tells_its_language(name: str, language: str | None) -> None:
+def test_guesses_the_language(name: str, language: str | None) -> None:
     assert demangler.guess_language(name) == language
 
 
@@ -153,19 +153,19 @@ def test_a_name_tells_its_language(name: str, language: str | None) -> None:
     [itanium_bomb, masked_bomb, pack_bomb, microsoft_bomb, rust_bomb],
     ids=["itanium", "masked", "pack", "microsoft", "rust"],
 )
-def test_a_name_that_would_grow_without_measure_stays_as_it_is(bomb: object) -> None:
+def test_names_that_would_expand_too_far_are_returned_unchanged(bomb: object) -> None:
     assert callable(bomb)
     longest = 0
     for depth in range(2, 60):
         longest = max(longest, len(demangler.demangle(bomb(depth))))
         assert longest < 10_000_000
 
-    # A bomb of little depth is demangled, and grows with each level until it is refused.
+    # A bomb of little depth is demangled; it grows per level until the limit.
     assert longest > 2 * len(bomb(3))
     assert demangler.demangle(bomb(59)) == bomb(59)
 
 
-def test_deep_names_stay_as_they_are() -> None:
+def test_deeply_nested_names_are_returned_unchanged() -> None:
     for name in ("_Z1f" + "P" * 100_000 + "i", "_Z1f" + "1AI" * 9_000, "?a@@3" * 9_000):
         assert demangler.demangle(name) == name
 
@@ -174,23 +174,23 @@ def test_deep_names_stay_as_they_are() -> None:
     st.text(alphabet="0123456789STAB_EIJZvi", max_size=60),
     st.sampled_from(["_Z1f", "_R", "?", "$s", "_ZN", "_T0"]),
 )
-def test_a_bound_is_no_less_than_the_name_itself(name: str, beginning: str) -> None:
+def test_a_bound_is_at_least_the_length_of_the_prefix(name: str, prefix: str) -> None:
     bounds = (
-        demangle_limits.itanium_bound(beginning + name),
-        demangle_limits.rust_bound(beginning + name),
-        demangle_limits.microsoft_bound(beginning + name),
-        demangle_limits.swift_bound(beginning + name),
+        demangle_limits.itanium_bound(prefix + name),
+        demangle_limits.rust_bound(prefix + name),
+        demangle_limits.microsoft_bound(prefix + name),
+        demangle_limits.swift_bound(prefix + name),
     )
 
-    # References count for what they stand for, which may be nothing yet.
-    assert min(bounds) >= len(beginning)
+    # A reference to nothing counts as nothing.
+    assert min(bounds) >= len(prefix)
 
 
 MUTATIONS = """
 import random, resource, sys, threading, time
 resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
 threading.stack_size(512 * 1024)
-from symdepot.domain import demangling
+from symdepot.domain.symcache import demangler
 
 random.seed(int(sys.argv[1]))
 names = sys.stdin.read().split("\\n")
@@ -206,7 +206,7 @@ def mutated(name):
         elif way == 2: name = name[:j] + name[i:j] * random.randint(1, 20) + name[j:]
         elif way == 3: name = name[:i] + chr(random.randint(33, 126)) + name[i + 1:]
         else: name = name[:i] + random.choice(pieces) * random.randint(1, 300) + name[i:]
-        name = name[:demangling.LENGTH_LIMIT + 10]
+        name = name[:demangler.MAX_LENGTH + 10]
     return name
 
 done = 0
@@ -214,13 +214,13 @@ slowest = 0.0
 def go():
     global done, slowest
     for name in names:
-        demangling.demangled(name)
+        demangler.demangle(name)
     end = time.monotonic() + 3
     while time.monotonic() < end:
         name = mutated(random.choice(names))
         print(ascii(name), file=sys.stderr) if len(sys.argv) > 2 else None
         began = time.thread_time()
-        assert isinstance(demangling.demangled(name), str)
+        assert isinstance(demangler.demangle(name), str)
         slowest = max(slowest, time.thread_time() - began)
         done += 1
 thread = threading.Thread(target=go)
@@ -232,7 +232,7 @@ print(done, slowest)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
-def test_no_mutated_name_ends_the_process(seed: int) -> None:
+def test_mutated_names_do_not_crash_the_process(seed: int) -> None:
     names = "\n".join([*NAMES, *bombs(), *DEEP])
 
     ended = subprocess.run(  # noqa: S603 -- ourselves

@@ -1,4 +1,4 @@
-"""A symcache tells where the functions of a name begin, as lookups would."""
+"""Start addresses of functions are found by name in a symcache."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from symdepot.domain.symcache.conversion import ObjectSelector, SymCacheWritten
 from symdepot.domain.symcache.reader import OpenSymCache
 
 LONG = "f" * 300
-"""Its length takes two bytes to write."""
+"""Its length is two bytes in LEB128."""
 NAMESAKES = """\
 static inline __attribute__((always_inline)) int inlined(int x) { return x * 3; }
 __attribute__((noinline)) int one(int x) { return inlined(x) + 1; }
@@ -33,7 +33,7 @@ def opened(folder: Path, source: Path) -> OpenSymCache:
     return OpenSymCache.open(into)
 
 
-def test_functions_begin_where_the_symbol_table_says(tmp_path: Path) -> None:
+def test_addresses_agree_with_the_symbol_table(tmp_path: Path) -> None:
     program = compiled.elf_program(tmp_path, source=NAMESAKES)
     words = [line.split() for line in printed("nm", program).splitlines()]
     table = {name: int(at, 16) for at, kind, name in (w for w in words if len(w) == 3)}
@@ -48,7 +48,7 @@ def test_functions_begin_where_the_symbol_table_says(tmp_path: Path) -> None:
     }
 
 
-def test_namesakes_and_long_names_and_none_are_found(tmp_path: Path) -> None:
+def test_duplicate_long_and_unknown_names(tmp_path: Path) -> None:
     records = [
         f"FUNC {at:x} 10 0 {name}" for at, name in ((16, "a"), (64, "a"), (80, LONG))
     ]
@@ -61,14 +61,14 @@ def test_namesakes_and_long_names_and_none_are_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 7, 40, 79, 81])
-def test_what_is_no_symcache_has_no_functions(size: int) -> None:
+def test_other_files_have_no_functions(size: int) -> None:
     assert functions_by_name.function_addresses(memoryview(b"\xff" * size), ["a"]) == {
         "a": []
     }
 
 
 @given(st.binary(max_size=200))
-def test_nothing_breaks_it(content: bytes) -> None:
+def test_never_raises(content: bytes) -> None:
     found = functions_by_name.function_addresses(memoryview(content), ["a", "b"])
 
     assert set(found) == {"a", "b"}

@@ -1,7 +1,6 @@
-"""Functions, files and lines are those that other programs find in the same file.
+"""Functions, files and lines agree with other symbolizers on the same programs.
 
-LLVM's symbolizer says the same of all of them. Where elfutils' or binutils' do not, it
-is they against LLVM and us; how they differ is of few kinds.
+LLVM's agrees everywhere. Those of elfutils and binutils differ in a few known ways.
 """
 
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from symdepot.domain.symcache.reader import OpenSymCache
 pytestmark = pytest.mark.slow
 
 # Every byte of the small programs.
-MOST = 2_000
+MAX_ADDRESSES = 2_000
 AGREED = {Verdict.SAME, Verdict.OUTSIDE}
 
 
@@ -41,11 +40,11 @@ def case(
     program = build.made(tmp_path_factory.mktemp("build"))
     symbols, base = agreement.opened(program), anatomy.base(program)
     code = anatomy.code(program)
-    own = agreement.ours(symbols, code[:: len(code) // MOST + 1], base)
+    own = agreement.ours(symbols, code[:: len(code) // MAX_ADDRESSES + 1], base)
     return Case(build, program, symbols, base, Functions(program), own)
 
 
-def test_all_is_as_llvm_has_it(case: Case) -> None:
+def test_everything_agrees_with_llvm(case: Case) -> None:
     other = second_opinions.llvm(case.program, [*case.own])
 
     assert set(agreement.verdicts(case.own, other, case.functions)) <= AGREED
@@ -53,10 +52,10 @@ def test_all_is_as_llvm_has_it(case: Case) -> None:
     assert set(agreement.strangers(case.own, other, are_one)) == set()
 
 
-def test_binutils_differ_in_files_and_callers_alone(case: Case) -> None:
-    """Of DWARF 5 alone: there they count files from one, and miss some inlined functions.
+def test_binutils_differs_only_in_files_and_callers(case: Case) -> None:
+    """Only with DWARF 5: binutils counts files from one there.
 
-    Which are those whose addresses stand in a table, as clang has it.
+    It also misses inlined functions whose addresses are in a table, as in clang's.
     """
     other = second_opinions.binutils(case.program, [*case.own])
 
@@ -67,12 +66,12 @@ def test_binutils_differ_in_files_and_callers_alone(case: Case) -> None:
         assert set(found) <= AGREED
 
 
-def test_elfutils_differ_in_callers_alone(case: Case) -> None:
-    """They do not look for callers in another unit, where Rust and `-flto` have them.
+def test_elfutils_differs_only_in_callers(case: Case) -> None:
+    """It does not look for callers in other units, as in Rust and with `-flto`.
 
-    In what is in no unit, as the C runtime is, they go on with the last line of one.
+    In code without a unit, such as the C runtime, it returns the last line of one.
     """
-    # They take 2 ms each.
+    # It takes 2 ms per address.
     own = {address: case.own[address] for address in [*case.own][::5]}
     other = second_opinions.elfutils(case.program, [*own])
 
@@ -83,7 +82,7 @@ def test_elfutils_differ_in_callers_alone(case: Case) -> None:
     assert not any(place.line for a in outside_of_dwarf for place in own[a])
 
 
-def test_a_function_begins_where_its_symbol_does(case: Case) -> None:
+def test_functions_start_at_their_symbols(case: Case) -> None:
     for address in case.own:
         begins = [f.function_address for f in case.symbols.frames(address - case.base)]
         if begins:
@@ -92,8 +91,8 @@ def test_a_function_begins_where_its_symbol_does(case: Case) -> None:
             assert begins[-1] + case.base in case.functions.starts
 
 
-def test_the_programs_have_what_is_hard(case: Case) -> None:
-    functions = {said[-1].function for said in case.own.values() if said}
+def test_the_programs_cover_inlining_and_cold_parts(case: Case) -> None:
+    functions = {found[-1].function for found in case.own.values() if found}
     languages = {
         frames[0].language
         for frames in map(case.symbols.frames, _relative(case))

@@ -1,4 +1,4 @@
-"""Of large libraries that others built, nearly all lines are those that others find."""
+"""In large libraries, nearly all lines agree with other symbolizers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 LIBC = Path("/lib/x86_64-linux-gnu/libc.so.6")
 DEBUG = Path("/usr/lib/debug/.build-id")
 RUST = Path(symbolic.__file__).with_name("_lowlevel__lib.so")
-"""77 MB that rustc and gcc made."""
+"""77 MB, compiled by rustc and gcc."""
 
 ADDRESSES = 10_000
 
@@ -38,9 +38,9 @@ class Library:
         own = agreement.ours(agreement.opened(program), addresses, base)
         return cls(program, own, Functions(program))
 
-    def verdicts(self, ask: Symbolizer) -> dict[Verdict, float]:
+    def verdicts(self, symbolizer: Symbolizer) -> dict[Verdict, float]:
         """Return the share of each verdict, of the addresses that are in functions."""
-        other = ask(self.program, [*self.own])
+        other = symbolizer(self.program, [*self.own])
         found = agreement.verdicts(self.own, other, self.functions)
         inside = len(self.own) - len(found.pop(Verdict.OUTSIDE, ()))
         return {verdict: len(those) / inside for verdict, those in found.items()}
@@ -64,24 +64,24 @@ def rust(tmp_path_factory: pytest.TempPathFactory) -> Library:
     return Library.of(RUST, tmp_path_factory.mktemp("rust"))
 
 
-def test_of_libc_llvm_says_the_same(libc: Library) -> None:
-    """But for two functions that are in the line table alone, by a slip of gcc's."""
+def test_libc_agrees_with_llvm(libc: Library) -> None:
+    """Except two functions that are only in the line table, by a fault of gcc."""
     found = libc.verdicts(second_opinions.llvm)
 
     assert found[Verdict.SAME] >= 0.998
     assert set(found) <= {Verdict.SAME, Verdict.NAME_ONLY}
 
 
-def test_of_libc_elfutils_say_the_same(libc: Library) -> None:
-    """But for these, and for callers that they do not find where code was moved."""
+def test_libc_agrees_with_elfutils(libc: Library) -> None:
+    """Except those two, and callers of moved code, which elfutils does not find."""
     found = libc.verdicts(second_opinions.elfutils)
 
     assert found[Verdict.SAME] >= 0.998
     assert set(found) <= {Verdict.SAME, Verdict.NAME_ONLY, Verdict.OTHER_CALLERS}
 
 
-def test_of_libc_binutils_find_the_same_lines(libc: Library) -> None:
-    """But often in the file that includes the right one: they count files from one."""
+def test_libc_lines_agree_with_binutils(libc: Library) -> None:
+    """Files differ often: binutils counts them from one."""
     found = libc.verdicts(second_opinions.binutils)
 
     assert found[Verdict.SAME] >= 0.93
@@ -89,14 +89,16 @@ def test_of_libc_binutils_find_the_same_lines(libc: Library) -> None:
     assert set(found) <= {Verdict.SAME, Verdict.NAME_ONLY, Verdict.OTHER_FILE}
 
 
-@pytest.mark.parametrize("ask", [second_opinions.llvm, second_opinions.binutils])
-def test_of_rust_they_say_the_same(rust: Library, ask: Symbolizer) -> None:
-    assert rust.verdicts(ask) == {Verdict.SAME: 1}
+@pytest.mark.parametrize("symbolizer", [second_opinions.llvm, second_opinions.binutils])
+def test_rust_agrees_entirely(rust: Library, symbolizer: Symbolizer) -> None:
+    assert rust.verdicts(symbolizer) == {Verdict.SAME: 1}
 
 
 @pytest.mark.parametrize("library", ["libc", "rust"])
-def test_names_are_llvms(library: str, request: pytest.FixtureRequest) -> None:
-    """But for other names of the same function, and parts of it."""
+def test_function_names_agree_with_llvm(
+    library: str, request: pytest.FixtureRequest
+) -> None:
+    """Except aliases of the same function and its parts."""
     known: Library = request.getfixturevalue(library)
     other = second_opinions.llvm(known.program, [*known.own])
 

@@ -1,4 +1,4 @@
-"""A file is made ready for looking addresses up, and what is looked up is true."""
+"""Debug files are converted to symcaches, and addresses are looked up in them."""
 
 import os
 import struct
@@ -57,7 +57,7 @@ def wanted_of(path: Path) -> ObjectSelector:
     return ObjectSelector(found.debug_id, found.arch)
 
 
-def test_an_address_has_the_functions_that_are_inlined_there(made: Path) -> None:
+def test_inlined_functions_are_returned_innermost_first(made: Path) -> None:
     wanted = ObjectSelector(DebugId(ID), "x86_64")
 
     assert converted(INLINED.encode(), wanted, made) == SymCacheWritten(
@@ -75,7 +75,7 @@ def test_an_address_has_the_functions_that_are_inlined_there(made: Path) -> None
     ]
 
 
-def test_of_functions_nested_without_end_the_innermost_and_the_outermost_are_told(
+def test_beyond_the_limit_the_innermost_and_the_outermost_functions_are_returned(
     made: Path,
 ) -> None:
     deep = builders.deep_breakpad(ID, 4_000)
@@ -87,14 +87,14 @@ def test_of_functions_nested_without_end_the_innermost_and_the_outermost_are_tol
     assert (outermost.function, outermost.function_address) == ("main", 0x1000)
 
 
-def test_functions_nested_as_deep_as_they_may_be_are_all_told(made: Path) -> None:
+def test_inlined_functions_up_to_the_limit_are_all_returned(made: Path) -> None:
     deep = builders.deep_breakpad(ID, MAX_FRAMES - 1)
     converted(deep, ObjectSelector(DebugId(ID), "x86_64"), made)
 
     assert len(OpenSymCache.open(made).frames(0x1004)) == MAX_FRAMES
 
 
-def test_where_all_functions_are_nested_without_end_the_search_ends(made: Path) -> None:
+def test_a_batch_of_deep_addresses_is_cut_off(made: Path) -> None:
     converted(
         builders.deep_breakpad(ID, 8_000), ObjectSelector(DebugId(ID), "x86_64"), made
     )
@@ -106,13 +106,13 @@ def test_where_all_functions_are_nested_without_end_the_search_ends(made: Path) 
     assert symbols.frames(0x100F) == found[0]
 
 
-def test_an_address_outside_of_all_functions_has_none(made: Path) -> None:
+def test_an_address_outside_all_functions_has_no_frames(made: Path) -> None:
     converted(INLINED.encode(), ObjectSelector(DebugId(ID), "x86_64"), made)
 
     assert OpenSymCache.open(made).frames(0x5000_0000) == []
 
 
-def test_a_symcache_says_what_it_was_made_of(made: Path) -> None:
+def test_a_symcache_has_the_id_and_architecture_of_its_object(made: Path) -> None:
     converted(INLINED.encode(), ObjectSelector(DebugId(ID), "x86_64"), made)
 
     opened = OpenSymCache.open(made)
@@ -120,7 +120,9 @@ def test_a_symcache_says_what_it_was_made_of(made: Path) -> None:
     assert (opened.debug_id, opened.arch) == (DebugId(ID), "x86_64")
 
 
-def test_one_of_a_symbol_table_alone_says_so(tmp_path: Path, made: Path) -> None:
+def test_a_symcache_of_a_symbol_table_has_symbols_only(
+    tmp_path: Path, made: Path
+) -> None:
     library = compiled.elf_program(tmp_path, "lib.so", options="-shared -fPIC")
     stripped = compiled.stripped(library)
 
@@ -129,7 +131,7 @@ def test_one_of_a_symbol_table_alone_says_so(tmp_path: Path, made: Path) -> None
     assert result == SymCacheWritten(symbols_only=True)
 
 
-def test_one_whose_debug_information_is_elsewhere_says_that_it_has_symbols_alone(
+def test_a_symcache_of_split_debug_information_has_symbols_only(
     tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -157,7 +159,7 @@ def test_compressed_sections_make_the_same_symcache(
     assert made.read_bytes() == first
 
 
-def test_of_a_fat_file_the_object_that_is_wanted_is_taken(made: Path) -> None:
+def test_the_selected_object_of_a_fat_file_is_converted(made: Path) -> None:
     slices = [(ID, builders.CPU_X86_64), (OTHER, builders.CPU_ARM64)]
     fat = builders.fat_macho(slices)
 
@@ -177,16 +179,14 @@ def test_a_corrected_age_finds_its_object(made: Path) -> None:
     "wanted",
     [ObjectSelector(DebugId(OTHER), "x86_64"), ObjectSelector(DebugId(ID), "arm64")],
 )
-def test_an_object_that_is_not_there_is_not_taken_for_another(
-    made: Path, wanted: ObjectSelector
-) -> None:
+def test_a_missing_object_fails(made: Path, wanted: ObjectSelector) -> None:
     assert converted(INLINED.encode(), wanted, made) == ConversionFailed(
         "The file holds no object of this id and architecture."
     )
     assert made.read_bytes() == b""
 
 
-def test_why_none_can_be_made_is_said_in_one_line(made: Path) -> None:
+def test_the_reason_of_a_failure_is_one_line(made: Path) -> None:
     wanted = ObjectSelector(DebugId(ID, age=1), "x86_64")
 
     assert converted(builders.pdb(ID), wanted, made) == ConversionFailed(
@@ -194,7 +194,7 @@ def test_why_none_can_be_made_is_said_in_one_line(made: Path) -> None:
     )
 
 
-def test_what_is_no_symcache_is_not_opened(made: Path) -> None:
+def test_other_files_are_not_opened(made: Path) -> None:
     made.write_bytes(INLINED.encode())
 
     with pytest.raises(ValueError, match="magic"):
@@ -202,8 +202,8 @@ def test_what_is_no_symcache_is_not_opened(made: Path) -> None:
 
 
 @pytest.mark.parametrize("version", [0, 1, 7, 8, 10, 2**32 - 1])
-def test_one_of_another_format_is_not_opened(made: Path, version: int) -> None:
-    """What is read as of another format than it is may be read for ever."""
+def test_other_format_versions_are_not_opened(made: Path, version: int) -> None:
+    """Reading the wrong format version may loop for ever."""
     converted(INLINED.encode(), ObjectSelector(DebugId(ID), "x86_64"), made)
     content = bytearray(made.read_bytes())
     assert content[4:8] == struct.pack("<I", reader.FORMAT_VERSION)
@@ -215,7 +215,7 @@ def test_one_of_another_format_is_not_opened(made: Path, version: int) -> None:
         OpenSymCache.open(made)
 
 
-def test_one_that_is_cut_short_is_not_opened(made: Path) -> None:
+def test_truncated_symcaches_are_not_opened(made: Path) -> None:
     converted(INLINED.encode(), ObjectSelector(DebugId(ID), "x86_64"), made)
     whole = made.read_bytes()
 
@@ -242,7 +242,7 @@ def test_one_that_is_cut_short_is_not_opened(made: Path) -> None:
         (Format.PROGUARD, {"mapping"}, False),
     ],
 )
-def test_a_symcache_is_of_use_where_functions_have_names_and_addresses(
+def test_objects_with_named_functions_are_convertible(
     file_format: Format, features: set[str], *, expected: bool
 ) -> None:
     o = an_object(format=file_format, features=frozenset(features))
@@ -250,7 +250,7 @@ def test_a_symcache_is_of_use_where_functions_have_names_and_addresses(
     assert conversion.is_convertible(o) is expected
 
 
-def test_what_is_read_past_symbolic_is_what_symbolic_tells(tmp_path: Path) -> None:
+def test_lookups_agree_with_symbolics_python_interface(tmp_path: Path) -> None:
     path = tmp_path / "made"
     path.touch()
     program = compiled.elf_program(tmp_path, source="int main(void) { return 7; }")
@@ -259,19 +259,19 @@ def test_what_is_read_past_symbolic_is_what_symbolic_tells(tmp_path: Path) -> No
 
     found = OpenSymCache.open(path).frames_at(addresses)
 
-    told = SymCache.open(os.fsencode(path))  # type: ignore[no-untyped-call]  # symbolic's
+    reference = SymCache.open(os.fsencode(path))  # type: ignore[no-untyped-call]  # symbolic's
     assert any(found)
     for address, frames in zip(addresses, found, strict=True):
         assert [(f.function, f.path or None, f.line, f.language) for f in frames] == [
             (one.symbol, one.full_path, one.line, one.lang)
-            for one in told.lookup(address)
+            for one in reference.lookup(address)
         ]
 
 
-def test_a_location_lies_in_memory_as_it_is_read() -> None:
+def test_the_memory_layout_of_a_location() -> None:
     layout = "QQI4xQQ?7xQQ?7xQQ?7x"
 
-    places = [
+    offsets = [
         ("sym_addr", 0),
         ("instr_addr", 8),
         ("line", 16),
@@ -279,6 +279,6 @@ def test_a_location_lies_in_memory_as_it_is_read() -> None:
     ]
     strings = [("data", 0), ("len", 8), ("owned", 16)]
     location, string = "SymbolicSourceLocation", "SymbolicStr"
-    assert [(name, ffi.offsetof(location, name)) for name, _ in places] == places
+    assert [(name, ffi.offsetof(location, name)) for name, _ in offsets] == offsets
     assert [(name, ffi.offsetof(string, name)) for name, _ in strings] == strings
     assert ffi.sizeof(location) == struct.calcsize(f"@{layout}") == 96

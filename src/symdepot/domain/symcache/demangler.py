@@ -1,9 +1,8 @@
-"""Names of functions as people wrote them, from those that compilers made of them.
+"""Demangle function names of C++, Rust and Swift.
 
-Names come from strangers, and demanglers trust theirs: one that refers to itself often
-enough unpacks 300 characters to gigabytes, one that is nested deeply enough overflows
-the stack. So the length is limited, and nothing is demangled whose references might
-make it grow without measure; such names are shown as they are.
+Names are untrusted, and demanglers have no limits: 300 characters with back references
+expand to gigabytes, and deep nesting overflows the stack. Names beyond the limits below
+are returned mangled.
 """
 
 import re
@@ -15,24 +14,21 @@ import pydemumble  # type: ignore[import-untyped]  # it has no stubs
 from symdepot.domain.symcache import demangle_limits
 
 MAX_LENGTH = 2048
-"""Half of what it takes to overflow a stack of 512 KiB, in characters."""
+"""In characters; twice as many overflow a stack of 512 KiB."""
 MAX_LOCAL_NAMES = 64
-"""How often a name may go into a function, in a function, and so on.
-
-Nothing else takes so much of the stack: 1.5 KiB for each letter.
-"""
+"""Levels of names local to functions, which take most stack: 1.5 KiB per letter Z."""
 MAX_GROWTH = 4_000_000
-"""What the parts of a name may come to, once all references are followed.
+"""Bound on the expanded size, see `demangle_limits`.
 
-One of 50,000 real names of C++ comes to more, one of 50 in programs full of
-variadic templates.
+One of 50,000 real C++ names exceeds it; one of 50 in programs full of variadic
+templates.
 """
 
-_CACHED_NAMES = 16_384
+_CACHE_SIZE = 16_384
 
 _OBJECTIVE_C = re.compile(r"_?[-+]\[[\w$]+(?:\([\w$]*\))? [\w$:]+\]").fullmatch
 _RUST_HASH = re.compile(r"17h[0-9a-f]{16}E(?=$|\.)").search
-_SHOWN_HASH = re.compile(r"::h[0-9a-f]{16}(?=$| \()")
+_DEMANGLED_HASH = re.compile(r"::h[0-9a-f]{16}(?=$| \()")
 _ESCAPES = (
     ("$LT$", "<"),
     ("$GT$", ">"),
@@ -56,7 +52,7 @@ _ESCAPES = (
 
 type _Scheme = tuple[str, Callable[[str], int]]
 
-# By what a name begins with. Mach-O puts a further underscore before all names.
+# By prefix. Mach-O puts another underscore before all names.
 _SCHEMES: tuple[tuple[tuple[str, ...], _Scheme], ...] = (
     (("_Z", "__Z", "___Z", "____Z"), ("cpp", demangle_limits.itanium_bound)),
     (("_R", "__R"), ("rust", demangle_limits.rust_bound)),
@@ -65,12 +61,12 @@ _SCHEMES: tuple[tuple[tuple[str, ...], _Scheme], ...] = (
 )
 
 
-@lru_cache(_CACHED_NAMES)
+@lru_cache(_CACHE_SIZE)
 def demangle(name: str) -> str:
-    """Return a name of C++, Rust or Swift as it was written, and any other as it is.
+    """Return the demangled name, or `name` itself if it is not mangled.
 
-    Objective-C does not mangle. The hash that ends old names of Rust is left out.
-    Never raises, and takes some milliseconds at most.
+    The hash at the end of legacy Rust names is removed. Never raises; takes some
+    milliseconds at most.
 
     >>> demangle("_ZN3foo3barEv"), demangle("main"), demangle("-[Cat purr:]")
     ('foo::bar()', 'main', '-[Cat purr:]')
@@ -81,13 +77,13 @@ def demangle(name: str) -> str:
     if name.count("Z") > MAX_LOCAL_NAMES or scheme[1](name) > MAX_GROWTH:
         return name
     found = pydemumble.demangle(name)
-    if found and _is_old_rust(name):
-        found = _as_rust_writes_it(found)
+    if found and _is_legacy_rust(name):
+        found = _unescaped_rust(found)
     return found or name
 
 
 def guess_language(name: str) -> str | None:
-    """Guess from a name which language it is of, in symbolic's words.
+    """Guess the language of a mangled name, in symbolic's words.
 
     >>> [guess_language(n) for n in ("_RNvC1a1b", "$s4main3fooyyF", "-[Cat purr:]", "main")]
     ['rust', 'swift', 'objc', None]
@@ -95,28 +91,28 @@ def guess_language(name: str) -> str | None:
     if _OBJECTIVE_C(name[:MAX_LENGTH]):
         return "objc"
     scheme = _scheme(name)
-    if scheme is not None and _is_old_rust(name):
+    if scheme is not None and _is_legacy_rust(name):
         return "rust"
     return None if scheme is None else scheme[0]
 
 
 def _scheme(name: str) -> _Scheme | None:
-    for beginnings, scheme in _SCHEMES:
-        if name.startswith(beginnings):
+    for prefixes, scheme in _SCHEMES:
+        if name.startswith(prefixes):
             return scheme
     return None
 
 
-def _is_old_rust(name: str) -> bool:
+def _is_legacy_rust(name: str) -> bool:
     return name.startswith(("_ZN", "__ZN")) and _RUST_HASH(name) is not None
 
 
-def _as_rust_writes_it(found: str) -> str:
-    """Return a name without its hash, and with the signs that C++ has no room for.
+def _unescaped_rust(name: str) -> str:
+    """Remove the hash, and decode escapes that the C++ demangler leaves.
 
     Source: rustc's book, "Symbol mangling", legacy scheme.
     """
-    found = _SHOWN_HASH.sub("", found)
+    name = _DEMANGLED_HASH.sub("", name)
     for escape, sign in _ESCAPES:
-        found = found.replace(escape, sign)
-    return found.replace("::_<", "::<").removeprefix("_") if "<" in found else found
+        name = name.replace(escape, sign)
+    return name.replace("::_<", "::<").removeprefix("_") if "<" in name else name

@@ -1,8 +1,7 @@
-"""Where in a symcache the functions of a name begin.
+"""Find the start addresses of functions in a symcache by name.
 
-Symcaches are made for looking addresses up. Kernels tell a function and an offset in it
-instead, so its beginning is found by reading through the table of functions: 60 ms for
-100,000 of them.
+Kernel logs name a function and an offset instead of an address. Symcaches have no index
+of names, so the function table is scanned: 60 ms for 100,000 functions.
 
 Source: symbolic-symcache/src/v9/raw.rs and mod.rs; a test compares with lookups.
 """
@@ -15,32 +14,32 @@ _HEADER = Struct("<32sIIIIII")
 _HEADER_BYTES = 72
 _FUNCTION = Struct("<IIII")
 _FILE_BYTES, _LOCATION_BYTES, _RANGE_BYTES = 24, 16, 4
-_NOWHERE = 0xFFFF_FFFF
-"""Where inlined functions begin."""
+_NO_ADDRESS = 0xFFFF_FFFF
+"""Start address of inlined functions."""
 
 
 def function_addresses(
     symcache: memoryview, names: Collection[str]
 ) -> dict[str, list[int]]:
-    """Return the addresses, relative to the image, at which functions of `names` begin.
+    """Return the start addresses of `names`, relative to the module.
 
-    Empty lists for those that there are not.
+    A list is empty if there is no such function.
     """
     found: dict[str, list[int]] = {name: [] for name in names}
-    wanted = {_written(name): found[name] for name in names}
+    wanted = {_encoded(name): found[name] for name in names}
     if not wanted:
         return found
     try:
-        for name, address in _functions(symcache, {len(one) for one in wanted}):
+        for name, address in _functions(symcache, {len(key) for key in wanted}):
             if name in wanted:
                 wanted[name].append(address)
-    except (error, IndexError):  # not of this form: nothing is known
+    except (error, IndexError):  # of another layout
         return {name: [] for name in names}
     return found
 
 
 def _functions(symcache: memoryview, sizes: set[int]) -> Iterator[tuple[bytes, int]]:
-    """Yield functions whose names with their lengths take so many bytes."""
+    """Yield functions whose length-prefixed names have one of `sizes` in bytes."""
     header = _HEADER.unpack_from(symcache, _PREAMBLE_BYTES)
     _, _, files, functions, locations, ranges, string_bytes = header
     begin = _aligned(_PREAMBLE_BYTES + _HEADER_BYTES) + files * _FILE_BYTES
@@ -49,14 +48,14 @@ def _functions(symcache: memoryview, sizes: set[int]) -> Iterator[tuple[bytes, i
     strings_at = _aligned(_aligned(end) + ranges * _RANGE_BYTES)
     strings = symcache[strings_at:][:string_bytes]
     for name_at, _, address, _ in _FUNCTION.iter_unpack(table):
-        if address != _NOWHERE:
+        if address != _NO_ADDRESS:
             size = _size(strings, name_at)
             if size in sizes:
                 yield bytes(strings[name_at : name_at + size]), address
 
 
 def _size(strings: memoryview, at: int) -> int:
-    """Return how many bytes a string takes together with its length, in LEB128."""
+    """Return the size in bytes of a string including its LEB128 length."""
     length = shift = 0
     while True:
         byte = strings[at + shift]
@@ -66,8 +65,8 @@ def _size(strings: memoryview, at: int) -> int:
             return shift + length
 
 
-def _written(name: str) -> bytes:
-    """Return a name as the table of strings has it, after its length."""
+def _encoded(name: str) -> bytes:
+    """Return a name as in the string table, after its LEB128 length."""
     content = name.encode(errors="replace")
     left, length = len(content), bytearray()
     while True:
