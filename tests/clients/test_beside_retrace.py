@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from tests.clients import surroundings
-from tests.domain import mappings
+from tests.domain.jvm import mappings
 
 from symdepot.domain.jvm import retrace
+from symdepot.domain.jvm.mapping import NameMapping
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -45,7 +46,7 @@ def by_proguard(mapping: Path, trace: str) -> str:
 
 
 def by_us(mapping: Path, trace: str) -> str:
-    return retrace.retrace(trace, retrace.NameMapping.open(mapping)).text
+    return retrace.retrace(trace, NameMapping.open(mapping)).text
 
 
 def a_program() -> tuple[str, str]:
@@ -83,7 +84,7 @@ def a_program() -> tuple[str, str]:
 
 def test_proguard_and_we_read_a_program_alike(tmp_path: Path) -> None:
     mapping, trace = a_program()
-    path = mappings.kept(tmp_path, mapping)
+    path = mappings.written(tmp_path, mapping)
 
     assert by_us(path, trace) == by_proguard(path, trace)
     assert "inlined2" in by_us(path, trace)
@@ -109,7 +110,7 @@ def test_proguard_and_we_read_a_program_alike(tmp_path: Path) -> None:
 def test_proguard_guesses_where_we_do_not(
     tmp_path: Path, frame: str, theirs: list[str], ours: str
 ) -> None:
-    path = mappings.kept(tmp_path, AMBIGUOUS)
+    path = mappings.written(tmp_path, AMBIGUOUS)
     trace = f"\tat {frame}\n"
 
     assert by_proguard(path, trace) == "".join(f"\tat {one}\n" for one in theirs)

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from symdepot.domain.errors import NotADebugFile
 from symdepot.domain.formats import inspection
-from symdepot.domain.jvm import mapping_query
+from symdepot.domain.jvm import mapping
 from symdepot.domain.objects import ObjectFile
 from symdepot.domain.symcache import converter
 from symdepot.domain.symcache.conversion import (
@@ -108,7 +108,7 @@ def answer(request: ChildRequest, paper: Path) -> MappingDone:
     """
     try:
         asked = spill_files.query_from_json(paper.read_bytes())
-        answers = mapping_query.run_query(request.path, asked)
+        answers = mapping.run_query(request.path, asked)
         paper.write_bytes(spill_files.result_to_json(asked, answers))
     except OSError as error:
         if error.errno != errno.EFBIG:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from symdepot.domain.errors import NotADebugFile, ParserDied, SandboxUnavailable
 from symdepot.domain.formats import elf
-from symdepot.domain.jvm.mapping_query import MappingQuery, MappingResult
+from symdepot.domain.jvm.retrace import MappingQuery, MappingResult
 from symdepot.domain.objects import ObjectFile
 from symdepot.domain.symcache.conversion import (
     Conversion,

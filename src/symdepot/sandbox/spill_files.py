@@ -8,7 +8,7 @@ Answers are `{"frames": [[place, [[class, method, file, line]]]], "class_names":
 import json
 from collections.abc import Iterator, Mapping
 
-from symdepot.domain.jvm.mapping_query import (
+from symdepot.domain.jvm.retrace import (
     MappingQuery,
     MappingResult,
     ObfuscatedFrame,

@@ -22,13 +22,13 @@ from symdepot.domain.errors import (
     ParserDied,
 )
 from symdepot.domain.ids import DebugId
-from symdepot.domain.jvm import mapping_query
-from symdepot.domain.jvm.mapping_query import (
+from symdepot.domain.jvm import retrace
+from symdepot.domain.jvm.retrace import (
     MappingQuery,
     MappingResult,
     ObfuscatedFrame,
+    RetracedText,
 )
-from symdepot.domain.jvm.retrace import RetracedText
 from symdepot.domain.jvm.stack_text import JavaFrame
 from symdepot.domain.objects import Format
 from symdepot.domain.selection.file_query import FileQuery, FileRole
@@ -69,8 +69,8 @@ def retrace_text(trace: str, mapping: DebugFile) -> RetracedText:
     Raises:
         As `query_mapping`.
     """
-    asked = mapping_query.query_for_text(trace)
-    return mapping_query.retrace_text(trace, query_mapping(mapping, asked))
+    asked = retrace.query_for_text(trace)
+    return retrace.retrace_text(trace, query_mapping(mapping, asked))
 
 
 def find_mapping(scope: LookupScope, debug_id: DebugId) -> DebugFile | None:

@@ -1,14 +1,14 @@
-"""A mapping is asked many things at once, and texts are retraced with the answers."""
+"""Mappings are queried in bulk, and texts are retraced with the result."""
 
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.domain import mappings
+from tests.domain.jvm import mappings
 
-from symdepot.domain.jvm import mapping_query, retrace, stack_text
-from symdepot.domain.jvm.mapping_query import (
+from symdepot.domain.jvm import mapping, retrace, stack_text
+from symdepot.domain.jvm.retrace import (
     MappingQuery,
     MappingResult,
     ObfuscatedFrame,
@@ -27,15 +27,15 @@ RECURSIVE = "com.example.Deep -> d.d:\n" + "".join(
 )
 
 
-def test_each_question_is_answered_if_the_mapping_knows(tmp_path: Path) -> None:
+def test_returns_what_the_mapping_knows(tmp_path: Path) -> None:
     run = ObfuscatedFrame("a.a", "c", 1)
     right = ObfuscatedFrame("a.a", "f", 0, "(La/a;)V")
-    asked = MappingQuery(
+    query = MappingQuery(
         (run, right, ObfuscatedFrame("x.y", "c", 1, "()V")), ("a.a", "x.y")
     )
 
-    assert mapping_query.run_query(
-        mappings.kept(tmp_path, MAPPING), asked
+    assert mapping.run_query(
+        mappings.written(tmp_path, MAPPING), query
     ) == MappingResult(
         frames={
             run: [JavaFrame("com.example.Größe", "run", None, 7)],
@@ -46,55 +46,55 @@ def test_each_question_is_answered_if_the_mapping_knows(tmp_path: Path) -> None:
     )
 
 
-def test_names_move_no_cursor(tmp_path: Path) -> None:
-    path = mappings.kept(tmp_path, MAPPING)
+def test_control_characters_in_names_are_replaced(tmp_path: Path) -> None:
+    path = mappings.written(tmp_path, MAPPING)
     frame = ObfuscatedFrame("a.e", "x", 0, "(La/e;)V")
 
-    answers = mapping_query.run_query(path, MappingQuery((frame,), ("a.e",)))
+    result = mapping.run_query(path, MappingQuery((frame,), ("a.e",)))
 
-    assert answers.class_names == {"a.e": "com.evil.\ufffd[2J"}
-    assert answers.signatures == {"(La/e;)V": "(com.evil.\ufffd[2J)"}
-    assert answers.frames[frame][0].class_name == "com.evil.\ufffd[2J"
+    assert result.class_names == {"a.e": "com.evil.\ufffd[2J"}
+    assert result.signatures == {"(La/e;)V": "(com.evil.\ufffd[2J)"}
+    assert result.frames[frame][0].class_name == "com.evil.\ufffd[2J"
 
 
-def test_no_frame_becomes_endless(tmp_path: Path) -> None:
-    path = mappings.kept(tmp_path, RECURSIVE)
+def test_the_number_of_inlined_frames_is_limited(tmp_path: Path) -> None:
+    path = mappings.written(tmp_path, RECURSIVE)
     frame = ObfuscatedFrame("d.d", "d", 1)
 
-    answers = mapping_query.run_query(path, MappingQuery((frame,)))
+    result = mapping.run_query(path, MappingQuery((frame,)))
 
-    assert len(answers.frames[frame]) == mapping_query.MOST_INLINED
+    assert len(result.frames[frame]) == mapping.MAX_INLINED
 
 
 @given(
     text=mappings.texts(),
     calls=st.lists(
         st.tuples(
-            st.sampled_from(mappings.SHORT),
+            st.sampled_from(mappings.OBFUSCATED),
             st.sampled_from(mappings.METHODS),
             st.integers(0, 12),
         )
     ),
 )
-def test_a_text_is_retraced_with_the_answers_as_with_the_mapping(
+def test_a_query_result_retraces_like_the_mapping(
     text: str,
     calls: list[tuple[str, str, int]],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    path = mappings.kept(tmp_path_factory.getbasetemp(), text)
+    path = mappings.written(tmp_path_factory.getbasetemp(), text)
     frames = "".join(f"\tat {c}.{m}(SourceFile:{n})\n" for c, m, n in calls)
     trace = f"a.a: no\n{frames}Caused by: a.b: x\n{frames}"
 
-    answers = mapping_query.run_query(path, mapping_query.query_for_text(trace))
+    result = mapping.run_query(path, retrace.query_for_text(trace))
 
-    mapping = retrace.NameMapping.open(path)
-    assert mapping_query.retrace_text(trace, answers) == retrace.retrace(trace, mapping)
+    whole = mapping.NameMapping.open(path)
+    assert retrace.retrace_text(trace, result) == retrace.retrace(trace, whole)
 
 
 @pytest.mark.parametrize(
-    ("descriptor", "spoken"),
+    ("descriptor", "readable"),
     [
-        # Of the JVM specification, 4.3.3, where it stands for `Object m(int i, …)`.
+        # From the JVM specification, 4.3.3, for `Object m(int i, …)`.
         (
             "(IDLjava/lang/Thread;)Ljava/lang/Object;",
             "(int, double, java.lang.Thread): java.lang.Object",
@@ -109,9 +109,7 @@ def test_a_text_is_retraced_with_the_answers_as_with_the_mapping(
         ("(" + "I" * 5000 + ")V", None),
     ],
 )
-def test_a_signature_is_read_whole_or_not_at_all(
-    descriptor: str, spoken: str | None
-) -> None:
+def test_parses_complete_signatures_only(descriptor: str, readable: str | None) -> None:
     found = stack_text.readable_signature(descriptor, {"a.b": "com.example.B"}.get)
 
-    assert (None if found is None else str(found)) == spoken
+    assert (None if found is None else str(found)) == readable

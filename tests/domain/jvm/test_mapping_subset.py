@@ -1,4 +1,4 @@
-"""An excerpt of a mapping answers as all of it would, and is small."""
+"""The subset of a mapping gives the same results as the whole."""
 
 import io
 from pathlib import Path
@@ -6,28 +6,28 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.domain import mappings
+from tests.domain.jvm import mappings
 
-from symdepot.domain.jvm import mapping_subset
-from symdepot.domain.jvm.retrace import NameMapping
+from symdepot.domain.jvm import mapping
+from symdepot.domain.jvm.mapping import NameMapping
 from symdepot.domain.jvm.stack_text import JavaFrame
 
 
-def excerpt(mapping: Path, names: set[str]) -> bytes:
-    into = io.BytesIO()
-    mapping_subset.copy_classes(mapping, names, into)
-    return into.getvalue()
+def subset(path: Path, names: set[str]) -> bytes:
+    target = io.BytesIO()
+    mapping.copy_classes(path, names, target)
+    return target.getvalue()
 
 
 @settings(max_examples=50)
-@given(text=mappings.texts(), names=st.sets(st.sampled_from(mappings.SHORT)))
-def test_an_excerpt_answers_as_the_whole(
+@given(text=mappings.texts(), names=st.sets(st.sampled_from(mappings.OBFUSCATED)))
+def test_a_subset_gives_the_same_results(
     text: str, names: set[str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.getbasetemp()
-    path = mappings.kept(folder, text)
-    part = folder / "excerpt.txt"
-    part.write_bytes(excerpt(path, names))
+    path = mappings.written(folder, text)
+    part = folder / "subset.txt"
+    part.write_bytes(subset(path, names))
 
     whole, partly = NameMapping.open(path), NameMapping.open(part)
 
@@ -40,7 +40,7 @@ def test_an_excerpt_answers_as_the_whole(
                     assert partly.frames(frame, types) == whole.frames(frame, types)
 
 
-def test_what_nobody_asks_for_is_left_out(tmp_path: Path) -> None:
+def test_other_classes_are_left_out(tmp_path: Path) -> None:
     text = """\
 # compiler: R8
 com.example.Main -> a.a:
@@ -53,7 +53,7 @@ com.example.Inner -> a.c:
     1:1:void leaf():7:7 -> d
 """
 
-    part = excerpt(mappings.kept(tmp_path, text), {"a.a", "\ud800"}).decode()
+    part = subset(mappings.written(tmp_path, text), {"a.a", "\ud800"}).decode()
 
     assert [line for line in part.splitlines() if line] == [
         "# compiler: R8",
@@ -65,19 +65,17 @@ com.example.Inner -> a.c:
     ]
 
 
-def test_a_line_that_is_none_of_a_mapping_ends_no_class(tmp_path: Path) -> None:
+def test_an_unknown_line_does_not_end_a_class(tmp_path: Path) -> None:
     text = "com.example.Main -> a.a:\njunk -> of nobody\n    void run() -> c\n"
-    path = mappings.kept(tmp_path, text)
+    path = mappings.written(tmp_path, text)
     frame = JavaFrame("a.a", "c", None, 0)
 
     assert NameMapping.open(path).frames(frame)[0].method == "run"
-    assert b"void run()" in excerpt(path, {"a.a"})
+    assert b"void run()" in subset(path, {"a.a"})
 
 
 @pytest.mark.parametrize("text", ["", "\n", "# only a comment", "no mapping"])
-def test_of_what_names_no_class_there_is_little_to_leave_out(
-    tmp_path: Path, text: str
-) -> None:
-    path = mappings.kept(tmp_path, text)
+def test_files_without_classes_are_copied_whole(tmp_path: Path, text: str) -> None:
+    path = mappings.written(tmp_path, text)
 
-    assert excerpt(path, {"a.a"}).decode() == text
+    assert subset(path, {"a.a"}).decode() == text

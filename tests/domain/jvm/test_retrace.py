@@ -1,4 +1,4 @@
-"""Names that were shortened become the real ones, and nothing else is touched."""
+"""Obfuscated names are replaced by the original ones; nothing else changes."""
 
 import time
 from pathlib import Path
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from symdepot.domain.errors import NotADebugFile
 from symdepot.domain.jvm import retrace, stack_text
-from symdepot.domain.jvm.retrace import NameMapping
+from symdepot.domain.jvm.mapping import NameMapping
 from symdepot.domain.jvm.stack_text import JavaFrame
 
 MAPPING = """\
@@ -81,7 +81,7 @@ g: no exception
     )
 
 
-def test_traces_in_the_log_of_android_are_found(mapping: NameMapping) -> None:
+def test_retraces_android_logs(mapping: NameMapping) -> None:
     trace = (
         "06-01 10:00:00.000  1  2 E AndroidRuntime: FATAL EXCEPTION: main\r\n"
         "E/AndroidRuntime( 1234): a.b: it is over\r\n"
@@ -98,7 +98,7 @@ def test_traces_in_the_log_of_android_are_found(mapping: NameMapping) -> None:
 
 
 @pytest.mark.parametrize(
-    ("frame", "real"),
+    ("frame", "original"),
     [
         (("a.a", "c", 5), [("com.example.Inner", "leaf"), ("com.example.Game", "run")]),
         (("a.a", "c", 99), [("com.example.Game", "c")]),
@@ -112,36 +112,36 @@ def test_traces_in_the_log_of_android_are_found(mapping: NameMapping) -> None:
         (("", "", 0), []),
     ],
 )
-def test_a_frame_has_the_frames_that_were_inlined_first(
-    mapping: NameMapping, frame: tuple[str, str, int], real: list[tuple[str, str]]
+def test_inlined_frames_come_first(
+    mapping: NameMapping, frame: tuple[str, str, int], original: list[tuple[str, str]]
 ) -> None:
     class_name, method, line = frame
 
     found = mapping.frames(JavaFrame(class_name, method, None, line))
 
-    assert [(f.class_name, f.method) for f in found] == real
+    assert [(f.class_name, f.method) for f in found] == original
 
 
-def test_parameters_tell_methods_of_one_name_apart(mapping: NameMapping) -> None:
+def test_parameters_distinguish_methods_of_the_same_name(mapping: NameMapping) -> None:
     frame = JavaFrame("a.a", "f", None, 0)
 
     assert [f.method for f in mapping.frames(frame, "int")] == ["left"]
     assert [f.method for f in mapping.frames(frame, "java.lang.String")] == ["right"]
 
 
-def test_a_class_has_its_real_name(mapping: NameMapping) -> None:
+def test_returns_the_original_class_name(mapping: NameMapping) -> None:
     names = [mapping.class_name(name) for name in ("a.b", "g", "a.z", "", "\ud800")]
 
     assert names == ["com.example.GameOver", "com.example.Lonely", None, None, None]
 
 
-def test_a_mapping_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_a_missing_mapping_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotADebugFile, match="This mapping cannot be read"):
         NameMapping.open(tmp_path / "nothing")
 
 
 @given(trace=st.text(alphabet="\tat (.):/ab\r\nCausedby:\u2028", max_size=200))
-def test_a_text_that_the_mapping_does_not_know_is_left_as_it_is(
+def test_unknown_text_is_unchanged(
     trace: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "foreign.txt"
@@ -162,7 +162,7 @@ def test_a_text_that_the_mapping_does_not_know_is_left_as_it_is(
         "a-" * 2_000 + "!",
     ],
 )
-def test_no_line_takes_long(line: str) -> None:
+def test_parsing_a_line_takes_little_time(line: str) -> None:
     began = time.process_time()
 
     stack_text.parse_frame_line(line)

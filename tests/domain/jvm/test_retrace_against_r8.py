@@ -1,4 +1,4 @@
-"""Traces are retraced as R8 says that they are to be; where not, it is said here.
+"""Traces are retraced as documented by R8; exceptions are noted beside each case.
 
 Source: R8's doc/retrace.md and the cases of its tests in `retrace/stacktraces`, each
 named beside what is expected of it; names and lines are our own.
@@ -7,7 +7,7 @@ named beside what is expected of it; names and lines are our own.
 from pathlib import Path
 
 import pytest
-from tests.domain import mappings
+from tests.domain.jvm import mappings
 
 from symdepot.domain.jvm import retrace
 
@@ -110,9 +110,9 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_traces_are_retraced_as_r8_does(tmp_path: Path, name: str) -> None:
+def test_retraces_like_r8(tmp_path: Path, name: str) -> None:
     mapping, trace, expected = CASES[name]
 
-    told = retrace.retrace(trace, mappings.opened(tmp_path, mapping))
+    retraced = retrace.retrace(trace, mappings.opened(tmp_path, mapping))
 
-    assert told.text == expected
+    assert retraced.text == expected

@@ -8,8 +8,8 @@ import pytest
 from tests.fixtures import builders
 
 from symdepot.domain.errors import NotADebugFile, ParserDied, SandboxUnavailable
-from symdepot.domain.jvm import mapping_query
-from symdepot.domain.jvm.mapping_query import (
+from symdepot.domain.jvm import mapping as jvm_mapping
+from symdepot.domain.jvm.retrace import (
     MappingQuery,
     MappingResult,
     ObfuscatedFrame,
@@ -67,7 +67,7 @@ def test_the_child_answers_as_the_mapping_does(
 ) -> None:
     told = retracer.ask_mapping(mapping, ASKED, paper)
 
-    assert told == mapping_query.run_query(mapping, ASKED)
+    assert told == jvm_mapping.run_query(mapping, ASKED)
     assert told.class_names == {"a.a": "com.example.Größe"}
 
 
