@@ -14,8 +14,8 @@ from symdepot.debugfiles import project_files, usage
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import BlobMissing, NotADebugFile, Unavailable
 from symdepot.domain.formats.source_bundle import SourceBundle
-from symdepot.domain.stacks import source_context
-from symdepot.domain.stacks.source_context import SourceContext
+from symdepot.domain.stacks import sources
+from symdepot.domain.stacks.sources import SourceContext
 from symdepot.domain.stacks.stack_resolver import ResolvedFrame
 from symdepot.symbolication.module_finder import FoundModule
 from symdepot.symbolication.request import Line
@@ -77,9 +77,9 @@ def read_lines(
     if text is None:
         return
     budget.characters_left -= len(text)
-    lines = source_context.lines(text)
+    lines = sources.split_lines(text)
     for number in numbers:
-        context = source_context.context(lines, number)
+        context = sources.context_of_line(lines, number)
         if context is not None:
             yield number, context
 

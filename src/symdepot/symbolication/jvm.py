@@ -20,7 +20,7 @@ from symdepot.domain.errors import BlobMissing, Refused, Unavailable
 from symdepot.domain.ids import DebugId
 from symdepot.domain.jvm import stack_text
 from symdepot.domain.jvm.stack_text import JavaFrame
-from symdepot.domain.stacks.source_context import SourceContext
+from symdepot.domain.stacks.sources import SourceContext
 from symdepot.symbolication import frame_sources, jvm_mappings
 from symdepot.symbolication.frame_sources import SourceBudget
 from symdepot.symbolication.jvm_mappings import MergedNames

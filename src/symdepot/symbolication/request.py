@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.selection.module_ids import ModuleIds
 from symdepot.domain.stacks.memory_map import MemoryRange
-from symdepot.domain.stacks.source_context import SourceContext
+from symdepot.domain.stacks.sources import SourceContext
 from symdepot.domain.stacks.stack_resolver import (
     FrameOrder,
     ModuleStatus,

@@ -15,7 +15,7 @@ from pathlib import Path
 from struct import Struct
 
 from symdepot.domain.errors import NotADebugFile
-from symdepot.domain.stacks import source_paths
+from symdepot.domain.stacks import sources
 
 MEMBERS_LIMIT = 200_000
 """More files than go into the largest programs; a Linux kernel has 30,000."""
@@ -84,22 +84,22 @@ class SourceBundle:
     @cached_property
     def _canonical(self) -> dict[str, str]:
         """The paths by what is the same for all spellings of them."""
-        return {source_paths.canonical_path(p): p for p in reversed(self.paths)}
+        return {sources.canonical_path(p): p for p in reversed(self.paths)}
 
     @cached_property
     def _folded(self) -> dict[str, str]:
         """The paths by what is the same for those that differ in case, too."""
-        folded = source_paths.case_folded
-        return {folded(source_paths.canonical_path(p)): p for p in reversed(self.paths)}
+        folded = sources.case_folded
+        return {folded(sources.canonical_path(p)): p for p in reversed(self.paths)}
 
     def _known(self, path: str) -> str | None:
         if path in self._members:
             return path
-        canonical = source_paths.canonical_path(path)
+        canonical = sources.canonical_path(path)
         exactly = self._canonical.get(canonical)
-        if exactly is not None or not source_paths.ignores_case(canonical):
+        if exactly is not None or not sources.ignores_case(canonical):
             return exactly
-        return self._folded.get(source_paths.case_folded(canonical))
+        return self._folded.get(sources.case_folded(canonical))
 
 
 @contextmanager

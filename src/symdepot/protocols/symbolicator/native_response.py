@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain.stacks.source_context import SourceContext
+from symdepot.domain.stacks.sources import SourceContext
 from symdepot.domain.stacks.stack_resolver import (
     FrameStatus,
     ModuleStatus,
