@@ -173,7 +173,7 @@ def _answers(
             continue
         answer = crash_renderer.render(spot, here, place)
         added += len(answer or "")
-        if answer is None or answer == here.said:
+        if answer is None or answer == here.original:
             yield _unresolved(spot, here, _NOTHING_NEW)
         elif added > MOST_ADDED:
             yield _unresolved(spot, here, _TOO_LONG)
@@ -184,7 +184,7 @@ def _answers(
 def _unresolved(
     spot: AddressSpan, here: LineContext, why_not: str
 ) -> UnresolvedAddress:
-    line = f"{here.before}{here.said}".strip()[:_LONGEST_LINE]
+    line = f"{here.before}{here.original}".strip()[:_LONGEST_LINE]
     return UnresolvedAddress(here.number, line, spot.module.name, why_not)
 
 

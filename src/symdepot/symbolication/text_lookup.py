@@ -56,7 +56,7 @@ def _in_module(
 ) -> dict[int, Place]:
     by_address = {i: spot for i, spot in spots.items() if spot.function is None}
     begins = 0
-    if any(spot.look in _COUNT_IT_IN for spot in by_address.values()):
+    if any(spot.text_format in _COUNT_IT_IN for spot in by_address.values()):
         begins = -text_modules.load_address(choice)
     known = _looked_up(by_address.values(), {begins}, symbols)
     told: dict[int, Place] = {
@@ -145,4 +145,6 @@ def _shown(frames: Sequence[SymbolFrame], address: int) -> list[ResolvedName]:
 def _of_frame(frame: SymbolFrame, address: int) -> ResolvedName:
     begins = frame.function_address
     offset = None if begins is None else address - begins
-    return ResolvedName.cut(demangle(frame.function), frame.path, frame.line, offset)
+    return ResolvedName.printable(
+        demangle(frame.function), frame.path, frame.line, offset
+    )

@@ -91,7 +91,7 @@ class _Search:
 
 def module_of(spot: AddressSpan) -> TextModule:
     """Return how a spot tells its module."""
-    return TextModule(spot.module.name, spot.module.build_id, spot.look)
+    return TextModule(spot.module.name, spot.module.build_id, spot.text_format)
 
 
 def choose_files(

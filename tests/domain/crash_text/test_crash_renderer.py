@@ -1,4 +1,4 @@
-"""An answer looks like the text that it stands in."""
+"""Resolved frames are rendered in the format of the text."""
 
 import pytest
 from hypothesis import given
@@ -13,31 +13,34 @@ BARE = ResolvedName("outer", "", 0, 18)
 
 APPLE = "1   My Game    0x0000000200000010 0x200000000 + 16"
 LLDB = "frame #1: 0x0000000000001147 a.bin`___lldb_unnamed_symbol58 + 14\n"
-IMAGES = "[  0] C9A2F1E0-0123-4567-89AB-CDEF01234567 0x0000000000001000 /srv/a.bin"
+MODULES = "[  0] C9A2F1E0-0123-4567-89AB-CDEF01234567 0x0000000000001000 /srv/a.bin"
 
 
-def answered(text: str, *frames: ResolvedName) -> str:
-    """The text with `frames` at each of its spots."""
-    spots = crash_parser.find_addresses(text)
+def rendered(text: str, *frames: ResolvedName) -> str:
+    """Return the text with `frames` in place of each of its spans."""
+    spans = crash_parser.find_addresses(text)
     pieces, copied = [], 0
-    for spot, around in zip(
-        spots, crash_renderer.line_contexts(text, spots), strict=True
+    for span, context in zip(
+        spans, crash_renderer.line_contexts(text, spans), strict=True
     ):
-        answer = crash_renderer.render(spot, around, frames)
-        pieces += [text[copied : spot.start], around.said if answer is None else answer]
-        copied = spot.end
+        replacement = crash_renderer.render(span, context, frames)
+        pieces += [
+            text[copied : span.start],
+            context.original if replacement is None else replacement,
+        ]
+        copied = span.end
     return "".join([*pieces, text[copied:]])
 
 
 @pytest.mark.parametrize(
-    ("text", "answer"),
+    ("text", "replacement"),
     [
         ("#4  0x1147 in ?? ()", "#4  0x1147 in outer () at /src/b.c:9"),
         (
             "#4  0x1147 in ?? () from /lib/libx.so",
             "#4  0x1147 in outer () at /src/b.c:9",
         ),
-        (LLDB + IMAGES, LLDB[:29] + "a.bin`outer + 18 at /src/b.c:9\n" + IMAGES),
+        (LLDB + MODULES, LLDB[:29] + "a.bin`outer + 18 at /src/b.c:9\n" + MODULES),
         ("    #0 0x1  (/srv/a+0x2)", "    #0 0x1  in outer /src/b.c:9"),
         (
             "    #0 0x1  (/srv/a+0x2) (BuildId: ab12)",
@@ -66,17 +69,15 @@ def answered(text: str, *frames: ResolvedName) -> str:
         (APPLE, APPLE.replace("0x200000000 + 16", "outer + 18 (b.c:9)")),
     ],
 )
-def test_a_function_with_its_line_looks_as_if_the_tool_had_known_it(
-    text: str, answer: str
-) -> None:
-    assert answered(text, OUTER) == answer
+def test_renders_function_and_line(text: str, replacement: str) -> None:
+    assert rendered(text, OUTER) == replacement
 
 
 @pytest.mark.parametrize(
-    ("text", "answer"),
+    ("text", "replacement"),
     [
         ("#4  0x1 in ?? () from /lib/x", "#4  0x1 in outer () from /lib/x"),
-        (LLDB + IMAGES, LLDB[:29] + "a.bin`outer + 18\n" + IMAGES),
+        (LLDB + MODULES, LLDB[:29] + "a.bin`outer + 18\n" + MODULES),
         ("    #0 0x1  (/srv/a+0x2)", "    #0 0x1  in outer (/srv/a+0x2)"),
         ("    #3 0x1 in puts (/l/c+0x2)", "    #3 0x1 in puts (/l/c+0x2)"),
         ("    #0 <null> <null> (a+0x1)", "    #0 outer (a+0x1)"),
@@ -91,14 +92,12 @@ def test_a_function_with_its_line_looks_as_if_the_tool_had_known_it(
         (APPLE, APPLE.replace("0x200000000 + 16", "outer + 18")),
     ],
 )
-def test_a_function_without_a_line_is_told_where_it_is_not_known(
-    text: str, answer: str
-) -> None:
-    assert answered(text, BARE) == answer
+def test_renders_a_function_without_line(text: str, replacement: str) -> None:
+    assert rendered(text, BARE) == replacement
 
 
 @pytest.mark.parametrize(
-    ("text", "answer"),
+    ("text", "replacement"),
     [
         (
             "x\r\n#4  0x1 in ?? ()\r\ny",
@@ -129,37 +128,35 @@ def test_a_function_without_a_line_is_told_where_it_is_not_known(
         ),
     ],
 )
-def test_a_function_that_was_inlined_gets_a_line_of_its_own_where_it_can(
-    text: str, answer: str
-) -> None:
-    assert answered(text, INNER, OUTER) == answer
+def test_renders_inlined_functions(text: str, replacement: str) -> None:
+    assert rendered(text, INNER, OUTER) == replacement
 
 
-def test_names_with_arguments_get_no_more_of_them() -> None:
+def test_no_parentheses_are_added_to_names_with_arguments() -> None:
     method = ResolvedName("A::f(int)", "/src/b.c", 9, 18)
 
-    assert answered("#4  0x1 in ?? ()", method) == "#4  0x1 in A::f(int) at /src/b.c:9"
+    assert rendered("#4  0x1 in ?? ()", method) == "#4  0x1 in A::f(int) at /src/b.c:9"
 
 
 @given(st.text(), st.text())
-def test_no_name_breaks_a_line_nor_goes_on_for_ever(name: str, path: str) -> None:
-    shown = ResolvedName.cut(name * 500, path, 1, 0)
+def test_names_are_printable_and_limited_in_length(name: str, path: str) -> None:
+    shown = ResolvedName.printable(name * 500, path, 1, 0)
 
     for text in (shown.function, shown.path):
-        assert len(text) <= crash_renderer.LENGTH_LIMIT + 1
+        assert len(text) <= crash_renderer.MAX_NAME_LENGTH + 1
         assert text.isprintable()
 
 
-def test_each_spot_knows_its_line() -> None:
+def test_line_contexts() -> None:
     text = "a\n\n./a(+0x1) [0x1]\r\n f+0x1/0x2 g+0x1/0x2\n"
-    spots = crash_parser.find_addresses(text)
+    spans = crash_parser.find_addresses(text)
 
-    told = [
-        (around.number, around.before, around.ending, around.is_alone)
-        for around in crash_renderer.line_contexts(text, spots)
+    contexts = [
+        (context.number, context.before, context.ending, context.is_alone)
+        for context in crash_renderer.line_contexts(text, spans)
     ]
 
-    assert told == [
+    assert contexts == [
         (3, "", "\r\n", True),
         (4, " ", "\n", False),
         (4, " f+0x1/0x2 ", "\n", False),

@@ -1,4 +1,4 @@
-"""What the tools of this machine print is found, and leads back to the source."""
+"""Addresses printed by installed tools are found, and resolve to the source."""
 
 import shutil
 from pathlib import Path
@@ -40,34 +40,34 @@ int main(int count, char **words) {
 """
 
 
-def places(program: Path, spots: list[AddressSpan]) -> list[tuple[str, int]]:
-    """The function and line of each spot in the program, the address of its call."""
+def resolved(program: Path, spans: list[AddressSpan]) -> list[tuple[str, int]]:
+    """Return function and line of the call at each span in the program."""
     (found,) = inspection.inspect(program, name="a")
     into = program.with_suffix(".symcache")
     into.touch()
     converter.convert(program, ObjectSelector(found.debug_id, found.arch), into)
     opened = OpenSymCache.open(into)
     frames = [
-        opened.frames(spot.offset - spot.is_return_address)[-1]
-        for spot in spots
-        if spot.module.name.endswith(f"/{program.name}")
+        opened.frames(span.offset - span.is_return_address)[-1]
+        for span in spans
+        if span.module.name.endswith(f"/{program.name}")
     ]
     return [(frame.function, frame.line) for frame in frames]
 
 
-def test_a_report_of_the_address_sanitizer_leads_to_the_source(tmp_path: Path) -> None:
+def test_resolves_a_report_of_the_address_sanitizer(tmp_path: Path) -> None:
     program = compiled.elf_program(
         tmp_path, source=OUT_OF_BOUNDS, options="-fsanitize=address"
     )
 
     report = printed(program, ASAN_OPTIONS="symbolize=0:detect_leaks=0")
 
-    spots = crash_parser.find_addresses(report)
-    assert places(program, spots)[:2] == [("poke", 3), ("main", 8)]
-    assert all(report[s.start : s.end].startswith("(/") for s in spots)
+    spans = crash_parser.find_addresses(report)
+    assert resolved(program, spans)[:2] == [("poke", 3), ("main", 8)]
+    assert all(report[s.start : s.end].startswith("(/") for s in spans)
 
 
-def test_a_backtrace_of_gdb_with_its_mappings_leads_to_the_source(
+def test_resolves_a_gdb_backtrace_with_mappings(
     tmp_path: Path,
 ) -> None:
     gdb = shutil.which("gdb") or surroundings.lacking("gdb", "it is not installed")
@@ -80,13 +80,15 @@ def test_a_backtrace_of_gdb_with_its_mappings_leads_to_the_source(
         gdb, "-batch", "-nx", *(word for c in commands for word in ("-ex", c)), bare
     )
 
-    spots = [
-        spot
-        for spot in crash_parser.find_addresses(session)
-        if spot.module.name == str(bare) and spot.is_return_address
+    spans = [
+        span
+        for span in crash_parser.find_addresses(session)
+        if span.module.name == str(bare) and span.is_return_address
     ]
-    assert {session[spot.start : spot.end] for spot in spots} == {"?? ()"}
-    assert places((tmp_path / "kept").rename(program.with_name("bare")), spots)[:2] == [
+    assert {session[span.start : span.end] for span in spans} == {"?? ()"}
+    assert resolved((tmp_path / "kept").rename(program.with_name("bare")), spans)[
+        :2
+    ] == [
         ("down", 3),
         ("main", 6),
     ]

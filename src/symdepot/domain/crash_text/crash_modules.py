@@ -1,4 +1,4 @@
-"""What texts about crashes say of the images of a process: name, id, where they lay."""
+"""Parse the modules that a crash text lists: name, id and memory range."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 
 from symdepot.domain.stacks.memory_map import MemoryMap, MemoryRange
 
-_LENGTHS = range(len("a+0x1/0x1"), 4097)
-"""No line that is longer is read, and none that is too short to tell anything."""
+_LINE_LENGTHS = range(len("a+0x1/0x1"), 4097)
+"""Longer lines are not parsed, and shorter ones contain neither module nor address."""
 
 _HEX = "[0-9a-fA-F]"
-# Up to the last character that is no blank, found from the end: a lazy star would go
-# through a run of blanks once for each of them.
+# Up to the last non-blank, matched from the end: a lazy star would take quadratic time
+# on a run of blanks.
 _TRIMMED = r"(?:.*\S)?"
-_MAPPED = (
+_MAPPING_PATTERNS = (
     # `info proc mappings` of gdb, old and new
     re.compile(
         rf"\s*0x(?P<start>{_HEX}{{1,16}})\s+0x(?P<end>{_HEX}{{1,16}})\s+0x{_HEX}+\s+"
@@ -25,7 +25,7 @@ _MAPPED = (
         rf"(?P<offset>{_HEX}{{1,16}})\s+[0-9a-f]+:[0-9a-f]+\s+[0-9]+\s+(?P<name>/{_TRIMMED})\s*"
     ).fullmatch,
 )
-_LISTED = (
+_LIST_PATTERNS = (
     # `Binary Images` of Apple's crash reports
     re.compile(
         rf"\s*0x(?P<start>{_HEX}{{1,16}})\s+-\s+0x(?P<end>{_HEX}{{1,16}})\s+\+?"
@@ -42,7 +42,7 @@ _LISTED = (
 
 @dataclass(frozen=True, slots=True)
 class CrashModule:
-    """A module as a text names it: by a path or a name, and by what else it says.
+    """A module in a text. `name` is a path or a file name.
 
     `build_id` is in lowercase hex without hyphens: an ELF build id or a Mach-O UUID.
     """
@@ -54,24 +54,24 @@ class CrashModule:
 
 
 class CrashModuleList:
-    """The images that a text lists, if it lists any."""
+    """The modules that a text lists."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._modules: list[CrashModule] = []
         sizes: list[int] = []
         by_path: dict[str, int] = {}
         for line in lines:
-            if not is_module_line(line):
+            if not is_parsable(line):
                 continue
-            listed = _first(_LISTED, line)
-            if listed is not None:
-                self._modules.append(_module(listed))
-                sizes.append(_size(listed))
+            match = _first(_LIST_PATTERNS, line)
+            if match is not None:
+                self._modules.append(_module(match))
+                sizes.append(_size(match))
                 continue
-            mapped = _first(_MAPPED, line)
-            if mapped is not None:
-                _map(mapped, self._modules, sizes, by_path)
-        self._images = MemoryMap(
+            match = _first(_MAPPING_PATTERNS, line)
+            if match is not None:
+                _add_mapping(match, self._modules, sizes, by_path)
+        self._memory_map = MemoryMap(
             [
                 MemoryRange(module.address or 0, size)
                 for module, size in zip(self._modules, sizes, strict=True)
@@ -80,24 +80,24 @@ class CrashModuleList:
 
     def at(self, address: int) -> tuple[CrashModule, int] | None:
         """Return the module at an address, and the address relative to it."""
-        found = self._images.find(address, None)
+        found = self._memory_map.find(address, None)
         return None if found is None else (self._modules[found[0]], found[2])
 
     def loaded_at(self, address: int, name: str) -> CrashModule:
-        """Return the module that was loaded at an address, which a text calls `name`."""
+        """Return the module that starts at an address, under the text's `name` for it."""
         found = self.at(address)
         if found is not None and found[1] == 0:
             return replace(found[0], name=name)
         return CrashModule(name, address=address)
 
 
-def is_module_line(line: str) -> bool:
-    """Say whether a line is one that is read."""
-    return len(line) in _LENGTHS
+def is_parsable(line: str) -> bool:
+    """Return whether a line has a length that is parsed."""
+    return len(line) in _LINE_LENGTHS
 
 
 def hex_id(text: str | None) -> str | None:
-    """Return an id in lowercase without hyphens."""
+    """Return an id in lowercase without hyphens; None if there is none."""
     return text.replace("-", "").lower() if text else None
 
 
@@ -107,33 +107,33 @@ def _first(
     return next(filter(None, (pattern(line) for pattern in patterns)), None)
 
 
-def _module(found: re.Match[str]) -> CrashModule:
+def _module(match: re.Match[str]) -> CrashModule:
     return CrashModule(
-        found["name"],
-        hex_id(found["id"]),
-        int(found["start"], 16),
-        found["arch"] or None,
+        match["name"],
+        hex_id(match["id"]),
+        int(match["start"], 16),
+        match["arch"] or None,
     )
 
 
-def _size(found: re.Match[str]) -> int:
-    end = int(found["end"] or "0", 16)
-    return max(end - int(found["start"], 16), 0)
+def _size(match: re.Match[str]) -> int:
+    end = int(match["end"] or "0", 16)
+    return max(end - int(match["start"], 16), 0)
 
 
-def _map(
-    found: re.Match[str],
+def _add_mapping(
+    match: re.Match[str],
     modules: list[CrashModule],
     sizes: list[int],
     by_path: dict[str, int],
 ) -> None:
-    """Add a piece of a file to the image of that file, or begin it."""
-    path = found["name"]
+    """Add a mapping of a part of a file to the file's module."""
+    path = match["name"]
     if path not in by_path:
-        base = int(found["start"], 16) - int(found["offset"], 16)
+        base = int(match["start"], 16) - int(match["offset"], 16)
         by_path[path] = len(modules)
         modules.append(CrashModule(path, address=max(base, 0)))
         sizes.append(0)
     index = by_path[path]
-    reach = int(found["end"], 16) - (modules[index].address or 0)
-    sizes[index] = max(sizes[index], reach)
+    size = int(match["end"], 16) - (modules[index].address or 0)
+    sizes[index] = max(sizes[index], size)

@@ -1,7 +1,7 @@
-"""Texts that people paste: where in them stand addresses that nobody has resolved.
+"""Find unresolved addresses in pasted crash texts.
 
-Nothing is resolved here, and nothing changed: a `AddressSpan` says which characters an answer
-may stand for, and what to ask.
+An `AddressSpan` is the range of characters to replace, with the module and offset to
+look up. Resolving and rendering happen elsewhere.
 """
 
 import re
@@ -14,18 +14,18 @@ from symdepot.domain.crash_text.crash_modules import (
     CrashModule,
     CrashModuleList,
     hex_id,
-    is_module_line,
+    is_parsable,
 )
 
 MAX_ADDRESSES = 20_000
-"""As many are found in one text; what comes after is left as it is."""
+"""Found in one text; later ones are ignored."""
 
 _HEX = "[0-9a-fA-F]{1,16}"
 _BUILD_ID = r"(?: \(BuildId: (?P<id>[0-9a-fA-F]{2,128})\))?"
 
 
 class TextFormat(Enum):
-    """Who printed it, and so how an answer should look."""
+    """The tool that printed the text."""
 
     GDB = auto()
     LLDB = auto()
@@ -39,12 +39,11 @@ class TextFormat(Enum):
 
 @dataclass(frozen=True, slots=True)
 class AddressSpan:
-    """The characters of a text from `start` to `end`, and what they stand for.
+    """An address in the characters of a text from `start` to `end`.
 
-    `offset` is relative to the module, or to the beginning of `function` if there is
-    one, as kernels tell it. Whether it is where a call returns to is for the kind of
-    text to know: some tools subtract before they print. A module without a name is one
-    that the text does not tell.
+    `offset` is relative to the module, or to `function` if there is one, as in kernel
+    logs. Some tools print call addresses instead of return addresses, which depends on
+    the format. The module's name is empty if unknown.
     """
 
     start: int
@@ -52,199 +51,210 @@ class AddressSpan:
     module: CrashModule
     offset: int
     is_return_address: bool
-    look: TextFormat
+    text_format: TextFormat
     function: str | None = None
 
 
 def find_addresses(text: str) -> list[AddressSpan]:
-    """Return all places in a text that can be resolved, in order; they never overlap.
+    """Return the unresolved addresses in a text, in order and without overlap.
 
-    And those that could be, were it told which module lies there.
-
-    Known are the backtraces of gdb and lldb beside a list of what was mapped
-    (`info proc mappings`, `/proc/PID/maps`, `image list`), of the sanitizers, of
-    glibc's `backtrace_symbols`, of Android's tombstones and logs, of Linux kernels,
-    and crash reports of Apple's as text.
+    Formats: backtraces of gdb and lldb together with a list of modules (`info proc
+    mappings`, `/proc/PID/maps`, `image list`), sanitizers, glibc's `backtrace_symbols`,
+    Android tombstones and logs, Linux kernel logs, and Apple crash reports as text.
     """
     lines = text.split("\n")
-    images = CrashModuleList(lines)
+    modules = CrashModuleList(lines)
     found: list[AddressSpan] = []
     begin = 0
     for above, line in pairwise(["", *lines]):
-        if is_module_line(line):
-            found.extend(_below(above, _in_line(line, begin, images)))
+        if is_parsable(line):
+            found.extend(_without_interrupted(above, _in_line(line, begin, modules)))
         if len(found) >= MAX_ADDRESSES:
             return found[:MAX_ADDRESSES]
         begin += len(line) + 1
     return found
 
 
-def _in_line(line: str, begin: int, images: CrashModuleList) -> Iterator[AddressSpan]:
-    for kind in _KINDS:
-        found = list(kind(line, begin, images))
+def _in_line(line: str, begin: int, modules: CrashModuleList) -> Iterator[AddressSpan]:
+    for find_spans in _FINDERS:
+        found = list(find_spans(line, begin, modules))
         if found:
             yield from found
             return
 
 
-# Who was interrupted by a signal had called nobody. Source: gdb's `SIGTRAMP_FRAME`; the
-# names of what lies between in glibc, in the kernel's vDSO for ARM, and in Darwin.
+# A frame interrupted by a signal has no return address. Source: gdb's `SIGTRAMP_FRAME`;
+# the trampolines' names in glibc, in the kernel's vDSO for ARM, and in Darwin.
 _interrupted = re.compile(
     r"<signal handler called>|\b(?:__restore_rt|__kernel_rt_sigreturn|_sigtramp)\b"
 ).search
-_OF_UNWINDERS = frozenset({TextFormat.GDB, TextFormat.LLDB, TextFormat.APPLE})
+_UNWINDER_FORMATS = frozenset({TextFormat.GDB, TextFormat.LLDB, TextFormat.APPLE})
 
 
-def _below(above: str, found: Iterable[AddressSpan]) -> Iterator[AddressSpan]:
-    """Yield the spots of a line, which is that of a caller unless `above` says no."""
-    for spot in found:
-        if spot.look in _OF_UNWINDERS and _interrupted(above):
-            yield replace(spot, is_return_address=False)
+def _without_interrupted(
+    above: str, found: Iterable[AddressSpan]
+) -> Iterator[AddressSpan]:
+    """Yield the spans of a line; below a signal trampoline they are not return addresses."""
+    for span in found:
+        if span.text_format in _UNWINDER_FORMATS and _interrupted(above):
+            yield replace(span, is_return_address=False)
         else:
-            yield spot
+            yield span
 
 
-# compiler-rt's `%L`: `(path+0x12)`. Addresses of callers are one less than they were.
-_SANITIZED = re.compile(
+# compiler-rt's `%L`: `(path+0x12)`. Return addresses are already decremented.
+_SANITIZER_LINE = re.compile(
     r"(?:^|\s)#[0-9]+ +(?:0x|<null>|in )|^\s*#[0-9]+ .*<null> \("
     r"|^SUMMARY: \w+Sanitizer: "
 )
-# ThreadSanitizer says of what it does not know that it is `<null>`.
-_IN_MODULE = re.compile(
+# ThreadSanitizer prints `<null>` for unknown functions and files.
+_SANITIZER_FRAME = re.compile(
     rf"(?<= )(?:<null> ){{0,2}}\((?P<name>[^()]+)\+0x(?P<offset>{_HEX})\){_BUILD_ID}"
 )
 
 
-def _of_sanitizers(
-    line: str, begin: int, images: CrashModuleList
+def _sanitizer_spans(
+    line: str, begin: int, modules: CrashModuleList
 ) -> Iterator[AddressSpan]:
-    begins = _SANITIZED.search(line)
-    if begins:
-        look = (
+    match = _SANITIZER_LINE.search(line)
+    if match:
+        text_format = (
             TextFormat.SUMMARY
-            if begins[0].startswith("SUMMARY")
+            if match[0].startswith("SUMMARY")
             else TextFormat.SANITIZER
         )
-        for found in _IN_MODULE.finditer(line):
+        for found in _SANITIZER_FRAME.finditer(line):
             module = CrashModule(found["name"], hex_id(found["id"]))
             offset = int(found["offset"], 16)
             span = _span(found, begin)
-            yield AddressSpan(*span, module, offset, is_return_address=False, look=look)
+            yield AddressSpan(
+                *span, module, offset, is_return_address=False, text_format=text_format
+            )
 
 
-# glibc's `backtrace_symbols`, where it knows no function.
-_OF_GLIBC = re.compile(
+# glibc's `backtrace_symbols` without a function.
+_GLIBC_FRAME = re.compile(
     rf"(?<![^\s()])(?P<name>[^\s()]+)\(\+0x(?P<offset>{_HEX})\)(?= ?\[0x)"
 )
 
 
-def _of_glibc(line: str, begin: int, images: CrashModuleList) -> Iterator[AddressSpan]:
-    for found in _OF_GLIBC.finditer(line):
+def _glibc_spans(
+    line: str, begin: int, modules: CrashModuleList
+) -> Iterator[AddressSpan]:
+    for found in _GLIBC_FRAME.finditer(line):
         module, offset = CrashModule(found["name"]), int(found["offset"], 16)
         span = _span(found, begin)
         yield AddressSpan(
-            *span, module, offset, is_return_address=True, look=TextFormat.GLIBC
+            *span, module, offset, is_return_address=True, text_format=TextFormat.GLIBC
         )
 
 
-# libunwindstack's `FormatFrame`. It has subtracted already, too.
-_OF_ANDROID = re.compile(
-    r"#[0-9]+\s+pc\s+(?:0x)?(?P<offset>[0-9a-f]{6,16})\s+(?P<spot>(?P<name>[^\s<\[]\S*)"
+# libunwindstack's `FormatFrame`. Return addresses are already decremented.
+_ANDROID_FRAME = re.compile(
+    r"#[0-9]+\s+pc\s+(?:0x)?(?P<offset>[0-9a-f]{6,16})\s+(?P<span>(?P<name>[^\s<\[]\S*)"
     rf"(?: \(offset 0x{_HEX}\))?(?: \((?!BuildId: ).*?\+[0-9]+\))?){_BUILD_ID}"
 )
 
 
-def _of_android(
-    line: str, begin: int, images: CrashModuleList
+def _android_spans(
+    line: str, begin: int, modules: CrashModuleList
 ) -> Iterator[AddressSpan]:
-    found = _OF_ANDROID.search(line)
+    found = _ANDROID_FRAME.search(line)
     if found:
         module = CrashModule(found["name"], hex_id(found["id"]))
         offset = int(found["offset"], 16)
-        span = _span(found, begin, "spot")
+        span = _span(found, begin, "span")
         yield AddressSpan(
-            *span, module, offset, is_return_address=False, look=TextFormat.ANDROID
+            *span,
+            module,
+            offset,
+            is_return_address=False,
+            text_format=TextFormat.ANDROID,
         )
 
 
-# The kernel's `%pS` and `%pSb`: function, offset in it, its size; of which module.
-_OF_KERNEL = re.compile(
+# The kernel's `%pS` and `%pSb`: function, offset, size, and module.
+_KERNEL_FRAME = re.compile(
     rf"(?<![\w.$])(?P<name>[A-Za-z_$][\w.$]*)\+0x(?P<offset>{_HEX})/0x{_HEX}(?!\w)"
     r"(?: \[(?P<module>\w[\w-]*)(?: (?P<id>[0-9a-f]{40}))?\])?"
 )
-_CURRENT = re.compile(r"\b(?:[RE]?IP|PC|pc|epc)\b").search
+_INSTRUCTION_POINTER = re.compile(r"\b(?:[RE]?IP|PC|pc|epc)\b").search
 
 
-def _of_kernels(
-    line: str, begin: int, images: CrashModuleList
+def _kernel_spans(
+    line: str, begin: int, modules: CrashModuleList
 ) -> Iterator[AddressSpan]:
-    current = _CURRENT(line)
-    for found in _OF_KERNEL.finditer(line):
+    current = _INSTRUCTION_POINTER(line)
+    for found in _KERNEL_FRAME.finditer(line):
         yield AddressSpan(
             *_span(found, begin),
             CrashModule(found["module"] or "vmlinux", hex_id(found["id"])),
             int(found["offset"], 16),
             is_return_address=current is None or found.start() < current.end(),
-            look=TextFormat.KERNEL,
+            text_format=TextFormat.KERNEL,
             function=found["name"],
         )
 
 
-_OF_APPLE = re.compile(
+_APPLE_FRAME = re.compile(
     rf"^\s*(?P<number>[0-9]+)\s+(?P<name>\S+(?: \S+)*?)\s+0x(?P<address>{_HEX}) "
-    rf"(?P<spot>(?:0x(?P<base>{_HEX})|(?P=name)) \+ (?P<offset>[0-9]{{1,12}}))\s*$"
+    rf"(?P<span>(?:0x(?P<base>{_HEX})|(?P=name)) \+ (?P<offset>[0-9]{{1,12}}))\s*$"
 )
 
 
-def _of_apple(line: str, begin: int, images: CrashModuleList) -> Iterator[AddressSpan]:
-    found = _OF_APPLE.match(line)
+def _apple_spans(
+    line: str, begin: int, modules: CrashModuleList
+) -> Iterator[AddressSpan]:
+    found = _APPLE_FRAME.match(line)
     if found:
         offset = int(found["offset"])
         base = int(found["address"], 16) - offset
         yield AddressSpan(
-            *_span(found, begin, "spot"),
-            images.loaded_at(base, found["name"]),
+            *_span(found, begin, "span"),
+            modules.loaded_at(base, found["name"]),
             offset,
             is_return_address=int(found["number"]) > 0,
-            look=TextFormat.APPLE,
+            text_format=TextFormat.APPLE,
         )
 
 
-_OF_DEBUGGERS = {
+_DEBUGGER_FRAMES = {
     TextFormat.GDB: re.compile(
         rf"^\s*#(?P<number>[0-9]+)\s+0x(?P<address>{_HEX}) in "
-        r"(?P<spot>\?\? \(\)(?: from \S+)?)"
+        r"(?P<span>\?\? \(\)(?: from \S+)?)"
     ),
     TextFormat.LLDB: re.compile(
         rf"\bframe #(?P<number>[0-9]+): 0x(?P<address>{_HEX}) "
-        r"(?P<spot>\S[^`]*?`___lldb_unnamed_symbol\S*(?: \+ [0-9]+)?)"
+        r"(?P<span>\S[^`]*?`___lldb_unnamed_symbol\S*(?: \+ [0-9]+)?)"
     ),
 }
-_UNTOLD = CrashModule("")
+_UNKNOWN_MODULE = CrashModule("")
 
 
-def _of_debuggers(
-    line: str, begin: int, images: CrashModuleList
+def _debugger_spans(
+    line: str, begin: int, modules: CrashModuleList
 ) -> Iterator[AddressSpan]:
-    for look, pattern in _OF_DEBUGGERS.items():
+    for text_format, pattern in _DEBUGGER_FRAMES.items():
         found = pattern.search(line)
         if found:
             address = int(found["address"], 16)
-            where = images.at(address) or (_UNTOLD, address)
+            location = modules.at(address) or (_UNKNOWN_MODULE, address)
             is_caller = int(found["number"]) > 0
-            span = _span(found, begin, "spot")
-            yield AddressSpan(*span, *where, is_return_address=is_caller, look=look)
+            span = _span(found, begin, "span")
+            yield AddressSpan(
+                *span, *location, is_return_address=is_caller, text_format=text_format
+            )
 
 
 def _span(found: re.Match[str], begin: int, group: str | int = 0) -> tuple[int, int]:
     return begin + found.start(group), begin + found.end(group)
 
 
-_KINDS: tuple[Callable[[str, int, CrashModuleList], Iterator[AddressSpan]], ...] = (
-    _of_debuggers,
-    _of_sanitizers,
-    _of_android,
-    _of_glibc,
-    _of_apple,
-    _of_kernels,
+_FINDERS: tuple[Callable[[str, int, CrashModuleList], Iterator[AddressSpan]], ...] = (
+    _debugger_spans,
+    _sanitizer_spans,
+    _android_spans,
+    _glibc_spans,
+    _apple_spans,
+    _kernel_spans,
 )

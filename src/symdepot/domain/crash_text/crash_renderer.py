@@ -1,7 +1,7 @@
-"""Answers in the look of the texts that they stand in.
+"""Render resolved frames in the format of the text that they replace.
 
-Of several functions, one inlined into the next, each gets a line of its own, as crash
-reports of Apple's have them; kernels and summaries have one line for all.
+Inlined functions get a line each, as in Apple's crash reports; in kernel logs and
+summaries all are in one line.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -9,18 +9,17 @@ from dataclasses import dataclass
 
 from symdepot.domain.crash_text.crash_parser import AddressSpan, TextFormat
 
-LENGTH_LIMIT = 1000
-"""No name or path that is longer is shown whole."""
+MAX_NAME_LENGTH = 1000
+"""Longer names and paths are cut."""
 
 _INLINED = " [inlined]"
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedName:
-    """A function as people read it: how far into it, in which file and line.
+    """A demangled function with file, line, and offset in the function.
 
-    `path` is empty and `line` is 0 where they are not known. `offset` is None in a
-    function that was inlined.
+    `path` is empty and `line` is 0 if unknown. `offset` is None for inlined functions.
     """
 
     function: str
@@ -29,130 +28,134 @@ class ResolvedName:
     offset: int | None
 
     @classmethod
-    def cut(
+    def printable(
         cls, function: str, path: str, line: int, offset: int | None
     ) -> "ResolvedName":
-        """Return one whose names can be shown, in one line."""
-        return cls(_shown(function), _shown(path), line, offset)
+        """Return one with names cut and control characters replaced."""
+        return cls(_printable(function), _printable(path), line, offset)
 
     @property
-    def place(self) -> str:
-        """File and line, as far as they are known."""
+    def location(self) -> str:
+        """File and line, if known."""
         return f"{self.path}:{self.line}" if self.path and self.line else self.path
 
 
 @dataclass(frozen=True, slots=True)
 class LineContext:
-    """What stands in the line of a spot, before and at it, and how the line ends.
+    """The line of a span: its number from 1, the text before the span, and its ending.
 
-    `number` is that of the line, from 1. A spot `is_alone` that shares it with no other.
+    `original` is the text of the span. `is_alone`: the line has no other span.
     """
 
     number: int
     before: str
-    said: str
+    original: str
     ending: str
     is_alone: bool
 
 
-def line_contexts(text: str, spots: Sequence[AddressSpan]) -> Iterator[LineContext]:
-    """Yield what stands around each of the spots of a text."""
+def line_contexts(text: str, spans: Sequence[AddressSpan]) -> Iterator[LineContext]:
+    """Yield the line of each span."""
     number, counted = 1, 0
-    ends = [0, *(spot.end for spot in spots)]
-    starts = [*(spot.start for spot in spots[1:]), len(text)]
-    for spot, last_end, next_start in zip(spots, ends, starts, strict=False):
-        number += text.count("\n", counted, spot.start)
-        counted = spot.start
-        begin = text.rfind("\n", 0, spot.start) + 1
-        end = text.find("\n", spot.end)
+    ends = [0, *(span.end for span in spans)]
+    starts = [*(span.start for span in spans[1:]), len(text)]
+    for span, last_end, next_start in zip(spans, ends, starts, strict=False):
+        number += text.count("\n", counted, span.start)
+        counted = span.start
+        begin = text.rfind("\n", 0, span.start) + 1
+        end = text.find("\n", span.end)
         end = len(text) if end == -1 else end
         yield LineContext(
             number,
-            text[begin : spot.start],
-            text[spot.start : spot.end],
+            text[begin : span.start],
+            text[span.start : span.end],
             "\r\n" if text[end - 1 : end] == "\r" else "\n",
             is_alone=last_end <= begin and next_start >= end,
         )
 
 
 def render(
-    spot: AddressSpan, around: LineContext, frames: Sequence[ResolvedName]
+    span: AddressSpan, context: LineContext, frames: Sequence[ResolvedName]
 ) -> str | None:
-    """Return what to write instead of a spot; None if the frames say nothing new.
+    """Return the replacement of a span; None if the frames add nothing.
 
     `frames` are those at its address, innermost first.
     """
-    match spot.look:
+    match span.text_format:
         case TextFormat.KERNEL:
-            return _all_places(f"{around.said} (", frames, ")")
+            return _all_locations(f"{context.original} (", frames, ")")
         case TextFormat.SUMMARY:
-            return _summary(around, frames[0])
-        case TextFormat.SANITIZER if _names_function(around.before, around.said):
-            return _all_places("", frames, _module(around.said))
+            return _summary(context, frames[0])
+        case TextFormat.SANITIZER if _names_function(context.before, context.original):
+            return _all_locations("", frames, _module(context.original))
         case _:
-            return _one_by_one(spot, around, frames)
+            return _one_per_line(span, context, frames)
 
 
-def _one_by_one(
-    spot: AddressSpan, around: LineContext, frames: Sequence[ResolvedName]
+def _one_per_line(
+    span: AddressSpan, context: LineContext, frames: Sequence[ResolvedName]
 ) -> str:
-    look = _LOOKS[spot.look]
-    *inlined, outermost = [look(spot, around, frame) for frame in frames]
-    marked = [f"{each}{_INLINED}" for each in inlined]
-    between = f"{around.ending}{around.before}" if around.is_alone else ", in "
+    render_frame = _FRAME_RENDERERS[span.text_format]
+    *inlined, outermost = [render_frame(span, context, frame) for frame in frames]
+    marked = [f"{text}{_INLINED}" for text in inlined]
+    between = f"{context.ending}{context.before}" if context.is_alone else ", in "
     return between.join([*marked, outermost])
 
 
-def _all_places(before: str, frames: Sequence[ResolvedName], after: str) -> str | None:
-    places = " ".join(frame.place for frame in frames if frame.place)
-    return f"{before}{places}{after}" if places else None
+def _all_locations(
+    before: str, frames: Sequence[ResolvedName], after: str
+) -> str | None:
+    locations = " ".join(frame.location for frame in frames if frame.location)
+    return f"{before}{locations}{after}" if locations else None
 
 
-def _summary(around: LineContext, frame: ResolvedName) -> str:
-    if frame.place:
-        return f"{frame.place} in {frame.function}"
-    return f"{around.said} in {frame.function}"
+def _summary(context: LineContext, frame: ResolvedName) -> str:
+    if frame.location:
+        return f"{frame.location} in {frame.function}"
+    return f"{context.original} in {frame.function}"
 
 
-def _gdb(spot: AddressSpan, around: LineContext, frame: ResolvedName) -> str:
+def _gdb(span: AddressSpan, context: LineContext, frame: ResolvedName) -> str:
     function = frame.function if "(" in frame.function else f"{frame.function} ()"
-    if frame.place:
-        return f"{function} at {frame.place}"
-    return f"{function}{around.said.removeprefix('?? ()')}"
+    if frame.location:
+        return f"{function} at {frame.location}"
+    return f"{function}{context.original.removeprefix('?? ()')}"
 
 
-def _lldb(spot: AddressSpan, around: LineContext, frame: ResolvedName) -> str:
-    module = around.said.partition("`")[0]
-    where = f" at {frame.place}" if frame.place else ""
-    return f"{module}`{frame.function}{_plus(frame, ' + {}')}{where}"
+def _lldb(span: AddressSpan, context: LineContext, frame: ResolvedName) -> str:
+    module = context.original.partition("`")[0]
+    location = f" at {frame.location}" if frame.location else ""
+    return f"{module}`{frame.function}{_offset(frame, ' + {}')}{location}"
 
 
-def _sanitizer(spot: AddressSpan, around: LineContext, frame: ResolvedName) -> str:
-    place = frame.place or around.said.removeprefix("<null> <null> ")
-    if around.said.startswith("<null>"):
-        return f"{frame.function} {place}{_module(around.said) if frame.place else ''}"
-    return f"in {frame.function} {place}"
+def _sanitizer(span: AddressSpan, context: LineContext, frame: ResolvedName) -> str:
+    location = frame.location or context.original.removeprefix("<null> <null> ")
+    if context.original.startswith("<null>"):
+        return f"{frame.function} {location}{_module(context.original) if frame.location else ''}"
+    return f"in {frame.function} {location}"
 
 
-def _glibc(spot: AddressSpan, around: LineContext, frame: ResolvedName) -> str:
-    where = f" at {frame.place}" if frame.place else ""
-    function = f"{frame.function}{_plus(frame, '+{:#x}')}"
-    return f"{spot.module.name}({function}){where}"
+def _glibc(span: AddressSpan, context: LineContext, frame: ResolvedName) -> str:
+    location = f" at {frame.location}" if frame.location else ""
+    function = f"{frame.function}{_offset(frame, '+{:#x}')}"
+    return f"{span.module.name}({function}){location}"
 
 
-def _android(spot: AddressSpan, around: LineContext, frame: ResolvedName) -> str:
-    file = _without_function(around.said, spot.module.name)
-    where = f" {frame.place}" if frame.place else ""
-    return f"{file} ({frame.function}{_plus(frame, '+{}')}){where}"
+def _android(span: AddressSpan, context: LineContext, frame: ResolvedName) -> str:
+    file = _without_function(context.original, span.module.name)
+    location = f" {frame.location}" if frame.location else ""
+    return f"{file} ({frame.function}{_offset(frame, '+{}')}){location}"
 
 
-def _apple(spot: AddressSpan, around: LineContext, frame: ResolvedName) -> str:
-    file = frame.place.rpartition("/")[2]
-    where = f" ({file})" if file else ""
-    return f"{frame.function}{_plus(frame, ' + {}')}{where}"
+def _apple(span: AddressSpan, context: LineContext, frame: ResolvedName) -> str:
+    file = frame.location.rpartition("/")[2]
+    location = f" ({file})" if file else ""
+    return f"{frame.function}{_offset(frame, ' + {}')}{location}"
 
 
-_LOOKS: dict[TextFormat, Callable[[AddressSpan, LineContext, ResolvedName], str]] = {
+_FRAME_RENDERERS: dict[
+    TextFormat, Callable[[AddressSpan, LineContext, ResolvedName], str]
+] = {
     TextFormat.GDB: _gdb,
     TextFormat.LLDB: _lldb,
     TextFormat.SANITIZER: _sanitizer,
@@ -162,27 +165,29 @@ _LOOKS: dict[TextFormat, Callable[[AddressSpan, LineContext, ResolvedName], str]
 }
 
 
-def _names_function(before: str, said: str) -> bool:
-    """Whether a sanitizer knows the function, and the file alone is missing."""
-    return " in " in before or said.startswith("<null> (")
+def _names_function(before: str, original: str) -> bool:
+    """Return whether a sanitizer printed the function, and only the file is missing."""
+    return " in " in before or original.startswith("<null> (")
 
 
-def _module(said: str) -> str:
-    """Return the module that ThreadSanitizer names after a place; others do not."""
-    return f" {said[said.index('(') :]}" if said.startswith("<null>") else ""
+def _module(original: str) -> str:
+    """Return the module, which only ThreadSanitizer prints after the location."""
+    return (
+        f" {original[original.index('(') :]}" if original.startswith("<null>") else ""
+    )
 
 
-def _without_function(said: str, name: str) -> str:
-    """Return the path, and the offset of a library that lies in a package."""
-    rest = said.removeprefix(name)
+def _without_function(original: str, name: str) -> str:
+    """Return the path, with the offset of a library inside a package."""
+    rest = original.removeprefix(name)
     offset = rest.partition(")")[0]
     return f"{name}{offset})" if offset.startswith(" (offset 0x") else name
 
 
-def _plus(frame: ResolvedName, pattern: str) -> str:
+def _offset(frame: ResolvedName, pattern: str) -> str:
     return "" if frame.offset is None else pattern.format(frame.offset)
 
 
-def _shown(text: str) -> str:
-    safe = "".join(c if c.isprintable() else "\ufffd" for c in text[:LENGTH_LIMIT])
-    return f"{safe}…" if len(text) > LENGTH_LIMIT else safe
+def _printable(text: str) -> str:
+    safe = "".join(c if c.isprintable() else "\ufffd" for c in text[:MAX_NAME_LENGTH])
+    return f"{safe}…" if len(text) > MAX_NAME_LENGTH else safe
