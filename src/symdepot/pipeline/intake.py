@@ -1,8 +1,28 @@
-"""Answers clients at once about the files they offer, and queues the rest."""
+"""Answers clients about the files they want to upload, and queues complete ones.
+
+The status of an upload request is that of the first rule that applies:
+
+| rule            | applies if                                           | status              |
+|-----------------|------------------------------------------------------|---------------------|
+| known content   | the project has a debug file with this content       | `ok`                |
+| unfinished row  | its assembly is queued or in work                    | `assembling`        |
+| failed row      | the same request has failed, for good or just now    | `error`             |
+| no chunks given | the client only polls                                | `not_found`         |
+| over quota      | the missing chunks cannot fit                        | `error`             |
+| incomplete      | the organization does not own all chunks             | `not_found`, chunks |
+| complete        | otherwise                                            | `assembling`        |
+
+A request for known content under a name or id that its format does not allow is an
+`error`. `_RULES` is this table: one function for each rule, which only reads `_Facts`.
+The first four rules are applied without locks. If requests are left, all are applied
+again with the assemblies locked, and the last two have effects: an incomplete upload
+waits for its chunks, a complete one is queued.
+"""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from itertools import batched
@@ -16,9 +36,11 @@ from django.utils import timezone
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import project_files
 from symdepot.debugfiles.models import DebugFile
+from symdepot.domain import objects
 from symdepot.domain.errors import NotADebugFile, QuotaExceeded
 from symdepot.domain.formats import client_metadata, proguard
 from symdepot.domain.ids import Checksum, DebugId
+from symdepot.domain.objects import ObjectFile
 from symdepot.jobs.backoff import Backoff, waiting_slot
 from symdepot.pipeline import steps, tasks, zip_upload
 from symdepot.pipeline.gc import deletion
@@ -28,20 +50,19 @@ from symdepot.uploads import assembly, chunks, expiry, quota
 from symdepot.uploads.assembly import UploadRequest
 from symdepot.uploads.models import Assembly, State
 
-_FILES_A_TASK = 8
-_RETRY_AFTER = timedelta(seconds=5)
-"""How long an error that might pass is told, before the same offer is tried anew."""
+_FILES_PER_TASK = 8
+_TEMPORARY_ERROR_SHOWN = timedelta(seconds=5)
+"""How long a temporary error is the status, before the same request is tried again."""
 _SUPERSEDED = "Newer files of the same debug id have all that is in this one."
 _NO_SYMCACHE = "No symcache could be made of it: {}"
 _WAITERS = BoundedSemaphore(24)
-"""Fewer than there are threads, so that waiting keeps nobody from being answered."""
 _FIRST_PAUSE_SECONDS = 0.01
 _MAX_PAUSE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class UploadStatus:
-    """Where an offered file stands; `debug_file` is there exactly when it is `ok`."""
+    """The status of an upload request. `debug_file` is set if and only if it is `ok`."""
 
     state: State
     missing: tuple[Checksum, ...] = ()
@@ -49,11 +70,30 @@ class UploadStatus:
     debug_file: DebugFile | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What the rules read, for all requests of a call.
+
+    `files`: debug files of the project by content; `rows`: assemblies; `refusals`:
+    requests over quota; `owned`: chunks that the organization owns.
+    """
+
+    files: Mapping[Checksum, Sequence[DebugFile]]
+    rows: Mapping[Checksum, Assembly]
+    refusals: Mapping[Checksum, QuotaExceeded] = field(default_factory=dict)
+    owned: Collection[Checksum] = ()
+
+
+type _Rule = Callable[[UploadRequest, _Facts], UploadStatus | None]
+
+
 def accept_chunks(organization: Organization, sizes: Mapping[Checksum, int]) -> None:
-    """Note chunks whose bytes are kept, and queue the files that they complete.
+    """Record chunks whose bytes are stored, and queue the files that they complete.
+
+    `sizes` in bytes.
 
     Raises:
-        QuotaExceeded: the organization has no room for them; they are not kept.
+        QuotaExceeded: the organization has no room for them; the bytes are deleted.
         StorageUnavailable: see `chunks.record_chunks`.
     """
     if not sizes:
@@ -70,59 +110,57 @@ def accept_chunks(organization: Organization, sizes: Mapping[Checksum, int]) -> 
 
 
 def request_uploads(
-    project: Project, offers: Sequence[UploadRequest]
+    project: Project, requests: Sequence[UploadRequest]
 ) -> dict[Checksum, UploadStatus]:
-    """Say where each offered file stands; queue those whose chunks are all here.
+    """Return the status of each upload request; queue the complete ones.
 
-    Never answers that a file is `created`: sentry-cli takes that for the end of the
-    story when it hears it first. A file that is queued is `assembling`. If nothing is
-    missing, waits a few seconds for the files in work, since clients only ask again
-    after a second.
+    The state is never `created`: sentry-cli would stop polling. If no chunk is missing,
+    waits a few seconds for the files in work, since clients poll only once a second.
 
     Source: spec/sentry-cli A5.
     """
-    answers = _offer(project, offers)
-    if any(answer.state == State.ASSEMBLING for answer in answers.values()):
+    statuses = _decide(project, requests)
+    in_work = [r for r in requests if statuses[r.checksum].state == State.ASSEMBLING]
+    if in_work:
         requeue_abandoned()
-    if not any(answer.missing for answer in answers.values()):
-        answers |= _wait_for(
-            project,
-            [o for o in offers if answers[o.checksum].state == State.ASSEMBLING],
-        )
-    return answers
+    if in_work and not any(each.missing for each in statuses.values()):
+        statuses |= _wait_for(project, in_work)
+    return _with_symcache_errors(statuses)
 
 
 def upload_zip(project: Project, archive: IO[bytes], *, by: str) -> list[DebugFile]:
-    """Take in the files of a zip; return the debug files that are new to `project`.
+    """Upload the files of a zip. Returns the debug files that are new to `project`.
 
-    Files that were known, that are no debug files, or that are not finished within a
-    few seconds are left out. A content may be in it several times, under several ids.
+    Leaves out files that are known, that are no debug files, or that are not finished
+    within a few seconds. The same content may occur several times, with several ids.
 
     Raises:
-        InvalidRequest, FileTooLarge, StorageUnavailable: see `unpacking.unpack`.
+        InvalidRequest, FileTooLarge, StorageUnavailable: see `zip_upload.extract_zip`.
     """
-    said: dict[tuple[Checksum, DebugId | None], UploadRequest] = {}
-    for unpacked, sizes in zip_upload.extract_zip(archive):
+    members: dict[tuple[Checksum, DebugId | None], UploadRequest] = {}
+    for request, sizes in zip_upload.extract_zip(archive):
         accept_chunks(project.organization, sizes)
-        words = (unpacked.checksum, client_metadata.id_from_name(unpacked.name))
-        said.setdefault(words, replace(unpacked, offered_by=by))
-    # A name without an id makes an error of what is a mapping under another name.
-    offers = [o for _, o in sorted(said.items(), key=lambda each: each[0][1] is None)]
-    first = {o.checksum: o for o in reversed(offers)}
+        key = (request.checksum, client_metadata.id_from_name(request.name))
+        members.setdefault(key, replace(request, offered_by=by))
+    # Names with an id first: a mapping under a name without one would be an error.
+    ordered = sorted(members.items(), key=lambda item: item[0][1] is None)
+    first = {request.checksum: request for _, request in reversed(ordered)}
     known = project_files.all_by_checksums(project, first)
-    answers = request_uploads(project, list(first.values()))
-    found: dict[DebugFile, None] = {}  # a set that keeps the order of the zip
-    for one in said.values():
-        is_again = first[one.checksum] is not one
-        standings = _offer(project, [one]) if is_again else answers
-        if row := standings[one.checksum].debug_file:
-            found[row] = None
+    statuses = request_uploads(project, list(first.values()))
+    uploaded: dict[DebugFile, None] = {}  # in the order of the zip
+    for request in members.values():
+        if first[request.checksum] is request:
+            member_status = statuses[request.checksum]
+        else:
+            member_status = _decide(project, [request])[request.checksum]
+        if debug_file := member_status.debug_file:
+            uploaded[debug_file] = None
     old = {row for rows in known.values() for row in rows}
-    return [row for row in found if row not in old]
+    return [row for row in uploaded if row not in old]
 
 
 def requeue_abandoned() -> int:
-    """Queue again what its worker left lying; return how many files that were."""
+    """Enqueue files whose worker died or whose task was lost. Returns their number."""
     if not assembly.any_abandoned():
         return 0
     with transaction.atomic():
@@ -131,159 +169,212 @@ def requeue_abandoned() -> int:
     return len(ids)
 
 
-def _offer(
-    project: Project, offers: Sequence[UploadRequest]
+def _decide(
+    project: Project, requests: Sequence[UploadRequest]
 ) -> dict[Checksum, UploadStatus]:
-    answers = _known(project, offers, may_enter=True)
-    unknown = [offer for offer in offers if offer.checksum not in answers]
-    answers |= {
-        o.checksum: UploadStatus(State.NOT_FOUND) for o in unknown if not o.chunks
-    }
-    described = [offer for offer in unknown if offer.chunks]
-    if described:
-        with chunks.not_while_freeing():
-            answers |= _without_room(project, described)
-            fitting = [o for o in described if o.checksum not in answers]
-            answers |= _take_up(project, fitting)
-    return answers
+    statuses = _apply(_RULES_WITHOUT_LOCKS, requests, _read_facts(project, requests))
+    undecided = [r for r in requests if r.checksum not in statuses]
+    if undecided:
+        statuses |= _decide_with_locks(project, undecided)
+    return statuses
 
 
-def _known(
-    project: Project, offers: Sequence[UploadRequest], *, may_enter: bool
+def _decide_with_locks(
+    project: Project, requests: Sequence[UploadRequest]
 ) -> dict[Checksum, UploadStatus]:
-    """Return the standing of files about which there is nothing to be done.
+    """Apply all rules, and the effects of the last two. A request over quota has none."""
+    with chunks.not_while_freeing():
+        refusals = quota.refusals(
+            project.organization, requests, chunk_bytes=settings.CHUNK_SIZE
+        )
+        fitting = [r for r in requests if r.checksum not in refusals]
+        rows = assembly.lock_rows(project, fitting)
+        facts = _Facts(
+            project_files.all_by_checksums(project, [r.checksum for r in fitting]),
+            rows,
+            refusals,
+            chunks.owned_sizes(
+                project.organization, {c for r in fitting for c in r.chunks}
+            ),
+        )
+        statuses = _apply(_RULES, requests, facts)
+        incomplete = {
+            r: rows[r.checksum] for r in requests if statuses[r.checksum].missing
+        }
+        assembly.await_chunks(incomplete)
+        expiry.keep_alive(incomplete.values())
+        complete = {
+            r: rows[r.checksum]
+            for r in requests
+            if statuses[r.checksum].state == State.CREATED
+        }
+        _enqueue_on_commit(assembly.queue(complete))
+    queued = {r.checksum: UploadStatus(State.ASSEMBLING) for r in complete}
+    return statuses | queued
 
-    What is known under another id than it is offered under is entered under that, too,
-    if `may_enter`; see `steps.register_again`.
-    """
-    checksums = [offer.checksum for offer in offers]
-    entered = project_files.all_by_checksums(project, checksums)
-    rows = assembly.rows_by_checksum(
-        project, [c for c in checksums if c not in entered]
+
+def _wait_for(
+    project: Project, requests: Sequence[UploadRequest]
+) -> dict[Checksum, UploadStatus]:
+    """Return the status of those of `requests` that are finished in a few seconds."""
+    pending = {request.checksum for request in requests}
+    deadline = time.monotonic() + settings.ASSEMBLE_WAIT_SECONDS
+    backoff = Backoff(
+        deadline, first_seconds=_FIRST_PAUSE_SECONDS, max_seconds=_MAX_PAUSE_SECONDS
     )
-    answers = {}
-    for offer in offers:
-        standing: UploadStatus | None = None
-        if same := entered.get(offer.checksum):
-            standing = _there(project, offer, same, may_enter=may_enter)
-        elif row := rows.get(offer.checksum):
-            standing = _settled(row, offer)
-        if standing:
-            answers[offer.checksum] = standing
-    return _with_failures(answers)
+    with waiting_slot(_WAITERS) as is_free:
+        if not is_free:
+            return {}
+        while pending and backoff.pause():
+            pending -= assembly.finished(project, pending)
+    polls = [replace(request, chunks=()) for request in requests]
+    return _apply(_RULES_OF_POLLS, polls, _read_facts(project, polls))
 
 
-def _with_failures(
-    answers: dict[Checksum, UploadStatus],
+def _read_facts(project: Project, requests: Sequence[UploadRequest]) -> _Facts:
+    """Read what the rules without locks need. Registers new ids of known contents."""
+    checksums = [request.checksum for request in requests]
+    files = project_files.all_by_checksums(project, checksums)
+    for request in requests:
+        if known := files.get(request.checksum):
+            files[request.checksum] = _with_requested_id(project, request, known)
+    unknown = [checksum for checksum in checksums if not files.get(checksum)]
+    return _Facts(files, assembly.rows_by_checksum(project, unknown))
+
+
+def _with_requested_id(
+    project: Project, request: UploadRequest, files: list[DebugFile]
+) -> list[DebugFile]:
+    """Return `files`, and the one that the request adds. Empty: they were deleted."""
+    with suppress(NotADebugFile):
+        if _requested_file(request, files) is None:
+            found = _requested_object(request, files[0])
+            new = steps.register_again(project, files[0], found, by=request.offered_by)
+            return [*files, new] if new else []
+    return files
+
+
+def _apply(
+    rules: Iterable[_Rule], requests: Iterable[UploadRequest], facts: _Facts
 ) -> dict[Checksum, UploadStatus]:
-    """Add of which files no symcache could be made, and why; they are `ok` all the same."""
-    found = [a.debug_file for a in answers.values() if a.debug_file and not a.detail]
-    told = status.failure_reasons(found)
-    return {
-        checksum: replace(answer, detail=_NO_SYMCACHE.format(told[one.pk]))
-        if (one := answer.debug_file) and one.pk in told
-        else answer
-        for checksum, answer in answers.items()
-    }
+    """Return the status by the first rule that applies, where one does."""
+    statuses = {}
+    for request in requests:
+        for rule in rules:
+            if decided := rule(request, facts):
+                statuses[request.checksum] = decided
+                break
+    return statuses
 
 
-def _there(
-    project: Project,
-    offer: UploadRequest,
-    same: Sequence[DebugFile],
-    *,
-    may_enter: bool,
-) -> UploadStatus | None:
-    """Return the standing of a known content, which answers to the ids of `same`.
-
-    None if it has been deleted in this moment.
-
-    Source: spec/sentry-server 2.4, step 2, and 2.7.
-    """
+def _known_content(request: UploadRequest, facts: _Facts) -> UploadStatus | None:
+    """Source: spec/sentry-server 2.4, step 2, and 2.7."""
+    files = facts.files.get(request.checksum)
+    if not files:
+        return None
     try:
-        found = _claimed(offer, same)
-        if found is None:
-            known = same[0].object_file()
-            again = client_metadata.with_offered_id(
-                known, name=offer.name, claim=offer.debug_id
-            )
-            found = _with_id(same, again.debug_id)
-            if found is None and not may_enter:
-                return UploadStatus(State.ASSEMBLING)
-            found = found or steps.register_again(
-                project, same[0], again, by=offer.offered_by
-            )
+        found = _requested_file(request, files)
     except NotADebugFile as error:
         return UploadStatus(State.ERROR, detail=str(error))
-    if found is None:
-        return None
+    if found is None:  # The next request registers its id, which needs other locks.
+        return UploadStatus(State.ASSEMBLING)
     detail = _SUPERSEDED if found.superseded_at else ""
     return UploadStatus(State.OK, detail=detail, debug_file=found)
 
 
-def _claimed(offer: UploadRequest, same: Sequence[DebugFile]) -> DebugFile | None:
-    """Return the one that a client names by its id: the usual case, and a quick one."""
-    if offer.debug_id is None or proguard.id_from_name(offer.name):
-        return None
-    return _with_id(same, offer.debug_id)
-
-
-def _with_id(same: Sequence[DebugFile], debug_id: DebugId) -> DebugFile | None:
-    text = str(debug_id)
-    return next((row for row in same if row.debug_id == text), None)
-
-
-def _settled(row: Assembly, offer: UploadRequest) -> UploadStatus | None:
-    """Return the standing that `row` gives to `request_uploads`; None if it should be taken up.
-
-    An error is told again to whoever asks with the same words; one that might pass
-    only for a while, in which the client that caused it comes to hear of it.
-    """
-    match row.state:
-        case State.CREATED | State.ASSEMBLING:
-            return UploadStatus(State.ASSEMBLING)
-        case State.ERROR:
-            is_over = row.retryable and timezone.now() - row.updated_at > _RETRY_AFTER
-            is_other = not assembly.matches_request(offer, row)
-            if not offer.chunks or not (is_over or is_other):
-                return UploadStatus(State.ERROR, detail=row.detail)
+def _unfinished_row(request: UploadRequest, facts: _Facts) -> UploadStatus | None:
+    row = facts.rows.get(request.checksum)
+    if row and row.state in {State.CREATED, State.ASSEMBLING}:
+        return UploadStatus(State.ASSEMBLING)
     return None
 
 
-def _without_room(
-    project: Project, offers: Sequence[UploadRequest]
-) -> dict[Checksum, UploadStatus]:
-    """Refuse what cannot fit, and remember nothing: there may be room in a moment."""
-    refusals = quota.refusals(
-        project.organization, offers, chunk_bytes=settings.CHUNK_SIZE
-    )
-    return {c: UploadStatus(State.ERROR, detail=str(no)) for c, no in refusals.items()}
+def _failed_row(request: UploadRequest, facts: _Facts) -> UploadStatus | None:
+    row = facts.rows.get(request.checksum)
+    if row is None or row.state != State.ERROR:
+        return None
+    age = timezone.now() - row.updated_at
+    is_over = row.retryable and age > _TEMPORARY_ERROR_SHOWN
+    is_new = is_over or not assembly.matches_request(request, row)
+    if request.chunks and is_new:
+        return None
+    return UploadStatus(State.ERROR, detail=row.detail)
 
 
-def _take_up(
-    project: Project, offers: Sequence[UploadRequest]
-) -> dict[Checksum, UploadStatus]:
-    """Queue the complete ones of `offers`, and let the others wait for chunks."""
-    held = assembly.lock_rows(project, offers)
-    # Again: somebody may have been faster.
-    answers = _known(project, offers, may_enter=False)
-    owned = chunks.owned_sizes(
-        project.organization, {c for o in offers for c in o.chunks}
+def _no_chunks_given(request: UploadRequest, _: _Facts) -> UploadStatus | None:
+    return None if request.chunks else UploadStatus(State.NOT_FOUND)
+
+
+def _over_quota(request: UploadRequest, facts: _Facts) -> UploadStatus | None:
+    refusal = facts.refusals.get(request.checksum)
+    return UploadStatus(State.ERROR, detail=str(refusal)) if refusal else None
+
+
+def _incomplete(request: UploadRequest, facts: _Facts) -> UploadStatus | None:
+    missing = chunks.missing(request.chunks, facts.owned)
+    return UploadStatus(State.NOT_FOUND, tuple(missing)) if missing else None
+
+
+def _complete(_: UploadRequest, __: _Facts) -> UploadStatus:
+    return UploadStatus(State.CREATED)
+
+
+_RULES: tuple[_Rule, ...] = (
+    _known_content,
+    _unfinished_row,
+    _failed_row,
+    _no_chunks_given,
+    _over_quota,
+    _incomplete,
+    _complete,
+)
+_RULES_WITHOUT_LOCKS = _RULES[:4]
+_RULES_OF_POLLS = _RULES[:3]
+
+
+def _requested_file(
+    request: UploadRequest, files: Sequence[DebugFile]
+) -> DebugFile | None:
+    """Return the one of a content's debug files that has the requested id.
+
+    Raises:
+        NotADebugFile: see `_requested_object`.
+    """
+    is_plain = request.debug_id and not proguard.id_from_name(request.name)
+    if is_plain and (found := _with_id(files, request.debug_id)):
+        return found
+    return _with_id(files, _requested_object(request, files[0]).debug_id)
+
+
+def _requested_object(request: UploadRequest, known: DebugFile) -> ObjectFile:
+    """Return the object of a known content under the requested name and id.
+
+    Raises:
+        NotADebugFile: the content cannot be a file of that name, or has no id.
+    """
+    requested = client_metadata.with_offered_id(
+        known.object_file(), name=request.name, claim=request.debug_id
     )
-    waiting, complete = {}, {}
-    for offer in offers:
-        if offer.checksum in answers:
-            continue
-        if missing := chunks.missing(offer.chunks, owned):
-            waiting[offer] = held[offer.checksum]
-            answers[offer.checksum] = UploadStatus(State.NOT_FOUND, tuple(missing))
-        else:
-            complete[offer] = held[offer.checksum]
-            answers[offer.checksum] = UploadStatus(State.ASSEMBLING)
-    assembly.await_chunks(waiting)
-    expiry.keep_alive(waiting.values())
-    _enqueue_on_commit(assembly.queue(complete))
-    return answers
+    return objects.require_findable(requested)
+
+
+def _with_id(files: Iterable[DebugFile], debug_id: DebugId | None) -> DebugFile | None:
+    text = str(debug_id)
+    return next((row for row in files if row.debug_id == text), None)
+
+
+def _with_symcache_errors(
+    statuses: dict[Checksum, UploadStatus],
+) -> dict[Checksum, UploadStatus]:
+    """Add to files that are `ok` the reason why they have no symcache, as detail."""
+    plain = [s.debug_file for s in statuses.values() if s.debug_file and not s.detail]
+    reasons = status.failure_reasons(plain)
+    return {
+        checksum: replace(each, detail=_NO_SYMCACHE.format(reasons[each.debug_file.pk]))
+        if each.debug_file and each.debug_file.pk in reasons
+        else each
+        for checksum, each in statuses.items()
+    }
 
 
 def _enqueue_on_commit(assembly_ids: Sequence[int]) -> None:
@@ -293,22 +384,5 @@ def _enqueue_on_commit(assembly_ids: Sequence[int]) -> None:
 
 def _enqueue(assembly_ids: Iterable[int]) -> None:
     with transaction.atomic():
-        for batch in batched(assembly_ids, _FILES_A_TASK):
+        for batch in batched(assembly_ids, _FILES_PER_TASK):
             tasks.assemble_files.enqueue(assembly_ids=list(batch))
-
-
-def _wait_for(
-    project: Project, offers: Sequence[UploadRequest]
-) -> dict[Checksum, UploadStatus]:
-    """Return the standing of those of `offers` that are finished in a few seconds."""
-    pending = {offer.checksum for offer in offers}
-    deadline = time.monotonic() + settings.ASSEMBLE_WAIT_SECONDS
-    backoff = Backoff(
-        deadline, first_seconds=_FIRST_PAUSE_SECONDS, max_seconds=_MAX_PAUSE_SECONDS
-    )
-    with waiting_slot(_WAITERS) as is_free:
-        if not pending or not is_free:
-            return {}
-        while pending and backoff.pause():
-            pending -= assembly.finished(project, pending)
-    return _known(project, [replace(o, chunks=()) for o in offers], may_enter=True)
