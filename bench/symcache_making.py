@@ -35,7 +35,6 @@ from symdepot.server.setup import migrate  # noqa: E402
 from symdepot.symcaches import creation  # noqa: E402
 from symdepot.symcaches.models import Outcome, SymCache  # noqa: E402
 from symdepot.uploads import (  # noqa: E402
-    chunk_joiner,
     chunks,
     file_splitter,
 )
@@ -77,9 +76,9 @@ def _here(path: Path, found: ObjectFile) -> Callable[[], float]:
     store = blob_store()
     cut = file_splitter.split(path, store, chunk_bytes=settings.CHUNK_SIZE)
     chunks.record_chunks(organization, cut.sizes, store)
-    file = chunk_joiner.record_file(cut.checksum, cut.chunks, path.stat().st_size)
+    file = chunks.record_file(cut.checksum, cut.chunks, path.stat().st_size)
     with chunks.not_while_freeing():
-        creation.request([(file, found)], until=timezone.now())
+        creation.request([(file, found)], lost_after=timezone.now())
 
     def make() -> float:
         held = creation.claim(SymCache.objects.get().pk)

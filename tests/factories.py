@@ -20,7 +20,7 @@ from symdepot.pipeline import intake
 from symdepot.projects import tokens
 from symdepot.projects.models import Organization, Project
 from symdepot.projects.tokens import Scope
-from symdepot.uploads import chunk_joiner, chunks
+from symdepot.uploads import chunks
 from symdepot.uploads.models import File
 
 ALL_SCOPES = (Scope.READ, Scope.RELEASES, Scope.WRITE, Scope.CI)
@@ -126,7 +126,7 @@ def a_file(project: Project, *parts: bytes) -> File:
     sizes = keep(*parts)
     chunks.record_chunks(project.organization, sizes, blob_store())
     places = [Checksum.of(part) for part in parts]
-    return chunk_joiner.record_file(Checksum.of(content), places, len(content))
+    return chunks.record_file(Checksum.of(content), places, len(content))
 
 
 def an_object(**differing: Any) -> ObjectFile:

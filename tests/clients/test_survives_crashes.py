@@ -72,7 +72,7 @@ def test_an_upload_through_twenty_crashes_is_whole_in_the_end(
         "after incoming.VerifiedReader.read",
         "before operations.inspect",
         "after operations.inspect",
-        "before chunk_joiner.record_file",
+        "before chunks.record_file",
         "after assembly.finish",
         "after steps.assemble",
     ],

@@ -1,7 +1,6 @@
-"""Keeps the lease on some work alive while the work goes on."""
+"""A thread that renews the lease on a row while the worker works on it."""
 
 import threading
-from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -10,22 +9,24 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from symdepot.domain.errors import LeaseLost
+from symdepot.jobs import leases
+from symdepot.jobs.leases import LeasedRow
 
-_BEATS_PER_LEASE = 3
+_RENEWALS_PER_LEASE = 3
 _log = structlog.get_logger(__name__)
 
 
 class Heartbeat:
-    """Calls `renew` from a thread of its own, thrice a lease; short work never beats.
+    """Context manager that renews the lease on `row` three times a lease.
 
-    If that raises `LeaseLost`, the heart stops. The work is not told: its last
-    transaction finds out.
+    Work that is shorter than a third of a lease causes no renewal. If the lease is
+    lost, renewing ends and the work goes on: its last transaction will fail.
     """
 
-    def __init__(self, renew: Callable[[], None]) -> None:
-        self._renew = renew
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._beat, daemon=True)
+    def __init__(self, row: LeasedRow) -> None:
+        self._row = row
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -37,18 +38,18 @@ class Heartbeat:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._over.set()
+        self._is_over.set()
         self._thread.join()
 
-    def _beat(self) -> None:
-        pause_seconds = settings.LEASE_SECONDS / _BEATS_PER_LEASE
+    def _run(self) -> None:
+        pause_seconds = settings.LEASE_SECONDS / _RENEWALS_PER_LEASE
         try:
-            while not self._over.wait(pause_seconds):
+            while not self._is_over.wait(pause_seconds):
                 try:
-                    self._renew()
+                    leases.renew(self._row)
                 except LeaseLost:
                     return
                 except DatabaseError as error:
-                    _log.warning("lease not renewed", error=str(error))
+                    _log.warning("heartbeat.failed", error=str(error).strip())
         finally:
             connection.close()

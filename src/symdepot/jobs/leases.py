@@ -1,43 +1,205 @@
-"""How long work is lent to whoever does it, and from when on silence means nobody does.
+"""Leases: the right of one worker to work on a row until a time.
 
-The same for all rows that carry work. A row says who holds it and until when; a change
-to it counts only while it says so.
+A file to assemble and a symcache to create are rows (`LeasedRow`). A row is *queued*,
+*in work* or at rest (finished or failed, `lease_expires_at` is null). The queue of tasks
+only carries row ids. It may lose a task or deliver it twice; the lease decides whether
+there is work to do:
+
+1. **Queue.** The row becomes queued, a task with its id is enqueued, and
+   `lease_expires_at` is the time from which the task counts as lost.
+2. **Claim.** A worker runs the task and calls `claim`: one UPDATE, which only succeeds
+   if the row is queued, or in work under a lease that has expired. The row gets a random
+   `lease_holder` and counts one more attempt.
+3. **Renew.** While the worker works, a thread (`jobs.heartbeat`) calls `renew` three
+   times in the duration of a lease, `settings.LEASE_SECONDS`.
+4. **Finish.** The worker writes its result with `update_leased`, in the transaction that
+   makes the result visible. That UPDATE only succeeds if the row is still in work under
+   the same holder. Otherwise it raises `LeaseLost`, and the transaction is rolled back:
+   a worker that was slow, not dead, cannot damage the result of its successor.
+5. **Retry.** After a temporary error `retry_later` queues the row again, with a pause
+   that doubles with each attempt.
+6. **Requeue.** A row whose lease has expired is *abandoned*: its worker was killed, or
+   its task was lost. Every worker looks for such rows every few seconds, and so does
+   each poll of a client. `requeue_abandoned` queues them again, or gives up after
+   `settings.MAX_ATTEMPTS` workers that died.
+
+So work is done at least once, and takes effect once. Expiry is compared with the clock of
+the process; a clock that is wrong by less than a lease only causes double work.
+
+Two kinds of rows have leases without being a `LeasedRow`: `jobs.locks` have no queue, and
+webhooks (`projects.webhooks`) use the end of the lease as its holder.
 """
 
 import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
 
+from symdepot.domain.errors import LeaseLost
+
+_GAVE_UP = "Gave up after {} attempts: each ended the worker that made it."
 _HOLDER_BYTES = 8
 
 
+@dataclass(frozen=True, slots=True)
+class WorkStates:
+    """Name of the column with a row's state, and the two values that leases set."""
+
+    field: str
+    queued: str
+    in_work: str
+
+
+class LeasedQuerySet[Row: "LeasedRow"](models.QuerySet[Row]):
+    """Rows by the state of their lease."""
+
+    def claimable(self, now: datetime) -> "LeasedQuerySet[Row]":
+        """Rows that a worker may claim: queued, or abandoned in work."""
+        states = self.model.WORK_STATES
+        return self.filter(
+            Q((states.field, states.queued))
+            | Q((states.field, states.in_work), lease_expires_at__lte=now)
+        )
+
+    def abandoned(self, now: datetime) -> "LeasedQuerySet[Row]":
+        """Rows that are queued or in work, and whose lease has expired."""
+        states = self.model.WORK_STATES
+        return self.filter(
+            (f"{states.field}__in", (states.queued, states.in_work)),
+            lease_expires_at__lte=now,
+        )
+
+
+class LeasedRow(models.Model):
+    """A row that stands for work. See the module's description."""
+
+    attempts = models.PositiveIntegerField(default=0)
+    lease_holder = models.CharField(max_length=32, blank=True)
+    lease_expires_at = models.DateTimeField(null=True)
+    updated_at = models.DateTimeField()
+
+    WORK_STATES: ClassVar[WorkStates]
+
+    class Meta:
+        abstract = True
+
+
+def claim[Row: LeasedRow](rows: LeasedQuerySet[Row], pk: int) -> Row | None:
+    """Lease the row `pk` of `rows`. None: it is at rest, or another worker has it."""
+    now = timezone.now()
+    states = rows.model.WORK_STATES
+    is_claimed = (
+        rows.claimable(now)
+        .filter(pk=pk)
+        .update(
+            **{states.field: states.in_work},
+            attempts=F("attempts") + 1,
+            lease_holder=new_holder(),
+            lease_expires_at=leased_until(now),
+        )
+    )
+    return rows.filter(pk=pk).first() if is_claimed else None
+
+
+def renew(row: LeasedRow) -> None:
+    """Extend the lease of a row.
+
+    Raises:
+        LeaseLost: see `update_leased`.
+    """
+    update_leased(row, lease_expires_at=leased_until(timezone.now()))
+
+
+def update_leased(row: LeasedRow, **fields: object) -> None:
+    """Change columns of a row under its lease.
+
+    Raises:
+        LeaseLost: the lease has ended. The transaction must not be committed.
+    """
+    states = row.WORK_STATES
+    same = _rows_like(row).filter(
+        (states.field, states.in_work), pk=row.pk, lease_holder=row.lease_holder
+    )
+    if not same.update(**fields):
+        raise LeaseLost
+
+
+def retry_later(row: LeasedRow, **fields: object) -> bool:
+    """Queue a row again after a pause. False: it has had its last attempt.
+
+    `fields` are further columns to change.
+
+    Raises:
+        LeaseLost: see `update_leased`.
+    """
+    if row.attempts >= settings.MAX_ATTEMPTS:
+        return False
+    states = row.WORK_STATES
+    pause = timedelta(seconds=2**row.attempts)
+    queued = {states.field: states.queued, "lease_holder": ""}
+    update_leased(row, **queued, lease_expires_at=timezone.now() + pause, **fields)
+    return True
+
+
+def requeue_abandoned[Row: LeasedRow](
+    rows: Iterable[Row], failed_fields: Callable[[Row, str], Mapping[str, object]]
+) -> list[Row]:
+    """Queue abandoned rows again. Return the rows to enqueue tasks for.
+
+    A row that ended its last worker is given `failed_fields`: columns and values,
+    computed from the row and an error text.
+
+    Rows that another process requeues at the same time are left out. A queued row is
+    returned once a lease, and less often the longer it has been queued.
+    """
+    now = timezone.now()
+    requeued = []
+    for row in rows:
+        states = row.WORK_STATES
+        same = _rows_like(row).abandoned(now).filter(pk=row.pk)
+        is_in_work = getattr(row, states.field) == states.in_work
+        if is_in_work and row.attempts >= settings.MAX_ATTEMPTS:
+            same.update(**failed_fields(row, _GAVE_UP.format(row.attempts)))
+        elif same.update(
+            **{states.field: states.queued},
+            lease_holder="",
+            lease_expires_at=requeued_until(now, since=row.updated_at),
+        ):
+            requeued.append(row)
+    return requeued
+
+
 def new_holder() -> str:
-    """Return a name that no other holder has."""
+    """Return a random lease holder."""
     return secrets.token_hex(_HOLDER_BYTES)
 
 
 def leased_until(now: datetime) -> datetime:
-    """Until when work that is taken up or goes on now is not given to another."""
+    """End of a lease that is claimed or renewed `now`."""
     return now + timedelta(seconds=settings.LEASE_SECONDS)
 
 
 def queued_until(now: datetime) -> datetime:
-    """Until when work that is queued now is not thought lost.
+    """Time from which work that is queued `now` counts as lost.
 
-    A queue may be long, so that is later than for work in hand.
+    Two leases: a queue may be long.
     """
     return now + 2 * timedelta(seconds=settings.LEASE_SECONDS)
 
 
 def requeued_until(now: datetime, *, since: datetime) -> datetime:
-    """Until when work is not thought lost that was queued `since`, and is again now.
+    """The same for work that was queued `since` and is queued again `now`.
 
-    It waits as long again as it has waited, so that a long queue is not made longer.
+    Doubles the time in the queue, so that a long queue is not made longer.
     """
     return max(queued_until(now), now + (now - since))
 
 
-def resting_until(now: datetime, *, attempts: int) -> datetime:
-    """Until when work rests that failed now, for so many times, for our own reasons."""
-    return now + timedelta(seconds=2**attempts)
+def _rows_like[Row: LeasedRow](row: Row) -> LeasedQuerySet[Row]:
+    return LeasedQuerySet(type(row))

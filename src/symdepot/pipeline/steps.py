@@ -1,4 +1,4 @@
-"""What happens to an upload, from chunks to symcache. The story, in order."""
+"""From chunks to a debug file to its symcache: the main path of the system, in order."""
 
 from pathlib import Path
 
@@ -28,118 +28,114 @@ from symdepot.uploads.models import Assembly, File
 from symdepot.uploads.scratch import scratch_file
 
 
-def assemble(held: Assembly) -> DebugFile:
-    """Assemble a file and enter it in the catalogue; from here on it is `ok`.
+def assemble(upload: Assembly) -> DebugFile:
+    """Assemble a file from its chunks and register it as a debug file. Makes it `ok`.
 
-    Bytes are read, hashed and inspected outside any transaction; one short one at the
-    end writes it all down. Doing it twice does it once.
+    Reads, hashes and inspects outside of any transaction. One short transaction at the
+    end writes the rows. Repeating it changes nothing.
 
     Raises:
-        Refused: the file is not what the client said, or not a debug file.
+        Refused: the file has another checksum than claimed, or is no debug file.
         ChunksMissing: the organization does not own all of the chunks.
-        Unavailable: something of ours failed; the same may work in a moment.
+        Unavailable: a temporary error of the server.
     """
-    checksum, parts = Checksum(held.checksum), [Checksum(c) for c in held.chunks]
-    sizes = chunks.owned_sizes(held.project.organization, parts)
+    checksum, parts = Checksum(upload.checksum), [Checksum(c) for c in upload.chunks]
+    sizes = chunks.owned_sizes(upload.project.organization, parts)
     if missing := chunks.missing(parts, sizes):
         raise ChunksMissing(missing)
     size_bytes = chunk_joiner.file_size(
-        parts, sizes, name=held.name, limit_bytes=settings.MAX_FILE_SIZE
+        parts, sizes, name=upload.name, limit_bytes=settings.MAX_FILE_SIZE
     )
 
     with chunk_joiner.verified_file(
         checksum, parts, blob_store(), settings.SCRATCH_DIR
     ) as path:
-        inside = inspect_file(path, name=held.name)
-    claim = DebugId.parse_or_none(held.debug_id)
-    found = objects.require_findable(client_metadata.with_claimed_id(inside, claim))
+        inspected = inspect_file(path, name=upload.name)
+    claimed_id = DebugId.parse_or_none(upload.debug_id)
+    identified = client_metadata.with_claimed_id(inspected, claimed_id)
+    found = objects.require_findable(identified)
 
     with chunks.not_while_freeing():
-        file = chunk_joiner.record_file(checksum, parts, size_bytes)
-        debug_file = _enter(held.project, file, found, by=held.offered_by)
-        assembly.finish(held)
+        file = chunks.record_file(checksum, parts, size_bytes)
+        debug_file = _register(upload.project, file, found, by=upload.offered_by)
+        assembly.finish(upload)
     return debug_file
 
 
-def inspect_file(path: Path, *, name: str) -> ObjectFile:
-    """Return the one object in the file at `path`, which its client calls `name`.
+def create_symcache(row: SymCache) -> Outcome:
+    """Convert a file for address lookup and store the result. Returns the outcome.
+
+    A file that cannot be converted is an outcome, not an error. Converts and stores
+    outside of any transaction. Repeating it changes nothing.
 
     Raises:
-        NotADebugFile, ParserDied, SandboxUnavailable: see `inspecting.inspect`.
+        BlobMissing, BlobDamaged: the bytes of the file are gone or damaged.
+        Unavailable: a temporary error of the server.
     """
-    return objects.single_object(operations.inspect(path, name=name))
-
-
-def register_file(
-    project: Project, cut: SplitFile, found: ObjectFile, *, by: str
-) -> DebugFile:
-    """Enter a file that came as a whole, and whose chunks the organization owns.
-
-    The end of `assemble`, for what was inspected before it was cut.
-
-    Raises:
-        ChunksMissing: they were freed in this very moment.
-    """
-    with chunks.not_while_freeing():
-        owned = chunks.owned_sizes(project.organization, cut.chunks)
-        if missing := chunks.missing(cut.chunks, owned):
-            raise ChunksMissing(missing)
-        file = chunk_joiner.record_file(cut.checksum, cut.chunks, cut.size_bytes)
-        return _enter(project, file, found, by=by)
-
-
-def create_symcache(held: SymCache) -> Outcome:
-    """Make a file ready for looking addresses up; return what came of it.
-
-    That it cannot be done is remembered, as its outcome. Everything that takes long
-    happens outside any transaction. Doing it twice does it once.
-
-    Raises:
-        BlobMissing, BlobDamaged: the file's own bytes are not what they were.
-        Unavailable: something of ours failed; the same may work in a moment.
-    """
-    checksum, parts = creation.source(held)
+    checksum, parts = creation.source(row)
     store, scratch = blob_store(), settings.SCRATCH_DIR
 
-    with scratch_file(scratch, prefix="symcache-") as draft:
+    with scratch_file(scratch, prefix="symcache-") as output:
         with chunk_joiner.verified_file(checksum, parts, store, scratch) as path:
-            conversion = operations.convert(path, held.wanted(), draft)
-        kept = (
-            creation.store_symcache(draft, store)
+            conversion = operations.convert(path, row.selector(), output)
+        stored = (
+            creation.store_symcache(output, store)
             if isinstance(conversion, SymCacheWritten)
             else None
         )
 
     try:
-        earlier = creation.finish(held, conversion, kept, store)
+        replaced = creation.finish(row, conversion, stored, store)
     except LeaseLost:
-        deletion.delete_blobs([kept[0]] if kept else [])
+        deletion.delete_blobs([stored[0]] if stored else [])
         raise
-    deletion.delete_blobs(earlier)
-    return Outcome.MADE if kept else Outcome.FAILED
+    deletion.delete_blobs(replaced)
+    return Outcome.MADE if stored else Outcome.FAILED
+
+
+def inspect_file(path: Path, *, name: str) -> ObjectFile:
+    """Return the one object in the file at `path`. `name`: its name at the client.
+
+    Raises:
+        NotADebugFile, ParserDied, SandboxUnavailable: see `operations.inspect`.
+    """
+    return objects.single_object(operations.inspect(path, name=name))
+
+
+def register_file(
+    project: Project, split: SplitFile, found: ObjectFile, *, by: str
+) -> DebugFile:
+    """Register a file that the server itself inspected and split into chunks.
+
+    Raises:
+        ChunksMissing: chunks were freed at this moment.
+    """
+    with chunks.not_while_freeing():
+        owned = chunks.owned_sizes(project.organization, split.chunks)
+        if missing := chunks.missing(split.chunks, owned):
+            raise ChunksMissing(missing)
+        file = chunks.record_file(split.checksum, split.chunks, split.size_bytes)
+        return _register(project, file, found, by=by)
 
 
 def register_again(
-    project: Project, known: DebugFile, again: ObjectFile, *, by: str
+    project: Project, known: DebugFile, found: ObjectFile, *, by: str
 ) -> DebugFile | None:
-    """Enter the file of `known` as `again`, too: the same content under another id.
+    """Register the content of `known` under the ids of `found`, too.
 
-    Returns None if the file has been deleted in the meantime. Not to be called where
-    assemblies are locked: an upload that ends locks its project first.
-
-    Raises:
-        NotADebugFile: nobody could find anything by that id.
+    None: the file has been deleted in the meantime. Must not be called with assemblies
+    locked: `assemble` locks the project first, then the assembly.
     """
-    found = objects.require_findable(again)
     with chunks.not_while_freeing():
         file = File.objects.filter(pk=known.file_id).first()
-        return None if file is None else _enter(project, file, found, by=by)
+        return None if file is None else _register(project, file, found, by=by)
 
 
-def _enter(project: Project, file: File, found: ObjectFile, *, by: str) -> DebugFile:
-    """Let all know of it who want to, in the same transaction."""
+def _register(project: Project, file: File, found: ObjectFile, *, by: str) -> DebugFile:
+    """Enter a file in the catalogue, with all that follows from it, in a transaction."""
     debug_file = catalogue.enter(project, file, found)
-    creation.request([(file, found)], until=leases.queued_until(timezone.now()))
+    lost_after = leases.queued_until(timezone.now())
+    creation.request([(file, found)], lost_after=lost_after)
     missing_ids.clear(debug_file)
     webhooks.bump_revision(project)
     audit.record(

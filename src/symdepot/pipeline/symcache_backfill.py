@@ -1,4 +1,4 @@
-"""Sees that each debug file comes to its symcache, whatever happened in between."""
+"""Queues the symcaches that are missing, and those that were abandoned."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -18,14 +18,14 @@ from symdepot.symcaches import creation
 from symdepot.symcaches.models import VERSION, SymCache
 from symdepot.uploads import chunks, locks
 
-_SWEEP = "symcaches"
+_LOCK = "symcaches"
 _EVERY = timedelta(minutes=10)
-_AT_ONCE = 500
+_MAX_FILES = 500
 _UUID_LENGTH = 36
 
 
 def requeue_abandoned() -> int:
-    """Queue again what its worker left lying; return how many symcaches that were."""
+    """Enqueue symcaches whose worker died or whose task was lost. Returns their number."""
     if not settings.SYMCACHES or not creation.any_abandoned():
         return 0
     with transaction.atomic():
@@ -35,32 +35,34 @@ def requeue_abandoned() -> int:
 
 
 def request_missing() -> int:
-    """Queue symcaches that nobody has asked for; return how many files that were.
+    """Queue symcaches of debug files without one. Returns the number of files.
 
-    Those are of files that came before symcaches were made, or whose symcaches are of
-    an earlier version. One process of an installation looks, every ten minutes; while
-    many are missing, again as soon as the last ones are made.
+    Such files were uploaded while `settings.SYMCACHES` was off, or have a symcache of an
+    earlier version. Runs every ten minutes in one process of an installation; while many
+    are missing, again as soon as the last ones are finished.
     """
-    if not settings.SYMCACHES or creation.is_anything_queued():
+    if not settings.SYMCACHES or creation.any_unfinished():
         return 0
-    holder = locks.acquire(_SWEEP, every=_EVERY)
+    holder = locks.acquire(_LOCK, every=_EVERY)
     if holder is None:
         return 0
-    found = list(islice(_without(), _AT_ONCE))
+    found = list(islice(_files_without_symcache(), _MAX_FILES))
     with chunks.not_while_freeing():
         files = DebugFile.objects.filter(pk__in=[row.pk for row in found])
-        wanted = [(row.file, row.object_file()) for row in files.select_related("file")]
-        creation.request(wanted, until=leases.queued_until(timezone.now()))
-    tasks.enqueue_symcaches(creation.waiting([file.pk for file, _ in wanted]))
-    if len(found) == _AT_ONCE:
-        locks.release(_SWEEP, holder)
+        objects = [
+            (row.file, row.object_file()) for row in files.select_related("file")
+        ]
+        creation.request(objects, lost_after=leases.queued_until(timezone.now()))
+    tasks.enqueue_symcaches(creation.queued_sizes([file.pk for file, _ in objects]))
+    if len(found) == _MAX_FILES:
+        locks.release(_LOCK, holder)
     else:
-        locks.finish(_SWEEP, holder)
+        locks.finish(_LOCK, holder)
     return len(found)
 
 
-def _without() -> Iterator[DebugFile]:
-    """Yield those that should have a symcache of the present version, newest first."""
+def _files_without_symcache() -> Iterator[DebugFile]:
+    """Yield files that lack a symcache of the present version, newest first."""
     present = SymCache.objects.filter(
         file=OuterRef("file"),
         debug_id=Substr(OuterRef("debug_id"), 1, _UUID_LENGTH),
@@ -70,6 +72,6 @@ def _without() -> Iterator[DebugFile]:
     rows = DebugFile.objects.current().filter(
         ~Exists(present), file_format__in=conversion.CONVERTIBLE_FORMATS
     )
-    for row in rows.order_by("-pk").iterator(_AT_ONCE):
+    for row in rows.order_by("-pk").iterator(_MAX_FILES):
         if conversion.is_convertible(row.object_file()):
             yield row

@@ -1,12 +1,12 @@
-"""The queue's door: ids in, one call to `steps` for each, and what came of it."""
+"""The tasks of the queue: they take row ids and run one of `steps` under a lease each."""
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping
 from itertools import batched
 
 import structlog
 from django.db import transaction
 from django.tasks import task
+from structlog.contextvars import bound_contextvars
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import (
@@ -15,136 +15,153 @@ from symdepot.domain.errors import (
     ChecksumMismatch,
     InternalError,
     LeaseLost,
-    Missing,
     Refused,
     SymdepotError,
     Unavailable,
 )
 from symdepot.jobs.heartbeat import Heartbeat
+from symdepot.jobs.leases import LeasedRow
 from symdepot.pipeline import steps
 from symdepot.symcaches import creation
-from symdepot.symcaches.models import SymCache
+from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.uploads import assembly, chunks
 from symdepot.uploads.models import Assembly
 
 SYMCACHE_QUEUE = "symcaches"
-"""The queue of what takes long, and what nobody waits for."""
-_AFTER_UPLOADS = -50
+"""Queue of the tasks that take long and that no client waits for."""
+_SYMCACHE_PRIORITY = -50
 _LARGE_BYTES = 1024 * 1024
-_SMALL_FILES_A_TASK = 8
+_SMALL_FILES_PER_TASK = 8
 _log = structlog.get_logger(__name__)
 
 
 @task
 def assemble_files(*, assembly_ids: list[int]) -> None:
-    """Run `steps.assemble` for each of these, if it is still to be done.
+    """Run `steps.assemble` for each of these rows that is still queued.
 
     Raises:
-        ExceptionGroup: faults of ours, after all of them have been tried.
+        ExceptionGroup: unexpected exceptions, after all rows were tried.
     """
-    taken = [_take_in(pk) for pk in assembly_ids]
-    enqueue_symcaches(
-        creation.waiting([row.file_id for row in taken if isinstance(row, DebugFile)])
-    )
-    if faults := [fault for fault in taken if isinstance(fault, Exception)]:
-        raise ExceptionGroup("files not taken in", faults)
+    results = [_assemble(pk) for pk in assembly_ids]
+    files = [result.file_id for result in results if isinstance(result, DebugFile)]
+    enqueue_symcaches(creation.queued_sizes(files))
+    _raise_all(results, "files not assembled")
 
 
-@task(queue_name=SYMCACHE_QUEUE, priority=_AFTER_UPLOADS)
+@task(queue_name=SYMCACHE_QUEUE, priority=_SYMCACHE_PRIORITY)
 def create_symcaches(*, symcache_ids: list[int]) -> None:
-    """Run `steps.create_symcache` for each of these, if it is still to be done.
+    """Run `steps.create_symcache` for each of these rows that is still queued.
 
     Raises:
-        ExceptionGroup: faults of ours, after all of them have been tried.
+        ExceptionGroup: unexpected exceptions, after all rows were tried.
     """
-    faults = [fault for pk in symcache_ids if (fault := _make(pk)) is not None]
-    if faults:
-        raise ExceptionGroup("symcaches not made", faults)
+    _raise_all([_create_symcache(pk) for pk in symcache_ids], "symcaches not created")
 
 
-def enqueue_symcaches(waiting: Mapping[int, int]) -> None:
-    """Queue the making of symcaches, of files of these sizes: small ones share a task."""
-    large = [pk for pk, size_bytes in waiting.items() if size_bytes > _LARGE_BYTES]
-    small = [pk for pk in waiting if pk not in set(large)]
+def enqueue_symcaches(sizes: Mapping[int, int]) -> None:
+    """Enqueue tasks for these symcache ids. `sizes`: file size in bytes by id.
+
+    Small files share a task.
+    """
+    large = [pk for pk, size_bytes in sizes.items() if size_bytes > _LARGE_BYTES]
+    small = [pk for pk in sizes if pk not in set(large)]
     with transaction.atomic():
-        for some in (*batched(small, _SMALL_FILES_A_TASK), *([pk] for pk in large)):
+        for some in (*batched(small, _SMALL_FILES_PER_TASK), *([pk] for pk in large)):
             create_symcaches.enqueue(symcache_ids=list(some))
 
 
-def _take_in(assembly_id: int) -> DebugFile | Exception | None:
-    held = assembly.claim(assembly_id)
-    if held is None:
+def _assemble(assembly_id: int) -> DebugFile | Exception | None:
+    row = assembly.claim(assembly_id)
+    if row is None:
         return None
-    log = _log.bind(
-        checksum=held.checksum, project=held.project.slug, attempt=held.attempts
-    )
+    with bound_contextvars(checksum=row.checksum, project=row.project.slug):
+        result = _run_leased(
+            row, steps.assemble, _record_upload_error, failed_event="upload.failed"
+        )
+        if isinstance(result, DebugFile):
+            _log.info("upload.assembled", debug_id=result.debug_id, name=row.name)
+    return result
+
+
+def _create_symcache(symcache_id: int) -> Outcome | Exception | None:
+    row = creation.claim(symcache_id)
+    if row is None:
+        return None
+    with bound_contextvars(checksum=row.file.checksum, debug_id=row.debug_id):
+        result = _run_leased(
+            row,
+            steps.create_symcache,
+            _record_symcache_error,
+            failed_event="symcache.failed",
+        )
+        match result:
+            case Outcome.MADE:
+                _log.info("symcache.created")
+            case Outcome.FAILED:
+                _log.info("symcache.failed", error="the file cannot be converted")
+    return result
+
+
+def _run_leased[Row: LeasedRow, Result](
+    row: Row,
+    work: Callable[[Row], Result],
+    record_error: Callable[[Row, SymdepotError], None],
+    *,
+    failed_event: str,
+) -> Result | Exception | None:
+    """Run `work` under the lease of `row`, with a heartbeat.
+
+    After one of our errors `record_error` writes it to the row, and the result is None.
+    An unexpected exception is recorded as `InternalError`, and returned.
+    """
+    log = _log.bind(attempt=row.attempts)
     try:
-        with Heartbeat(partial(assembly.renew, held)):
-            debug_file = steps.assemble(held)
-        log.info("taken in", debug_id=debug_file.debug_id, name=held.name)
-        return debug_file  # noqa: TRY300 -- what follows is the story of what went wrong
+        with Heartbeat(row):
+            return work(row)
+    except LeaseLost:
+        log.warning("lease.lost")
     except SymdepotError as error:
-        log.info("not taken in", why=str(error), cause=repr(error.__cause__))
-        _remember(held, error)
-    except Exception as fault:
-        log.exception("not taken in, by a fault of ours")
-        _remember(held, InternalError())
-        return fault
+        cause = {"cause": repr(error.__cause__)} if error.__cause__ else {}
+        log.info(failed_event, error=str(error), **cause)
+        _record(row, error, record_error)
+    except Exception as unexpected:
+        log.exception(failed_event)
+        _record(row, InternalError(), record_error)
+        return unexpected
     return None
 
 
-def _make(symcache_id: int) -> Exception | None:
-    held = creation.claim(symcache_id)
-    if held is None:
-        return None
-    log = _log.bind(checksum=held.file.checksum, attempt=held.attempts)
+def _record[Row: LeasedRow](
+    row: Row,
+    error: SymdepotError,
+    record_error: Callable[[Row, SymdepotError], None],
+) -> None:
+    if isinstance(error, BlobDamaged | BlobMissing):
+        chunks.forget_damaged(error.checksum)
     try:
-        with Heartbeat(partial(creation.renew, held)):
-            outcome = steps.create_symcache(held)
-        log.info("symcache concluded", debug_id=held.debug_id, outcome=outcome.value)
-    except SymdepotError as error:
-        log.info("symcache not made", why=str(error), cause=repr(error.__cause__))
-        _remember_unmade(held, error)
-    except Exception as fault:
-        log.exception("symcache not made, by a fault of ours")
-        _remember_unmade(held, InternalError())
-        return fault
-    return None
-
-
-def _remember(held: Assembly, error: SymdepotError) -> None:
-    """Write down how the attempt ended, so that clients can read it."""
-    try:
-        match error:
-            case ChecksumMismatch():
-                assembly.fail(held, "Reported checksum mismatch", retryable=False)
-            case Refused():
-                assembly.fail(held, str(error), retryable=False)
-            case BlobDamaged(checksum=checksum) | BlobMissing(checksum=checksum):
-                chunks.forget_damaged(checksum)
-                assembly.fail(held, str(error), retryable=True)
-            case Missing():
-                assembly.fail(held, str(error), retryable=True)
-            case LeaseLost():
-                raise error
-            case Unavailable():
-                assembly.retry_later(held, str(error))
+        record_error(row, error)
     except LeaseLost:
-        _log.warning("taken over by another worker", checksum=held.checksum)
+        _log.warning("lease.lost")
 
 
-def _remember_unmade(held: SymCache, error: SymdepotError) -> None:
-    """Write down how the attempt ended, so that people can read it."""
-    try:
-        match error:
-            case BlobDamaged(checksum=checksum) | BlobMissing(checksum=checksum):
-                chunks.forget_damaged(checksum)
-                creation.fail_for_now(held, str(error))
-            case LeaseLost():
-                raise error
-            case Unavailable():
-                creation.retry_later(held, str(error))
-            case _:
-                creation.fail_for_now(held, str(error))
-    except LeaseLost:
-        _log.warning("taken over by another worker", checksum=held.file.checksum)
+def _record_upload_error(row: Assembly, error: SymdepotError) -> None:
+    match error:
+        case ChecksumMismatch():
+            assembly.fail(row, "Reported checksum mismatch", retryable=False)
+        case Unavailable() if not isinstance(error, BlobDamaged):
+            assembly.retry_later(row, str(error))
+        case _:
+            assembly.fail(row, str(error), retryable=not isinstance(error, Refused))
+
+
+def _record_symcache_error(row: SymCache, error: SymdepotError) -> None:
+    match error:
+        case Unavailable() if not isinstance(error, BlobDamaged):
+            creation.retry_later(row, str(error))
+        case _:
+            creation.fail_for_now(row, str(error))
+
+
+def _raise_all(results: Iterable[object], message: str) -> None:
+    if errors := [result for result in results if isinstance(result, Exception)]:
+        raise ExceptionGroup(message, errors)

@@ -1,4 +1,4 @@
-"""Takes files out of a zip archive that a stranger sent, and keeps within bounds."""
+"""Extracts the files of an uploaded zip archive, within limits."""
 
 import lzma
 import zipfile
@@ -11,7 +11,6 @@ from django.conf import settings
 from symdepot.blobs.configured import blob_store
 from symdepot.domain.errors import FileTooLarge, InvalidRequest
 from symdepot.domain.ids import Checksum
-from symdepot.pipeline import fat_split
 from symdepot.uploads import file_splitter
 from symdepot.uploads.assembly import UploadRequest
 from symdepot.uploads.scratch import scratch_file
@@ -25,32 +24,31 @@ _UNREADABLE = (
     UnicodeDecodeError,
 )
 _BLOCK_BYTES = 1024 * 1024
-_BEYOND_ALL_DISKS = 2**60
-_MOST_MEMBERS = 10_000
-_MOST_EXPANSION = 200
-"""Debug files compress to a third or a tenth; deflate can do a thousandth."""
+_MAX_OFFSET = 2**60
+_MAX_MEMBERS = 10_000
+_MAX_EXPANSION = 200
+"""Debug files compress to a third or a tenth; deflate can reach a thousandth."""
 _FREE_EXPANSION_BYTES = 64 * 1024 * 1024
-"""Below this size, nobody cares how well something was compressed."""
+"""Archives that expand to less than this are not limited by `_MAX_EXPANSION`."""
 
 
 def extract_zip(
     archive: IO[bytes],
 ) -> Iterator[tuple[UploadRequest, dict[Checksum, int]]]:
-    """Keep the chunks of each file in a zip; yield it with the sizes of its chunks.
+    """Store the chunks of each file in a zip. Yields the files, and their chunk sizes.
 
-    Directories and empty members are passed over. A fat Mach-O file is cut into its
-    thin ones, as newer clients do it, so that each is looked up and served by itself.
+    Skips directories and empty members. Splits fat Mach-O files, as newer clients do.
 
     Raises:
-        InvalidRequest: it is no zip, is encrypted or damaged, has too many members,
-            or expands beyond all measure.
-        FileTooLarge: a member is larger than any file that is taken.
-        StorageUnavailable: the disk or bucket did not take the bytes.
+        InvalidRequest: it is no zip, is encrypted or damaged, has too many members, or
+            expands too much.
+        FileTooLarge: a member is larger than `settings.MAX_FILE_SIZE`.
+        StorageUnavailable: the disk or the bucket failed.
     """
     try:
         with zipfile.ZipFile(archive) as opened:
             for member in _members(opened):
-                yield from _take_out(opened, member)
+                yield from _extract(opened, member)
     except _UNREADABLE as error:
         raise InvalidRequest(
             f"The file is not a readable zip archive: {error}"
@@ -59,12 +57,12 @@ def extract_zip(
 
 def _members(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     members = [m for m in opened.infolist() if not m.is_dir() and m.file_size]
-    if len(members) > _MOST_MEMBERS:
+    if len(members) > _MAX_MEMBERS:
         raise InvalidRequest(
-            f"The archive has {len(members)} files: at most {_MOST_MEMBERS} are taken."
+            f"The archive has {len(members)} files: at most {_MAX_MEMBERS} are taken."
         )
     for member in members:
-        if not 0 <= member.header_offset < _BEYOND_ALL_DISKS:
+        if not 0 <= member.header_offset < _MAX_OFFSET:
             raise zipfile.BadZipFile(f"Bad offset of {member.filename!r}")
         if member.flag_bits & 1:
             raise InvalidRequest(f"{member.filename!r} in the archive is encrypted.")
@@ -76,29 +74,29 @@ def _members(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
             )
     packed = sum(m.compress_size for m in members)
     if sum(m.file_size for m in members) > _FREE_EXPANSION_BYTES + (
-        packed * _MOST_EXPANSION
+        packed * _MAX_EXPANSION
     ):
         raise InvalidRequest("The archive expands beyond all measure.")
     return members
 
 
-def _take_out(
+def _extract(
     opened: zipfile.ZipFile, member: zipfile.ZipInfo
 ) -> Iterator[tuple[UploadRequest, dict[Checksum, int]]]:
-    # The slash makes `proguard/<uuid>.txt` what clients call it elsewhere.
+    # With a slash, as clients write `/proguard/<uuid>.txt` elsewhere.
     name = f"/{member.filename}"[-settings.MAX_NAME_LENGTH :]
     with scratch_file(settings.SCRATCH_DIR, prefix="unpacked-") as path:
         with path.open("wb") as copy, opened.open(member) as content:
             _copy(content, copy, member.file_size)
-        for thin in fat_split.thin_files(path):
-            cut = file_splitter.split(
+        for thin in file_splitter.thin_files(path, settings.SCRATCH_DIR):
+            split = file_splitter.split(
                 thin, blob_store(), chunk_bytes=settings.CHUNK_SIZE
             )
-            yield UploadRequest(cut.checksum, name, cut.chunks), cut.sizes
+            yield UploadRequest(split.checksum, name, split.chunks), split.sizes
 
 
 def _copy(content: IO[bytes], copy: IO[bytes], announced_bytes: int) -> None:
-    """Copy a member, believing its size only as long as it holds."""
+    """Copy a member of exactly `announced_bytes`."""
     left = announced_bytes
     while left >= 0 and (block := _read(content)):
         left -= len(block)
@@ -111,7 +109,7 @@ def _read(content: IO[bytes]) -> bytes:
     try:
         return content.read(_BLOCK_BYTES)
     except OSError as error:
-        # Without a number it is not of the system, but bz2's word for damage.
+        # Without `errno` it is not from the system: bz2 reports damage so.
         if error.errno is None:
             raise zipfile.BadZipFile(str(error)) from error
         raise

@@ -1,8 +1,7 @@
-"""What was made of each object for lookups, by which version of the maker.
+"""The table of symcaches, and the version in which they are created.
 
-Which making of symcaches is the present one, and why there were others.
-
-A symcache of another version is never read: it is made anew, and then forgotten.
+A symcache of another version is never read. It is created again in the present version,
+and the old row is then deleted.
 """
 
 from collections.abc import Collection
@@ -13,24 +12,22 @@ from django.db.models import Q
 
 from symdepot.domain.ids import DebugId
 from symdepot.domain.symcache.conversion import ObjectSelector
+from symdepot.jobs.leases import LeasedQuerySet, LeasedRow, WorkStates
 from symdepot.uploads.models import File
 
 _SYMBOLIC_FORMAT = 9
-"""The file format of the symbolic that is installed; a test compares."""
+"""File format that the installed symbolic writes. A test compares them."""
+_CREATION_VERSION = 1
+"""Increased when symdepot itself creates another symcache from the same file.
 
-_OURS = 1
-"""Raised when the same file would come to another symcache by our own doing.
-
-1: as symbolic makes it of the object that is asked for.
+1: as symbolic converts the selected object.
 """
 
-_STEP = 1000
-
-VERSION = _OURS * _STEP + _SYMBOLIC_FORMAT
+VERSION = _CREATION_VERSION * 1000 + _SYMBOLIC_FORMAT
 
 
 class Outcome(models.TextChoices):
-    """How far the making of a symcache has come."""
+    """State of a symcache."""
 
     QUEUED = "queued", "queued"
     MAKING = "making", "in work"
@@ -38,43 +35,32 @@ class Outcome(models.TextChoices):
     FAILED = "failed", "failed"
 
 
-class SymCacheQuerySet(models.QuerySet["SymCache"]):
-    """Named questions about symcaches."""
+class SymCacheQuerySet(LeasedQuerySet["SymCache"]):
+    """Symcaches by file, object and state."""
 
     def present(self, files: Collection[int]) -> "SymCacheQuerySet":
-        """Those of these files, by their ids, that are of the present version."""
+        """Symcaches of the present version, of the files with these ids."""
         return self.filter(version=VERSION, file_id__in=files)
 
-    def same_object(self, one: "SymCache") -> "SymCacheQuerySet":
-        """Those of the same object, of whatever version."""
-        return self.filter(file=one.file_id, debug_id=one.debug_id, arch=one.arch)
-
-    def abandoned(self, now: datetime) -> "SymCacheQuerySet":
-        """Those that somebody should be working on and nobody is."""
+    def same_object(self, symcache: "SymCache") -> "SymCacheQuerySet":
+        """Symcaches of the same object, in any version."""
         return self.filter(
-            outcome__in=(Outcome.QUEUED, Outcome.MAKING), lease_expires_at__lte=now
-        )
-
-    def claimable(self, now: datetime) -> "SymCacheQuerySet":
-        """Those that a worker may take up: queued, or left lying by another."""
-        return self.filter(
-            Q(outcome=Outcome.QUEUED)
-            | Q(outcome=Outcome.MAKING, lease_expires_at__lte=now)
+            file=symcache.file_id, debug_id=symcache.debug_id, arch=symcache.arch
         )
 
     def due(self, now: datetime) -> "SymCacheQuerySet":
-        """Those that failed, and may be tried again."""
+        """Failed symcaches that may be tried again."""
         return self.filter(outcome=Outcome.FAILED, retry_at__lte=now)
 
 
-class SymCache(models.Model):
-    """A symcache, or why there is none, of one object in one file's content.
+class SymCache(LeasedRow):
+    """A symcache of one object in the content of one file, or why there is none.
 
-    The object goes by its architecture and the UUID of its debug id, without the age,
-    in which clients may differ. The bytes of one that is `made` lie in the blob store
-    under `checksum`. One that `failed` says why in `detail`, and may be tried again
-    from `retry_at` on. One made without any debug information, of a symbol table
-    alone, is `symbols_only`. `outcome` has one writer, `symcaches.creation`.
+    The object is identified by its architecture and the UUID of its debug id; clients
+    may disagree on the age. The bytes of a row that is `made` lie in the blob store under
+    `checksum`. A row that `failed` has the reason in `detail` and may be tried again
+    from `retry_at` on. `symbols_only`: created from a symbol table, without debug
+    information. Only `symcaches.creation` changes `outcome`.
     """
 
     file = models.ForeignKey(File, on_delete=models.PROTECT, related_name="+")
@@ -86,13 +72,11 @@ class SymCache(models.Model):
     symbols_only = models.BooleanField(default=False)
     checksum = models.CharField(max_length=40, blank=True, db_index=True)
     size_bytes = models.PositiveBigIntegerField(default=0)
-    attempts = models.PositiveIntegerField(default=0)
-    lease_holder = models.CharField(max_length=32, blank=True)
-    lease_expires_at = models.DateTimeField(null=True)
     retry_at = models.DateTimeField(null=True)
-    updated_at = models.DateTimeField()
 
     objects = SymCacheQuerySet.as_manager()
+
+    WORK_STATES = WorkStates("outcome", Outcome.QUEUED, Outcome.MAKING)
 
     class Meta:
         constraints = [
@@ -112,6 +96,6 @@ class SymCache(models.Model):
     def __str__(self) -> str:
         return f"{self.debug_id} ({self.arch}): {self.outcome}"
 
-    def wanted(self) -> ObjectSelector:
-        """Return which object of the file it is to be made of."""
+    def selector(self) -> ObjectSelector:
+        """Return which object of the file is converted."""
         return ObjectSelector(DebugId.parse(self.debug_id), self.arch)

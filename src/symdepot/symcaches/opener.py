@@ -94,7 +94,7 @@ def request_symcache(debug_file: DebugFile) -> None:
         file = File.objects.filter(pk=debug_file.file_id).first()
         if file is not None:
             wanted = [(file, debug_file.object_file())]
-            creation.request(wanted, until=timezone.now())
+            creation.request(wanted, lost_after=timezone.now())
 
 
 def _is_due(row: SymCache) -> bool:

@@ -1,4 +1,4 @@
-"""Takes in chunks, and knows which have come."""
+"""Rows of chunks, of their owners, and of the files that they make."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -23,19 +23,19 @@ from symdepot.uploads.models import (
 )
 
 _FREEING_LOCK = 0x53594D44
-"""An arbitrary number, for Postgres' advisory locks."""
+"""Key of a Postgres advisory lock; an arbitrary number."""
 
 
 def record_chunks(
     organization: Organization, sizes: Mapping[Checksum, int], store: BlobStore
 ) -> None:
-    """Note that `organization` has sent these chunks, whose bytes are in `store`.
+    """Record that `organization` has sent these chunks, whose bytes are in `store`.
 
-    Noting it twice, or by many at once, is no error. `owned_sizes` are in bytes.
+    `sizes` in bytes. May be repeated, and run concurrently.
 
     Raises:
-        StorageUnavailable: the bytes were freed in this very moment, because a debug
-            file was deleted that had the same chunk; sending them again helps.
+        StorageUnavailable: the bytes were freed at this moment, with a debug file that
+            had the same chunk; sending them again helps.
     """
     checksums = sorted(sizes)
     now = timezone.now()
@@ -71,57 +71,83 @@ def owned_sizes(
 ) -> dict[Checksum, int]:
     """Return the size in bytes of each of these chunks that `organization` owns.
 
-    One question, however many chunks: the list travels as one JSON value, since
-    SQLite takes a limited number of parameters and Postgres plans a join with it
-    well at any size of the table.
+    One query for any number of chunks. The list is one JSON parameter: SQLite limits the
+    number of parameters, and Postgres plans a join with it well at any table size.
     """
     by_hex = {c.hex: c for c in checksums}
     with connection.cursor() as cursor:
-        question = (json.dumps(sorted(by_hex)), organization.pk)
-        cursor.execute(_OWNED[connection.vendor], question)
+        parameters = (json.dumps(sorted(by_hex)), organization.pk)
+        cursor.execute(_OWNED_SQL[connection.vendor], parameters)
         return {by_hex[checksum]: size for checksum, size in cursor.fetchall()}
 
 
-def missing(wanted: Sequence[Checksum], owned: Collection[Checksum]) -> list[Checksum]:
-    """Return those of `wanted` that are not `owned`: each once, in the order given."""
-    return [c for c in dict.fromkeys(wanted) if c not in owned]
+def missing(
+    required: Sequence[Checksum], owned: Collection[Checksum]
+) -> list[Checksum]:
+    """Return those of `required` that are not `owned`: each once, in the given order."""
+    return [c for c in dict.fromkeys(required) if c not in owned]
 
 
 def completed_by(
     organization: Organization, arrived: Collection[Checksum]
 ) -> list[int]:
-    """Return the ids of waiting assemblies that lack nothing, now that these came."""
+    """Return the ids of waiting assemblies that are complete with these new chunks."""
     owned = ChunkOwner.objects.filter(
         organization=organization, checksum=OuterRef("checksum")
     )
     lacking = AwaitedChunk.objects.filter(~Exists(owned), assembly=OuterRef("pk"))
-    concerned = AwaitedChunk.objects.filter(checksum__in=[c.hex for c in arrived])
+    awaiting = AwaitedChunk.objects.filter(checksum__in=[c.hex for c in arrived])
     waiting = Assembly.objects.filter(
         ~Exists(lacking),
-        pk__in=concerned.values("assembly_id"),
+        pk__in=awaiting.values("assembly_id"),
         project__organization=organization,
         state=State.NOT_FOUND,
     )
     return list(waiting.values_list("pk", flat=True))
 
 
-def forget_damaged(checksum: Checksum) -> None:
-    """Forget that anybody sent a chunk whose bytes turned out damaged or gone.
+def record_file(
+    checksum: Checksum, chunks: Sequence[Checksum], size_bytes: int
+) -> File:
+    """Return the row of a file that `chunks` make; create it if it is missing.
 
-    It is missing from now on, and the files that have it are damaged, so the next
-    upload of any of them sends it again and heals it.
+    An existing file keeps its chunks. A damaged one gets these and is sound again.
     """
-    having = FileChunk.objects.filter(chunk__checksum=checksum.hex)
+    file, is_new = File.objects.get_or_create(
+        checksum=checksum.hex, defaults={"size_bytes": size_bytes}
+    )
+    if file.damaged_at is not None:
+        FileChunk.objects.filter(file=file).delete()
+        file.damaged_at, file.size_bytes = None, size_bytes
+        file.save(update_fields=["damaged_at", "size_bytes"])
+        is_new = True
+    if is_new:
+        rows = Chunk.objects.filter(checksum__in={c.hex for c in chunks})
+        ids = dict(rows.values_list("checksum", "pk"))
+        FileChunk.objects.bulk_create(
+            FileChunk(file=file, position=position, chunk_id=ids[chunk.hex])
+            for position, chunk in enumerate(chunks)
+        )
+    return file
+
+
+def forget_damaged(checksum: Checksum) -> None:
+    """Delete all ownership of a chunk whose bytes are damaged or gone.
+
+    The chunk is then missing and its files are damaged, so the next upload of one of
+    them sends it again and repairs it.
+    """
+    uses = FileChunk.objects.filter(chunk__checksum=checksum.hex)
     with transaction.atomic():
         ChunkOwner.objects.filter(chunk__checksum=checksum.hex).delete()
-        File.objects.filter(pk__in=having.values("file"), damaged_at=None).update(
+        File.objects.filter(pk__in=uses.values("file"), damaged_at=None).update(
             damaged_at=timezone.now()
         )
 
 
 @contextmanager
 def not_while_freeing() -> Iterator[None]:
-    """Run a transaction beside others like it, but beside nobody who frees chunks."""
+    """Run a transaction that excludes `freeing`, but not others of its kind."""
     with transaction.atomic():
         _lock("pg_advisory_xact_lock_shared")
         yield
@@ -129,32 +155,32 @@ def not_while_freeing() -> Iterator[None]:
 
 @contextmanager
 def freeing() -> Iterator[None]:
-    """Run a transaction in which chunks may be freed: nobody counts on new ones now."""
+    """Run a transaction that may delete chunks, while no other records any."""
     with transaction.atomic():
         _lock("pg_advisory_xact_lock")
         yield
 
 
 def _lock(function: str) -> None:
-    # SQLite has one writer at a time anyway: transactions begin IMMEDIATE.
+    # SQLite has one writer at a time: its transactions are IMMEDIATE.
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT {function}(%s)", [_FREEING_LOCK])
 
 
-# In SQLite, CROSS JOIN keeps the order: left to itself it may begin with the owners
-# and compare each with every hash that is asked about.
-_OWNED = {
+# In SQLite, CROSS JOIN fixes the order. Otherwise it may scan all owners and compare
+# each with every requested checksum.
+_OWNED_SQL = {
     "sqlite": """
         SELECT owner.checksum, owner.size_bytes
-        FROM json_each(%s) AS wanted
-        CROSS JOIN uploads_chunkowner AS owner ON owner.checksum = wanted.value
+        FROM json_each(%s) AS required
+        CROSS JOIN uploads_chunkowner AS owner ON owner.checksum = required.value
         WHERE owner.organization_id = %s
         """,
     "postgresql": """
         SELECT owner.checksum, owner.size_bytes
-        FROM json_array_elements_text(%s::json) AS wanted (checksum)
-        JOIN uploads_chunkowner AS owner ON owner.checksum = wanted.checksum
+        FROM json_array_elements_text(%s::json) AS required (checksum)
+        JOIN uploads_chunkowner AS owner ON owner.checksum = required.checksum
         WHERE owner.organization_id = %s
         """,
 }

@@ -1,4 +1,4 @@
-"""What uploads leave lying: chunks that no file has, files whose chunks never came."""
+"""Queries for what unfinished uploads leave behind; garbage collection deletes it."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -15,11 +15,11 @@ from symdepot.uploads.models import (
     State,
 )
 
-_RENEWED_AFTER = timedelta(minutes=10)
+_KEEP_ALIVE_EVERY = timedelta(minutes=10)
 
 
 def unreferenced_chunks(received_before: datetime) -> QuerySet[Chunk]:
-    """Return the chunks that no file has, nobody awaits and nobody sent since."""
+    """Return chunks without a file or a waiting upload, last sent before that time."""
     return Chunk.objects.filter(
         ~Exists(FileChunk.objects.filter(chunk=OuterRef("pk"))),
         ~Exists(AwaitedChunk.objects.filter(checksum=OuterRef("checksum"))),
@@ -28,10 +28,7 @@ def unreferenced_chunks(received_before: datetime) -> QuerySet[Chunk]:
 
 
 def stalled_uploads(idle_since: datetime) -> QuerySet[Assembly]:
-    """Return the files that wait for chunks, of which none has come since.
-
-    Nor has anybody offered them again.
-    """
+    """Return uploads that wait for chunks, without a chunk or a request since then."""
     arrived = Chunk.objects.filter(
         checksum=OuterRef("checksum"), received_at__gte=idle_since
     )
@@ -42,32 +39,32 @@ def stalled_uploads(idle_since: datetime) -> QuerySet[Assembly]:
 
 
 def failed_uploads(before: datetime) -> QuerySet[Assembly]:
-    """Return the files that failed before then; whoever offers one begins anew."""
+    """Return uploads that failed before then."""
     return Assembly.objects.filter(state=State.ERROR, updated_at__lt=before)
 
 
 def delete_uploads(assemblies: QuerySet[Assembly]) -> set[int]:
-    """Delete these, with what they await; return which. In a transaction."""
-    # In the order in which all lock them, or two could wait for each other.
+    """Delete these, with their awaited chunks. Return their ids. In a transaction."""
+    # The lock order of `assembly`, to avoid deadlocks.
     locked = assemblies.select_for_update().order_by("checksum", "pk")
-    gone = set(locked.values_list("pk", flat=True))
-    Assembly.objects.filter(pk__in=gone).delete()
-    return gone
+    deleted = set(locked.values_list("pk", flat=True))
+    Assembly.objects.filter(pk__in=deleted).delete()
+    return deleted
 
 
 def keep_alive(assemblies: Iterable[Assembly]) -> None:
-    """Note that somebody still wants to upload these, if that was not noted lately."""
+    """Update the time of the last request, if it is more than ten minutes old."""
     now = timezone.now()
-    stale = [row.pk for row in assemblies if now - row.updated_at > _RENEWED_AFTER]
+    stale = [row.pk for row in assemblies if now - row.updated_at > _KEEP_ALIVE_EVERY]
     if stale:
         waiting = Assembly.objects.filter(pk__in=stale, state=State.NOT_FOUND)
         waiting.update(updated_at=now)
 
 
 def expired_ownerships(received_before: datetime) -> QuerySet[ChunkOwner]:
-    """Return the proofs of chunks that nobody of their organization awaits.
+    """Return owners of old chunks that no upload of their organization awaits.
 
-    Of chunks, that is, that nobody at all has sent since.
+    Old: not sent since then, by any organization.
     """
     awaited = AwaitedChunk.objects.filter(
         checksum=OuterRef("checksum"),

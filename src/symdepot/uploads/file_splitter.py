@@ -1,4 +1,4 @@
-"""Cuts a file that came as a whole into chunks, as a client would have."""
+"""Splits files into chunks, as a client does, and fat Mach-O files into thin ones."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -8,14 +8,16 @@ from io import FileIO
 from pathlib import Path
 
 from symdepot.blobs.store import BlobStore, BlobWriter
+from symdepot.domain.formats import fat_macho
 from symdepot.domain.ids import Checksum
+from symdepot.uploads.scratch import scratch_file
 
 _BLOCK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class SplitFile:
-    """What a file was cut into; `sizes` are in bytes."""
+    """A file as chunks. `sizes`: bytes of each chunk."""
 
     checksum: Checksum
     chunks: tuple[Checksum, ...]
@@ -23,7 +25,7 @@ class SplitFile:
 
     @property
     def size_bytes(self) -> int:
-        """How large the file is: repeats count as they occur."""
+        """Size of the file; repeats count each time."""
         return sum(self.sizes[c] for c in self.chunks)
 
 
@@ -32,41 +34,61 @@ def split(
     store: BlobStore,
     *,
     chunk_bytes: int,
-    is_kept: Callable[[Checksum], bool] = lambda _: False,
+    is_stored: Callable[[Checksum], bool] = lambda _: False,
 ) -> SplitFile:
-    """Keep the chunks of a file in `store` and return them.
+    """Store the chunks of a file and return them.
 
-    The same file sent in chunks of `chunk_bytes` shares all of them. A chunk that
-    `is_kept` already is not kept again. Every byte is read once and, in a file of one
-    chunk, hashed once: such a file hashes to what its chunk does.
+    Does not write chunks that `is_stored`. Reads every byte once. Hashes the bytes of a
+    file of one chunk once: its checksum is that of the chunk.
 
     Raises:
         OSError: the file could not be read.
-        StorageUnavailable: a chunk could not be kept.
+        StorageUnavailable: a chunk could not be stored.
     """
     size_bytes = path.stat().st_size
-    is_alone = 0 < size_bytes <= chunk_bytes
-    whole = hashlib.sha1(usedforsecurity=False)
+    is_single = 0 < size_bytes <= chunk_bytes
+    file_hash = hashlib.sha1(usedforsecurity=False)
     chunks: list[Checksum] = []
     sizes: dict[Checksum, int] = {}
     with path.open("rb", buffering=0) as content:
         for start in range(0, size_bytes, chunk_bytes):
-            with _receiving(store) as writer:
+            with _writer(store) as writer:
                 for block in _blocks(content, min(chunk_bytes, size_bytes - start)):
                     writer.write(block)
-                    if not is_alone:
-                        whole.update(block)
+                    if not is_single:
+                        file_hash.update(block)
                 chunk = writer.checksum
-                if chunk not in sizes and not is_kept(chunk):
+                if chunk not in sizes and not is_stored(chunk):
                     writer.keep()
             chunks.append(chunk)
             sizes[chunk] = content.tell() - start
-    checksum = chunks[0] if is_alone else Checksum(whole.hexdigest())
+    checksum = chunks[0] if is_single else Checksum(file_hash.hexdigest())
     return SplitFile(checksum, tuple(chunks), sizes)
 
 
+def thin_files(path: Path, scratch: Path) -> Iterator[Path]:
+    """Yield each thin file of a fat Mach-O file; of any other file, the file itself.
+
+    So each is looked up and served by itself. A path is valid until the next one is
+    requested.
+
+    Raises:
+        StorageUnavailable: the scratch disk is full, or failed.
+        OSError: the file could not be read.
+    """
+    slices = fat_macho.slices(path)
+    if not slices:
+        yield path
+    for each in slices:
+        with scratch_file(scratch, prefix="thin-") as thin:
+            with path.open("rb", buffering=0) as content, thin.open("wb") as copy:
+                content.seek(each.offset)
+                copy.writelines(_blocks(content, each.size_bytes))
+            yield thin
+
+
 @contextmanager
-def _receiving(store: BlobStore) -> Iterator[BlobWriter]:
+def _writer(store: BlobStore) -> Iterator[BlobWriter]:
     writer = store.receive()
     try:
         yield writer

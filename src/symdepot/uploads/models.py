@@ -1,11 +1,11 @@
 """Chunks as they arrive, the files they become, and how far each has come."""
 
 from collections.abc import Collection
-from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
 
+from symdepot.jobs.leases import LeasedQuerySet, LeasedRow, WorkStates
 from symdepot.projects.models import Organization, Project
 
 
@@ -93,27 +93,15 @@ class State(models.TextChoices):
     ERROR = "error", "failed"
 
 
-class AssemblyQuerySet(models.QuerySet["Assembly"]):
+class AssemblyQuerySet(LeasedQuerySet["Assembly"]):
     """Named questions about assemblies."""
 
     def of(self, project: Project, checksums: Collection[str]) -> "AssemblyQuerySet":
         """Those of these files in `project`."""
         return self.filter(project=project, checksum__in=checksums)
 
-    def abandoned(self, now: datetime) -> "AssemblyQuerySet":
-        """Those that somebody should be working on and nobody is."""
-        return self.filter(
-            state__in=(State.CREATED, State.ASSEMBLING), lease_expires_at__lt=now
-        )
 
-    def claimable(self, now: datetime) -> "AssemblyQuerySet":
-        """Those that a worker may take up: queued, or left lying by another."""
-        return self.filter(
-            Q(state=State.CREATED) | Q(state=State.ASSEMBLING, lease_expires_at__lt=now)
-        )
-
-
-class Assembly(models.Model):
+class Assembly(LeasedRow):
     """One file on its way into one project: what clients poll, and workers lease.
 
     `chunks` is what the client said the file is made of, in order and with repeats.
@@ -129,13 +117,11 @@ class Assembly(models.Model):
     state = models.CharField(max_length=16, choices=State.choices)
     detail = models.TextField(blank=True)
     retryable = models.BooleanField(default=False)
-    attempts = models.PositiveIntegerField(default=0)
-    lease_holder = models.CharField(max_length=32, blank=True)
-    lease_expires_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField()
 
     objects = AssemblyQuerySet.as_manager()
+
+    WORK_STATES = WorkStates("state", State.CREATED, State.ASSEMBLING)
 
     class Meta:
         constraints = [

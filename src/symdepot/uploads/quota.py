@@ -1,4 +1,8 @@
-"""How much an organization keeps, and whether there is room for more."""
+"""Bytes that an organization stores, and its quota.
+
+Checked twice for an upload: before chunks are sent (`refusals`, `refusal_if_full`), and
+when they are recorded (`check`).
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -13,22 +17,22 @@ from symdepot.uploads.models import ChunkOwner
 
 
 def used_bytes(organization: Organization) -> int:
-    """Return the size of the chunks that `organization` has sent, each counted once.
+    """Return the size of the chunks that `organization` owns, each counted once.
 
-    What it shares with others counts for each of them.
+    A chunk that several organizations own counts for each of them.
     """
     return used_by_organization([organization]).get(organization.pk, 0)
 
 
 def used_by_organization(organizations: Iterable[Organization]) -> dict[int, int]:
-    """Return what each of `organizations` uses in bytes, by its row."""
+    """Return the bytes used by each of `organizations`, by row id."""
     rows = ChunkOwner.objects.filter(organization__in=list(organizations))
     sums = rows.values("organization").annotate(total=Sum("size_bytes"))
     return dict(sums.values_list("organization", "total"))
 
 
 def refusal_if_full(organization: Organization) -> QuotaExceeded | None:
-    """Return the refusal of any chunk that is new, if not even a byte has room."""
+    """Return the error for any new chunk, if there is no room for one byte."""
     if organization.quota_bytes is None:
         return None
     used = used_bytes(organization)
@@ -37,10 +41,9 @@ def refusal_if_full(organization: Organization) -> QuotaExceeded | None:
 
 
 def check(organization: Organization, sizes: Mapping[Checksum, int]) -> None:
-    """See that chunks of these sizes, in bytes, fit.
+    """Check that chunks of these sizes, in bytes, fit. Without a quota: no query.
 
-    Whoever sends at the same time may go over the quota together, by what they carry.
-    Where no quota is set, this asks nobody anything.
+    Clients that send at the same time may together exceed the quota.
 
     Raises:
         QuotaExceeded: they do not fit.
@@ -54,25 +57,29 @@ def check(organization: Organization, sizes: Mapping[Checksum, int]) -> None:
 
 
 def refusals(
-    organization: Organization, offers: Sequence[UploadRequest], *, chunk_bytes: int
+    organization: Organization, requests: Sequence[UploadRequest], *, chunk_bytes: int
 ) -> dict[Checksum, QuotaExceeded]:
-    """Return those of `offers` that cannot fit, judged before their bytes are sent.
+    """Return the errors for those of `requests` that cannot fit, before they are sent.
 
-    Of what is missing only the number is known: at least one byte in the last chunk,
-    and `chunk_bytes` in each other. Of several files the first ones get the room.
+    Only the number of missing chunks is known: the last has one byte or more, each
+    other has `chunk_bytes`. The first requests get the room.
     """
     if organization.quota_bytes is None:
         return {}
-    known = set(chunks.owned_sizes(organization, {c for o in offers for c in o.chunks}))
+    known = set(
+        chunks.owned_sizes(organization, {c for r in requests for c in r.chunks})
+    )
     used = used_bytes(organization)
     promised, refused = 0, {}
-    for offer in offers:
-        missing = chunks.missing(offer.chunks, known)
-        least = _least_bytes(missing, chunk_bytes)
-        if missing and used + promised + least > organization.quota_bytes:
-            refused[offer.checksum] = _exceeded(organization, used, promised + least)
+    for request in requests:
+        missing = chunks.missing(request.chunks, known)
+        min_bytes = _min_bytes(missing, chunk_bytes)
+        if missing and used + promised + min_bytes > organization.quota_bytes:
+            refused[request.checksum] = _exceeded(
+                organization, used, promised + min_bytes
+            )
         else:
-            promised += least
+            promised += min_bytes
             known.update(missing)
     return refused
 
@@ -82,7 +89,7 @@ def _new_bytes(organization: Organization, sizes: Mapping[Checksum, int]) -> int
     return sum(sizes[c] for c in chunks.missing(list(sizes), owned))
 
 
-def _least_bytes(missing: Sequence[Checksum], chunk_bytes: int) -> int:
+def _min_bytes(missing: Sequence[Checksum], chunk_bytes: int) -> int:
     return (len(missing) - 1) * chunk_bytes + 1 if missing else 0
 
 

@@ -1,4 +1,4 @@
-"""Lends files on the local disk for as long as something is in work."""
+"""Temporary files on the local disk: the one way for packages to get one."""
 
 import os
 import tempfile
@@ -11,13 +11,10 @@ from symdepot.domain.errors import StorageUnavailable
 
 @contextmanager
 def scratch_file(folder: Path, *, prefix: str) -> Iterator[Path]:
-    """Lend an empty file in `folder`; it is gone at the end.
-
-    Whatever the system has to say against it meanwhile is the storage's trouble: the
-    disk is full while it is written, say.
+    """Yield the path of an empty file in `folder`, and delete it after the block.
 
     Raises:
-        StorageUnavailable: the scratch disk did not answer, or is full.
+        StorageUnavailable: the disk is full or failed; any `OSError` within the block.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

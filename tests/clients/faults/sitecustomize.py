@@ -18,7 +18,7 @@ from typing import Any
 
 _FUNCTIONS = {
     "symdepot.blobs.incoming": ("VerifiedReader.read",),
-    "symdepot.uploads.chunk_joiner": ("record_file",),
+    "symdepot.uploads.chunks": ("record_file",),
     "symdepot.uploads.assembly": ("finish",),
     "symdepot.sandbox.operations": ("inspect", "convert"),
     "symdepot.symcaches.creation": ("finish",),

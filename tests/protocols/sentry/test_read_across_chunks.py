@@ -24,7 +24,7 @@ from symdepot.blobs import blob_paths
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
-from symdepot.uploads import chunk_joiner
+from symdepot.uploads import chunks
 from symdepot.uploads.models import Chunk, File, FileChunk
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -121,8 +121,8 @@ def test_a_read_may_begin_anywhere_counted_from_either_end_or_from_the_last() ->
 @pytest.mark.upstream(101)
 def test_32_mib_in_many_chunks_are_the_same_bytes_whole_and_in_parts() -> None:
     content = Random(101).randbytes(32 * MIB)  # noqa: S311 -- to be the same again
-    chunks = [content[start : start + MIB] for start in range(0, 32 * MIB, MIB)]
-    opened = made_of(chunks)
+    parts = [content[start : start + MIB] for start in range(0, 32 * MIB, MIB)]
+    opened = made_of(parts)
 
     assert opened.size_bytes == 32 * MIB
     assert opened.answer().getvalue() == content
@@ -148,7 +148,7 @@ def test_sizes_and_places_beyond_31_bits_are_kept_and_served(disk: Path) -> None
         ]
     )
     last = Checksum.of(b"end")
-    whole = chunk_joiner.record_file(
+    whole = chunks.record_file(
         Checksum.of(b"any name"), [sparse, sparse, last], 2 * BEYOND_31_BITS + 3
     )
     DebugFile.objects.filter(pk=row.pk).update(file=whole)

@@ -135,7 +135,7 @@ def test_a_member_that_is_larger_than_any_file_is_refused_by_what_it_says(
 
 
 def test_too_many_members_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    most = zip_upload._MOST_MEMBERS  # noqa: SLF001
+    most = zip_upload._MAX_MEMBERS  # noqa: SLF001
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as opened:
         for n in range(most + 1):

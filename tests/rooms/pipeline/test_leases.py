@@ -3,7 +3,6 @@
 import os
 import time
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -166,7 +165,7 @@ def test_a_lease_is_renewed_as_long_as_the_work_goes_on(settings: Settings) -> N
     settings.LEASE_SECONDS = 0.3
     held = begun()
 
-    with heartbeat.Heartbeat(partial(assembly.renew, held)):
+    with heartbeat.Heartbeat(held):
         for _ in range(3):
             let_pass(A_WHILE)
             assert is_leased_within(seconds=20)
@@ -183,7 +182,7 @@ def test_a_heart_that_lost_its_lease_stops_beating(settings: Settings) -> None:
     Assembly.objects.update(lease_holder="another", lease_expires_at=timezone.now())
     taken_at = row().lease_expires_at
 
-    with heartbeat.Heartbeat(partial(assembly.renew, held)):
+    with heartbeat.Heartbeat(held):
         time.sleep(0.3)
 
     assert row().lease_expires_at == taken_at

@@ -12,6 +12,7 @@ from tests.waiting import let_pass
 
 from symdepot.domain.errors import LeaseLost
 from symdepot.domain.ids import Checksum, DebugId
+from symdepot.jobs import leases
 from symdepot.uploads import assembly
 from symdepot.uploads.assembly import UploadRequest
 from symdepot.uploads.models import Assembly, AwaitedChunk, State
@@ -113,7 +114,7 @@ def test_a_renewed_lease_runs_anew() -> None:
     held = begun(queued())
     let_pass(LEASE - timedelta(seconds=1))
 
-    assembly.renew(held)
+    leases.renew(held)
 
     expires_at = row().lease_expires_at
     assert expires_at is not None
@@ -129,7 +130,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing_any_more() -> None:
     before = Assembly.objects.values().get()
 
     with pytest.raises(LeaseLost):
-        assembly.renew(slow)
+        leases.renew(slow)
     with pytest.raises(LeaseLost):
         assembly.finish(slow)
     with pytest.raises(LeaseLost):

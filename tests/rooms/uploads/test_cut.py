@@ -57,7 +57,7 @@ def test_what_is_kept_already_is_not_kept_again(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "blobs")
 
     here = Checksum.of(b"here")
-    cut = file_splitter.split(path, store, chunk_bytes=4, is_kept=lambda c: c == here)
+    cut = file_splitter.split(path, store, chunk_bytes=4, is_stored=lambda c: c == here)
 
     assert set(store) == {Checksum.of(b"ther"), Checksum.of(b"eher"), Checksum.of(b"e")}
     assert cut.chunks[0] == here

@@ -7,7 +7,7 @@ from tests.factories import a_project, own
 from tests.together import together
 
 from symdepot.domain.ids import Checksum
-from symdepot.uploads import chunk_joiner
+from symdepot.uploads import chunks
 from symdepot.uploads.models import File, FileChunk
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -28,7 +28,7 @@ def places() -> list[tuple[int, str]]:
 def test_a_file_has_its_chunks_in_order_and_with_repeats() -> None:
     own(a_project(), *PARTS)
 
-    file = chunk_joiner.record_file(WHOLE, CHUNKS, 9)
+    file = chunks.record_file(WHOLE, CHUNKS, 9)
 
     assert (file.checksum, file.size_bytes) == (WHOLE.hex, 9)
     assert places() == [(n, chunk.hex) for n, chunk in enumerate(CHUNKS)]
@@ -36,9 +36,9 @@ def test_a_file_has_its_chunks_in_order_and_with_repeats() -> None:
 
 def test_a_file_that_is_there_stays_as_it_was_first_cut() -> None:
     own(a_project(), *PARTS, b"onetwoone")
-    first = chunk_joiner.record_file(WHOLE, CHUNKS, 9)
+    first = chunks.record_file(WHOLE, CHUNKS, 9)
 
-    again = chunk_joiner.record_file(WHOLE, [WHOLE], 9)
+    again = chunks.record_file(WHOLE, [WHOLE], 9)
 
     assert again == first
     assert places() == [(n, chunk.hex) for n, chunk in enumerate(CHUNKS)]
@@ -47,7 +47,7 @@ def test_a_file_that_is_there_stays_as_it_was_first_cut() -> None:
 def test_many_that_enter_the_same_file_at_once_enter_it_once() -> None:
     own(a_project(), *PARTS)
 
-    entered = together([partial(chunk_joiner.record_file, WHOLE, CHUNKS, 9)] * 8)
+    entered = together([partial(chunks.record_file, WHOLE, CHUNKS, 9)] * 8)
 
     assert len(set(entered)) == File.objects.count() == 1
     assert len(places()) == 3

@@ -33,7 +33,7 @@ from symdepot.domain.formats import client_metadata, file_type
 from symdepot.domain.formats.file_type import ArchiveKind
 from symdepot.domain.ids import Checksum
 from symdepot.domain.objects import ObjectFile
-from symdepot.pipeline import fat_split, intake, steps, tasks
+from symdepot.pipeline import intake, steps, tasks
 from symdepot.pipeline.bulk_import import file_walk, resume_db
 from symdepot.pipeline.bulk_import.file_walk import UnreadablePath, WalkedFile
 from symdepot.pipeline.bulk_import.resume_db import ResumeDatabase
@@ -143,7 +143,7 @@ class _Taker:
                     yield from _known(one, inside)
                 yield FileDone(one.size_bytes)
         finally:
-            tasks.enqueue_symcaches(creation.waiting(self._entered))
+            tasks.enqueue_symcaches(creation.queued_sizes(self._entered))
             self._entered.clear()
 
     def _take(self, found: WalkedFile) -> Iterator[ImportedFile]:
@@ -211,7 +211,7 @@ class _Taker:
 
     def _take_whole(self, source: _Source) -> Iterator[ImportedFile]:
         with _plainly_named(source.path) as path:
-            for thin in fat_split.thin_files(path):
+            for thin in file_splitter.thin_files(path, settings.SCRATCH_DIR):
                 yield self._take_thin(thin, source)
 
     def _take_thin(self, thin: Path, source: _Source) -> ImportedFile:
@@ -236,7 +236,7 @@ class _Taker:
 
     def _enter(self, thin: Path, source: _Source, found: ObjectFile) -> ImportedFile:
         cut = file_splitter.split(
-            thin, blob_store(), chunk_bytes=settings.CHUNK_SIZE, is_kept=self._is_kept
+            thin, blob_store(), chunk_bytes=settings.CHUNK_SIZE, is_stored=self._is_kept
         )
         if source.found and not file_walk.is_unchanged(source.found):
             return source.told(ImportStatus.FAILED, "It changed while it was read.")
