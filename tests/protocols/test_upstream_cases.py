@@ -19,6 +19,11 @@ NOT_NEEDED = {
         range(66, 70),
         "Archives of source maps: symdepot keeps debug files only, and says so.",
     ),
+    **dict.fromkeys(
+        range(72, 76),
+        "Upstream's processing looks for a debug id with certain features. Here files "
+        "are looked up by role, in `selection.ranking`; no client names features.",
+    ),
     95: (
         "Upstream skips a row that the database would not delete, and goes on. Here "
         "rows go in one transaction, and bytes only after it."

@@ -1,6 +1,6 @@
 """Finds debug files by id, checksum, name or format, and what they are made of."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from django.db.models import Q
@@ -9,7 +9,6 @@ from symdepot.debugfiles.models import DebugFile, DebugFileQuerySet
 from symdepot.domain.errors import DebugFileMissing
 from symdepot.domain.ids import Checksum, CodeId, DebugId
 from symdepot.domain.objects import Format
-from symdepot.domain.selection import ranking
 from symdepot.projects.access import is_row_id
 from symdepot.projects.models import Project
 from symdepot.uploads.models import FileChunk
@@ -49,34 +48,6 @@ def all_by_checksums(
     for row in sorted(rows, key=lambda row: (row.superseded_at is not None, -row.pk)):
         found.setdefault(Checksum(row.file.checksum), []).append(row)
     return found
-
-
-def by_debug_ids(
-    project: Project, ids: Iterable[DebugId], features: Collection[str] = ()
-) -> dict[DebugId, DebugFile]:
-    """Return, for each of these ids, the current debug file that has `features`.
-
-    See `fittest`; an id with none that has them is not in the answer.
-    """
-    rows = DebugFile.objects.within(project).current().order_by("-pk")
-    groups: dict[str, list[DebugFile]] = {}
-    by_text = {str(debug_id): debug_id for debug_id in ids}
-    for each in rows.filter(debug_id__in=list(by_text)):
-        groups.setdefault(each.debug_id, []).append(each)
-    found = {by_text[text]: fittest(group, features) for text, group in groups.items()}
-    return {debug_id: row for debug_id, row in found.items() if row is not None}
-
-
-def fittest(
-    newest_first: Sequence[DebugFile], features: Collection[str]
-) -> DebugFile | None:
-    """Return, of the debug files of one id, the newest that has all of `features`.
-
-    Files of a format that tells no features serve for any, but only where there are
-    no others. `newest_first` is what `by_ids` returns.
-    """
-    place = ranking.fittest([row.object_file() for row in newest_first], features)
-    return None if place is None else newest_first[place]
 
 
 def by_row(project: Project, row_id: str) -> DebugFile:

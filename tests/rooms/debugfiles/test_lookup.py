@@ -1,6 +1,5 @@
 """Debug files are found by id, checksum and text, and only in their project."""
 
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -66,6 +65,7 @@ def test_a_row_is_found_in_its_project_alone() -> None:
         project_files.by_row(a_project("other"), str(row.pk))
 
 
+@pytest.mark.upstream(71)
 def test_ids_find_the_newest_first_and_prefer_the_debug_id() -> None:
     project = a_project()
     one = a_debug_file(project, debug_id=CRASH, format=Format.ELF, code_id=CODE)
@@ -81,83 +81,6 @@ def test_ids_find_the_newest_first_and_prefer_the_debug_id() -> None:
     assert project_files.by_ids(project, CRASH, CODE, [Format.PE]) == []
     assert project_files.by_ids(project, None, None) == []
     assert project_files.by_ids(a_project("other"), CRASH, CODE) == []
-
-
-@pytest.mark.upstream(71)
-def test_many_ids_find_the_newest_of_each_and_unknown_ones_nothing(
-    django_assert_num_queries: DjangoAssertNumQueries,
-) -> None:
-    project = a_project()
-    other = DebugId(uuid4(), 3)
-    a_debug_file(project, debug_id=CRASH, features=frozenset({"debug"}))
-    newest = a_debug_file(project, debug_id=CRASH, features=frozenset({"unwind"}))
-    alone = a_debug_file(project, debug_id=other)
-    a_debug_file(a_project("elsewhere"), debug_id=CRASH)
-
-    with django_assert_num_queries(1):
-        found = project_files.by_debug_ids(
-            project, [other, DebugId(uuid4()), CRASH, other]
-        )
-
-    assert found == {CRASH: newest, other: alone}
-
-
-@pytest.mark.upstream(72, 73)
-def test_an_id_finds_the_newest_current_file_with_the_wanted_features() -> None:
-    project = a_project()
-
-    def kept(features: str, **differing: Any) -> DebugFile:
-        wanted = frozenset(features.split())
-        return a_debug_file(project, debug_id=CRASH, features=wanted, **differing)
-
-    both = kept("debug symtab", kind="exe")
-    symbols = kept("symtab", kind="dbg")
-    kept("sources", format=Format.SOURCE_BUNDLE)
-    sources = kept("sources", format=Format.SOURCE_BUNDLE)
-    a_map = kept("", format=Format.BC_SYMBOL_MAP)
-
-    def found(*features: str) -> DebugFile | None:
-        return project_files.by_debug_ids(project, [CRASH], features).get(CRASH)
-
-    assert found("debug") == both
-    assert found("symtab") == symbols
-    assert found("symtab", "debug") == both
-    assert found("sources") == sources
-    assert found("unwind") is None
-    assert found() == a_map
-
-
-@pytest.mark.upstream(74)
-def test_where_only_maps_have_an_id_the_newest_serves_for_any_feature() -> None:
-    project = a_project()
-    a_debug_file(
-        project, debug_id=CRASH, format=Format.UUID_MAP, features=frozenset[str]()
-    )
-    newest = a_debug_file(
-        project, debug_id=CRASH, format=Format.BC_SYMBOL_MAP, features=frozenset[str]()
-    )
-
-    assert project_files.by_debug_ids(project, [CRASH], ["debug"]) == {CRASH: newest}
-
-
-@pytest.mark.upstream(75)
-def test_a_file_without_features_serves_for_none() -> None:
-    project = a_project()
-    a_debug_file(project, debug_id=CRASH, features=frozenset[str]())
-
-    assert project_files.by_debug_ids(project, [CRASH], ["debug"]) == {}
-
-
-def test_of_the_files_of_a_code_id_the_fittest_is_found_the_same_way() -> None:
-    project = a_project()
-    debug = frozenset({"debug"})
-    fit = a_debug_file(project, code_id=CODE, features=debug)
-    a_debug_file(project, code_id=CODE, features=frozenset({"unwind"}))
-
-    assert (
-        project_files.fittest(project_files.by_ids(project, None, CODE), debug) == fit
-    )
-    assert project_files.fittest([], debug) is None
 
 
 def test_all_files_of_one_content_are_found_current_and_newer_ones_first() -> None:

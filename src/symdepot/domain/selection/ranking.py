@@ -7,7 +7,7 @@ Source: spec/serving 1.9.
 What a debug file holds, in words, and what may be got from it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from symdepot.domain.objects import Format, ObjectFile
 from symdepot.domain.selection.file_query import AgeMatch, FileQuery, FileRole
@@ -35,23 +35,6 @@ def redundant(newest_first: Sequence[ObjectFile]) -> list[int]:
         else:
             stay.append(candidate)
     return superfluous
-
-
-def fittest(
-    newest_first: Sequence[ObjectFile], features: Collection[str]
-) -> int | None:
-    """Return the place of the newest that has all of `features`, or None.
-
-    All are of one debug id. One of a format that tells no features has none of them;
-    only if all are such, the newest is taken whatever is asked for.
-
-    Source: spec/sentry-server 2.10, last paragraph but one.
-    """
-    is_told = any(o.format.tells_features for o in newest_first)
-    for place, candidate in enumerate(newest_first):
-        if candidate.features.issuperset(features) or not is_told:
-            return place
-    return None
 
 
 def _is_covered(candidate: ObjectFile, stay: Sequence[ObjectFile]) -> bool:
