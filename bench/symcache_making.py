@@ -30,7 +30,7 @@ from symdepot.domain.symcache.conversion import ObjectSelector, SymCacheWritten 
 from symdepot.pipeline import steps  # noqa: E402
 from symdepot.projects.models import Organization  # noqa: E402
 from symdepot.sandbox import operations  # noqa: E402
-from symdepot.sandbox.operations import Converter  # noqa: E402
+from symdepot.sandbox.operations import Sandbox  # noqa: E402
 from symdepot.server.setup import migrate  # noqa: E402
 from symdepot.symcaches import creation  # noqa: E402
 from symdepot.symcaches.models import Outcome, SymCache  # noqa: E402
@@ -70,7 +70,7 @@ def _alone(path: Path, found: ObjectFile) -> Callable[[], float]:
 
 
 def _here(path: Path, found: ObjectFile) -> Callable[[], float]:
-    operations._OF_THIS_PROCESS_converting = Converter(niceness=0)  # noqa: SLF001 -- see above
+    operations.use_for_conversion(Sandbox())
     migrate()
     organization = Organization.objects.create(slug="bench")
     store = blob_store()

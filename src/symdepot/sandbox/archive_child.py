@@ -1,7 +1,7 @@
-"""The child that unpacks: hands out the debug files in one archive, and is gone.
+"""The child that extracts debug files from one archive, and writes no file.
 
-It is started with its orders, in JSON; the archive is its standard input, and its
-standard output the pipe on which it says what is in it. It writes no file.
+Argument: its parameters as JSON. Standard input is the archive, standard output the
+pipe for messages.
 """
 
 import json
@@ -15,60 +15,67 @@ from symdepot.domain.errors import FileTooLarge, NotADebugFile
 from symdepot.domain.formats import archives, file_type
 from symdepot.domain.formats.archives import ArchiveLimits, ArchiveMember
 from symdepot.domain.formats.file_type import HEAD_BYTES, ArchiveKind
-from symdepot.sandbox import archive_protocol, child, linux, resource_limits
-from symdepot.sandbox.archive_protocol import MessageKind
+from symdepot.sandbox import linux, protocol, resource_limits
+from symdepot.sandbox.protocol import ArchiveMessageKind
 from symdepot.sandbox.resource_limits import ResourceLimits
 
-_ARCHIVE_FD, _ANSWER_FD = 0, 1
-_LONGEST_TEXT = 2000
+_ARCHIVE_FD, _MESSAGE_FD = 0, 1
 
 
 def serve(arguments: Sequence[str]) -> int:
-    """Hand out what is in the archive; return the status to end with."""
-    linux.end_with_parent()
-    orders = json.loads(arguments[0])
-    resource_limits.apply(ResourceLimits(**orders["limits"]))
+    """Send the debug files in the archive; return the exit status."""
+    linux.die_with_parent()
+    parameters = json.loads(arguments[0])
+    resource_limits.apply(ResourceLimits(**parameters["limits"]))
     try:
-        bounds = ArchiveLimits(**orders["bounds"])
-        for member in archives.members(
-            _ARCHIVE_FD, ArchiveKind(orders["kind"]), bounds
-        ):
-            _hand_out(member, orders["member_bytes"])
-        _say(MessageKind.DONE)
+        _send_members(
+            ArchiveKind(parameters["kind"]),
+            ArchiveLimits(**parameters["archive_limits"]),
+            parameters["max_member_bytes"],
+        )
     except NotADebugFile as error:
-        _say(MessageKind.BROKEN, str(error)[:_LONGEST_TEXT])
+        _send(ArchiveMessageKind.BROKEN, str(error)[: protocol.MAX_TEXT_LENGTH])
     except MemoryError:
-        return child.OUT_OF_MEMORY
+        return protocol.EXIT_OUT_OF_MEMORY
     except BrokenPipeError:
-        return child.FAILED
+        return protocol.EXIT_FAILED
     except Exception:  # noqa: BLE001 - the outermost door of this process
-        _say(MessageKind.FAULT, traceback.format_exc()[-_LONGEST_TEXT:])
-        return child.FAILED
+        trace = traceback.format_exc()
+        _send(ArchiveMessageKind.FAULT, trace[-protocol.MAX_TEXT_LENGTH :])
+        return protocol.EXIT_FAILED
     return os.EX_OK
 
 
-def _hand_out(member: ArchiveMember, limit_bytes: int) -> None:
-    """Say what is in a file, if it looks like a debug file."""
+def _send_members(
+    kind: ArchiveKind, limits: ArchiveLimits, max_member_bytes: int
+) -> None:
+    for member in archives.members(_ARCHIVE_FD, kind, limits):
+        _send_member(member, max_member_bytes)
+    _send(ArchiveMessageKind.DONE)
+
+
+def _send_member(member: ArchiveMember, max_member_bytes: int) -> None:
+    """Send a member if it looks like a debug file."""
     head = b""
     while len(head) < HEAD_BYTES and (block := next(member.blocks, b"")):
         head += block
     name = "/" + member.name.removeprefix("./").lstrip("/")
     if not file_type.may_be_debug_file(head[:HEAD_BYTES], name):
         return
-    if member.promised_bytes > limit_bytes:
+    if member.promised_bytes > max_member_bytes:
         error = FileTooLarge(
-            name=name, size_bytes=member.promised_bytes, limit_bytes=limit_bytes
+            name=name, size_bytes=member.promised_bytes, limit_bytes=max_member_bytes
         )
-        _say(MessageKind.REFUSED, json.dumps([name, str(error)]))
+        _send(ArchiveMessageKind.REFUSED, json.dumps([name, str(error)]))
         return
-    _say(MessageKind.MEMBER, name)
+    _send(ArchiveMessageKind.MEMBER, name)
     for block in chain([head], member.blocks):
-        archive_protocol.send(_ANSWER_FD, MessageKind.DATA, block)
-    _say(MessageKind.END)
+        protocol.send_archive_message(_MESSAGE_FD, ArchiveMessageKind.DATA, block)
+    _send(ArchiveMessageKind.END)
 
 
-def _say(kind: MessageKind, text: str = "") -> None:
-    archive_protocol.send(_ANSWER_FD, kind, text.encode("utf-8", "replace"))
+def _send(kind: ArchiveMessageKind, text: str = "") -> None:
+    protocol.send_archive_message(_MESSAGE_FD, kind, text.encode("utf-8", "replace"))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-"""The server's side of unpacking: files come out of an archive, whatever is in it."""
+"""The server's end of extraction: read the debug files in an archive from a child."""
 
 import dataclasses
 import json
-import logging
 import os
 import subprocess
 from collections.abc import Callable, Generator, Iterator
@@ -13,28 +12,29 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
+import structlog
+
 from symdepot.domain.errors import NotADebugFile, ParserDied, SandboxUnavailable
 from symdepot.domain.formats.file_type import ArchiveKind
-from symdepot.sandbox import (
-    archive_protocol,
-    child_monitor,
-    resource_limits,
-    zygote_client,
+from symdepot.sandbox import child_monitor, protocol, resource_limits, zygote_client
+from symdepot.sandbox.protocol import (
+    ArchiveMessage,
+    ArchiveMessageKind,
+    InvalidMessage,
+    PeerClosed,
 )
-from symdepot.sandbox.archive_protocol import ArchiveMessage, MessageKind
-from symdepot.sandbox.protocol import InvalidMessage, PeerClosed
 from symdepot.sandbox.resource_limits import ResourceLimits
 
-_ENDING_SECONDS = 10.0
-UNPACKER = ("-m", "symdepot.sandbox.archive_child")
+EXTRACTOR = ("-m", "symdepot.sandbox.archive_child")
+_EXIT_SECONDS = 10.0
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8"}
-"""Or libarchive would not know what to do with names that are not ASCII."""
-_log = logging.getLogger(__name__)
+"""Without it, libarchive does not support names that are not ASCII."""
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractedFile:
-    """A file in an archive that looks like a debug file; read it before the next."""
+    """A member that looks like a debug file. Read `blocks` before the next member."""
 
     name: str
     blocks: Iterator[bytes]
@@ -42,7 +42,7 @@ class ExtractedFile:
 
 @dataclass(frozen=True, slots=True)
 class SkippedFile:
-    """A file in an archive that is not taken, and why."""
+    """A member that is not extracted, and why."""
 
     name: str
     why: str
@@ -50,7 +50,7 @@ class SkippedFile:
 
 @cache
 def is_available() -> bool:
-    """Say whether the shared library is there that archives are read with."""
+    """Return whether the shared library libarchive is installed."""
     return find_library("archive") is not None
 
 
@@ -59,110 +59,109 @@ def extract(
     kind: ArchiveKind,
     *,
     member_bytes: int,
-    unpacker: tuple[str, ...] = UNPACKER,
+    extractor: tuple[str, ...] = EXTRACTOR,
     limits_for: Callable[[int], ResourceLimits] = resource_limits.for_extraction,
 ) -> Generator[ExtractedFile | SkippedFile, None, None]:
-    """Yield the files in the archive at `path` that look like debug files.
+    """Yield the members of the archive at `path` that look like debug files.
 
-    It is read in a child process with limits, so nothing in it can end this one; what
-    does not look like a debug file does not leave that. No file has more than
-    `member_bytes`. Closing this ends the child.
+    No member is larger than `member_bytes`. Closing the generator kills the child.
 
     Raises:
-        NotADebugFile: it cannot be read to its end, or unpacks to too much. Files
-            that came out of it until then are sound.
+        NotADebugFile: the archive is invalid or expands too much. Members that were
+            complete before are valid.
         ParserDied: reading it ended the child, and would again.
-        SandboxUnavailable: there was no child to read it.
-        OSError: it cannot be opened.
+        SandboxUnavailable: there was no child; retry.
+        OSError: the file cannot be opened.
     """
     with path.open("rb", buffering=0) as archive:
         packed_bytes = os.fstat(archive.fileno()).st_size
-        allowed = limits_for(packed_bytes)
-        orders = {
+        limits = limits_for(packed_bytes)
+        parameters = {
             "kind": kind.value,
-            "bounds": {"packed_bytes": packed_bytes},
-            "member_bytes": member_bytes,
-            "limits": dataclasses.asdict(allowed),
+            "archive_limits": {"packed_bytes": packed_bytes},
+            "max_member_bytes": member_bytes,
+            "limits": dataclasses.asdict(limits),
         }
-        with _started((*unpacker, json.dumps(orders)), archive) as process:
-            yield from _Conversation(process, allowed, member_bytes).members()
+        with _child((*extractor, json.dumps(parameters)), archive) as process:
+            yield from _MessageReader(process, limits, member_bytes).members()
 
 
-class _Conversation:
-    """Hears out a child, and believes nothing."""
+class _MessageReader:
+    """Reads members from the messages of a child, which is not trusted."""
 
     def __init__(
         self,
         process: "subprocess.Popen[bytes]",
-        allowed: ResourceLimits,
-        member_bytes: int,
+        limits: ResourceLimits,
+        max_member_bytes: int,
     ) -> None:
         self._process = process
-        self._limits = allowed
-        self._member_bytes = member_bytes
-        self._is_open = False
+        self._limits = limits
+        self._max_member_bytes = max_member_bytes
+        self._is_in_member = False
 
     def members(self) -> Iterator[ExtractedFile | SkippedFile]:
-        while (frame := self._hear()).kind is not MessageKind.DONE:
-            match frame:
-                case ArchiveMessage(MessageKind.MEMBER, name):
-                    self._is_open = True
+        while (message := self._receive()).kind is not ArchiveMessageKind.DONE:
+            match message:
+                case ArchiveMessage(ArchiveMessageKind.MEMBER, name):
+                    self._is_in_member = True
                     yield ExtractedFile(name.decode("utf-8", "replace"), self._blocks())
                     for _ in self._blocks():
-                        # Nobody wanted the rest of it.
+                        # The caller did not read the rest.
                         pass
-                case ArchiveMessage(MessageKind.REFUSED, said):
-                    yield _unfit(said)
+                case ArchiveMessage(ArchiveMessageKind.REFUSED, content):
+                    yield _skipped_file(content)
                 case _:
-                    raise zygote_client.protocol_error()
+                    raise zygote_client.invalid_response()
 
     def _blocks(self) -> Iterator[bytes]:
-        left = self._member_bytes
-        while self._is_open:
-            match self._hear():
-                case ArchiveMessage(MessageKind.DATA, block) if len(block) <= left:
+        left = self._max_member_bytes
+        while self._is_in_member:
+            match self._receive():
+                case ArchiveMessage(ArchiveMessageKind.DATA, block) if (
+                    len(block) <= left
+                ):
                     left -= len(block)
                     yield block
-                case ArchiveMessage(MessageKind.END):
-                    self._is_open = False
+                case ArchiveMessage(ArchiveMessageKind.END):
+                    self._is_in_member = False
                 case _:
-                    raise zygote_client.protocol_error()
+                    raise zygote_client.invalid_response()
 
-    def _hear(self) -> ArchiveMessage:
-        """Return what the child says next, unless it is that it cannot go on."""
-        assert self._process.stdout is not None  # noqa: S101 - it was asked for
+    def _receive(self) -> ArchiveMessage:
+        """Return the next message, unless it ends the extraction."""
+        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
         try:
-            frame = archive_protocol.receive(
+            message = protocol.receive_archive_message(
                 self._process.stdout.fileno(), wait_seconds=self._limits.wall_seconds
             )
         except TimeoutError:
             seconds = self._limits.wall_seconds
-            raise zygote_client.parser_died(
-                f"it said nothing for {seconds:g} s"
-            ) from None
+            reason = f"it said nothing for {seconds:g} s"
+            raise zygote_client.parser_died(reason) from None
         except InvalidMessage:
-            raise zygote_client.protocol_error() from None
+            raise zygote_client.invalid_response() from None
         except PeerClosed:
             raise self._death() from None
-        match frame:
-            case ArchiveMessage(MessageKind.BROKEN, words):
-                raise NotADebugFile(words.decode("utf-8", "replace"))
-            case ArchiveMessage(MessageKind.FAULT, words):
-                _log.error("the unpacker failed: %s", words.decode("utf-8", "replace"))
-        return frame
+        match message:
+            case ArchiveMessage(ArchiveMessageKind.BROKEN, content):
+                raise NotADebugFile(content.decode("utf-8", "replace"))
+            case ArchiveMessage(ArchiveMessageKind.FAULT, content):
+                trace = content.decode("utf-8", "replace")
+                _log.error("extraction.failed", traceback=trace)
+        return message
 
     def _death(self) -> ParserDied:
         try:
-            code = self._process.wait(_ENDING_SECONDS)
+            code = self._process.wait(_EXIT_SECONDS)
         except subprocess.TimeoutExpired:
-            return zygote_client.protocol_error()
-        return zygote_client.parser_died(
-            child_monitor.death_reason(code, b"", self._limits)
-        )
+            return zygote_client.invalid_response()
+        reason = child_monitor.exit_reason(code, b"", self._limits)
+        return zygote_client.parser_died(reason)
 
 
 @contextmanager
-def _started(
+def _child(
     arguments: tuple[str, ...], archive: BinaryIO
 ) -> Iterator["subprocess.Popen[bytes]"]:
     try:
@@ -171,7 +170,7 @@ def _started(
             environment=_ENVIRONMENT,
             stdin=archive,
             stdout=subprocess.PIPE,
-            # Who has taken it over is not to write on somebody's terminal.
+            # Hostile code must not write to a terminal.
             stderr=subprocess.DEVNULL,
         )
     except OSError as error:
@@ -183,11 +182,11 @@ def _started(
             process.kill()
 
 
-def _unfit(said: bytes) -> SkippedFile:
+def _skipped_file(content: bytes) -> SkippedFile:
     try:
-        match json.loads(said):
+        match json.loads(content):
             case [str(name), str(why)]:
                 return SkippedFile(name, why)
     except (ValueError, RecursionError):
         pass
-    raise zygote_client.protocol_error()
+    raise zygote_client.invalid_response()

@@ -1,4 +1,4 @@
-"""What Linux does for processes and `os` does not offer, or not in every build."""
+"""Linux process functions that `os` lacks, or lacks in some builds."""
 
 import ctypes
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _SYS_PIDFD_OPEN = 434
-_FIRST_TO_GO = 500
+_OOM_SCORE_ADJUSTMENT = 500
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -20,7 +20,7 @@ def open_pidfd(pid: int) -> int:
         OSError: there is no such process, or Linux is older than 5.3.
 
     Source: pidfd_open(2). Portable builds of Python lack `os.pidfd_open`: they are
-    made with the headers of an older kernel than they run on.
+    compiled with the headers of an older kernel.
     """
     fd: int = _libc.syscall(_SYS_PIDFD_OPEN, pid, 0)
     if fd < 0:
@@ -29,10 +29,10 @@ def open_pidfd(pid: int) -> int:
     return fd
 
 
-def end_with_parent() -> None:
+def die_with_parent() -> None:
     """Have the kernel kill this process when the thread that forked it ends.
 
-    Of no use if the parent has ended before, nor if it forks in a thread that ends.
+    Without effect if the parent has ended before.
 
     Source: prctl(2), PR_SET_PDEATHSIG.
     """
@@ -40,17 +40,20 @@ def end_with_parent() -> None:
 
 
 def lower_priority(niceness: int) -> None:
-    """Let others go first by `niceness`, from 0 (nothing changes) to 19, in all things.
+    """Lower the priority of this process by `niceness`, from 0 (no change) to 19.
 
-    Where the kernel weighs sessions and not processes, this process's session steps
-    back, too. When memory runs out, such a process is the first to go.
+    If the kernel schedules by session (autogroup), the session's priority is lowered,
+    too. The kernel kills such a process first when memory runs out.
 
     Source: sched(7), "The autogroup feature"; proc_pid_oom_score_adj(5).
     """
     if not niceness:
         return
     os.nice(niceness)
-    for name, value in (("autogroup", niceness), ("oom_score_adj", _FIRST_TO_GO)):
-        # Not every kernel has the first, and not every container lets us.
+    for name, value in (
+        ("autogroup", niceness),
+        ("oom_score_adj", _OOM_SCORE_ADJUSTMENT),
+    ):
+        # Not every kernel has the first; some containers forbid both.
         with suppress(OSError):
             Path("/proc/self", name).write_text(str(value), "ascii")

@@ -1,111 +1,234 @@
-"""What the two sides of the sandbox say to each other: JSON, and never too much of it.
+"""Messages between the server, the zygote and the children.
 
-A request is `{"path", "name", "limits"}`; with an `errand`, `{"debug_id", "arch",
-"into"}`, it asks for a symcache, or, `{"paper"}`, for what is written there: see
-`papers`. An answer is one of
-`{"objects": [...]}`, `{"refused": text}`, `{"made": {"symbols_only"}}`,
-`{"not_made": text, "crashed_parser"}`, `{"answered": true}`, `{"died": reason, "words": tail}`
-and `{"lost": reason, "words": tail}`: a child that died says what is wrong with the file,
-one that was lost says what is wrong with us.
+Server and zygote exchange JSON objects over a socket. A request is a `SandboxRequest`.
+A response is one of
 
-Nothing here unpickles: whoever has taken over a child can say only what JSON can.
+* `{"objects": [...]}`: inspection,
+* `{"written": {"symbols_only"}}` or `{"failed": reason, "crashed_parser"}`: conversion,
+* `{"answered": true}`: mapping query; the result is in the spill file,
+* `{"refused": text}`: the file is invalid,
+* `{"died": reason, "stderr": tail}`: the child died, and would do so again,
+* `{"lost": reason, "stderr": tail}`: the child failed through no fault of the file.
+
+The child of an archive writes binary messages to a pipe. A member is `MEMBER` with its
+name, any number of `DATA`, and `END`; or `REFUSED` with JSON `[name, reason]`. The last
+message is `DONE`, `BROKEN` (the archive is invalid) or `FAULT` (a bug of ours).
 """
 
 import json
 import os
+import select
 import socket
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import Enum
 from pathlib import Path
+from struct import Struct
 
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
+from symdepot.domain.symcache.conversion import ObjectSelector
+from symdepot.sandbox.resource_limits import ResourceLimits
 
-# Forty-four objects, which is the most that symbolic finds in a file, and their names.
-LONGEST_BYTES = 64 * 1024
+# Enough for 44 objects, the most that symbolic finds in a file, with long names.
+MAX_MESSAGE_BYTES = 64 * 1024
+MAX_ARCHIVE_MESSAGE_BYTES = 1024 * 1024
+MAX_TEXT_LENGTH = 2000
+"""Of reasons and tracebacks, in characters."""
 
-_SENDING_SECONDS = 10.0
+EXIT_OUT_OF_MEMORY = 77
+EXIT_FAILED = 78
+
+_SEND_TIMEOUT_SECONDS = 10.0
+_ARCHIVE_HEADER = Struct(">cI")
 
 
 class InvalidMessage(Exception):
-    """What came is not what the other side would say."""
+    """The message is not one that the other side would send."""
 
 
 class PeerClosed(Exception):
-    """The other side is gone."""
+    """The other side has closed the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class InspectFile:
+    """Inspect the file, and parse it on trial."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertObject:
+    """Convert one object of the file to a symcache in the existing file `target`."""
+
+    selector: ObjectSelector
+    target: Path
+
+
+@dataclass(frozen=True, slots=True)
+class QueryMapping:
+    """Query the file, a mapping; `spill_file` has the query, and then the result."""
+
+    spill_file: Path
+
+
+type Operation = InspectFile | ConvertObject | QueryMapping
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxRequest:
+    """An operation on the file at `path`, which its client calls `name`."""
+
+    path: Path
+    name: str
+    limits: ResourceLimits
+    operation: Operation
+
+
+class ArchiveMessageKind(bytes, Enum):
+    """The kind of a message from the child of an archive."""
+
+    MEMBER = b"m"
+    DATA = b"d"
+    END = b"e"
+    REFUSED = b"r"
+    DONE = b"z"
+    BROKEN = b"b"
+    FAULT = b"f"
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveMessage:
+    """A message from the child of an archive."""
+
+    kind: ArchiveMessageKind
+    content: bytes
 
 
 def socket_pair() -> tuple[socket.socket, socket.socket]:
-    """Return the two ends of a line on which messages stay whole."""
+    """Return the two ends of a socket that preserves message boundaries."""
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
 
-def send(to: socket.socket, message: bytes) -> None:
+def send_message(connection: socket.socket, message: bytes) -> None:
     """Send one message.
 
     Raises:
-        Ended: nobody takes it.
+        PeerClosed: it cannot be sent.
     """
     try:
-        to.settimeout(_SENDING_SECONDS)
-        to.send(message)
+        connection.settimeout(_SEND_TIMEOUT_SECONDS)
+        connection.send(message)
     except OSError as e:
         raise PeerClosed from e
 
 
-def receive(sender: socket.socket, *, wait_seconds: float | None = None) -> bytes:
+def receive_message(
+    connection: socket.socket, *, wait_seconds: float | None = None
+) -> bytes:
     """Wait for the next message and return it.
 
     Raises:
-        Ended: no message is coming any more.
-        Garbled: it is longer than any that we send.
-        TimeoutError: it was not there after `wait_seconds`.
+        PeerClosed: there will be no more messages.
+        InvalidMessage: it is longer than `MAX_MESSAGE_BYTES`.
+        TimeoutError: none came for `wait_seconds`.
     """
-    sender.settimeout(wait_seconds)
+    connection.settimeout(wait_seconds)
     try:
-        message = sender.recv(LONGEST_BYTES + 1)
+        message = connection.recv(MAX_MESSAGE_BYTES + 1)
     except TimeoutError:
         raise
     except OSError as e:
         raise PeerClosed from e
     if not message:
         raise PeerClosed
-    if len(message) > LONGEST_BYTES:
-        raise InvalidMessage("a message without end")
+    if len(message) > MAX_MESSAGE_BYTES:
+        raise InvalidMessage("a message that is too long")
     return message
 
 
 def encode(message: Mapping[str, object]) -> bytes:
-    """Return a message as it goes over the wire."""
+    """Return a message as bytes."""
     return json.dumps(message).encode("ascii")
 
 
-def from_path(path: Path) -> str:
-    """Return a path in words of JSON, whatever bytes it is made of."""
+def decode(message: bytes) -> dict[str, object]:
+    """Return the JSON object in a message.
+
+    Raises:
+        InvalidMessage: there is none.
+    """
+    try:
+        decoded = json.loads(message)
+    except (ValueError, RecursionError) as e:
+        raise InvalidMessage("no JSON") from e
+    if not isinstance(decoded, dict):
+        raise InvalidMessage("no object")
+    return decoded
+
+
+def encode_request(request: SandboxRequest) -> bytes:
+    """Return a request as bytes."""
+    message: dict[str, object] = {
+        "path": _path_to_text(request.path),
+        "name": request.name,
+        "limits": asdict(request.limits),
+    }
+    match request.operation:
+        case ConvertObject(selector, target):
+            message["convert"] = {
+                "debug_id": str(selector.debug_id),
+                "arch": selector.arch,
+                "target": _path_to_text(target),
+            }
+        case QueryMapping(spill_file):
+            message["query_mapping"] = {"spill_file": _path_to_text(spill_file)}
+        case InspectFile():
+            pass
+    return encode(message)
+
+
+def decode_request(message: bytes) -> SandboxRequest:
+    """Return the request in a message from the server, which is trusted.
+
+    Raises:
+        InvalidMessage: there is none.
+    """
+    match decode(message):
+        case {"path": str(path), "name": str(name), "limits": dict(limits)} as fields:
+            return SandboxRequest(
+                _text_to_path(path), name, ResourceLimits(**limits), _operation(fields)
+            )
+        case other:
+            raise InvalidMessage(str(other))
+
+
+def _operation(fields: Mapping[str, object]) -> Operation:
+    match fields:
+        case {
+            "convert": {
+                "debug_id": str(debug_id),
+                "arch": str(arch),
+                "target": str(target),
+            }
+        }:
+            selector = ObjectSelector(DebugId.parse(debug_id), arch)
+            return ConvertObject(selector, _text_to_path(target))
+        case {"query_mapping": {"spill_file": str(spill_file)}}:
+            return QueryMapping(_text_to_path(spill_file))
+        case _:
+            return InspectFile()
+
+
+def _path_to_text(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "surrogateescape")
 
 
-def to_path(said: str) -> Path:
-    """Return the path that `from_path` wrote."""
-    return Path(os.fsdecode(said.encode("utf-8", "surrogateescape")))
+def _text_to_path(text: str) -> Path:
+    return Path(os.fsdecode(text.encode("utf-8", "surrogateescape")))
 
 
-def decode(message: bytes) -> dict[str, object]:
-    """Return what a message says.
-
-    Raises:
-        Garbled: it is no JSON object.
-    """
-    try:
-        said = json.loads(message)
-    except (ValueError, RecursionError) as e:
-        raise InvalidMessage("no JSON") from e
-    if not isinstance(said, dict):
-        raise InvalidMessage("no object")
-    return said
-
-
-def from_object(o: ObjectFile) -> dict[str, object]:
-    """Return an object in words of JSON."""
+def object_to_json(o: ObjectFile) -> dict[str, object]:
+    """Return an object in JSON types."""
     return {
         "format": o.format,
         "kind": o.kind,
@@ -117,13 +240,13 @@ def from_object(o: ObjectFile) -> dict[str, object]:
     }
 
 
-def to_object(said: object) -> ObjectFile:
-    """Return the object that words of JSON describe.
+def object_from_json(fields: object) -> ObjectFile:
+    """Return the object from JSON types, which are not trusted.
 
     Raises:
-        Garbled: they do not.
+        InvalidMessage: they are not an object.
     """
-    match said:
+    match fields:
         case {
             "format": str(format_name),
             "kind": str() | None as kind,
@@ -146,3 +269,45 @@ def to_object(said: object) -> ObjectFile:
             except ValueError as e:
                 raise InvalidMessage(str(e)) from e
     raise InvalidMessage("no object file")
+
+
+def send_archive_message(
+    fd: int, kind: ArchiveMessageKind, content: bytes = b""
+) -> None:
+    """Write one message to a pipe; blocks until it is read."""
+    message = memoryview(_ARCHIVE_HEADER.pack(kind.value, len(content)) + content)
+    while message:
+        message = message[os.write(fd, message) :]
+
+
+def receive_archive_message(fd: int, *, wait_seconds: float) -> ArchiveMessage:
+    """Read one message from a pipe.
+
+    Raises:
+        PeerClosed: there will be no more messages.
+        InvalidMessage: it is not a message.
+        TimeoutError: no byte came for `wait_seconds`.
+    """
+    header = _read_exactly(fd, _ARCHIVE_HEADER.size, wait_seconds)
+    kind, length = _ARCHIVE_HEADER.unpack(header)
+    if length > MAX_ARCHIVE_MESSAGE_BYTES:
+        raise InvalidMessage("a message that is too long")
+    content = _read_exactly(fd, length, wait_seconds)
+    try:
+        return ArchiveMessage(ArchiveMessageKind(kind), content)
+    except ValueError as e:
+        raise InvalidMessage("an unknown kind") from e
+
+
+def _read_exactly(fd: int, size_bytes: int, wait_seconds: float) -> bytes:
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    content = bytearray()
+    while len(content) < size_bytes:
+        if not poll.poll(wait_seconds * 1000):
+            raise TimeoutError
+        block = os.read(fd, size_bytes - len(content))
+        if not block:
+            raise PeerClosed
+        content += block
+    return bytes(content)

@@ -1,95 +1,95 @@
-"""What is too much for a message stands on a paper: a file of JSON that both sides know.
+"""Spill files: mapping queries and results, which are too large for a message, as JSON.
 
-Questions are `{"frames": [[class, method, line, signature]], "class_names": [...]}`.
-Answers are `{"frames": [[place, [[class, method, file, line]]]], "class_names": {},
-"signatures": {}}`: a frame is named by its place among the questions.
+A query is `{"frames": [[class, method, line, signature]], "class_names": [...]}`. A
+result is `{"frames": [[index, [[class, method, file, line]]]], "class_names": {},
+"signatures": {}}`, where `index` is that of the frame in the query.
 """
 
 import json
 from collections.abc import Iterator, Mapping
 
-from symdepot.domain.jvm.retrace import (
-    MappingQuery,
-    MappingResult,
-    ObfuscatedFrame,
-)
+from symdepot.domain.jvm.retrace import MappingQuery, MappingResult, ObfuscatedFrame
 from symdepot.domain.jvm.stack_text import JavaFrame
 from symdepot.sandbox.protocol import InvalidMessage
 
-
-def query_to_json(asked: MappingQuery) -> bytes:
-    """Return questions in words of JSON."""
-    frames = [[f.class_name, f.method, f.line, f.signature] for f in asked.frames]
-    said = {"frames": frames, "class_names": asked.class_names}
-    return json.dumps(said).encode("ascii")
+RESULT_TOO_LARGE = "This mapping answers without end."
 
 
-def query_from_json(paper: bytes) -> MappingQuery:
-    """Return the questions on a paper; whoever asks is trusted to ask rightly."""
-    said = json.loads(paper)
-    frames = tuple(ObfuscatedFrame(*frame) for frame in said["frames"])
-    return MappingQuery(frames, tuple(said["class_names"]))
+def query_to_json(query: MappingQuery) -> bytes:
+    """Return a query as JSON."""
+    frames = [[f.class_name, f.method, f.line, f.signature] for f in query.frames]
+    fields = {"frames": frames, "class_names": query.class_names}
+    return json.dumps(fields).encode("ascii")
 
 
-def result_to_json(asked: MappingQuery, answers: MappingResult) -> bytes:
-    """Return answers in words of JSON."""
+def query_from_json(content: bytes) -> MappingQuery:
+    """Return the query in JSON from the server, which is trusted."""
+    fields = json.loads(content)
+    frames = tuple(ObfuscatedFrame(*frame) for frame in fields["frames"])
+    return MappingQuery(frames, tuple(fields["class_names"]))
+
+
+def result_to_json(query: MappingQuery, result: MappingResult) -> bytes:
+    """Return a result as JSON."""
     frames = [
-        [place, [[f.class_name, f.method, f.file, f.line] for f in answers.frames[one]]]
-        for place, one in enumerate(asked.frames)
-        if one in answers.frames
+        [index, [[f.class_name, f.method, f.file, f.line] for f in result.frames[one]]]
+        for index, one in enumerate(query.frames)
+        if one in result.frames
     ]
-    said = {
+    fields = {
         "frames": frames,
-        "class_names": answers.class_names,
-        "signatures": answers.signatures,
+        "class_names": result.class_names,
+        "signatures": result.signatures,
     }
-    return json.dumps(said).encode("ascii")
+    return json.dumps(fields).encode("ascii")
 
 
-def result_from_json(asked: MappingQuery, paper: bytes) -> MappingResult:
-    """Return the answers that are on a paper.
+def result_from_json(query: MappingQuery, content: bytes) -> MappingResult:
+    """Return the result in JSON, which is not trusted.
 
     Raises:
-        Garbled: they are no answers to these questions.
+        InvalidMessage: it is not a result of this query.
     """
     try:
-        said = json.loads(paper)
+        fields = json.loads(content)
     except (ValueError, RecursionError) as e:
         raise InvalidMessage("no JSON") from e
-    match said:
+    match fields:
         case {
             "frames": list(frames),
             "class_names": dict(class_names),
             "signatures": dict(signatures),
         }:
             return MappingResult(
-                dict(_answered_frames(asked, frames)),
+                dict(_result_frames(query, frames)),
                 _texts(class_names),
                 _texts(signatures),
             )
-    raise InvalidMessage("no answers")
+    raise InvalidMessage("no result")
 
 
-def _answered_frames(
-    asked: MappingQuery, said: list[object]
+def _result_frames(
+    query: MappingQuery, entries: list[object]
 ) -> Iterator[tuple[ObfuscatedFrame, list[JavaFrame]]]:
-    for each in said:
-        match each:
-            case [int(place), list(frames)] if 0 <= place < len(asked.frames):
-                yield asked.frames[place], [_frame(frame) for frame in frames]
+    for entry in entries:
+        match entry:
+            case [int(index), list(frames)] if 0 <= index < len(query.frames):
+                yield query.frames[index], [_frame(frame) for frame in frames]
             case _:
-                raise InvalidMessage("no frame that was asked for")
+                raise InvalidMessage("no frame of the query")
 
 
-def _frame(said: object) -> JavaFrame:
-    match said:
+def _frame(fields: object) -> JavaFrame:
+    match fields:
         case [str(class_name), str(method), str() | None as file, int(line)]:
             return JavaFrame(class_name, method, file, line)
     raise InvalidMessage("no frame")
 
 
-def _texts(said: Mapping[object, object]) -> dict[str, str]:
-    texts = {k: v for k, v in said.items() if isinstance(k, str) and isinstance(v, str)}
-    if len(texts) != len(said):
+def _texts(entries: Mapping[object, object]) -> dict[str, str]:
+    texts = {
+        k: v for k, v in entries.items() if isinstance(k, str) and isinstance(v, str)
+    }
+    if len(texts) != len(entries):
         raise InvalidMessage("no names")
     return texts

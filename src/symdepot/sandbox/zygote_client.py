@@ -1,6 +1,5 @@
-"""The server's side of the line to a warm process, in whose children files are read."""
+"""The server's end of a zygote: starts it, and passes requests to it."""
 
-import logging
 import os
 import subprocess
 import sys
@@ -10,94 +9,104 @@ from types import MappingProxyType
 from typing import BinaryIO
 from weakref import WeakSet
 
+import structlog
+
 from symdepot.domain.errors import ParserDied, SandboxUnavailable
 from symdepot.sandbox import protocol
+from symdepot.sandbox.protocol import SandboxRequest
 
 ZYGOTE = ("-m", "symdepot.sandbox.zygote")
+NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 
-# Beyond the file's own wall clock: to start the zygote, and for it to end a child.
+# In addition to the wall clock of a child: to start the zygote and to kill the child.
 _GRACE_SECONDS = 20.0
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
-
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 class ZygoteClient:
-    """Passes requests on, one at a time, to a zygote that is started when needed.
+    """Passes requests, one at a time, to a zygote that is started on first use.
 
-    Safe to share among threads, which take turns. A fork of the server starts one of
-    its own. A zygote that was killed costs the file in hand a retry, and no more.
+    Safe to share among threads. A fork of the server starts a zygote of its own. If the
+    zygote is killed, the current request fails, and the next one starts another.
     """
 
     def __init__(
-        self,
-        zygote: Sequence[str] = ZYGOTE,
-        *,
-        niceness: int = 0,
-        environment: Mapping[str, str] = _NOTHING,
+        self, zygote: Sequence[str], niceness: int, environment: Mapping[str, str]
     ) -> None:
         self._arguments = zygote
         self._niceness = niceness
         self._environment = environment
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._zygote: _Zygote | None = None
-        _ALL.add(self)
+        _clients.add(self)
 
-    def ask(
-        self, request: Mapping[str, object], wall_seconds: float
-    ) -> dict[str, object]:
-        """Return the answer of a child that may take so long.
+    def perform(self, request: SandboxRequest) -> dict[str, object]:
+        """Return the response of a child, for which see `protocol`.
 
         Raises:
-            ParserDied: the child ended, or answered nonsense, and would again.
-            SandboxUnavailable: there was no child; worth a retry.
+            ParserDied: the child died or sent no JSON, and would do so again.
+            SandboxUnavailable: there was no child; retry.
         """
-        with self._turn:
-            answer = self._ask(protocol.encode(request), wall_seconds)
-        return _understood(answer, request["name"])
+        with self._lock:
+            message = self._exchange(
+                protocol.encode_request(request), request.limits.wall_seconds
+            )
+        try:
+            response = protocol.decode(message)
+        except protocol.InvalidMessage as e:
+            raise invalid_response() from e
+        match response:
+            case {"lost": str(reason), "stderr": stderr}:
+                _log.error(
+                    "parser.failed", file=request.name, reason=reason, stderr=stderr
+                )
+                raise SandboxUnavailable(reason)
+            case {"died": str(reason), "stderr": stderr}:
+                _log.warning(
+                    "parser.died", file=request.name, reason=reason, stderr=stderr
+                )
+                raise parser_died(reason)
+        return response
 
     def warm_up(self) -> None:
-        """Start the warm process now, so that the first file need not wait for it.
+        """Start the zygote now.
 
         Raises:
-            SandboxUnavailable: it could not be started; `ask` would try again.
+            SandboxUnavailable: it could not be started.
         """
-        with self._turn:
-            self._warm()
+        with self._lock:
+            self._running_zygote()
 
     def close(self) -> None:
-        """End the warm process; the file in hand, if there is one, costs a retry.
-
-        The next request would start another.
-        """
+        """Kill the zygote; the current request fails with `SandboxUnavailable`."""
         zygote, self._zygote = self._zygote, None
         if zygote is not None:
-            zygote.end()
+            zygote.kill()
 
-    def forget(self) -> None:
-        """Leave the warm process to whom it belongs: this process is a fork."""
-        self._turn = threading.Lock()
+    def reset_after_fork(self) -> None:
+        """Leave the zygote to the parent: this process is a fork."""
+        self._lock = threading.Lock()
         if self._zygote is not None:
-            self._zygote.forget()
+            self._zygote.disown()
             self._zygote = None
 
-    def _ask(self, request: bytes, wall_seconds: float) -> bytes:
+    def _exchange(self, request: bytes, wall_seconds: float) -> bytes:
         try:
-            zygote = self._warm()
-            protocol.send(zygote.line, request)
-            return protocol.receive(
-                zygote.line, wait_seconds=wall_seconds + _GRACE_SECONDS
+            zygote = self._running_zygote()
+            protocol.send_message(zygote.connection, request)
+            return protocol.receive_message(
+                zygote.connection, wait_seconds=wall_seconds + _GRACE_SECONDS
             )
         except (protocol.PeerClosed, protocol.InvalidMessage, TimeoutError) as e:
             self.close()
             raise SandboxUnavailable("the process that has it read is gone") from e
         except BaseException:
-            # An answer that nobody waited for must not become that of another file.
+            # The response must not be taken for that of the next request.
             self.close()
             raise
 
-    def _warm(self) -> "_Zygote":
+    def _running_zygote(self) -> "_Zygote":
         if self._zygote is not None and not self._zygote.is_running:
             self.close()
         if self._zygote is None:
@@ -111,93 +120,78 @@ class ZygoteClient:
 
 
 class _Zygote:
-    """The warm process, and the line to it."""
+    """A zygote process, and the socket to it."""
 
     def __init__(
         self, arguments: Sequence[str], niceness: int, environment: Mapping[str, str]
     ) -> None:
-        self.line, far_end = protocol.socket_pair()
+        self.connection, far_end = protocol.socket_pair()
         with far_end:
             numbers = (far_end.fileno(), os.getpid(), niceness)
-            words = (*arguments, *(str(number) for number in numbers))
+            command = (*arguments, *map(str, numbers))
             try:
                 self._process = start_process(
-                    words, environment=environment, pass_fds=(far_end.fileno(),)
+                    command, environment=environment, pass_fds=(far_end.fileno(),)
                 )
             except OSError:
-                self.line.close()
+                self.connection.close()
                 raise
 
     @property
     def is_running(self) -> bool:
         return self._process.poll() is None
 
-    def end(self) -> None:
-        # In this order: whoever waits for an answer hears the line end.
+    def kill(self) -> None:
+        # In this order: a thread that waits for a response sees the socket close.
         self._process.kill()
         self._process.wait()
-        self.line.close()
+        self.connection.close()
 
-    def forget(self) -> None:
-        self.line.close()
-        # Or else `Popen` would worry about a process that is not this one's child.
+    def disown(self) -> None:
+        self.connection.close()
+        # Otherwise `Popen` would warn about a process that is not this one's child.
         self._process.returncode = 0
 
 
 def start_process(
     arguments: Sequence[str],
     *,
-    environment: Mapping[str, str] = _NOTHING,
+    environment: Mapping[str, str] = NO_VARIABLES,
     pass_fds: tuple[int, ...] = (),
     **streams: int | BinaryIO,
 ) -> "subprocess.Popen[bytes]":
-    """Start a process of ours that has to do with strangers' files.
+    """Start a Python process of the sandbox, without the server's environment.
 
-    Of `stdin`, `stdout` and `stderr` it has those that `streams` names; as for the
-    others, it reads nothing, is not heard, and complains where this process does.
+    `streams` are any of `stdin`, `stdout` and `stderr`; by default the first two are
+    null, and stderr is inherited.
 
     Raises:
-        OSError: there is none to be had.
+        OSError: it cannot be started.
     """
     return subprocess.Popen(  # type: ignore[call-overload, no-any-return]  # noqa: S603 - our own module
         [sys.executable, "-P", *arguments],
         **{"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **streams},
         pass_fds=pass_fds,
-        # What reads strangers' files need not know the server's secrets.
+        # The server's environment has secrets.
         env={"PYTHONPATH": os.pathsep.join(sys.path), **environment},
         start_new_session=True,
     )
 
 
-def protocol_error() -> ParserDied:
-    """Return what to say of a child that was taken over, or is broken."""
+def invalid_response() -> ParserDied:
+    """Return the error for a child whose response is invalid."""
     return parser_died("its answer made no sense")
 
 
 def parser_died(reason: str) -> ParserDied:
-    """Return what to say of a child that ended while it read a file."""
+    """Return the error for a child that died."""
     return ParserDied(f"Reading this file ended the process that read it: {reason}.")
 
 
-def _understood(answer: bytes, name: object) -> dict[str, object]:
-    try:
-        said = protocol.decode(answer)
-    except protocol.InvalidMessage as e:
-        raise protocol_error() from e
-    match said:
-        case {"lost": str(reason), "words": words}:
-            _log.error("Could not read %r: %s; %r", name, reason, words)
-            raise SandboxUnavailable(reason)
-        case {"died": str(reason), "words": words}:
-            _log.warning("Reading %r ended the reader: %s; %r", name, reason, words)
-            raise parser_died(reason)
-    return said
+def _reset_all_after_fork() -> None:
+    for client in list(_clients):
+        client.reset_after_fork()
 
 
-def _forget_all() -> None:
-    for process in list(_ALL):
-        process.forget()
-
-
-_ALL: WeakSet[ZygoteClient] = WeakSet()
-os.register_at_fork(after_in_child=_forget_all)
+_clients: WeakSet[ZygoteClient] = WeakSet()
+os.register_at_fork(after_in_child=_reset_all_after_fork)

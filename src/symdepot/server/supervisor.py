@@ -202,6 +202,6 @@ def die_with_parent(parent_pid: int) -> None:
     """
     if sys.platform != "linux":
         return
-    linux.end_with_parent()
+    linux.die_with_parent()
     if os.getppid() != parent_pid:
         os._exit(1)

@@ -79,7 +79,7 @@ def symcache_thread() -> Iterator[None]:
         yield
     finally:
         worker.running = False
-        operations.stop()
+        operations.stop_conversion()
         thread.join(_LEAVING_SECONDS)
 
 

@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 from tests.fixtures import builders
 
-from symdepot.sandbox.operations import Inspector
+from symdepot.sandbox.operations import Sandbox
 from symdepot.sandbox.resource_limits import ResourceLimits
 
-MISBEHAVING = Path(__file__).with_name("misbehaving.py")
+MISBEHAVING = Path(__file__).with_name("misbehaving_parser.py")
 
 LITTLE = ResourceLimits(
     memory_bytes=16 * 1024**2, mapped_bytes=0, cpu_seconds=1, wall_seconds=20.0
@@ -20,22 +20,22 @@ HALF_A_SECOND = replace(LITTLE, wall_seconds=0.5)
 
 
 @pytest.fixture(scope="module")
-def inspector() -> Iterator[Inspector]:
-    inspector = Inspector()
+def inspector() -> Iterator[Sandbox]:
+    inspector = Sandbox()
     yield inspector
     inspector.close()
 
 
 @pytest.fixture(scope="module")
-def misbehaving() -> Iterator[Inspector]:
-    inspector = Inspector(zygote=[str(MISBEHAVING)], limits_for=lambda _: LITTLE)
+def misbehaving() -> Iterator[Sandbox]:
+    inspector = Sandbox(zygote=[str(MISBEHAVING)], limits=LITTLE)
     yield inspector
     inspector.close()
 
 
 @pytest.fixture(scope="module")
-def impatient() -> Iterator[Inspector]:
-    inspector = Inspector(zygote=[str(MISBEHAVING)], limits_for=lambda _: HALF_A_SECOND)
+def impatient() -> Iterator[Sandbox]:
+    inspector = Sandbox(zygote=[str(MISBEHAVING)], limits=HALF_A_SECOND)
     yield inspector
     inspector.close()
 

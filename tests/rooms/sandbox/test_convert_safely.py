@@ -20,8 +20,8 @@ from symdepot.domain.symcache.conversion import (
     SymCacheWritten,
 )
 from symdepot.domain.symcache.reader import OpenSymCache
-from symdepot.sandbox import resource_limits
-from symdepot.sandbox.operations import Converter
+from symdepot.sandbox import operations, resource_limits
+from symdepot.sandbox.operations import Sandbox
 from symdepot.sandbox.resource_limits import ResourceLimits
 
 ID = UUID(int=7)
@@ -31,8 +31,8 @@ USUAL = resource_limits.for_conversion(100_000, 0)
 
 
 @pytest.fixture(scope="module")
-def converter() -> Iterator[Converter]:
-    converter = Converter()
+def converter() -> Iterator[Sandbox]:
+    converter = Sandbox()
     yield converter
     converter.close()
 
@@ -51,8 +51,8 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
-def limited(allowed: ResourceLimits) -> Converter:
-    return Converter(limits_for=lambda _size, _promised: allowed)
+def limited(allowed: ResourceLimits) -> Sandbox:
+    return Sandbox(limits=allowed)
 
 
 def wanted_of(path: Path) -> ObjectSelector:
@@ -61,7 +61,7 @@ def wanted_of(path: Path) -> ObjectSelector:
 
 
 def test_what_is_made_in_the_child_can_be_looked_up_here(
-    converter: Converter, source: Path, made: Path
+    converter: Sandbox, source: Path, made: Path
 ) -> None:
     result = converter.convert(source, WANTED, made)
 
@@ -71,7 +71,7 @@ def test_what_is_made_in_the_child_can_be_looked_up_here(
 
 
 def test_why_none_can_be_made_is_an_answer(
-    converter: Converter, source: Path, made: Path
+    converter: Sandbox, source: Path, made: Path
 ) -> None:
     result = converter.convert(source, replace(WANTED, arch="arm64"), made)
 
@@ -81,7 +81,7 @@ def test_why_none_can_be_made_is_an_answer(
 
 
 def test_a_file_that_ends_its_reader_is_an_answer_and_the_next_one_is_read(
-    converter: Converter, source: Path, made: Path, tmp_path: Path
+    converter: Sandbox, source: Path, made: Path, tmp_path: Path
 ) -> None:
     deep = compiled.deep_elf(tmp_path, depth=10_000)
 
@@ -127,50 +127,51 @@ def test_nothing_is_written_beyond_what_is_allowed(source: Path, made: Path) -> 
 
 
 def test_the_limits_follow_what_compressed_sections_say_they_unpack_to(
-    tmp_path: Path, made: Path
+    tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[tuple[int, int]] = []
+    sizes: list[tuple[int, int]] = []
 
-    def limits_for(size_bytes: int, promised_bytes: int) -> ResourceLimits:
-        told.append((size_bytes, promised_bytes))
+    def for_conversion(size_bytes: int, decompressed_bytes: int) -> ResourceLimits:
+        sizes.append((size_bytes, decompressed_bytes))
         return USUAL
 
+    monkeypatch.setattr(resource_limits, "for_conversion", for_conversion)
+
     packed = compiled.compressed(compiled.elf_program(tmp_path))
-    converter = Converter(limits_for=limits_for)
+    converter = Sandbox()
     result = converter.convert(packed, wanted_of(packed), made)
 
     converter.close()
     assert isinstance(result, SymCacheWritten)
-    [(size_bytes, promised_bytes)] = told
+    [(size_bytes, decompressed_bytes)] = sizes
     assert size_bytes == packed.stat().st_size
-    assert promised_bytes > 0
+    assert decompressed_bytes > 0
 
 
 def test_a_disk_that_does_not_take_it_is_worth_a_retry(
-    converter: Converter, source: Path, tmp_path: Path
+    converter: Sandbox, source: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(SandboxUnavailable):
         converter.convert(source, WANTED, tmp_path / "missing" / "made")
 
 
 def test_a_file_that_is_gone_is_worth_a_retry(
-    converter: Converter, tmp_path: Path, made: Path
+    converter: Sandbox, tmp_path: Path, made: Path
 ) -> None:
     with pytest.raises(SandboxUnavailable):
         converter.convert(tmp_path / "gone", WANTED, made)
 
 
-def test_whoever_converts_lets_all_others_go_first(
-    converter: Converter, source: Path, made: Path
-) -> None:
+def test_whoever_converts_lets_all_others_go_first(source: Path, made: Path) -> None:
+    operations.stop_conversion()
     before = set(psutil.Process().children())
-    own = Converter()
-    own.convert(source, WANTED, made)
+
+    operations.convert(source, WANTED, made)
 
     (zygote,) = set(psutil.Process().children()) - before
     assert zygote.nice() == 19
     assert os.getpriority(os.PRIO_PROCESS, 0) == 0
-    own.close()
+    operations.stop_conversion()
 
 
 def test_a_conversion_that_is_stopped_is_worth_a_retry(
@@ -179,7 +180,7 @@ def test_a_conversion_that_is_stopped_is_worth_a_retry(
     path = tmp_path / "large.sym"
     functions = "".join(f"FUNC {n:x} 10 0 f{n}\n" for n in range(0, 80_000_000, 16))
     path.write_bytes(builders.breakpad(ID, body=functions))
-    converter = Converter()
+    converter = Sandbox()
     converter.warm_up()
     threading.Timer(0.3, converter.close).start()
 

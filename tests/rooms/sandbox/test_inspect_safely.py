@@ -13,7 +13,7 @@ from tests.fixtures import builders, compiled
 from symdepot.domain.errors import NotADebugFile, ParserDied
 from symdepot.domain.formats import inspection
 from symdepot.sandbox import operations
-from symdepot.sandbox.operations import Inspector
+from symdepot.sandbox.operations import Sandbox
 from symdepot.sandbox.resource_limits import ResourceLimits
 
 ID = UUID("dfb8e43a-f242-3d73-a453-aeb6a777ef75")
@@ -22,9 +22,9 @@ SIXTY_FOUR_GIB = struct.pack("<IIQQ", 1, 0, 64 * 1024**3, 1)
 
 
 @pytest.fixture
-def starved() -> Iterator[Inspector]:
+def starved() -> Iterator[Sandbox]:
     four_mebibytes = ResourceLimits(4 * 1024**2, 4096, cpu_seconds=5, wall_seconds=10.0)
-    inspector = Inspector(limits_for=lambda _: four_mebibytes)
+    inspector = Sandbox(limits=four_mebibytes)
     yield inspector
     inspector.close()
 
@@ -72,7 +72,7 @@ def test_tells_of_a_file_what_inspection_tells(sound: Path) -> None:
     assert found[0].debug_id.uuid == UUID(int=7)
 
 
-def test_tells_every_object_of_a_fat_file(tmp_path: Path, inspector: Inspector) -> None:
+def test_tells_every_object_of_a_fat_file(tmp_path: Path, inspector: Sandbox) -> None:
     slices = [(UUID(int=i + 1), builders.CPU_X86_64) for i in range(44)]
     path = kept(tmp_path / "fat", builders.fat_macho(slices))
 
@@ -81,9 +81,7 @@ def test_tells_every_object_of_a_fat_file(tmp_path: Path, inspector: Inspector) 
     assert [o.debug_id.uuid.int for o in found] == list(range(1, 45))
 
 
-def test_refuses_in_the_words_of_inspection(
-    tmp_path: Path, inspector: Inspector
-) -> None:
+def test_refuses_in_the_words_of_inspection(tmp_path: Path, inspector: Sandbox) -> None:
     with pytest.raises(NotADebugFile) as caught:
         inspector.inspect(empty(tmp_path), name="empty")
 
@@ -94,7 +92,7 @@ def test_refuses_in_the_words_of_inspection(
 
 @pytest.mark.parametrize("deadly", DEADLY)
 def test_a_file_that_nests_too_deep_is_refused_with_a_reason(
-    tmp_path: Path, inspector: Inspector, deadly: Callable[[Path], Path]
+    tmp_path: Path, inspector: Sandbox, deadly: Callable[[Path], Path]
 ) -> None:
     with pytest.raises(ParserDied) as caught:
         inspector.inspect(deadly(tmp_path), name="deep")
@@ -105,7 +103,7 @@ def test_a_file_that_nests_too_deep_is_refused_with_a_reason(
 
 
 def test_a_file_that_nests_as_deep_as_programs_do_is_taken(
-    tmp_path: Path, inspector: Inspector
+    tmp_path: Path, inspector: Sandbox
 ) -> None:
     path = compiled.deep_elf(tmp_path, depth=1000)
 
@@ -115,7 +113,7 @@ def test_a_file_that_nests_as_deep_as_programs_do_is_taken(
 
 
 def test_a_bundle_that_unpacks_to_more_than_its_memory_is_refused(
-    tmp_path: Path, starved: Inspector
+    tmp_path: Path, starved: Sandbox
 ) -> None:
     bundle = builders.source_bundle(ID, {}, padding_bytes=8_000_000)
     path = kept(tmp_path / "bundle", bundle)
@@ -140,7 +138,7 @@ def test_a_bundle_that_unpacks_to_more_than_its_memory_is_refused(
     ],
 )
 def test_hostile_files_of_the_corpus_are_refused_with_a_reason(
-    inspector: Inspector, name: str, promised_bytes: int
+    inspector: Sandbox, name: str, promised_bytes: int
 ) -> None:
     path = HOSTILE / name
 
@@ -155,7 +153,7 @@ def test_hostile_files_of_the_corpus_are_refused_with_a_reason(
 
 @pytest.mark.parametrize("sixteenths", range(16))
 def test_a_truncated_pe_is_refused(
-    tmp_path: Path, inspector: Inspector, sixteenths: int
+    tmp_path: Path, inspector: Sandbox, sixteenths: int
 ) -> None:
     whole = builders.pe(ID)
     path = kept(tmp_path / "cut.dll", whole[: len(whole) * sixteenths // 16])
@@ -165,7 +163,7 @@ def test_a_truncated_pe_is_refused(
 
 
 def test_hostile_files_in_a_row_do_not_wear_it_out(
-    tmp_path: Path, inspector: Inspector, sound: Path
+    tmp_path: Path, inspector: Sandbox, sound: Path
 ) -> None:
     hostile = [make(tmp_path) for make in (*DEADLY, *BROKEN)]
 
@@ -177,7 +175,7 @@ def test_hostile_files_in_a_row_do_not_wear_it_out(
 
 
 def test_threads_take_turns_and_each_gets_its_own_answer(
-    tmp_path: Path, inspector: Inspector
+    tmp_path: Path, inspector: Sandbox
 ) -> None:
     deep = deep_elf(tmp_path)
     sound = [
@@ -199,7 +197,7 @@ def test_threads_take_turns_and_each_gets_its_own_answer(
 
 def test_a_warm_process_is_there_before_the_first_file(sound: Path) -> None:
     before = children()
-    inspector = Inspector()
+    inspector = Sandbox()
 
     inspector.warm_up()
     warm = children() - before

@@ -1,15 +1,15 @@
 """A child has what it needs and no more, and its end is told in words."""
 
 import json
-import logging
 import time
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from symdepot.domain.errors import NotADebugFile, ParserDied, SandboxUnavailable
 from symdepot.sandbox import resource_limits
-from symdepot.sandbox.operations import Inspector
+from symdepot.sandbox.operations import Sandbox
 
 MEBIBYTE = 1024**2
 AN_OBJECT: dict[str, object] = {
@@ -23,13 +23,13 @@ AN_OBJECT: dict[str, object] = {
 }
 
 
-def death(inspector: Inspector, path: Path, behaviour: str) -> str:
+def death(inspector: Sandbox, path: Path, behaviour: str) -> str:
     with pytest.raises(ParserDied) as caught:
         inspector.inspect(path, name=behaviour)
     return str(caught.value)
 
 
-def what_it_tells(inspector: Inspector, path: Path, behaviour: str) -> str:
+def what_it_tells(inspector: Sandbox, path: Path, behaviour: str) -> str:
     with pytest.raises(NotADebugFile) as caught:
         inspector.inspect(path, name=behaviour)
     return str(caught.value)
@@ -48,7 +48,7 @@ def what_it_tells(inspector: Inspector, path: Path, behaviour: str) -> str:
     ],
 )
 def test_the_end_of_a_child_is_told_in_words(
-    misbehaving: Inspector, sound: Path, behaviour: str, reason: str
+    misbehaving: Sandbox, sound: Path, behaviour: str, reason: str
 ) -> None:
     told = death(misbehaving, sound, behaviour)
 
@@ -58,7 +58,7 @@ def test_the_end_of_a_child_is_told_in_words(
 
 @pytest.mark.parametrize("behaviour", ["sleep", "close_all_and_sleep"])
 def test_a_child_that_does_not_end_is_ended(
-    impatient: Inspector, sound: Path, behaviour: str
+    impatient: Sandbox, sound: Path, behaviour: str
 ) -> None:
     begun_at = time.monotonic()
 
@@ -77,7 +77,7 @@ def test_a_child_that_does_not_end_is_ended(
     ],
 )
 def test_what_is_no_fault_of_the_file_is_worth_a_retry(
-    misbehaving: Inspector, sound: Path, behaviour: str, reason: str
+    misbehaving: Sandbox, sound: Path, behaviour: str, reason: str
 ) -> None:
     with pytest.raises(SandboxUnavailable) as caught:
         misbehaving.inspect(sound, name=behaviour)
@@ -100,7 +100,7 @@ def test_what_is_no_fault_of_the_file_is_worth_a_retry(
     ],
 )
 def test_an_answer_that_makes_no_sense_is_the_end_of_the_file(
-    misbehaving: Inspector, tmp_path: Path, nonsense: bytes
+    misbehaving: Sandbox, tmp_path: Path, nonsense: bytes
 ) -> None:
     path = tmp_path / "nonsense"
     path.write_bytes(nonsense)
@@ -110,7 +110,7 @@ def test_an_answer_that_makes_no_sense_is_the_end_of_the_file(
     assert told.endswith("its answer made no sense.")
 
 
-def test_a_child_is_bound_by_hard_limits(misbehaving: Inspector, sound: Path) -> None:
+def test_a_child_is_bound_by_hard_limits(misbehaving: Sandbox, sound: Path) -> None:
     told = what_it_tells(misbehaving, sound, "tell_its_limits")
 
     hard = {line[:26].strip(): line[47:67].strip() for line in told.splitlines()}
@@ -124,7 +124,7 @@ def test_a_child_is_bound_by_hard_limits(misbehaving: Inspector, sound: Path) ->
     assert 16 * MEBIBYTE < int(hard["Max address space"]) < 128 * MEBIBYTE
 
 
-def test_a_child_cannot_write_files(misbehaving: Inspector, sound: Path) -> None:
+def test_a_child_cannot_write_files(misbehaving: Sandbox, sound: Path) -> None:
     before = sound.read_bytes()
 
     with pytest.raises(SandboxUnavailable, match="it cannot be read"):
@@ -133,13 +133,13 @@ def test_a_child_cannot_write_files(misbehaving: Inspector, sound: Path) -> None
     assert sound.read_bytes() == before
 
 
-def test_a_child_cannot_open_many_files(misbehaving: Inspector, sound: Path) -> None:
+def test_a_child_cannot_open_many_files(misbehaving: Sandbox, sound: Path) -> None:
     with pytest.raises(SandboxUnavailable, match="it cannot be read"):
         misbehaving.inspect(sound, name="open_many_files")
 
 
 def test_a_child_inherits_nothing_that_is_open(
-    misbehaving: Inspector, sound: Path
+    misbehaving: Sandbox, sound: Path
 ) -> None:
     with sound.open("rb"):
         listed = what_it_tells(misbehaving, sound, "tell_what_is_open")
@@ -149,7 +149,7 @@ def test_a_child_inherits_nothing_that_is_open(
 
 
 def test_a_child_knows_none_of_the_servers_secrets(
-    misbehaving: Inspector, sound: Path, monkeypatch: pytest.MonkeyPatch
+    misbehaving: Sandbox, sound: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SYMDEPOT_SECRET_KEY", "do not tell")
 
@@ -160,18 +160,21 @@ def test_a_child_knows_none_of_the_servers_secrets(
 
 
 def test_the_last_words_of_a_child_are_logged_and_no_more(
-    misbehaving: Inspector, sound: Path, caplog: pytest.LogCaptureFixture
+    misbehaving: Sandbox, sound: Path
 ) -> None:
-    with caplog.at_level(logging.WARNING):
+    with capture_logs() as entries:
         death(misbehaving, sound, "scream_and_crash")
 
-    (record,) = caplog.records
-    message = record.getMessage()
-    assert message.startswith(
-        "Reading 'scream_and_crash' ended the reader: it crashed (SIGSEGV); "
-    )
-    assert message.endswith("aaaahthe last words'")
-    assert len(message) < 2200
+    (entry,) = entries
+    stderr = entry.pop("stderr")
+    assert entry == {
+        "event": "parser.died",
+        "log_level": "warning",
+        "file": "scream_and_crash",
+        "reason": "it crashed (SIGSEGV)",
+    }
+    assert stderr.endswith("aaaahthe last words")
+    assert len(stderr) < 2200
 
 
 @pytest.mark.parametrize(
@@ -181,7 +184,7 @@ def test_the_last_words_of_a_child_are_logged_and_no_more(
 def test_a_large_file_is_given_more(
     size_bytes: int, memory_mebibytes: int, cpu_seconds: int, wall_seconds: float
 ) -> None:
-    given = resource_limits.for_file(size_bytes)
+    given = resource_limits.for_inspection(size_bytes)
 
     assert given.memory_bytes == memory_mebibytes * MEBIBYTE
     assert given.mapped_bytes == size_bytes

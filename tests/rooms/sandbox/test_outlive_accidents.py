@@ -15,10 +15,10 @@ import pytest
 from symdepot.domain.errors import NotADebugFile, SandboxUnavailable
 from symdepot.domain.objects import ObjectFile
 from symdepot.sandbox import protocol, zygote_client
-from symdepot.sandbox.operations import Inspector
+from symdepot.sandbox.operations import Sandbox
 from symdepot.sandbox.resource_limits import ResourceLimits
 
-MISBEHAVING = Path(__file__).with_name("misbehaving.py")
+MISBEHAVING = Path(__file__).with_name("misbehaving_parser.py")
 A_MOMENT = 1.5
 LONG = ResourceLimits(
     memory_bytes=2**29, mapped_bytes=0, cpu_seconds=20, wall_seconds=30.0
@@ -27,19 +27,19 @@ LONG = ResourceLimits(
 SERVER = """
 import sys
 from pathlib import Path
-from symdepot.sandbox.operations import Inspector
+from symdepot.sandbox.operations import Sandbox
 
-Inspector(zygote=[sys.argv[1]]).inspect(Path(sys.argv[2]), name="sleep")
+Sandbox(zygote=[sys.argv[1]]).inspect(Path(sys.argv[2]), name="sleep")
 """
 
 CARELESS_SERVER = """
 import subprocess, sys, time
 from pathlib import Path
-from symdepot.sandbox.operations import Inspector
+from symdepot.sandbox.operations import Sandbox
 
-inspector = Inspector()
+inspector = Sandbox()
 inspector.inspect(Path(sys.argv[1]), name="a")
-holder = subprocess.Popen(["sleep", "60"], pass_fds=[inspector._zygote.line.fileno()])
+holder = subprocess.Popen(["sleep", "60"], pass_fds=[inspector._client._zygote.connection.fileno()])
 print(holder.pid, flush=True)
 time.sleep(60)
 """
@@ -48,9 +48,9 @@ FORKING_SERVER = """
 import os, signal, sys, threading, time
 from pathlib import Path
 from symdepot.domain.errors import NotADebugFile
-from symdepot.sandbox.operations import Inspector
+from symdepot.sandbox.operations import Sandbox
 
-inspector = Inspector(zygote=[sys.argv[1]])
+inspector = Sandbox(zygote=[sys.argv[1]])
 answers = []
 
 def ask(behaviour):
@@ -81,8 +81,8 @@ assert answers == ["well behaved"] * 2
 
 
 @pytest.fixture
-def sleeper() -> Iterator[Inspector]:
-    inspector = Inspector(zygote=[str(MISBEHAVING)], limits_for=lambda _: LONG)
+def sleeper() -> Iterator[Sandbox]:
+    inspector = Sandbox(zygote=[str(MISBEHAVING)], limits=LONG)
     yield inspector
     inspector.close()
 
@@ -120,14 +120,14 @@ def family_of(process: psutil.Process) -> tuple[psutil.Process, psutil.Process]:
 
 @contextmanager
 def asleep(
-    inspector: Inspector, path: Path
+    inspector: Sandbox, path: Path
 ) -> Iterator[tuple[psutil.Process, psutil.Process, "Future[list[ObjectFile]]"]]:
     with ThreadPoolExecutor(1) as thread:
         future = thread.submit(inspector.inspect, path, name="sleep")
         yield *family_of(psutil.Process()), future
 
 
-def test_a_child_that_is_killed_costs_a_retry(sleeper: Inspector, sound: Path) -> None:
+def test_a_child_that_is_killed_costs_a_retry(sleeper: Sandbox, sound: Path) -> None:
     with asleep(sleeper, sound) as (zygote, child, future):
         child.kill()
 
@@ -139,7 +139,7 @@ def test_a_child_that_is_killed_costs_a_retry(sleeper: Inspector, sound: Path) -
         child.kill()
 
 
-def test_a_zygote_that_is_killed_costs_a_retry(sleeper: Inspector, sound: Path) -> None:
+def test_a_zygote_that_is_killed_costs_a_retry(sleeper: Sandbox, sound: Path) -> None:
     with asleep(sleeper, sound) as (zygote, child, future):
         zygote.kill()
 
@@ -153,7 +153,7 @@ def test_a_zygote_that_is_killed_costs_a_retry(sleeper: Inspector, sound: Path) 
 
 def test_a_zygote_that_is_killed_while_idle_costs_nothing(sound: Path) -> None:
     others = psutil.Process().children()
-    inspector = Inspector()
+    inspector = Sandbox()
     before = inspector.inspect(sound, name="a")
     (zygote,) = set(psutil.Process().children()) - set(others)
 
@@ -165,7 +165,7 @@ def test_a_zygote_that_is_killed_while_idle_costs_nothing(sound: Path) -> None:
 
 
 def test_a_zygote_that_hangs_is_replaced(
-    sleeper: Inspector, sound: Path, monkeypatch: pytest.MonkeyPatch
+    sleeper: Sandbox, sound: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(NotADebugFile, match="well behaved"):
         sleeper.inspect(sound, name="behave")
@@ -180,13 +180,13 @@ def test_a_zygote_that_hangs_is_replaced(
 
 
 def test_an_answer_that_nobody_waited_for_is_not_that_of_the_next_file(
-    inspector: Inspector, sound: Path, monkeypatch: pytest.MonkeyPatch
+    inspector: Sandbox, sound: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def be_interrupted(*_: object, **__: object) -> bytes:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(protocol, "receive", be_interrupted)
+        patch.setattr(protocol, "receive_message", be_interrupted)
         with pytest.raises(KeyboardInterrupt):
             inspector.inspect(sound, name="first")
 
@@ -197,7 +197,7 @@ def test_an_answer_that_nobody_waited_for_is_not_that_of_the_next_file(
 def test_a_zygote_that_does_not_start_is_no_fault_of_the_file(
     sound: Path, code: str
 ) -> None:
-    inspector = Inspector(zygote=["-c", code])
+    inspector = Sandbox(zygote=["-c", code])
 
     with pytest.raises(SandboxUnavailable, match="is gone"):
         inspector.inspect(sound, name="a")
@@ -209,11 +209,11 @@ def test_a_system_without_processes_is_no_fault_of_the_file(
     monkeypatch.setattr(sys, "executable", "/nowhere")
 
     with pytest.raises(SandboxUnavailable, match="no process to read it"):
-        Inspector().inspect(sound, name="a")
+        Sandbox().inspect(sound, name="a")
 
 
 def test_a_file_that_is_not_there_is_worth_a_retry(
-    inspector: Inspector, tmp_path: Path
+    inspector: Sandbox, tmp_path: Path
 ) -> None:
     with pytest.raises(SandboxUnavailable, match="it cannot be read"):
         inspector.inspect(tmp_path / "none", name="a")
@@ -248,7 +248,7 @@ def test_a_zygote_ends_with_its_server_though_others_hold_the_line(
 
 
 def test_a_stop_of_the_server_lets_a_file_be_read_to_the_end(
-    sleeper: Inspector, sound: Path
+    sleeper: Sandbox, sound: Path
 ) -> None:
     with asleep(sleeper, sound) as (zygote, child, future):
         for process in (zygote, child):
@@ -261,7 +261,7 @@ def test_a_stop_of_the_server_lets_a_file_be_read_to_the_end(
 
 def test_a_closed_inspector_leaves_nothing_behind_and_opens_again(sound: Path) -> None:
     before = psutil.Process().num_fds()
-    inspector = Inspector()
+    inspector = Sandbox()
 
     for _ in range(2):
         inspector.inspect(sound, name="a")
@@ -286,7 +286,7 @@ def test_a_fork_of_the_server_waits_for_nobody_in_the_server(sound: Path) -> Non
     assert (ended.returncode, ended.stderr) == (0, b"")
 
 
-def test_200_files_leave_no_descriptor_open(inspector: Inspector, sound: Path) -> None:
+def test_200_files_leave_no_descriptor_open(inspector: Sandbox, sound: Path) -> None:
     inspector.inspect(sound, name="a")
     children = psutil.Process().children()
     # Other tests may have servers running here.
@@ -301,7 +301,7 @@ def test_200_files_leave_no_descriptor_open(inspector: Inspector, sound: Path) -
     assert [p.num_fds() for p in family] == before
 
 
-def test_a_file_costs_milliseconds(inspector: Inspector, sound: Path) -> None:
+def test_a_file_costs_milliseconds(inspector: Sandbox, sound: Path) -> None:
     def cost() -> float:
         begun_at = time.perf_counter()
         inspector.inspect(sound, name="a")

@@ -15,7 +15,7 @@ from symdepot.domain.jvm.retrace import (
     ObfuscatedFrame,
 )
 from symdepot.sandbox import resource_limits, spill_files
-from symdepot.sandbox.operations import Retracer
+from symdepot.sandbox.operations import Sandbox
 from symdepot.sandbox.protocol import InvalidMessage
 from symdepot.sandbox.resource_limits import ResourceLimits
 
@@ -32,8 +32,8 @@ USUAL = resource_limits.for_mapping_query(1000)
 
 
 @pytest.fixture(scope="module")
-def retracer() -> Iterator[Retracer]:
-    retracer = Retracer()
+def retracer() -> Iterator[Sandbox]:
+    retracer = Sandbox()
     yield retracer
     retracer.close()
 
@@ -50,8 +50,8 @@ def mapping(tmp_path: Path) -> Path:
     return path
 
 
-def limited(allowed: ResourceLimits) -> Retracer:
-    return Retracer(limits_for=lambda _: allowed)
+def limited(allowed: ResourceLimits) -> Sandbox:
+    return Sandbox(limits=allowed)
 
 
 def large(folder: Path) -> Path:
@@ -63,9 +63,9 @@ def large(folder: Path) -> Path:
 
 
 def test_the_child_answers_as_the_mapping_does(
-    retracer: Retracer, mapping: Path, paper: Path
+    retracer: Sandbox, mapping: Path, paper: Path
 ) -> None:
-    told = retracer.ask_mapping(mapping, ASKED, paper)
+    told = retracer.query_mapping(mapping, ASKED, paper)
 
     assert told == jvm_mapping.run_query(mapping, ASKED)
     assert told.class_names == {"a.a": "com.example.Größe"}
@@ -76,11 +76,11 @@ def test_the_child_answers_as_the_mapping_does(
     [b"", b"\0" * 100, b"a -> b:\n\xff -> \xff:\n", builders.wasm(b"\1" * 16)],
 )
 def test_what_is_no_mapping_knows_nothing(
-    retracer: Retracer, paper: Path, content: bytes
+    retracer: Sandbox, paper: Path, content: bytes
 ) -> None:
     paper.with_name("odd").write_bytes(content)
 
-    told = retracer.ask_mapping(paper.with_name("odd"), ASKED, paper)
+    told = retracer.query_mapping(paper.with_name("odd"), ASKED, paper)
 
     assert (told.frames, told.class_names) == ({}, {})
 
@@ -102,16 +102,16 @@ def test_a_mapping_beyond_its_limits_is_refused_with_a_reason(
     retracer = limited(allowed)
 
     with pytest.raises((ParserDied, NotADebugFile), match=reason):
-        retracer.ask_mapping(large(tmp_path), MappingQuery((), ("z.z",)), paper)
+        retracer.query_mapping(large(tmp_path), MappingQuery((), ("z.z",)), paper)
 
     retracer.close()
 
 
 def test_a_mapping_that_is_gone_is_worth_a_retry(
-    retracer: Retracer, paper: Path, tmp_path: Path
+    retracer: Sandbox, paper: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(SandboxUnavailable):
-        retracer.ask_mapping(tmp_path / "gone", ASKED, paper)
+        retracer.query_mapping(tmp_path / "gone", ASKED, paper)
 
 
 @pytest.mark.parametrize(

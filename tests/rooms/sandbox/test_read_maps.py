@@ -11,7 +11,7 @@ from tests.fixtures import builders
 
 from symdepot.domain.errors import NotADebugFile, ParserDied
 from symdepot.domain.objects import Format
-from symdepot.sandbox.operations import Inspector
+from symdepot.sandbox.operations import Sandbox
 
 ID = UUID("dfb8e43a-f242-3d73-a453-aeb6a777ef75")
 MEGABYTE = 1_000_000
@@ -47,7 +47,7 @@ def dart(path: Path, megabytes: int) -> Path:
     [(il2cpp, Format.IL2CPP), (dart, Format.DART_SYMBOL_MAP)],
 )
 def test_an_honest_map_of_60_mb_is_read(
-    inspector: Inspector,
+    inspector: Sandbox,
     tmp_path: Path,
     large: Callable[[Path, int], Path],
     file_format: Format,
@@ -83,7 +83,7 @@ def deep_plist(folder: Path) -> Path:
     ],
 )
 def test_a_map_that_ends_its_reader_is_refused_and_the_next_file_read(
-    inspector: Inspector,
+    inspector: Sandbox,
     sound: Path,
     hostile: Callable[[Path], Path],
     reason: str,
@@ -96,7 +96,7 @@ def test_a_map_that_ends_its_reader_is_refused_and_the_next_file_read(
 
 
 def test_json_that_is_nested_without_end_is_refused_in_a_sentence(
-    inspector: Inspector, tmp_path: Path
+    inspector: Sandbox, tmp_path: Path
 ) -> None:
     path = tmp_path / "deep.json"
     path.write_bytes(b"[" * TOO_DEEP)
@@ -106,7 +106,7 @@ def test_json_that_is_nested_without_end_is_refused_in_a_sentence(
 
 
 def test_a_map_of_apple_is_read_in_the_child(
-    inspector: Inspector, tmp_path: Path
+    inspector: Sandbox, tmp_path: Path
 ) -> None:
     path = tmp_path / "map"
     for content, file_format in (

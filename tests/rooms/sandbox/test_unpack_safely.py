@@ -15,14 +15,14 @@ from uuid import UUID
 import psutil
 import pytest
 from tests.fixtures import builders, packed
-from tests.rooms.sandbox.misunpacking import A_SECOND
+from tests.rooms.sandbox.misbehaving_extractor import A_SECOND
 
 from symdepot.domain.errors import NotADebugFile, ParserDied
 from symdepot.domain.formats.file_type import ArchiveKind
 from symdepot.sandbox import archive_reader
 from symdepot.sandbox.archive_reader import ExtractedFile, SkippedFile
 
-MISUNPACKING = str(Path(__file__).with_name("misunpacking.py"))
+EXTRACTOR = str(Path(__file__).with_name("misbehaving_extractor.py"))
 LARGE = 1 << 30
 SYMBOLS = builders.breakpad(UUID(int=7), body="PUBLIC 2000 0 exported\n" * 20_000)
 
@@ -225,7 +225,7 @@ def test_whoever_stops_reading_ends_the_child(tree: Path, tmp_path: Path) -> Non
     archive = packed.tar(tree, tmp_path / "a.tar")
     reading = archive_reader.extract(archive, ArchiveKind.TAR, member_bytes=LARGE)
     next(reading)
-    (child,) = unpackers()
+    (child,) = extractors()
 
     reading.close()
 
@@ -259,7 +259,7 @@ def test_a_child_that_misbehaves_is_an_answer_in_time(
                 tmp_path / "file",
                 ArchiveKind.TAR,
                 member_bytes=1_000_000,
-                unpacker=(MISUNPACKING, what),
+                extractor=(EXTRACTOR, what),
                 limits_for=lambda _: replace(
                     A_SECOND, wall_seconds=1 if what == "be_silent" else 20
                 ),
@@ -267,15 +267,14 @@ def test_a_child_that_misbehaves_is_an_answer_in_time(
         )
 
     assert time.monotonic() - began < 20
-    assert unpackers() == []
+    assert extractors() == []
 
 
-def unpackers() -> list[psutil.Process]:
+def extractors() -> list[psutil.Process]:
     return [
         child
         for child in psutil.Process(os.getpid()).children()
         if any(
-            "archive_child" in word or "MISUNPACKING" in word or "unpack" in word
-            for word in child.cmdline()
+            "archive_child" in word or "extractor" in word for word in child.cmdline()
         )
     ]

@@ -7,12 +7,11 @@ import time
 from pathlib import Path
 
 from symdepot.domain.errors import NotADebugFile
-from symdepot.domain.objects import ObjectFile
 from symdepot.sandbox import zygote
-from symdepot.sandbox.child import ChildRequest
+from symdepot.sandbox.protocol import SandboxRequest
 
 
-def misbehave(request: ChildRequest) -> list[ObjectFile]:
+def misbehave(request: SandboxRequest) -> dict[str, object]:
     globals()[request.name](request.path)
     raise NotADebugFile("well behaved")
 

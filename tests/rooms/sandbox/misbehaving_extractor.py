@@ -5,8 +5,8 @@ import signal
 import sys
 import time
 
-from symdepot.sandbox import archive_protocol, resource_limits
-from symdepot.sandbox.archive_protocol import MessageKind
+from symdepot.sandbox import protocol, resource_limits
+from symdepot.sandbox.protocol import ArchiveMessageKind
 from symdepot.sandbox.resource_limits import ResourceLimits
 
 A_SECOND = ResourceLimits(
@@ -15,7 +15,7 @@ A_SECOND = ResourceLimits(
 
 
 def crash() -> None:
-    archive_protocol.send(1, MessageKind.MEMBER, b"/begun")
+    protocol.send_archive_message(1, ArchiveMessageKind.MEMBER, b"/begun")
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
@@ -29,12 +29,12 @@ def be_silent() -> None:
 
 
 def give_up() -> None:
-    archive_protocol.send(1, MessageKind.FAULT, b"Traceback ...")
+    protocol.send_archive_message(1, ArchiveMessageKind.FAULT, b"Traceback ...")
     sys.exit(78)
 
 
 def end_early() -> None:
-    archive_protocol.send(1, MessageKind.MEMBER, b"/begun")
+    protocol.send_archive_message(1, ArchiveMessageKind.MEMBER, b"/begun")
 
 
 def babble() -> None:
@@ -48,17 +48,17 @@ def promise_too_much() -> None:
 
 
 def give_data_of_nothing() -> None:
-    archive_protocol.send(1, MessageKind.DATA, b"of what?")
+    protocol.send_archive_message(1, ArchiveMessageKind.DATA, b"of what?")
 
 
 def give_too_much() -> None:
-    archive_protocol.send(1, MessageKind.MEMBER, b"/endless")
+    protocol.send_archive_message(1, ArchiveMessageKind.MEMBER, b"/endless")
     while True:
-        archive_protocol.send(1, MessageKind.DATA, bytes(100_000))
+        protocol.send_archive_message(1, ArchiveMessageKind.DATA, bytes(100_000))
 
 
 def refuse_in_gibberish() -> None:
-    archive_protocol.send(1, MessageKind.REFUSED, b"[" * 100_000)
+    protocol.send_archive_message(1, ArchiveMessageKind.REFUSED, b"[" * 100_000)
 
 
 if __name__ == "__main__":
