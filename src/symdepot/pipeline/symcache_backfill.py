@@ -12,11 +12,11 @@ from django.utils import timezone
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.symcache import conversion
-from symdepot.jobs import leases
+from symdepot.jobs import leases, locks
 from symdepot.pipeline import tasks
 from symdepot.symcaches import creation
 from symdepot.symcaches.models import VERSION, SymCache
-from symdepot.uploads import chunks, locks
+from symdepot.uploads import chunks
 
 _LOCK = "symcaches"
 _EVERY = timedelta(minutes=10)

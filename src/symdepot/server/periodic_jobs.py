@@ -14,12 +14,12 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from symdepot.blobs.configured import blob_store
+from symdepot.jobs import locks
 from symdepot.pipeline import intake, symcache_backfill
 from symdepot.pipeline.gc import collector
 from symdepot.pipeline.webhooks import delivery
 from symdepot.symbolication import pending_requests
 from symdepot.symcaches.disk_cache import disk_cache
-from symdepot.uploads import locks
 
 _REDRIVE_SECONDS = 2.0
 _CATCH_UP_SECONDS = 10.0

@@ -81,6 +81,7 @@ SECRET_KEY = CONFIG.secret_key or secret_key(DATA_DIR)
 ALLOWED_HOSTS = ["*"]
 INSTALLED_APPS = [
     "django_tasks_db",
+    "symdepot.jobs",
     "symdepot.projects",
     "symdepot.uploads",
     "symdepot.debugfiles",

@@ -162,15 +162,3 @@ class AwaitedChunk(models.Model):
 
     def __str__(self) -> str:
         return f"{self.checksum} for {self.assembly_id}"
-
-
-class Sweep(models.Model):
-    """Work that one process of an installation does at a time: who, and when it ended."""
-
-    name = models.CharField(max_length=50, unique=True)
-    holder = models.CharField(max_length=32, blank=True)
-    lease_expires_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
-
-    def __str__(self) -> str:
-        return self.name

@@ -15,12 +15,13 @@ from tests.together import together
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
+from symdepot.jobs.models import PeriodicLock
 from symdepot.pipeline.fsck.report import Fault
 from symdepot.pipeline.gc.retention_rules import Reason
 from symdepot.projects.models import AuditEntry, Project
 from symdepot.server import periodic_jobs
 from symdepot.server.cli import fsck, gc
-from symdepot.uploads.models import Chunk, Sweep
+from symdepot.uploads.models import Chunk
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -194,7 +195,7 @@ def test_the_caretaker_sweeps_when_it_is_due_and_once_for_all() -> None:
     own(a_project(), b"loose")
     let_pass(2 * DAY)
     assert periodic_jobs.collect_garbage() == 0
-    Sweep.objects.update(finished_at=F("finished_at") - DAY)
+    PeriodicLock.objects.update(finished_at=F("finished_at") - DAY)
 
     done = together([periodic_jobs.collect_garbage] * 4)
 
@@ -210,7 +211,7 @@ def test_the_caretaker_never_sweeps_if_told_so(settings: Settings) -> None:
 
     assert periodic_jobs.collect_garbage() == 0
 
-    assert not Sweep.objects.exists()
+    assert not PeriodicLock.objects.exists()
     assert Chunk.objects.exists()
 
 
@@ -219,7 +220,7 @@ def test_expiry_is_at_work_in_the_caretaker_too() -> None:
     Project.objects.update(keep_days=1)
     a_debug_file(project, b"content")
     periodic_jobs.collect_garbage()
-    Sweep.objects.update(finished_at=F("finished_at") - DAY)
+    PeriodicLock.objects.update(finished_at=F("finished_at") - DAY)
     let_pass(2 * DAY)
 
     assert periodic_jobs.collect_garbage() == 1

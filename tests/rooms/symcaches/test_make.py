@@ -28,12 +28,13 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import LeaseLost, SandboxUnavailable
 from symdepot.domain.ids import Checksum
 from symdepot.domain.symcache.conversion import ConversionFailed
+from symdepot.jobs.models import PeriodicLock
 from symdepot.pipeline import steps, symcache_backfill, tasks
 from symdepot.pipeline.gc import deletion
 from symdepot.sandbox import operations
 from symdepot.symcaches import creation
 from symdepot.symcaches.models import VERSION, Outcome, SymCache
-from symdepot.uploads.models import Chunk, Sweep
+from symdepot.uploads.models import Chunk
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -55,7 +56,9 @@ def blobs_besides_chunks() -> set[Checksum]:
 def a_look_is_due() -> None:
     """Let it be ten minutes ago that anybody looked for what is missing."""
     long_ago = timezone.now() - A_DAY
-    Sweep.objects.update_or_create(name="symcaches", defaults={"finished_at": long_ago})
+    PeriodicLock.objects.update_or_create(
+        name="symcaches", defaults={"finished_at": long_ago}
+    )
 
 
 def listed(client: Client) -> list[dict[str, object] | None]:

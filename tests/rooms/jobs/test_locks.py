@@ -6,8 +6,8 @@ import pytest
 from django.db.models import F
 from tests.together import together
 
-from symdepot.uploads import locks
-from symdepot.uploads.models import Sweep
+from symdepot.jobs import locks
+from symdepot.jobs.models import PeriodicLock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -15,7 +15,7 @@ DAY = timedelta(days=1)
 
 
 def let_pass(time: timedelta) -> None:
-    Sweep.objects.update(
+    PeriodicLock.objects.update(
         finished_at=F("finished_at") - time,
         lease_expires_at=F("lease_expires_at") - time,
     )

@@ -1,0 +1,91 @@
+"""Locks of periodic jobs: one process of an installation at a time runs each."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from symdepot.jobs import leases
+from symdepot.jobs.models import PeriodicLock
+
+LEASE = timedelta(minutes=10)
+_RENEWALS_PER_LEASE = 5
+
+
+@contextmanager
+def periodic_lock(
+    name: str, *, every: timedelta
+) -> Iterator[Callable[[], None] | None]:
+    """Acquire the lock for the block. Yields a function that the block calls often.
+
+    It renews the lease when needed. Yields None if the job is not due, or if another
+    process runs it. An exception releases the lock, and the job stays due.
+    """
+    holder = acquire(name, every=every)
+    if holder is None:
+        yield None
+        return
+    try:
+        yield _Renewal(name, holder).renew_if_needed
+    except BaseException:
+        release(name, holder)
+        raise
+    finish(name, holder)
+
+
+def acquire(name: str, *, every: timedelta) -> str | None:
+    """Return a lease holder for the job `name`. None: not due, or another runs it.
+
+    A job is due when `every` has passed since it finished, or in a new installation
+    since it was first requested here. `renew` the lease well within `LEASE`.
+    """
+    now = timezone.now()
+    PeriodicLock.objects.get_or_create(name=name, defaults={"finished_at": now})
+    free = PeriodicLock.objects.filter(
+        Q(lease_expires_at=None) | Q(lease_expires_at__lt=now),
+        name=name,
+        finished_at__lte=now - every,
+    )
+    if not free.exists():
+        return None
+    holder = leases.new_holder()
+    is_acquired = free.update(holder=holder, lease_expires_at=now + LEASE)
+    return holder if is_acquired else None
+
+
+def renew(name: str, holder: str) -> bool:
+    """Extend the lease. False: another process has the lock by now."""
+    return bool(_own(name, holder).update(lease_expires_at=timezone.now() + LEASE))
+
+
+def finish(name: str, holder: str) -> None:
+    """Release the lock. The job is due again later."""
+    now = timezone.now()
+    _own(name, holder).update(holder="", lease_expires_at=None, finished_at=now)
+
+
+def release(name: str, holder: str) -> None:
+    """Release the lock of a job that did not finish. It stays due."""
+    _own(name, holder).update(holder="", lease_expires_at=None)
+
+
+def _own(name: str, holder: str) -> QuerySet[PeriodicLock]:
+    return PeriodicLock.objects.filter(name=name, holder=holder)
+
+
+class _Renewal:
+    """Renews a lease a few times in its duration, however often it is called."""
+
+    def __init__(self, name: str, holder: str) -> None:
+        self._name = name
+        self._holder = holder
+        self._renewed_at = time.monotonic()
+
+    def renew_if_needed(self) -> None:
+        now = time.monotonic()
+        if now - self._renewed_at > LEASE.total_seconds() / _RENEWALS_PER_LEASE:
+            renew(self._name, self._holder)
+            self._renewed_at = now
