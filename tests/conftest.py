@@ -9,6 +9,7 @@ from django.db import connection
 from pytest_django import Settings
 from tests.contracts.seaweed import S3Server, running_s3
 from tests.queueing import HELD, IMMEDIATE, HeldQueue
+from tests.transactions import committed_at_once
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.file_counts import in_minute
@@ -32,6 +33,12 @@ def django_db_modify_db_settings(
     """Wait for no disk: what a test writes need not survive a loss of power."""
     if connection.vendor == "sqlite":
         connection.settings_dict["OPTIONS"]["init_command"] += "PRAGMA synchronous=OFF;"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hooks_run_in_rolled_back_tests() -> Iterator[None]:
+    with committed_at_once():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ CORPUS = surroundings.PROJECT.parent / "shared" / "corpus" / "symbolic"
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.django_db(transaction=True),
+    pytest.mark.django_db,
     pytest.mark.skipif(not CORPUS.is_dir(), reason="there is no corpus beside us"),
 ]
 

@@ -150,7 +150,7 @@ def test_there_is_told_what_the_asker_could_find() -> None:
     assert private['found_executable_total{source="file"}'] == 1
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db
 def test_of_what_a_client_did_not_wait_for_only_what_was_sent_is_counted() -> None:
     view = text_views.text_view(ERRORS, lambda _: "source")(
         lambda _: StreamingHttpResponse(iter([b"123", b"45", b"6789"]))

@@ -192,7 +192,7 @@ class AnyPath(TestCase):
         assert answer.status_code in {400, 404}
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db
 def test_real_files_serve_what_they_can_in_whatever_order_they_came(
     tmp_path: Path,
 ) -> None:
@@ -247,7 +247,7 @@ def dumped(program: Path, name: str) -> bytes:
     return there.read_bytes()
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db
 def test_a_section_comes_from_the_file_that_has_its_bytes(program: Path) -> None:
     row = DebugFile.objects.first()
     assert row is not None
@@ -270,7 +270,7 @@ def test_a_section_comes_from_the_file_that_has_its_bytes(program: Path) -> None
     assert in_both["X-DEBUGINFOD-FILE"] == "hello.debug"
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db
 def test_a_part_of_a_section_and_its_tag_are_its_own(program: Path) -> None:
     row = DebugFile.objects.first()
     assert row is not None

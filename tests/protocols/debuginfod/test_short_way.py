@@ -32,7 +32,7 @@ from symdepot.protocols import request_metrics
 from symdepot.protocols.debuginfod.fast_path import FastPath
 from symdepot.uploads.models import File
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

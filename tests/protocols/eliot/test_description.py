@@ -17,7 +17,7 @@ from symdepot.protocols.eliot.schemas import Job, Results, Symbolicated
 from symdepot.protocols.symbolicator.api_description import COMPONENTS
 from symdepot.server.urls import eliot_api, sentry_api
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 JOBS = TypeAdapter(Annotated[list[Job], Field(max_length=MOST_JOBS)])
 

@@ -9,7 +9,7 @@ from tests.protocols.eliot import asking
 from tests.protocols.eliot.asking import ask
 from tests.protocols.eliot.test_refusals import REFUSED
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 DOCS = Path(__file__).parents[3] / "docs" / "protocols" / "eliot.md"
 

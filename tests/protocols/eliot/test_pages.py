@@ -8,7 +8,7 @@ from django.test import Client
 from pytest_django import Settings
 from tests.protocols.eliot.asking import ask, job
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 PREFLIGHT = {
     "Origin": "https://profiler.example",

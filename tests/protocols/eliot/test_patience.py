@@ -13,7 +13,7 @@ from tests.queueing import HeldQueue
 from symdepot.protocols.eliot import views
 from symdepot.symcaches.models import Outcome, SymCache
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def made_but_held(queue: HeldQueue) -> SymCache:

@@ -32,7 +32,7 @@ int main(int count, char **words)
 }
 """
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="there is no corpus beside us")

@@ -14,7 +14,7 @@ from tests.protocols.eliot.asking import ID, MODULE, ask, job
 
 from symdepot.protocols.eliot import response, views
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 STACKS = [[[0, 1]]]
 MODULES_FAULTS: list[tuple[object, str]] = [

@@ -4,7 +4,7 @@ import pytest
 from tests.protocols.eliot import asking
 from tests.protocols.eliot.asking import MODULE, ask
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 V4 = "/symbolicate/v4"
 

@@ -11,7 +11,7 @@ from tests.protocols.eliot.asking import ask, job
 from symdepot.projects import access, tokens
 from symdepot.projects.tokens import Scope
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 FRAME = job((0, 0x1000))
 

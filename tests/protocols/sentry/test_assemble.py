@@ -20,7 +20,7 @@ from symdepot.domain.ids import Checksum
 from symdepot.uploads import assembly
 from symdepot.uploads.models import Assembly, File, FileChunk, State
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 NOT_FOUND: dict[str, object] = {
     "state": "not_found",

@@ -26,7 +26,7 @@ from tests.protocols.sentry.wire import called, kept
 from symdepot.domain.ids import Checksum
 from symdepot.uploads.models import FileChunk
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 MIB = 1 << 20
 

@@ -27,7 +27,7 @@ from symdepot.pipeline import intake
 from symdepot.uploads import chunks
 from symdepot.uploads.models import Assembly, State
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 GARBAGE = b"This is no debug file.\n"
 GARBAGE_TEXT = "Invalid debug information file: unsupported object file format"

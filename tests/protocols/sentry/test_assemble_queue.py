@@ -30,7 +30,7 @@ from symdepot.domain.ids import Checksum
 from symdepot.pipeline import intake, tasks
 from symdepot.uploads.models import Assembly, AwaitedChunk, State
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def queued() -> list[int]:
@@ -145,6 +145,7 @@ def test_a_poll_without_chunks_does_not_forget_what_is_awaited(
     assert held_queue.assemblies == [Assembly.objects.get().pk]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_sixteen_identical_requests_at_once_queue_each_file_once(
     settings: Settings,
 ) -> None:
@@ -168,6 +169,7 @@ def test_sixteen_identical_requests_at_once_queue_each_file_once(
     assert len(ids) == 3
 
 
+@pytest.mark.django_db(transaction=True)
 def test_last_chunks_that_arrive_at_once_queue_their_file_once(
     settings: Settings,
 ) -> None:
@@ -200,6 +202,7 @@ def test_many_files_travel_to_the_queue_a_few_to_a_task(settings: Settings) -> N
     assert sorted(queued()) == sorted(Assembly.objects.values_list("pk", flat=True))
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_answer_waits_for_files_in_work_and_tells_how_they_ended(
     settings: Settings,
 ) -> None:
@@ -242,6 +245,7 @@ def test_the_answer_does_not_wait_when_chunks_are_still_to_be_sent(
     ]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_wait_ends_though_the_work_does_not(
     settings: Settings, held_queue: HeldQueue
 ) -> None:

@@ -10,7 +10,7 @@ from tests.factories import Answer, a_client, a_project, assemble, files_url
 
 from symdepot.domain.ids import Checksum
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 SHA1 = Checksum.of(b"a file").hex
 SHA1_PATTERN = "'^[0-9a-f]{40}$'"

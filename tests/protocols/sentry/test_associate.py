@@ -21,7 +21,7 @@ from symdepot.domain.ids import Checksum
 from symdepot.domain.objects import Format
 from symdepot.projects.models import AuditEntry, Project, Release
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 MAPPINGS = files_url("proguard-artifact-releases")
 

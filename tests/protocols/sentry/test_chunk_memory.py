@@ -14,7 +14,7 @@ from tests.protocols.sentry.wire import Part, body_of, gzipped, post_body
 from symdepot.uploads.models import Chunk
 
 pytestmark = [
-    pytest.mark.django_db(transaction=True),
+    pytest.mark.django_db,
     pytest.mark.usefixtures("disk"),
 ]
 

@@ -19,7 +19,7 @@ from tests.protocols.sentry.wire import (
 from symdepot.blobs.configured import blob_store
 from symdepot.uploads.models import Chunk
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.upstream(29)

@@ -16,7 +16,7 @@ from tests.protocols.sentry.wire import (
     post_body,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 FIRST, SECOND = b"first " * 100, b"second " * 100
 

@@ -31,7 +31,7 @@ from symdepot.uploads.models import (
     FileChunk,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def delete(row_id: object, *, scope: Scope = Scope.WRITE, **where: str) -> Answer:

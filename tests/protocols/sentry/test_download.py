@@ -22,7 +22,7 @@ from symdepot.domain.ids import Checksum, DebugId
 from symdepot.domain.objects import Format
 from symdepot.projects.tokens import Scope
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 CRASH = DebugId(UUID("67e9247c-814e-392b-a027-dbde6748fcbf"), 1)
 

@@ -8,7 +8,7 @@ from tests.fixtures import builders
 
 from symdepot.domain.objects import Format
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 ID = UUID("67e9247c-814e-392b-a027-dbde6748fcbf")
 SOUND = [

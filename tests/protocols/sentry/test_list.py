@@ -17,7 +17,7 @@ from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format
 from symdepot.projects.models import Project
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 CRASH = DebugId(UUID("67e9247c-814e-392b-a027-dbde6748fcbf"))
 CODE = CodeId("f1c3bcc0279865fe3058404b2831d9e64135386c")

@@ -10,7 +10,7 @@ from tests.factories import a_client, a_project, chunk_url, files_url
 
 from symdepot.domain.ids import Checksum
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 SHA1S = st.sampled_from([Checksum.of(b"%d" % n).hex for n in range(4)])
 TEXT = st.text(max_size=50) | SHA1S | SHA1S.map(lambda sha1: sha1 + "\n")

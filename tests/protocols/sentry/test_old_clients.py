@@ -14,7 +14,7 @@ from tests.factories import (
 
 from symdepot.domain.ids import Checksum
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 REPROCESSING = "/api/0/projects/acme/game/reprocessing/"
 

@@ -29,7 +29,7 @@ from symdepot.pipeline import steps
 from symdepot.projects.models import AuditEntry, Project
 from symdepot.uploads.models import Assembly, File
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 ONE = UUID("01111111-1111-1111-1111-111111111111")
 TWO = UUID("02222222-2222-2222-2222-222222222222")
@@ -211,6 +211,7 @@ def test_one_id_may_be_deleted_and_the_other_stays() -> None:
     assert ids() == {str(TWO)}
 
 
+@pytest.mark.django_db(transaction=True)
 def test_many_who_offer_the_same_under_another_id_at_once_make_one() -> None:
     a_project()
     content = a_mapping()

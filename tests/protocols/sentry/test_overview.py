@@ -10,7 +10,7 @@ from tests.protocols.sentry.releasing import ORGANIZATION
 from symdepot.projects.models import Organization, Project, Token
 from symdepot.projects.tokens import Scope
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 ORGANIZATIONS = "/api/0/organizations/"
 PROJECTS = "/api/0/organizations/acme/projects/"

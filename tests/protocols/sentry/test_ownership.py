@@ -19,7 +19,7 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
 from symdepot.uploads.models import Chunk, File
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

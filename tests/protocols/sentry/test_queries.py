@@ -20,7 +20,7 @@ from tests.queueing import HeldQueue
 
 from symdepot.domain.ids import Checksum
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 FEW, MANY = 2, 40
 """Not more than go into one task of the queue, nor more than one page holds."""

@@ -15,7 +15,7 @@ from tests.factories import (
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 CHUNKS = [b"0123456789", b"abcdefghij", b"0123456789", b"KLM"]
 CONTENT = b"".join(CHUNKS)

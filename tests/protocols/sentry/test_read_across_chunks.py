@@ -27,7 +27,7 @@ from symdepot.domain.ids import Checksum
 from symdepot.uploads import chunks
 from symdepot.uploads.models import Chunk, File, FileChunk
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 MIB = 1 << 20
 BEYOND_31_BITS = 3_000_000_000

@@ -16,7 +16,7 @@ from tests.protocols.sentry.releasing import (
 
 from symdepot.projects.models import Release
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 SHARED = "Release '1.0' is of other projects, too, which this token may not touch."
 

@@ -13,7 +13,7 @@ from tests.protocols.sentry.releasing import (
 
 from symdepot.projects.models import Release
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("name", ["nowhere", "4711", 4712, "theirs", "\x00", "²"])

@@ -6,7 +6,7 @@ from tests.factories import a_breakpad_file, a_client, a_project, upload
 
 from symdepot.projects.tokens import Scope
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 REVISION = "/api/0/projects/acme/game/revision/"
 REPROCESSING = "/api/0/projects/acme/game/reprocessing/"

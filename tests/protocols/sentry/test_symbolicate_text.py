@@ -21,7 +21,7 @@ from symdepot.projects import rate_limit
 from symdepot.projects.tokens import Scope
 from symdepot.protocols.sentry import text_symbolication
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 URL = "/api/0/projects/acme/game/symbolicate-text"
 

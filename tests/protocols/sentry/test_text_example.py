@@ -14,7 +14,7 @@ BLOCKS = re.findall(
 )
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db
 def test_the_documented_text_comes_back_as_documented(settings: Settings) -> None:
     settings.SYMCACHES = True
     debug_file, text, answer, rest = BLOCKS

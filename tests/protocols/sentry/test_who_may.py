@@ -20,7 +20,7 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.projects.models import Token
 from symdepot.projects.tokens import Scope
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 type Deed = Callable[[Client, DebugFile], Answer]
 

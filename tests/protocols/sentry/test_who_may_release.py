@@ -10,7 +10,7 @@ from tests.protocols.sentry.releasing import GAME, ORGANIZATION, put, say
 from symdepot.projects.models import Token
 from symdepot.projects.tokens import Scope
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 type Deed = Callable[[Client], Answer]
 

@@ -18,7 +18,7 @@ from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile
 from symdepot.pipeline import zip_upload
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 NOT_READABLE = "The file is not a readable zip archive: "
 CENTRAL_ENTRY = b"PK\x01\x02"

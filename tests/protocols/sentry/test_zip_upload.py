@@ -27,7 +27,7 @@ from symdepot.domain.ids import Checksum
 from symdepot.pipeline import intake
 from symdepot.uploads.models import Assembly, Chunk
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 ID = "67e9247c-814e-392b-a027-dbde6748fcbf"
 

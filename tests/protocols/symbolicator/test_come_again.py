@@ -19,7 +19,7 @@ from symdepot.protocols.symbolicator import native
 from symdepot.symbolication import pending_requests
 from symdepot.symbolication.models import PendingQuestion
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 AT_ONCE = "/symbolicate?timeout=0"
 
@@ -134,6 +134,7 @@ def test_after_a_quarter_of_an_hour_it_is_answered_with_what_there_is(
     assert answer["stacktraces"][0]["frames"][0]["status"] == "missing"
 
 
+@pytest.mark.django_db(transaction=True)
 def test_who_can_wait_is_answered_as_soon_as_it_is_made(
     client: Client, held_queue: HeldQueue
 ) -> None:

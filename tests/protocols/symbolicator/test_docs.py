@@ -13,7 +13,7 @@ from tests.protocols.symbolicator.asking import INLINED, post
 
 from symdepot.protocols.symbolicator.schemas import BODY
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 DOCS = Path(__file__).parents[3] / "docs" / "protocols" / "symbolicator.md"
 

@@ -12,7 +12,7 @@ from tests.protocols.symbolicator.asking import INLINED, a_module, a_question, p
 from symdepot.projects.models import Project
 from symdepot.protocols.symbolicator.response_schemas import REFUSAL
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def _registers(count: int) -> str:
@@ -83,6 +83,7 @@ class _Listened(BytesIO):
         return super().read(size)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_who_sends_slowly_keeps_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     client = a_client()
     monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 0)

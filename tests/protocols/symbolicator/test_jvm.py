@@ -20,7 +20,7 @@ from tests.protocols.symbolicator.retracing import (
 from symdepot.debugfiles.models import WantedId
 from symdepot.projects import access, tokens
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 OTHER_ID = "11111111-2222-4333-8444-555555555555"
 MAPPING = """\

@@ -22,7 +22,7 @@ from symdepot.domain.ids import Checksum, DebugId
 from symdepot.domain.objects import Format
 from symdepot.symbolication import jvm
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 MAPPING = """\
 com.example.Game -> a.a:

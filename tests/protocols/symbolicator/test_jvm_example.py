@@ -29,7 +29,7 @@ class Game(private val physics: Physics) {
 )
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db
 def test_the_documented_request_has_the_documented_answer() -> None:
     mapping, request, answer = BLOCKS
     a_mapping_of(a_project(), mapping)

@@ -17,7 +17,7 @@ from tests.protocols.symbolicator.retracing import (
 
 from symdepot.protocols.symbolicator.jvm_schemas import JVM_ANSWER
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 MAPPING = """\
 com.example.Game -> a.a:

@@ -25,7 +25,7 @@ from symdepot.projects.tokens import Scope
 from symdepot.protocols.symbolicator import bodies
 from symdepot.protocols.symbolicator.response_schemas import ANSWER, REFUSAL
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def test_what_is_no_json_is_a_bad_request() -> None:

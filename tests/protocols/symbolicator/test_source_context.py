@@ -13,7 +13,7 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
 from symdepot.projects.models import Project
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 LINES = [f"line {number};" for number in range(1, 21)]
 HELLO = "\n".join([*LINES[:8], "x" * 200, *LINES[9:]])

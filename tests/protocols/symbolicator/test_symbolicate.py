@@ -24,7 +24,7 @@ from symdepot.projects.models import Project
 from symdepot.projects.tokens import Scope
 from symdepot.protocols.symbolicator.response_schemas import ANSWER
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 NOTHING = {
     "has_debug_info": False,

@@ -12,7 +12,7 @@ from tests.protocols.symbolicator.asking import (
     post,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def told(*frames: dict[str, object]) -> list[dict[str, object]]:

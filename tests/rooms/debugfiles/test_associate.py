@@ -9,7 +9,7 @@ from symdepot.debugfiles import associations
 from symdepot.debugfiles.models import Association, DebugFile
 from symdepot.projects.models import Project, Release, ReleaseStatus
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def a_release(

@@ -26,7 +26,7 @@ from symdepot.domain.ids import Checksum, CodeId, DebugId
 from symdepot.domain.objects import Format
 from symdepot.projects.models import Project
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 CRASH = DebugId(UUID("67e9247c-814e-392b-a027-dbde6748fcbf"))
 NIL = DebugId(UUID(int=0))
@@ -234,6 +234,7 @@ def test_one_file_may_be_entered_under_several_ids() -> None:
     assert one.file == two.file
 
 
+@pytest.mark.django_db(transaction=True)
 def test_of_many_that_enter_the_same_file_at_once_one_row_comes() -> None:
     project = a_project()
     file = a_file(project, b"content")
@@ -248,6 +249,7 @@ def test_of_many_that_enter_the_same_file_at_once_one_row_comes() -> None:
     assert len(set(entered)) == DebugFile.objects.count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
 def test_of_many_that_supersede_each_other_at_once_one_is_left() -> None:
     project = a_project()
     files = [a_file(project, b"%d" % n) for n in range(8)]

@@ -11,7 +11,7 @@ from symdepot.debugfiles import file_counts
 from symdepot.domain.ids import Checksum
 from symdepot.domain.objects import Format
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from symdepot.debugfiles import usage
 from symdepot.debugfiles.models import DebugFile
 from symdepot.debugfiles.usage import ProjectUsage
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -98,6 +98,7 @@ def test_of_several_only_those_are_noted_that_were_not_lately() -> None:
     assert timezone.now() - old.last_used_at < HOUR
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_reader_is_not_kept_waiting_by_whoever_writes() -> None:
     row = a_debug_file(a_project(), b"content")
     client = a_client()

@@ -24,7 +24,7 @@ from symdepot.domain.errors import MissingIdNotListed
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.projects.models import Project
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 ID = DebugId(UUID(int=7), 1)
 CODE = CodeId("abc123")
@@ -89,6 +89,7 @@ def test_what_no_database_would_take_is_made_fit() -> None:
     assert len(row.name) == 500
 
 
+@pytest.mark.django_db(transaction=True)
 def test_those_who_ask_at_once_are_all_counted(settings: Settings) -> None:
     project = a_project()
     ids = [DebugId(uuid4()) for _ in range(4)]
@@ -103,6 +104,7 @@ def test_those_who_ask_at_once_are_all_counted(settings: Settings) -> None:
     assert [count for *_, count in rows()] == [40] * 4
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("gathering")
 def test_what_is_asked_a_thousand_times_is_written_once() -> None:
     project = a_project()
@@ -356,6 +358,7 @@ def test_a_child_does_not_write_what_its_parent_has_gathered() -> None:
     assert len(written) == 1
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("gathering")
 def test_a_file_that_is_just_arriving_is_waited_for() -> None:
     project = a_project()

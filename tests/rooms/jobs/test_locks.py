@@ -9,7 +9,7 @@ from tests.together import together
 from symdepot.jobs import locks
 from symdepot.jobs.models import PeriodicLock
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 DAY = timedelta(days=1)
 
@@ -29,6 +29,7 @@ def test_what_nobody_has_asked_for_before_is_due_after_a_while() -> None:
     assert locks.acquire("gc", every=DAY) is not None
 
 
+@pytest.mark.django_db(transaction=True)
 def test_of_many_one_may() -> None:
     locks.acquire("gc", every=DAY)
     let_pass(2 * DAY)

@@ -38,7 +38,7 @@ from symdepot.uploads.models import (
     State,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 PIECE = 64
 

@@ -29,7 +29,7 @@ from symdepot.symcaches.models import SymCache
 from symdepot.uploads import file_splitter
 from symdepot.uploads.models import ChunkOwner, File
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def downloaded(row: DebugFile) -> bytes:

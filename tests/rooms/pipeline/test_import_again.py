@@ -21,7 +21,7 @@ from symdepot.pipeline.bulk_import.importer import ImportStatus
 from symdepot.projects.models import AuditEntry, Project
 from symdepot.uploads import chunks
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 _watchers: list[list[str]] = []
 

@@ -15,7 +15,7 @@ from symdepot.pipeline.bulk_import.importer import ImportStatus
 from symdepot.projects.models import Project
 from symdepot.sandbox import archive_reader
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

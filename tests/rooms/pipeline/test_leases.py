@@ -30,7 +30,7 @@ from symdepot.sandbox import operations
 from symdepot.uploads import assembly
 from symdepot.uploads.models import Assembly, File, State
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 A_WHILE = timedelta(hours=1)
 
@@ -92,6 +92,7 @@ def test_a_file_that_the_queue_lost_is_queued_again(
     assert polled(a_client(), queued)["state"] == "ok"
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("queued")
 def test_many_that_redrive_at_once_queue_a_file_once(settings: Settings) -> None:
     let_pass(A_WHILE)
@@ -150,6 +151,7 @@ def test_whoever_lost_its_lease_does_not_spoil_what_the_other_did(
     assert DebugFile.objects.count() == File.objects.count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("queued")
 def test_workers_that_do_the_same_work_at_once_do_it_once() -> None:
     pk = row().pk
@@ -160,6 +162,7 @@ def test_workers_that_do_the_same_work_at_once_do_it_once() -> None:
     assert DebugFile.objects.count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("queued")
 def test_a_lease_is_renewed_as_long_as_the_work_goes_on(settings: Settings) -> None:
     settings.LEASE_SECONDS = 0.3
@@ -232,6 +235,7 @@ def test_one_file_that_stumbles_does_not_hold_up_the_others_of_its_task(
     assert states == ["ok", "assembling", "ok"]
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("queued")
 def test_nothing_is_locked_while_bytes_are_read(
     monkeypatch: pytest.MonkeyPatch, disk: Path, held_queue: HeldQueue

@@ -29,7 +29,7 @@ from symdepot.projects.models import AuditEntry, Organization
 from symdepot.uploads import quota
 from symdepot.uploads.models import Assembly, AwaitedChunk, Chunk
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 FULL = (
     "Organization 'acme' uses 60 bytes of its quota of 100 bytes, and this needs at "

@@ -27,7 +27,7 @@ from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.uploads import chunks
 from symdepot.uploads.models import Assembly, Chunk, File, State
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def test_bytes_whose_row_came_back_before_they_were_freed_stay(

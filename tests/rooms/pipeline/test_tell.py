@@ -22,7 +22,7 @@ from symdepot.pipeline.webhooks import delivery, http_post
 from symdepot.projects import webhooks
 from symdepot.projects.models import Webhook
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 DOCS = Path(__file__).parents[3] / "docs" / "protocols" / "webhooks.md"
 
@@ -177,6 +177,7 @@ def test_news_have_names_of_their_own(consumer: Consumer) -> None:
     assert len({heard.headers["webhook-id"] for heard in consumer.heard}) == 4
 
 
+@pytest.mark.django_db(transaction=True)
 def test_what_moves_while_it_is_told_is_told_next(consumer: Consumer) -> None:
     webhook = a_webhook(consumer)
     webhooks.bump_revision(webhook.project)

@@ -24,7 +24,7 @@ from symdepot.projects.audit import Action, AuditQuery
 from symdepot.projects.models import AuditEntry, Organization, Token
 from symdepot.projects.tokens import Scope
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 SOURCES = Path(audit.__file__).parents[1]
 URL = "https://ci.example.com/hook"
@@ -176,6 +176,7 @@ def test_the_audit_can_be_asked_by_project_action_and_time() -> None:
     assert days(project="game", since=start + timedelta(days=1)) == "2"
 
 
+@pytest.mark.django_db(transaction=True)
 def test_an_export_comes_row_by_row_from_one_question() -> None:
     organization = an_organization()
     AuditEntry.objects.bulk_create(

@@ -16,7 +16,7 @@ from symdepot.domain.errors import InvalidRequest
 from symdepot.projects import webhooks
 from symdepot.projects.models import Project, Webhook
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 URL = "https://ci.example.com/hook"
 
@@ -150,6 +150,7 @@ def test_a_move_while_an_older_one_is_told_is_told_right_after() -> None:
     assert again(webhook).told_revision == 1
 
 
+@pytest.mark.django_db(transaction=True)
 def test_of_many_who_ask_for_a_turn_one_gets_it() -> None:
     hooks = [a_webhook(url=f"{URL}{n}") for n in range(5)]
     webhooks.bump_revision(hooks[0].project)
@@ -178,6 +179,7 @@ def test_a_turn_that_somebody_else_takes_in_between_is_not_taken_again() -> None
     assert (len(theirs), mine) == (1, [])
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_move_that_is_just_being_made_is_waited_for() -> None:
     webhook = a_webhook()
     webhooks.bump_revision(webhook.project)
@@ -200,6 +202,7 @@ def test_a_move_that_is_just_being_made_is_waited_for() -> None:
     assert turn.revision == 2
 
 
+@pytest.mark.django_db(transaction=True)
 def test_no_move_is_lost_however_moves_and_tellings_meet() -> None:
     webhook = a_webhook()
 

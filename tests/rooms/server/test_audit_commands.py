@@ -23,7 +23,7 @@ from symdepot.projects.models import (
 )
 from symdepot.server import setup
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 URL = "https://ci.example.com/hook"
 ME = f"command line ({pwd.getpwuid(os.getuid()).pw_name})"

@@ -23,7 +23,7 @@ from symdepot.server import periodic_jobs
 from symdepot.server.cli import fsck, gc
 from symdepot.uploads.models import Chunk
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 DAY = timedelta(days=1)
 
@@ -190,6 +190,7 @@ def test_a_quota_that_is_no_size_is_refused(symdepot: Say) -> None:
     assert "'much' is no size" in " ".join(said.err.split())
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_caretaker_sweeps_when_it_is_due_and_once_for_all() -> None:
     assert periodic_jobs.collect_garbage() == 0
     own(a_project(), b"loose")

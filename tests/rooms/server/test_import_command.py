@@ -11,7 +11,7 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.projects.models import AuditEntry
 from symdepot.server import setup
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

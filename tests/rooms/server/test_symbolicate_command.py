@@ -14,7 +14,7 @@ from tests.rooms.server.saying import Said, Say
 from symdepot.debugfiles.models import DebugFile, WantedId
 from symdepot.domain.ids import DebugId
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 ASKED = ("symbolicate", "--project", "acme/game")
 OTHER = "00000000" + DEBUG_ID[8:]

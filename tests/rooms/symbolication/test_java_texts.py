@@ -13,7 +13,7 @@ from symdepot.projects.models import Project
 from symdepot.symbolication import pasted_text
 from symdepot.symbolication.pasted_text import ResolvedText
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 MAPPING = """\
 com.example.Game -> a.a:

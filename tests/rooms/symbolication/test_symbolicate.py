@@ -41,7 +41,7 @@ from symdepot.symbolication.request import (
 from symdepot.symbolication.symbolicate import symbolicate
 from symdepot.symcaches.models import Outcome, SymCache
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 BREAKPAD_ID = "DFB8E43AF2423D73A453AEB6A777EF750"
 ID = DebugId.parse(BREAKPAD_ID)
@@ -99,6 +99,7 @@ def test_an_address_becomes_a_function() -> None:
     assert module.candidates == (Candidate(known, CandidateStatus.OK),)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_while_addresses_are_looked_up_no_connection_is_held(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

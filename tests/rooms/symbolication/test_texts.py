@@ -17,7 +17,7 @@ from symdepot.projects.models import Project
 from symdepot.symbolication import pasted_text, text_modules
 from symdepot.symbolication.pasted_text import ResolvedText
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 BREAKPAD = "C0BCC3F19827FE653058404B2831D9E60"
 """The debug id of the ELF file of this build id."""

@@ -17,7 +17,7 @@ from symdepot.domain.ids import DebugId
 from symdepot.projects.models import Project
 from symdepot.symbolication import pasted_text
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 SPOT = "./game(+0x1004) [0x7f0000001004]"
 

@@ -15,7 +15,7 @@ from tests.fixtures.printing import printed
 from symdepot.symbolication import pasted_text
 from symdepot.symbolication.pasted_text import ResolvedText
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 INLINED = """\
 #include <stdlib.h>

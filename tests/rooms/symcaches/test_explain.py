@@ -12,7 +12,7 @@ from symdepot.debugfiles.near_misses import NearMissKind, RequestedIds
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.symcaches import status
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)

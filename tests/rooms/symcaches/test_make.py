@@ -36,7 +36,7 @@ from symdepot.symcaches import creation
 from symdepot.symcaches.models import VERSION, Outcome, SymCache
 from symdepot.uploads.models import Chunk
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 A_WHILE = timedelta(hours=1)
 A_DAY = timedelta(days=1, seconds=1)
@@ -208,6 +208,7 @@ def test_a_file_that_ended_its_reader_is_left_alone_for_longer(
     assert (row().retry_at or usual) - usual > timedelta(seconds=500)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_workers_that_make_the_same_one_at_once_make_it_once(
     held_queue: HeldQueue,
 ) -> None:
@@ -220,6 +221,7 @@ def test_workers_that_make_the_same_one_at_once_make_it_once(
     assert blobs_besides_chunks() == {Checksum(row().checksum)}
 
 
+@pytest.mark.django_db(transaction=True)
 def test_uploads_of_one_content_at_once_leave_one_symcache() -> None:
     content = a_breakpad_file()
     clients = []

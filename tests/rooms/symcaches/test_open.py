@@ -18,7 +18,7 @@ from symdepot.symcaches.disk_cache import disk_cache
 from symdepot.symcaches.models import VERSION, Outcome, SymCache
 from symdepot.symcaches.opener import SymCacheUnavailable
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)

@@ -29,7 +29,7 @@ from symdepot.domain.ids import Checksum
 from symdepot.uploads.models import Chunk, File, FileChunk
 
 pytestmark = [
-    pytest.mark.django_db(transaction=True),
+    pytest.mark.django_db,
     pytest.mark.slow,
     pytest.mark.timeout(240),
 ]

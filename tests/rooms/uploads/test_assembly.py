@@ -17,7 +17,7 @@ from symdepot.uploads import assembly
 from symdepot.uploads.assembly import UploadRequest
 from symdepot.uploads.models import Assembly, AwaitedChunk, State
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 PARTS = (b"one", b"two", b"one")
 CHUNKS = tuple(Checksum.of(part) for part in PARTS)
@@ -81,6 +81,7 @@ def test_what_is_in_work_is_not_begun_by_another() -> None:
     assert assembly.claim(pk) is None
 
 
+@pytest.mark.django_db(transaction=True)
 def test_of_many_workers_that_begin_at_once_one_holds_the_lease() -> None:
     pk = queued()
 

@@ -10,7 +10,7 @@ from symdepot.domain.ids import Checksum
 from symdepot.uploads import chunks
 from symdepot.uploads.models import File, FileChunk
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 PARTS = (b"one", b"two", b"one")
 CHUNKS = tuple(Checksum.of(part) for part in PARTS)
@@ -44,6 +44,7 @@ def test_a_file_that_is_there_stays_as_it_was_first_cut() -> None:
     assert places() == [(n, chunk.hex) for n, chunk in enumerate(CHUNKS)]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_many_that_enter_the_same_file_at_once_enter_it_once() -> None:
     own(a_project(), *PARTS)
 

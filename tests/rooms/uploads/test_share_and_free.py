@@ -25,7 +25,7 @@ from symdepot.blobs import blob_paths
 from symdepot.domain.ids import Checksum
 from symdepot.uploads.models import Chunk, File, FileChunk
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 LONG_AGO = timedelta(days=4)
 
