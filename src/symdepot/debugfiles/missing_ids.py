@@ -1,7 +1,7 @@
 """Ids that somebody asked for and that are not here."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from itertools import batched
 
@@ -12,6 +12,7 @@ from django.utils import timezone
 from symdepot.debugfiles.miss_counter import Miss, MissCount, MissCounter
 from symdepot.debugfiles.models import DebugFile, WantedId
 from symdepot.debugfiles.near_misses import RequestedIds
+from symdepot.domain import text_format
 from symdepot.domain.errors import MissingIdNotListed
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.projects.access import is_row_id
@@ -99,8 +100,8 @@ def as_json(row: WantedId) -> dict[str, object]:
         "codeId": row.code_id or None,
         "name": row.name or None,
         "count": row.count,
-        "firstAsked": _time(row.first_at),
-        "lastAsked": _time(row.last_at),
+        "firstAsked": text_format.format_time(row.first_at),
+        "lastAsked": text_format.format_time(row.last_at),
         "askedBy": row.asked_by,
     }
 
@@ -166,10 +167,6 @@ def _trim(project_id: int) -> None:
     if excess > 0:
         oldest = rows.order_by("last_at", "pk").values("pk")[:excess]
         WantedId.objects.filter(pk__in=oldest).delete()
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _kept(text: str) -> str:

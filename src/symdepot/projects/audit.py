@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from django.db.models import QuerySet
 
+from symdepot.domain import text_format
 from symdepot.domain.errors import InvalidRequest
 from symdepot.projects.models import AuditEntry, Organization, Project
 
@@ -112,8 +113,8 @@ def as_utc(time: datetime | None) -> datetime | None:
     if time is None:
         return None
     try:
-        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-    except OverflowError:
+        return text_format.as_utc(time)
+    except ValueError:
         raise InvalidRequest(f"{time} is no time that there can be.") from None
 
 
@@ -121,7 +122,7 @@ def as_json(entry: AuditEntry) -> dict[str, object]:
     """Return an entry as JSON takes it."""
     return {
         "id": str(entry.pk),
-        "at": entry.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "at": text_format.format_time(entry.at),
         "actor": entry.actor,
         "action": entry.action,
         "project": entry.project_slug or None,

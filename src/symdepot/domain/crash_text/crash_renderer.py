@@ -7,6 +7,7 @@ summaries all are in one line.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from symdepot.domain import text_format
 from symdepot.domain.crash_text.crash_parser import AddressSpan, TextFormat
 
 MAX_NAME_LENGTH = 1000
@@ -189,5 +190,5 @@ def _offset(frame: ResolvedName, pattern: str) -> str:
 
 
 def _printable(text: str) -> str:
-    safe = "".join(c if c.isprintable() else "\ufffd" for c in text[:MAX_NAME_LENGTH])
+    safe = text_format.printable(text[:MAX_NAME_LENGTH])
     return f"{safe}…" if len(text) > MAX_NAME_LENGTH else safe

@@ -18,6 +18,7 @@ from typing import BinaryIO, Self
 from symbolic.exceptions import SymbolicError
 from symbolic.proguard import ProguardMapper
 
+from symdepot.domain import text_format
 from symdepot.domain.errors import NotADebugFile
 from symdepot.domain.jvm import stack_text
 from symdepot.domain.jvm.retrace import MappingQuery, MappingResult, ObfuscatedFrame
@@ -209,7 +210,7 @@ def _result(mapping: NameMapping, query: MappingQuery) -> MappingResult:
             obfuscated.signature or "", mapping.class_name
         )
         if signature is not None and obfuscated.signature is not None:
-            signatures[obfuscated.signature] = _printable(str(signature))
+            signatures[obfuscated.signature] = text_format.printable(str(signature))
         frame = JavaFrame(
             obfuscated.class_name, obfuscated.method, None, obfuscated.line
         )
@@ -219,22 +220,17 @@ def _result(mapping: NameMapping, query: MappingQuery) -> MappingResult:
     class_names = {name: mapping.class_name(name) for name in query.class_names}
     return MappingResult(
         frames=frames,
-        class_names={k: _printable(v) for k, v in class_names.items() if v is not None},
+        class_names={
+            k: text_format.printable(v) for k, v in class_names.items() if v is not None
+        },
         signatures=signatures,
     )
 
 
 def _printable_frame(frame: JavaFrame) -> JavaFrame:
     return JavaFrame(
-        _printable(frame.class_name),
-        _printable(frame.method),
-        None if frame.file is None else _printable(frame.file),
+        text_format.printable(frame.class_name),
+        text_format.printable(frame.method),
+        None if frame.file is None else text_format.printable(frame.file),
         frame.line,
     )
-
-
-def _printable(name: str) -> str:
-    """Replace characters that could control a terminal."""
-    if name.isprintable():
-        return name
-    return "".join(c if c.isprintable() else "\ufffd" for c in name)

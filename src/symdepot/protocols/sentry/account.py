@@ -1,11 +1,11 @@
 """What a client asks before it begins: who am I, and what is there?"""
 
 import re
-from datetime import UTC, datetime
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Path, Query, Router, Schema
 
+from symdepot.domain import text_format
 from symdepot.projects.access import Caller, Permission
 from symdepot.projects.models import Organization, Project
 from symdepot.protocols import auth
@@ -86,7 +86,7 @@ def _organization(row: Organization) -> dict[str, object]:
         "id": str(row.pk),
         "slug": row.slug,
         "name": row.slug,
-        "dateCreated": _time(row.created_at),
+        "dateCreated": text_format.format_time(row.created_at),
         "isEarlyAdopter": False,
         "require2FA": False,
         "requireEmailVerification": False,
@@ -100,9 +100,5 @@ def _project(row: Project) -> dict[str, object]:
         "slug": row.slug,
         "name": row.slug,
         "team": None,
-        "dateCreated": _time(row.created_at),
+        "dateCreated": text_format.format_time(row.created_at),
     }
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,6 +1,6 @@
 """releases/: of an organization, and of one project of it."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
 
@@ -9,6 +9,7 @@ from ninja import Path, Query, Router, Schema, Status
 from pydantic import AfterValidator, BaseModel
 
 from symdepot.debugfiles import associations
+from symdepot.domain import text_format
 from symdepot.domain.errors import InvalidRequest
 from symdepot.projects import releases
 from symdepot.projects.access import AccessScope, Permission
@@ -37,16 +38,7 @@ class ReleasePath(Schema):
     version: str = ""
 
 
-def _in_utc(time: datetime) -> datetime:
-    if time.tzinfo is None:
-        return time.replace(tzinfo=UTC)
-    try:
-        return time.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("not a time in UTC") from None
-
-
-type _Time = Annotated[datetime, AfterValidator(_in_utc)]
+type _Time = Annotated[datetime, AfterValidator(text_format.as_utc)]
 
 
 class ReleaseIn(BaseModel):
@@ -214,4 +206,4 @@ def _release(row: Release, debug_files: int) -> dict[str, object]:
 def _time(moment: datetime | None) -> str | None:
     if moment is None:
         return None
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return text_format.format_time(moment)

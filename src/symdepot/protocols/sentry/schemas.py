@@ -6,7 +6,6 @@ A debug file as Sentry's clients read it.
 """
 
 from collections.abc import Collection
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from django.conf import settings
@@ -22,6 +21,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from symdepot.debugfiles.models import DebugFile
+from symdepot.domain import text_format
 from symdepot.domain.errors import InvalidRequest
 from symdepot.domain.ids import Checksum, DebugId
 from symdepot.symcaches import status
@@ -226,7 +226,7 @@ def debug_file_json(row: DebugFile, symcache: SymCache | None = None) -> DebugFi
         headers={"Content-Type": found.format.mime_type},
         size=row.file.size_bytes,
         sha1=row.file.checksum,
-        dateCreated=_time(row.file.created_at),
+        dateCreated=text_format.format_time(row.file.created_at),
         data=DebugFileData(type=found.kind, features=sorted(found.features)),
         symcache=_symcache(symcache) if symcache else None,
     )
@@ -237,9 +237,5 @@ def _symcache(row: SymCache) -> SymCacheOut:
         outcome=row.outcome,
         detail=row.detail or None,
         symbolsOnly=row.symbols_only,
-        retryAt=_time(row.retry_at) if row.retry_at else None,
+        retryAt=text_format.format_time(row.retry_at) if row.retry_at else None,
     )
-
-
-def _time(when: datetime) -> str:
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from symdepot.domain import text_format
 from symdepot.server import setup
-from symdepot.server.cli import output
 from symdepot.server.cli.arguments import DataDir
 
 EXAMPLES = """
@@ -75,4 +75,4 @@ def _line(told: dict[str, object]) -> str:
         f"{told['at']}  {told['actor']}  {told['action']}  "
         f"{place}{told['subject']}  {details}"
     )
-    return output.printable(line.rstrip())
+    return text_format.printable(line.rstrip())

@@ -84,7 +84,9 @@ def import_(  # noqa: PLR0913 -- each is an option
                     case importer.ImportedFile() as told:
                         report.add(told)
                         if told.fate.value == "failed" or (verbose and told.why):
-                            voyage.say(output.printable(f"{told.name}: {told.why}"))
+                            voyage.say(
+                                text_format.printable(f"{told.name}: {told.why}")
+                            )
         except SymdepotError as error:
             report.stopped = error
     _end(report, to, as_json=as_json)

@@ -1,7 +1,4 @@
-"""Shows how far long work has come, on standard error, if that is a terminal.
-
-What strangers have named, on a terminal.
-"""
+"""Shows how far long work has come, on standard error, if that is a terminal."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -87,12 +84,3 @@ def show_bytes(title: str, total_bytes: int) -> Iterator[Callable[[int], None]]:
     ) as shown:
         task = shown.add_task(title, total=total_bytes)
         yield lambda size_bytes: shown.advance(task, size_bytes)
-
-
-def printable(text: str) -> str:
-    r"""Return one line that moves no cursor and hides nothing.
-
-    >>> printable("lib\x1b[2J\nfoo.so")
-    'lib\ufffd[2J\ufffdfoo.so'
-    """
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)

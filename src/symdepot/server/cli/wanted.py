@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from symdepot.server.cli import arguments, output
+from symdepot.domain import text_format
+from symdepot.server.cli import arguments
 from symdepot.server.cli.arguments import DataDir, ProjectArgument
 
 EXAMPLES = "What to upload next: symdepot wanted acme/rocket --most --limit 10"
@@ -42,13 +43,13 @@ def wanted(
 
 
 def _lines(told: dict[str, Any]) -> str:
-    near = [f"    {output.printable(miss['text'])}" for miss in told["nearMisses"]]
+    near = [f"    {text_format.printable(miss['text'])}" for miss in told["nearMisses"]]
     return "\n".join([_line(told), *near])
 
 
 def _line(told: dict[str, Any]) -> str:
     names = [told[key] for key in ("debugId", "codeId", "name") if told[key]]
-    return output.printable(
+    return text_format.printable(
         f"{told['count']} times, last {told['lastAsked']} by {told['askedBy']}: "
         + ", ".join(map(str, names))
     )
