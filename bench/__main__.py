@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from tests.clients import surroundings
+from tests import environment
 from tests.clients.sentry_cli import NEWEST
 
 from bench import (
@@ -29,7 +29,7 @@ from bench.figures import Figure
 from bench.samples import Samples
 from bench.stage import Stage
 
-_SCRATCH = surroundings.PROJECT / ".cache" / "bench"
+_SCRATCH = environment.PROJECT / ".cache" / "bench"
 
 
 class Name(StrEnum):

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg.sql import SQL, Identifier
 from rich.console import Console
-from tests.clients import surroundings
+from tests import environment
 
 from bench import rounds
 from bench.figures import Figure, Series
@@ -71,8 +71,8 @@ def _milliseconds(settings: Mapping[str, str], rows: int) -> list[float]:
     try:
         done = subprocess.run(  # noqa: S603 -- our own module
             [sys.executable, "-m", "bench.chunk_question", str(rows)],
-            cwd=surroundings.PROJECT,
-            env={**surroundings.inherited(), **settings},
+            cwd=environment.PROJECT,
+            env={**environment.inherited(), **settings},
             stdout=subprocess.PIPE,
             check=True,
             timeout=_SECONDS,

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from tests.clients import depot, sentry_cli, surroundings
+from tests import environment
+from tests.clients import depot, sentry_cli
 from tests.clients.depot import Depot
 from tests.clients.sentry_cli import SentryCli
 
@@ -95,8 +96,8 @@ def discarding(options: Mapping[str, object]) -> Iterator[Discarding]:
     """Run a server that discards, and answers about chunks with `options`."""
     process = psutil.Popen(
         [sys.executable, "-m", "bench.discarding"],
-        cwd=surroundings.PROJECT,
-        env=surroundings.inherited(),
+        cwd=environment.PROJECT,
+        env=environment.inherited(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

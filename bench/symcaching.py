@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.clients import surroundings
+from tests import environment
 
 from bench import rounds, samples
 from bench.figures import Figure, Series
@@ -60,9 +60,9 @@ def _maker(mode: str, path: Path, folder: Path) -> "subprocess.Popen[str]":
     folder.mkdir(parents=True)
     return subprocess.Popen(  # noqa: S603 -- our own module
         [sys.executable, "-m", "bench.symcache_making", mode, str(_TIMES), str(path)],
-        cwd=surroundings.PROJECT,
+        cwd=environment.PROJECT,
         env={
-            **surroundings.inherited(),
+            **environment.inherited(),
             "SYMDEPOT_DATA_DIR": str(folder),
             "DJANGO_SETTINGS_MODULE": "symdepot.server.settings",
         },

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 from tests.contracts.seaweed import S3Server, running_s3
-from tests.queueing import HELD, IMMEDIATE, HeldQueue
+from tests.task_queues import HELD, IMMEDIATE, HeldQueue
 from tests.transactions import committed_at_once
 
 from symdepot.blobs.configured import blob_store

@@ -9,7 +9,7 @@ from pathlib import Path
 from struct import Struct
 from uuid import UUID, uuid4
 
-from tests.clients import surroundings
+from tests import environment
 
 _SOURCES = {
     ".c": """
@@ -74,7 +74,7 @@ def compiled(folder: Path, name: str = "hello", *, source: str = ".c") -> Path:
     code = folder / f"{name}{source}"
     code.write_text(_SOURCES[source])
     path = folder / name
-    compiler = surroundings.program("g++" if source == ".cpp" else "gcc")
+    compiler = environment.program("g++" if source == ".cpp" else "gcc")
     options = ("-g", "-Wl,--build-id", f'-DMARK="{uuid4()}"')
     _run([compiler, *options, "-o", str(path), str(code)])
     return path
@@ -90,7 +90,7 @@ def companion(path: Path) -> Path:
 def stripped(path: Path) -> Path:
     """Make what is left of `path` without debug information."""
     made = path.with_name(f"{path.name}.stripped")
-    _run([surroundings.program("strip"), "-o", str(made), str(path)])
+    _run([environment.program("strip"), "-o", str(made), str(path)])
     return made
 
 
@@ -133,13 +133,13 @@ def lying(path: Path) -> tuple[Path, int]:
     sound one. Returns how many bytes all sections together say that they unpack to.
     """
     _objcopy("--compress-debug-sections=zlib-gabi", str(path))
-    told = _run([surroundings.program("readelf"), "--wide", "-S", str(path)])
+    told = _run([environment.program("readelf"), "--wide", "-S", str(path)])
     offset = _SECTION_AT.search(told)
     assert offset, told
     content = bytearray(path.read_bytes())
     _UNPACKED_SIZE.pack_into(content, int(offset[1], 16) + _UNPACKED_SIZE_AT, _LIE)
     path.write_bytes(content)
-    details = _run([surroundings.program("readelf"), "--wide", "-t", str(path)])
+    details = _run([environment.program("readelf"), "--wide", "-t", str(path)])
     return path, sum(int(size, 16) for size in _COMPRESSED.findall(details))
 
 
@@ -166,20 +166,20 @@ def debug_id(path: Path) -> str:
 
 
 def _build_id(path: Path) -> bytes:
-    told = _run([surroundings.program("readelf"), "-n", str(path)])
+    told = _run([environment.program("readelf"), "-n", str(path)])
     found = _BUILD_ID.search(told)
     assert found, told
     return bytes.fromhex(found[1])
 
 
 def _objcopy(*arguments: str) -> None:
-    _run([surroundings.program("objcopy"), *arguments])
+    _run([environment.program("objcopy"), *arguments])
 
 
 def _run(command: Sequence[str]) -> str:
     return subprocess.run(  # noqa: S603 -- binutils and a compiler, on our own files
         command,
-        env={**surroundings.inherited(), "LC_ALL": "C"},
+        env={**environment.inherited(), "LC_ALL": "C"},
         check=True,
         capture_output=True,
         text=True,

@@ -6,8 +6,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from tests import environment
 from tests.clients import depot as depots
-from tests.clients import sentry_cli, surroundings
+from tests.clients import sentry_cli
 from tests.clients.depot import Depot
 from tests.clients.sentry_cli import SentryCli
 
@@ -42,7 +43,7 @@ def start_depot() -> Iterator[StartDepot]:
 
 
 # What is between a client and the database is the same for all of them.
-VERSIONS = sentry_cli.ENDS if surroundings.database_url() else sentry_cli.VERSIONS
+VERSIONS = sentry_cli.ENDS if environment.database_url() else sentry_cli.VERSIONS
 
 
 @pytest.fixture(scope="session", params=VERSIONS)

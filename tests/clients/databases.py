@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 from psycopg.sql import SQL, Identifier
-from tests.clients import surroundings
+from tests import environment
 
 type Row = tuple[object, ...]
 
@@ -38,7 +38,7 @@ class Database:
 @contextmanager
 def fresh(folder: Path) -> Iterator[Database]:
     """Lend an empty database; SQLite's lies in `folder`."""
-    url = surroundings.database_url()
+    url = environment.database_url()
     if not url.startswith("postgres"):
         yield Database(f"sqlite:///{folder / 'symdepot.db'}")
         return

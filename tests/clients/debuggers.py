@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.clients import surroundings
+from tests import environment
 
 _SECONDS = 90
 
@@ -76,5 +76,5 @@ def program(name: str) -> str:
     """Return where a debugger lies; skip the test if there is none."""
     found = shutil.which(name)
     if found is None:
-        surroundings.lacking("debuggers", f"{name} is not installed")
+        environment.lacking("debuggers", f"{name} is not installed")
     return found

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.clients import databases, surroundings
+from tests import environment as tests_environment
+from tests.clients import databases
 from tests.clients.databases import Database
 from tests.clients.sentry_cli import SentryCli
 from tests.clients.wire import Wire
@@ -137,10 +138,10 @@ def running(
         tempfile.TemporaryDirectory(prefix="depot-") as name,
         databases.fresh(Path(name)) as database,
     ):
-        folder, port = Path(name), surroundings.free_port()
-        path = [str(surroundings.SOURCES), *([str(faults)] if faults else [])]
+        folder, port = Path(name), tests_environment.free_port()
+        path = [str(tests_environment.SOURCES), *([str(faults)] if faults else [])]
         environment = {
-            **surroundings.inherited(),
+            **tests_environment.inherited(),
             "PYTHONPATH": ":".join(path),
             "SYMDEPOT_DATA_DIR": str(folder),
             "SYMDEPOT_DATABASE_URL": database.url,

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 
-from tests.clients import surroundings
+from tests import environment
 from tests.clients.wire import Wire
 
 _READY_SECONDS = 60
@@ -27,7 +27,7 @@ def serving(folder: Path, paths: Sequence[str]) -> Iterator[Wire]:
     Raises:
         TimeoutError: it has not read the folder in time.
     """
-    port = surroundings.free_port()
+    port = environment.free_port()
     program = shutil.which("debuginfod") or "debuginfod"
     words = [program, "-d", ":memory:", "-F", "-p", str(port), str(folder)]
     with subprocess.Popen(  # noqa: S603 -- a program of Debian's

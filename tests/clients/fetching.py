@@ -9,10 +9,10 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
-from tests.clients import surroundings
+from tests import environment
 
 _LOCKS = Path(__file__).parent / "locks"
-_CACHE = surroundings.PROJECT / ".cache"
+_CACHE = environment.PROJECT / ".cache"
 _FETCH_SECONDS = 300
 
 
@@ -42,14 +42,14 @@ def _install(name: str, lock: Path, folder: Path) -> None:
     ]
     done = subprocess.run(  # noqa: S603 -- pip or uv, and hashes are checked
         command,
-        env=surroundings.inherited(),
+        env=environment.inherited(),
         capture_output=True,
         text=True,
         timeout=_FETCH_SECONDS,
         check=False,
     )
     if done.returncode != 0:
-        surroundings.lacking(name, f"{lock.name}: {done.stderr.strip()[-500:]}")
+        environment.lacking(name, f"{lock.name}: {done.stderr.strip()[-500:]}")
 
 
 def _installer(name: str) -> Sequence[str]:
@@ -59,5 +59,5 @@ def _installer(name: str) -> Sequence[str]:
         return [uv, "pip", "install", "--python", sys.executable]
     pip = shutil.which("pip3") or shutil.which("pip")
     if pip is None:
-        surroundings.lacking(name, "there is neither pip nor uv to fetch it with")
+        environment.lacking(name, "there is neither pip nor uv to fetch it with")
     return [pip, "install"]

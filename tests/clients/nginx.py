@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.clients import surroundings
+from tests import environment
 from tests.clients.debuggers import program
 
 _DOCS = Path(__file__).parents[2] / "docs" / "operations.md"
@@ -47,7 +47,7 @@ def alone(files: Path, folder: Path) -> Iterator[str]:
 
 @contextmanager
 def _running(locations: str, folder: Path) -> Iterator[str]:
-    port = surroundings.free_port()
+    port = environment.free_port()
     config = folder / "nginx.conf"
     config.write_text(
         _CONFIG.format(

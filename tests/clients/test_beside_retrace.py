@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.clients import surroundings
+from tests import environment
 from tests.domain.jvm import mappings
 
 from symdepot.domain.jvm import retrace
@@ -31,7 +31,7 @@ def by_proguard(mapping: Path, trace: str) -> str:
     """Return what ProGuard's `retrace` makes of a trace."""
     java = shutil.which("java")
     if java is None or not all(jar.exists() for jar in JARS):
-        surroundings.lacking("proguard", "its retrace, or java, is not installed")
+        environment.lacking("proguard", "its retrace, or java, is not installed")
     path = mapping.with_name("trace.txt")
     path.write_text(trace)
     paths = ":".join(map(str, JARS))

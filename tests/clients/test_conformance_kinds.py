@@ -6,13 +6,14 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from tests.clients import builds, surroundings
+from tests import environment
+from tests.clients import builds
 from tests.clients.depot import Depot
 from tests.clients.sentry_cli import Ended, SentryCli
 from tests.clients.wire import Json
 from tests.fixtures import builders
 
-CORPUS = surroundings.PROJECT.parent / "shared" / "corpus" / "symbolic"
+CORPUS = environment.PROJECT.parent / "shared" / "corpus" / "symbolic"
 
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(240)]
 

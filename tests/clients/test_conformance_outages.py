@@ -9,14 +9,14 @@ from http import HTTPStatus
 from pathlib import Path
 
 import pytest
-from tests import running
-from tests.clients import builds, crashing, misfortunes, proxy, sentry_cli, wire
+from tests import installations
+from tests.clients import builds, crashing, outages, proxy, sentry_cli, wire
 from tests.clients.builds import Series
-from tests.clients.misfortunes import Trigger
+from tests.clients.outages import Trigger
 from tests.clients.proxy import Passed, Proxy
 from tests.clients.sentry_cli import Ended, SentryCli
 from tests.clients.wire import Wire
-from tests.running import Installation, RunningServer
+from tests.installations import Installation, RunningServer
 
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -64,7 +64,10 @@ class House:
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    with proxy.opened() as front, running.an_installation(tmp_path) as installation:
+    with (
+        proxy.opened() as front,
+        installations.an_installation(tmp_path) as installation,
+    ):
         settings: dict[str, object] = {
             "PUBLIC_URL": front.url,
             "CHUNK_SIZE": CHUNK_BYTES,
@@ -87,7 +90,7 @@ def test_what_was_confirmed_before_a_kill_is_not_sent_again(
         clients = house.clients(SENTRY_HTTP_MAX_RETRIES="0")
         paths = _programs(tmp_path, len(clients))
         house.proxy.before_answer = Trigger(
-            2 * len(clients), _carries_chunks, lambda: misfortunes.kill(server)
+            2 * len(clients), _carries_chunks, lambda: outages.kill(server)
         )
         broken = _all_upload(clients, paths)
     confirmed = {
@@ -118,7 +121,7 @@ def test_nothing_is_sent_again_if_the_kill_came_after_the_last_chunk(
     with house.open("--workers", "0") as server:
         client, *_ = house.clients(SENTRY_HTTP_MAX_RETRIES="0")
         house.proxy.before_answer = Trigger(
-            requests, _carries_chunks, lambda: misfortunes.kill(server)
+            requests, _carries_chunks, lambda: outages.kill(server)
         )
         broken = client.upload(path)
     house.proxy.before_answer = None
@@ -150,7 +153,7 @@ def test_a_client_that_waits_outlives_a_restart_behind_a_proxy(
         assert crashing.comes_true(
             lambda: all(_polls(house, path) >= 2 for path in paths), within_seconds=60
         )
-        misfortunes.kill(server)
+        outages.kill(server)
         assert crashing.comes_true(
             lambda: _answers(house, status) >= len(clients), within_seconds=60
         )
@@ -170,7 +173,7 @@ def test_clients_outlive_a_storage_that_is_away_for_a_while(
         clients = house.clients()
         paths = _programs(tmp_path, len(clients))
         assert house.wire.send(b"the first chunk of all").status == 200
-        with misfortunes.storage_away(house.installation.data_dir / "blobs"):
+        with outages.storage_away(house.installation.data_dir / "blobs"):
             waiting = _all_begin(clients, paths, "--wait")
             assert crashing.comes_true(
                 lambda: _answers(house, 503) >= len(clients), within_seconds=60
@@ -195,7 +198,7 @@ def test_clients_outlive_a_database_that_is_away_for_a_while(
             len(clients),
             _asks_how,
             lambda: away.enter_context(
-                misfortunes.database_away(house.installation.database_url)
+                outages.database_away(house.installation.database_url)
             ),
         )
         waiting = _all_begin(clients, paths, "--wait")
@@ -219,7 +222,7 @@ def test_waiting_for_a_stalled_worker_ends_in_time_and_says_why(
     with house.open() as server:
         clients = [c for c in house.clients() if c.number >= WAITS_FOR_A_TIME]
         paths = _programs(tmp_path, len(clients))
-        with misfortunes.stalled(server):
+        with outages.stalled(server):
             late = _all_upload(clients, paths, "--wait-for", "3")
         ends = _all_upload(clients, paths, "--wait")
 

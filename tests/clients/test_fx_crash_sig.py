@@ -6,7 +6,8 @@ import sys
 from typing import Any
 
 import pytest
-from tests.clients import crashing, fetching, surroundings
+from tests import environment
+from tests.clients import crashing, fetching
 from tests.clients.depot import Depot
 from tests.factories import a_breakpad_file
 from tests.protocols.eliot.asking import RECORDS
@@ -67,7 +68,7 @@ def asked(url: str, ping: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
     done = subprocess.run(  # noqa: S603 -- a client whose hashes are locked
         [sys.executable, "-c", CALL, url],
         env={
-            **surroundings.inherited(),
+            **environment.inherited(),
             "PYTHONPATH": str(fetching.fetched("fx-crash-sig", VERSION)),
         },
         input=json.dumps(ping),

@@ -4,11 +4,12 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from tests.clients import builds, surroundings, wire
+from tests import environment
+from tests.clients import builds, wire
 from tests.clients.depot import Depot
 from tests.clients.sentry_cli import SentryCli
 
-CORPUS = surroundings.PROJECT.parent / "shared" / "corpus"
+CORPUS = environment.PROJECT.parent / "shared" / "corpus"
 
 pytestmark = [
     pytest.mark.server,

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.clients import surroundings
-from tests.fixtures import agreement, second_opinions
+from tests import environment
+from tests.fixtures import agreement, symbolizers
 from tests.fixtures.agreement import Verdict
-from tests.fixtures.anatomy import Functions
 from tests.fixtures.breakpad_text import BreakpadText
-from tests.fixtures.second_opinions import Opinion
+from tests.fixtures.elf_layout import Functions
+from tests.fixtures.symbolizers import Opinion
 
 from symdepot.domain.symcache.reader import OpenSymCache
 
-CORPUS = surroundings.PROJECT.parent / "shared" / "corpus" / "symbolic"
+CORPUS = environment.PROJECT.parent / "shared" / "corpus" / "symbolic"
 
 pytestmark = [
     pytest.mark.slow,
@@ -71,7 +71,7 @@ def opened(name: str, folder: Path) -> OpenSymCache:
 def told(case: Case, folder: Path) -> tuple[Opinion, Opinion]:
     """Return what we and LLVM say of a file."""
     own = agreement.ours(opened(case.name, folder), case.code, case.base)
-    return own, second_opinions.llvm(CORPUS / case.name, case.code, *case.options)
+    return own, symbolizers.llvm(CORPUS / case.name, case.code, *case.options)
 
 
 def test_of_elf_llvm_says_the_same(tmp_path: Path) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 from pytest_django import Settings
-from tests.clients import surroundings
+from tests import environment
 from tests.factories import a_client, a_project, upload
 from tests.fixtures.printing import printed
 
 from symdepot.symbolication import pasted_text
 
-CORPUS = surroundings.PROJECT.parent / "shared" / "corpus" / "symbolic"
+CORPUS = environment.PROJECT.parent / "shared" / "corpus" / "symbolic"
 
 pytestmark = [
     pytest.mark.slow,

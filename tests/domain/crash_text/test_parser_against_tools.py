@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.clients import surroundings
+from tests import environment
 from tests.fixtures import compiled
 from tests.fixtures.printing import printed
 
@@ -70,7 +70,7 @@ def test_resolves_a_report_of_the_address_sanitizer(tmp_path: Path) -> None:
 def test_resolves_a_gdb_backtrace_with_mappings(
     tmp_path: Path,
 ) -> None:
-    gdb = shutil.which("gdb") or surroundings.lacking("gdb", "it is not installed")
+    gdb = shutil.which("gdb") or environment.lacking("gdb", "it is not installed")
     program = compiled.elf_program(tmp_path, source=ABORTS)
     bare = compiled.stripped(program).rename(tmp_path / "bare")
     program.rename(tmp_path / "kept")

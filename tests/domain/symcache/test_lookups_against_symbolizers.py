@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.fixtures import agreement, anatomy, compilers, second_opinions
+from tests.fixtures import agreement, compilers, elf_layout, symbolizers
 from tests.fixtures.agreement import Verdict
-from tests.fixtures.anatomy import Functions
 from tests.fixtures.compilers import Build
-from tests.fixtures.second_opinions import Opinion
+from tests.fixtures.elf_layout import Functions
+from tests.fixtures.symbolizers import Opinion
 
 from symdepot.domain.symcache.reader import OpenSymCache
 
@@ -38,14 +38,14 @@ def case(
 ) -> Case:
     build: Build = request.param
     program = build.made(tmp_path_factory.mktemp("build"))
-    symbols, base = agreement.opened(program), anatomy.base(program)
-    code = anatomy.code(program)
+    symbols, base = agreement.opened(program), elf_layout.base(program)
+    code = elf_layout.code(program)
     own = agreement.ours(symbols, code[:: len(code) // MAX_ADDRESSES + 1], base)
     return Case(build, program, symbols, base, Functions(program), own)
 
 
 def test_everything_agrees_with_llvm(case: Case) -> None:
-    other = second_opinions.llvm(case.program, [*case.own])
+    other = symbolizers.llvm(case.program, [*case.own])
 
     assert set(agreement.verdicts(case.own, other, case.functions)) <= AGREED
     are_one = case.functions.are_one
@@ -57,7 +57,7 @@ def test_binutils_differs_only_in_files_and_callers(case: Case) -> None:
 
     It also misses inlined functions whose addresses are in a table, as in clang's.
     """
-    other = second_opinions.binutils(case.program, [*case.own])
+    other = symbolizers.binutils(case.program, [*case.own])
 
     found = agreement.verdicts(case.own, other, case.functions)
 
@@ -73,7 +73,7 @@ def test_elfutils_differs_only_in_callers(case: Case) -> None:
     """
     # It takes 2 ms per address.
     own = {address: case.own[address] for address in [*case.own][::5]}
-    other = second_opinions.elfutils(case.program, [*own])
+    other = symbolizers.elfutils(case.program, [*own])
 
     found = agreement.verdicts(own, other, case.functions)
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import symbolic
-from tests.clients import surroundings
-from tests.fixtures import agreement, anatomy, second_opinions
+from tests import environment
+from tests.fixtures import agreement, elf_layout, symbolizers
 from tests.fixtures.agreement import Verdict
-from tests.fixtures.anatomy import Functions
-from tests.fixtures.second_opinions import Opinion, Symbolizer
+from tests.fixtures.elf_layout import Functions
+from tests.fixtures.symbolizers import Opinion, Symbolizer
 
 from symdepot.domain.formats import inspection
 
@@ -33,7 +33,7 @@ class Library:
     def of(cls, path: Path, folder: Path) -> "Library":
         program = folder / "library"
         program.symlink_to(path)
-        code, base = anatomy.code(program), anatomy.base(program)
+        code, base = elf_layout.code(program), elf_layout.base(program)
         addresses = code[:: len(code) // ADDRESSES]
         own = agreement.ours(agreement.opened(program), addresses, base)
         return cls(program, own, Functions(program))
@@ -50,12 +50,12 @@ class Library:
 def libc(tmp_path_factory: pytest.TempPathFactory) -> Library:
     """The C library of this machine: C with inlined functions, and assembler."""
     if not LIBC.exists():
-        surroundings.lacking("libc6-dbg", f"there is no {LIBC}")
+        environment.lacking("libc6-dbg", f"there is no {LIBC}")
     (found,) = inspection.inspect(LIBC, name=LIBC.name)
     build_id = str(found.code_id)
     debug = DEBUG / build_id[:2] / f"{build_id[2:]}.debug"
     if not debug.exists():
-        surroundings.lacking("libc6-dbg", f"there is no {debug}")
+        environment.lacking("libc6-dbg", f"there is no {debug}")
     return Library.of(debug, tmp_path_factory.mktemp("libc"))
 
 
@@ -66,7 +66,7 @@ def rust(tmp_path_factory: pytest.TempPathFactory) -> Library:
 
 def test_libc_agrees_with_llvm(libc: Library) -> None:
     """Except two functions that are only in the line table, by a fault of gcc."""
-    found = libc.verdicts(second_opinions.llvm)
+    found = libc.verdicts(symbolizers.llvm)
 
     assert found[Verdict.SAME] >= 0.998
     assert set(found) <= {Verdict.SAME, Verdict.NAME_ONLY}
@@ -74,7 +74,7 @@ def test_libc_agrees_with_llvm(libc: Library) -> None:
 
 def test_libc_agrees_with_elfutils(libc: Library) -> None:
     """Except those two, and callers of moved code, which elfutils does not find."""
-    found = libc.verdicts(second_opinions.elfutils)
+    found = libc.verdicts(symbolizers.elfutils)
 
     assert found[Verdict.SAME] >= 0.998
     assert set(found) <= {Verdict.SAME, Verdict.NAME_ONLY, Verdict.OTHER_CALLERS}
@@ -82,14 +82,14 @@ def test_libc_agrees_with_elfutils(libc: Library) -> None:
 
 def test_libc_lines_agree_with_binutils(libc: Library) -> None:
     """Files differ often: binutils counts them from one."""
-    found = libc.verdicts(second_opinions.binutils)
+    found = libc.verdicts(symbolizers.binutils)
 
     assert found[Verdict.SAME] >= 0.93
     assert found[Verdict.SAME] + found[Verdict.OTHER_FILE] >= 0.998
     assert set(found) <= {Verdict.SAME, Verdict.NAME_ONLY, Verdict.OTHER_FILE}
 
 
-@pytest.mark.parametrize("symbolizer", [second_opinions.llvm, second_opinions.binutils])
+@pytest.mark.parametrize("symbolizer", [symbolizers.llvm, symbolizers.binutils])
 def test_rust_agrees_entirely(rust: Library, symbolizer: Symbolizer) -> None:
     assert rust.verdicts(symbolizer) == {Verdict.SAME: 1}
 
@@ -100,7 +100,7 @@ def test_function_names_agree_with_llvm(
 ) -> None:
     """Except aliases of the same function and its parts."""
     known: Library = request.getfixturevalue(library)
-    other = second_opinions.llvm(known.program, [*known.own])
+    other = symbolizers.llvm(known.program, [*known.own])
 
     are_one = known.functions.are_one
     assert set(agreement.strangers(known.own, other, are_one)) == set()

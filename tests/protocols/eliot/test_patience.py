@@ -8,7 +8,7 @@ from django.db import connection
 from tests.factories import a_client, upload
 from tests.protocols.eliot import asking
 from tests.protocols.eliot.asking import ID, ask, job, result
-from tests.queueing import HeldQueue
+from tests.task_queues import HeldQueue
 
 from symdepot.protocols.eliot import views
 from symdepot.symcaches.models import Outcome, SymCache

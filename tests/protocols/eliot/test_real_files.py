@@ -6,7 +6,8 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from tests.clients import builds, surroundings
+from tests import environment
+from tests.clients import builds
 from tests.corpus.test_corpus import CORPUS
 from tests.factories import Answer
 from tests.fixtures import compiled
@@ -121,7 +122,7 @@ def by_addr2line(program: Path, address: int) -> list[tuple[str, int]]:
 
 def told(name: str, *arguments: str | Path) -> str:
     return subprocess.run(  # noqa: S603 -- a compiler and binutils, on our own files
-        [surroundings.program(name), *map(str, arguments)],
+        [environment.program(name), *map(str, arguments)],
         check=True,
         capture_output=True,
         text=True,

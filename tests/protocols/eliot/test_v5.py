@@ -3,9 +3,9 @@
 import pytest
 from pytest_django import DjangoAssertNumQueries
 from tests.factories import a_breakpad_file, a_client, a_debug_file, a_project, upload
-from tests.making import a_hopeless_file
 from tests.protocols.eliot import asking
 from tests.protocols.eliot.asking import ID, MODULE, ask, job, result
+from tests.symcache_files import a_hopeless_file
 
 from symdepot.debugfiles.models import WantedId
 from symdepot.domain.ids import DebugId

@@ -13,7 +13,7 @@ from tests.factories import (
     standing,
     upload,
 )
-from tests.queueing import HeldQueue
+from tests.task_queues import HeldQueue
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum

@@ -17,8 +17,8 @@ from tests.factories import (
     standing,
     upload,
 )
-from tests.queueing import HeldQueue
-from tests.waiting import let_pass
+from tests.row_ages import age_assemblies
+from tests.task_queues import HeldQueue
 
 from symdepot.blobs import blob_paths
 from symdepot.debugfiles.models import DebugFile
@@ -56,7 +56,7 @@ def test_what_is_wrong_with_the_content_is_told_for_ever() -> None:
     client = a_client()
     upload(client, GARBAGE)
 
-    let_pass(timedelta(days=400))
+    age_assemblies(timedelta(days=400))
     send(client, GARBAGE)
 
     assert polled(client, GARBAGE)["detail"] == GARBAGE_TEXT
@@ -87,7 +87,7 @@ def test_a_chunk_that_is_gone_is_told_first_and_missing_after_a_pause(
     assert [told(client, content), told(client, content)] == [gone, gone]
     assert polled(client, content)["detail"] == gone[1]
 
-    let_pass(timedelta(seconds=6))
+    age_assemblies(timedelta(seconds=6))
     found = standing(client, content, piece=50)
     assert found["state"] == "not_found"
     assert found["missingChunks"] == [Checksum.of(parts[1]).hex]
@@ -104,7 +104,7 @@ def test_a_damaged_chunk_is_named_and_healed_by_sending_it_again(disk: Path) -> 
     damaged = ("error", DAMAGED_TEXT.format(Checksum.of(parts[1])))
     assert told(client, content) == damaged
 
-    let_pass(timedelta(seconds=6))
+    age_assemblies(timedelta(seconds=6))
     assert told(client, content) == ("not_found", None)
     send(client, parts[1])
     assert told(client, content) == ("ok", None)
@@ -155,7 +155,7 @@ def test_a_chunk_that_went_missing_while_its_file_was_queued_is_asked_for_again(
         "Not all chunks available for assembling",
     )
 
-    let_pass(timedelta(seconds=6))
+    age_assemblies(timedelta(seconds=6))
     found = standing(client, content, piece=50)
     assert found["missingChunks"] == [Checksum.of(parts[1]).hex]
 
@@ -175,7 +175,7 @@ def test_a_disk_that_does_not_answer_once_costs_an_attempt_and_no_more(
 
     disk.unlink()
     away.rename(disk)
-    let_pass(timedelta(seconds=3))
+    age_assemblies(timedelta(seconds=3))
     assert intake.requeue_abandoned() == 1
     assert told(client, content) == ("ok", None)
     assert Assembly.objects.get().attempts == 2
@@ -194,7 +194,7 @@ def test_a_disk_that_never_answers_is_an_error_after_so_many_attempts(
 
     redriven = []
     for _ in range(4):
-        let_pass(timedelta(hours=1))
+        age_assemblies(timedelta(hours=1))
         redriven.append(intake.requeue_abandoned())
 
     unanswered = ("error", "The storage does not answer. Try again in a moment.")
@@ -219,7 +219,7 @@ def test_an_error_that_might_pass_is_not_tried_again_while_the_client_reads_of_i
     assert told(client, content)[0] == "error"
 
     assert held_queue.assemblies == []
-    let_pass(timedelta(seconds=6))
+    age_assemblies(timedelta(seconds=6))
     assert told(client, content) == ("assembling", None)
     held_queue.work()
     assert told(client, content) == ("ok", None)
@@ -234,6 +234,6 @@ def test_an_error_is_told_to_whoever_polls_however_long_ago_it_was(
     blob(disk, parts[0]).unlink()
     told(client, content)
 
-    let_pass(timedelta(hours=1))
+    age_assemblies(timedelta(hours=1))
 
     assert polled(client, content)["state"] == "error"

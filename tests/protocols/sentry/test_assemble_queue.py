@@ -9,6 +9,7 @@ import pytest
 from django.db import connections
 from django_tasks_db.models import DBTaskResult
 from pytest_django import Settings
+from tests.concurrency import together
 from tests.factories import (
     a_breakpad_file,
     a_client,
@@ -21,9 +22,8 @@ from tests.factories import (
     send,
     standing,
 )
-from tests.queueing import KEPT, HeldQueue
-from tests.together import together
-from tests.waiting import let_pass
+from tests.row_ages import age_assemblies
+from tests.task_queues import KEPT, HeldQueue
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
@@ -102,7 +102,7 @@ def test_a_queued_file_is_never_not_found_again(held_queue: HeldQueue) -> None:
     for chunks in (30, 31, 1000):
         heard.append(standing(client, content, piece=chunks)["state"])
         heard.append(polled(client, content)["state"])
-    let_pass(timedelta(days=1))
+    age_assemblies(timedelta(days=1))
     heard.append(standing(client, content, piece=31)["state"])
     intake.requeue_abandoned()
     heard.append(polled(client, content)["state"])

@@ -5,9 +5,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from tests.concurrency import together
 from tests.factories import Answer, a_client, send
 from tests.protocols.sentry.wire import Part, called, kept, post
-from tests.together import together
 
 from symdepot.blobs.configured import blob_store
 from symdepot.uploads.models import Chunk, ChunkOwner

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.test import Client
+from tests.concurrency import together
 from tests.factories import (
     a_breakpad_file,
     a_client,
@@ -19,9 +20,8 @@ from tests.factories import (
 )
 from tests.fixtures import builders
 from tests.protocols.sentry.archives import posted, zipped
-from tests.queueing import HeldQueue
-from tests.together import together
-from tests.waiting import let_pass
+from tests.row_ages import age_assemblies
+from tests.task_queues import HeldQueue
 
 from symdepot.debugfiles.models import DebugFile, WantedId
 from symdepot.domain.ids import Checksum
@@ -290,7 +290,7 @@ def test_who_says_more_of_a_file_is_not_told_the_error_of_who_said_less(
     found = standing(client, content, **right)
 
     assert (found["state"], found["dif"]["uuid"]) == ("ok", str(TWO))
-    let_pass(timedelta(hours=1))
+    age_assemblies(timedelta(hours=1))
     assert Assembly.objects.get().state == "ok"
 
 

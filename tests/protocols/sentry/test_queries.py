@@ -16,7 +16,7 @@ from tests.factories import (
     own,
     send,
 )
-from tests.queueing import HeldQueue
+from tests.task_queues import HeldQueue
 
 from symdepot.domain.ids import Checksum
 

@@ -19,8 +19,8 @@ from tests.factories import (
 )
 from tests.fixtures import builders
 from tests.protocols.sentry.archives import posted, zipped
-from tests.queueing import HeldQueue
-from tests.waiting import let_pass
+from tests.row_ages import age_assemblies
+from tests.task_queues import HeldQueue
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
@@ -131,7 +131,7 @@ def test_a_zip_that_takes_longer_is_finished_though_not_answered_for(
     answer = posted(zipped({"hello.sym": a_breakpad_file()}))
     assert (answer.status_code, answer.json()) == (201, [])
 
-    let_pass(timedelta(hours=1))
+    age_assemblies(timedelta(hours=1))
     assert intake.requeue_abandoned() == 1
     held_queue.work()
 

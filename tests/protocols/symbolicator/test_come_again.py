@@ -11,7 +11,7 @@ from django.test import Client
 from pytest_django import Settings
 from tests.factories import Answer, a_client, a_project, upload
 from tests.protocols.symbolicator.asking import INLINED, a_question, at, post
-from tests.queueing import HeldQueue
+from tests.task_queues import HeldQueue
 
 from symdepot.pipeline import tasks
 from symdepot.projects.models import Project

@@ -6,7 +6,6 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 from tests.factories import a_breakpad_file, a_client, a_debug_file, a_project, upload
-from tests.making import WHY_NOT, a_hopeless_file
 from tests.protocols.symbolicator.asking import (
     BASE,
     DEBUG_ID,
@@ -16,6 +15,7 @@ from tests.protocols.symbolicator.asking import (
     at,
     post,
 )
+from tests.symcache_files import WHY_NOT, a_hopeless_file
 
 from symdepot.debugfiles.models import WantedId
 from symdepot.domain.objects import Format

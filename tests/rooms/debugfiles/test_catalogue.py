@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from django.db import transaction
+from tests.concurrency import together
 from tests.factories import (
     a_breakpad_file,
     a_client,
@@ -18,7 +19,6 @@ from tests.factories import (
     upload,
 )
 from tests.protocols.sentry.archives import posted, zipped
-from tests.together import together
 
 from symdepot.debugfiles import catalogue
 from symdepot.debugfiles.models import DebugFile

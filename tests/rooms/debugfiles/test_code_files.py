@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from tests.factories import a_breakpad_file, a_debug_file, a_project
-from tests.making import uploaded
+from tests.symcache_files import uploaded
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import file_counts

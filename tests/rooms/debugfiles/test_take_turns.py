@@ -4,6 +4,7 @@ from threading import Event
 
 import pytest
 from django.db import connection, transaction
+from tests.concurrency import together
 from tests.factories import (
     Answer,
     a_breakpad_file,
@@ -14,7 +15,6 @@ from tests.factories import (
     assemble,
     described,
 )
-from tests.together import together
 
 from symdepot.debugfiles import catalogue
 from symdepot.debugfiles.models import DebugFile

@@ -10,7 +10,6 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
-from tests.aging import let_pass
 from tests.factories import (
     Answer,
     a_client,
@@ -19,6 +18,7 @@ from tests.factories import (
     a_project,
     files_url,
 )
+from tests.row_ages import age_everything
 
 from symdepot.debugfiles import usage
 from symdepot.debugfiles.models import DebugFile
@@ -72,7 +72,7 @@ def test_what_was_noted_a_moment_ago_costs_no_statement(
     row = a_debug_file(project, b"content")
     usage.mark_used(project, [row])
     row.refresh_from_db()
-    let_pass(23 * HOUR)
+    age_everything(23 * HOUR)
     row.refresh_from_db()
 
     with django_assert_num_queries(0):
@@ -83,7 +83,7 @@ def test_of_several_only_those_are_noted_that_were_not_lately() -> None:
     project = a_project()
     old, new = a_debug_file(project), a_debug_file(project)
     usage.mark_used(project, [old])
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
     usage.mark_used(project, [new])
     new.refresh_from_db()
     before = new.last_used_at

@@ -12,8 +12,8 @@ from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
+from tests.concurrency import together
 from tests.factories import a_debug_file, a_file, a_project, an_object
-from tests.together import together
 
 from symdepot.debugfiles import catalogue, miss_counter, missing_ids
 from symdepot.debugfiles.miss_counter import Miss, MissCount

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.db.models import F
-from tests.together import together
+from tests.concurrency import together
 
 from symdepot.jobs import locks
 from symdepot.jobs.models import PeriodicLock

@@ -5,7 +5,6 @@ from io import BytesIO
 
 import pytest
 from django.utils import timezone
-from tests.aging import let_pass
 from tests.factories import (
     a_breakpad_file,
     a_client,
@@ -19,6 +18,7 @@ from tests.factories import (
     standing,
     upload,
 )
+from tests.row_ages import age_everything
 
 from symdepot.blobs.configured import blob_store
 from symdepot.blobs.memory import MemoryStore
@@ -273,7 +273,7 @@ def test_a_symcache_and_a_chunk_of_the_same_bytes_are_both_found() -> None:
 
 def test_old_orphans_are_found_and_young_ones_counted_apart() -> None:
     blob_store().put(Checksum.of(b"old"), BytesIO(b"old"))
-    let_pass(timedelta(hours=25))
+    age_everything(timedelta(hours=25))
     blob_store().put(Checksum.of(b"young"), BytesIO(b"young"))
 
     made = checker.check(hashing=True)

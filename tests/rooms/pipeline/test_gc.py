@@ -6,7 +6,6 @@ from io import BytesIO
 import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
-from tests.aging import let_pass
 from tests.factories import (
     a_breakpad_file,
     a_client,
@@ -19,6 +18,7 @@ from tests.factories import (
     standing,
     upload,
 )
+from tests.row_ages import age_everything
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import usage
@@ -85,7 +85,7 @@ def a_symcache(file: File, content: bytes, version: int = 1) -> SymCache:
 
 def test_where_no_rule_is_set_nothing_goes() -> None:
     a_debug_file(a_project(), b"content")
-    let_pass(10_000 * DAY)
+    age_everything(10_000 * DAY)
 
     assert swept() == {}
     assert DebugFile.objects.count() == 1
@@ -101,7 +101,7 @@ def test_what_is_too_old_goes_with_all_that_is_its_own(
     project = keeping(a_project(), **{rule: 7})
     old = a_debug_file(project, b"old content")
     a_symcache(old.file, b"its symcache")
-    let_pass(8 * DAY)
+    age_everything(8 * DAY)
     young = a_debug_file(project, b"young")
 
     assert swept() == {reason.value: (1, len(b"old content" + b"its symcache"))}
@@ -117,7 +117,7 @@ def test_other_projects_keep_what_one_lets_go() -> None:
     strict, lenient = keeping(a_project("strict"), keep_days=1), a_project("lenient")
     for project in (strict, lenient):
         a_debug_file(project, b"content")
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
 
     assert swept() == {"old": (1, 0)}
 
@@ -129,19 +129,19 @@ def test_what_is_used_stays_while_it_is_used_even_if_kept_for_a_day() -> None:
     project = keeping(a_project(), keep_unused_days=1)
     row = a_debug_file(project, b"content")
     for _ in range(40):
-        let_pass(HOUR * 3)
+        age_everything(HOUR * 3)
         row.refresh_from_db()
         usage.mark_used(project, [row])
         assert swept() == {}
 
-    let_pass(DAY * 1.2)
+    age_everything(DAY * 1.2)
     assert swept() == {"unused": (1, len(b"content"))}
 
 
 def test_old_but_used_files_go_when_their_age_is_limited() -> None:
     project = keeping(a_project(), keep_unused_days=1, keep_days=7)
     row = a_debug_file(project, b"content")
-    let_pass(8 * DAY)
+    age_everything(8 * DAY)
     row.refresh_from_db()
     usage.mark_used(project, [row])
 
@@ -159,7 +159,7 @@ def test_the_last_releases_are_kept_and_what_is_of_none() -> None:
         )
         release.projects.add(project)
         Association.objects.create(release=release, debug_file=row)
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
 
     assert swept() == {"old-release": (1, 1)}
 
@@ -171,10 +171,10 @@ def test_superseded_files_go_after_a_while(settings: Settings) -> None:
     project, same = a_project(), DebugId.parse("a" * 32)
     a_debug_file(project, b"older", debug_id=same)
     newer = a_debug_file(project, b"newer", debug_id=same)
-    let_pass(29 * DAY)
+    age_everything(29 * DAY)
     assert swept() == {}
 
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
     assert swept() == {"superseded": (1, len(b"older"))}
 
     assert list(DebugFile.objects.all()) == [newer]
@@ -184,7 +184,7 @@ def test_what_only_an_expired_file_made_redundant_answers_again() -> None:
     project, same = keeping(a_project(), keep_unused_days=7), DebugId.parse("a" * 32)
     used = a_debug_file(project, b"older", debug_id=same)
     a_debug_file(project, b"newer", debug_id=same)
-    let_pass(8 * DAY)
+    age_everything(8 * DAY)
     usage.mark_used(project, [used])
 
     assert swept() == {"unused": (1, len(b"newer"))}
@@ -196,7 +196,7 @@ def test_what_only_an_expired_file_made_redundant_answers_again() -> None:
 def test_each_that_expires_is_in_the_audit_with_the_reason() -> None:
     project = keeping(a_project(), keep_days=1)
     row = a_debug_file(project, b"content")
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
 
     collector.collect()
 
@@ -212,7 +212,7 @@ def test_an_expired_file_can_be_uploaded_again_at_once() -> None:
     project, client = keeping(a_project(), keep_days=1), a_client()
     content = a_breakpad_file()
     assert upload(client, content)["state"] == "ok"
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
 
     swept()
 
@@ -223,10 +223,10 @@ def test_an_expired_file_can_be_uploaded_again_at_once() -> None:
 
 def test_chunks_that_nobody_assembles_go_after_a_day() -> None:
     own(a_project(), b"loose")
-    let_pass(23 * HOUR)
+    age_everything(23 * HOUR)
     assert swept() == {}
 
-    let_pass(2 * HOUR)
+    age_everything(2 * HOUR)
     assert swept() == {"never-assembled": (1, len(b"loose"))}
 
     assert list(blob_store()) == []
@@ -235,7 +235,7 @@ def test_chunks_that_nobody_assembles_go_after_a_day() -> None:
 
 def test_a_chunk_that_is_sent_again_is_young_again() -> None:
     own(a_project(), b"loose")
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
     own(a_project(), b"loose")
 
     assert swept() == {}
@@ -246,7 +246,7 @@ def test_a_symcache_with_the_bytes_of_a_chunk_keeps_them() -> None:
     project = a_project()
     own(project, b"the same")
     a_symcache(a_debug_file(project, b"content").file, b"the same")
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
 
     assert swept() == {"never-assembled": (1, 0)}
 
@@ -256,7 +256,7 @@ def test_a_symcache_with_the_bytes_of_a_chunk_keeps_them() -> None:
 def test_a_chunk_with_the_bytes_of_a_symcache_keeps_them() -> None:
     project = keeping(a_project(), keep_days=1)
     a_symcache(a_debug_file(project, b"content").file, b"the same")
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
     own(project, b"the same")
 
     assert swept() == {"old": (1, len(b"content"))}
@@ -270,7 +270,7 @@ def test_an_upload_that_goes_on_keeps_its_chunks_however_old() -> None:
     offered = described(content + b"\n" * 100, piece=len(content))
     send(client, content)
     assemble(client, offered)
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
     # It is offered again, and one chunk is still missing.
     answer = assemble(client, offered).json()
 
@@ -286,7 +286,7 @@ def test_an_upload_of_which_a_chunk_has_just_come_goes_on() -> None:
     a_project()
     client, content = a_client(), a_breakpad_file()
     assemble(client, described(content + b"\n" * 100, piece=len(content)))
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
     send(client, content)
 
     assert swept() == {}
@@ -298,7 +298,7 @@ def test_an_upload_whose_chunks_never_come_goes_with_what_came() -> None:
     client, content = a_client(), a_breakpad_file()
     assemble(client, described(content + b"\n" * 100, piece=len(content)))
     send(client, content)
-    let_pass(25 * HOUR)
+    age_everything(25 * HOUR)
 
     assert swept() == {
         "unfinished-upload": (1, 0),
@@ -314,11 +314,11 @@ def test_failures_are_told_for_a_month() -> None:
     a_project()
     client = a_client()
     assert upload(client, b"no debug file")["state"] == "error"
-    let_pass(29 * DAY)
+    age_everything(29 * DAY)
     swept()
     assert Assembly.objects.get().state == State.ERROR
 
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
     assert swept() == {"failed-upload": (1, 0)}
     assert not Assembly.objects.exists()
 
@@ -327,7 +327,7 @@ def test_what_was_uploaded_well_is_told_as_long_as_it_is_there() -> None:
     a_project()
     client, content = a_client(), a_breakpad_file()
     upload(client, content)
-    let_pass(1000 * DAY)
+    age_everything(1000 * DAY)
 
     assert swept() == {}
     assert standing(client, content)["state"] == "ok"
@@ -337,7 +337,7 @@ def test_a_file_that_is_no_debug_file_goes() -> None:
     project = a_project()
     row = a_debug_file(project, b"content")
     DebugFile.objects.all().delete()
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
 
     assert swept() == {"unreferenced-file": (1, len(b"content"))}
     assert not File.objects.filter(pk=row.file_id).exists()
@@ -356,10 +356,10 @@ def test_symcaches_that_a_newer_version_has_redone_go() -> None:
 def test_blobs_that_no_row_names_go_when_they_are_old() -> None:
     a_debug_file(a_project(), b"content")
     blob_store().put(Checksum.of(b"orphan"), BytesIO(b"orphan"))
-    let_pass(23 * HOUR)
+    age_everything(23 * HOUR)
     assert swept() == {}
 
-    let_pass(2 * HOUR)
+    age_everything(2 * HOUR)
     blob_store().put(Checksum.of(b"young"), BytesIO(b"young"))
     assert swept() == {"orphan": (1, len(b"orphan"))}
 
@@ -371,7 +371,7 @@ def test_a_preview_changes_nothing() -> None:
     a_debug_file(project, b"content")
     own(project, b"loose")
     blob_store().put(Checksum.of(b"orphan"), BytesIO(b"orphan"))
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
     before = everything()
 
     report = collector.preview()
@@ -394,7 +394,7 @@ def test_proofs_of_chunks_that_only_others_still_have_lapse() -> None:
     ours, theirs = a_project(), a_project(organization="other")
     for project in (ours, theirs):
         a_debug_file(project, b"shared")
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
     DebugFile.objects.filter(project=ours).delete()
 
     collector.collect()
@@ -409,7 +409,7 @@ def test_expiry_lets_proofs_lapse_at_once() -> None:
     theirs = a_project(organization="other")
     for project in (ours, theirs):
         a_debug_file(project, b"shared")
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
 
     assert swept() == {"old": (1, 0)}
     assert ChunkOwner.objects.get().organization == theirs.organization
@@ -420,7 +420,7 @@ def test_proofs_that_an_upload_counts_on_stay() -> None:
     client, content = a_client(), a_breakpad_file()
     a_debug_file(a_project(organization="other"), content)
     send(client, content)
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
     longer = described(content + b"\n" * 100, piece=len(content))
     assert assemble(client, longer).status_code == 200
 
@@ -438,7 +438,7 @@ def test_a_sweep_asks_as_often_for_many_as_for_few(
 ) -> None:
     project = keeping(a_project(), keep_days=1)
     many(project, count)
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
 
     with django_assert_max_num_queries(90):
         foreseen = collector.preview()

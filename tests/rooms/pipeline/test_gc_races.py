@@ -6,7 +6,7 @@ from io import BytesIO
 from itertools import count
 
 import pytest
-from tests.aging import let_pass
+from tests.concurrency import together
 from tests.factories import (
     a_breakpad_file,
     a_client,
@@ -19,7 +19,7 @@ from tests.factories import (
     upload,
 )
 from tests.rooms.pipeline.test_gc import a_symcache, keeping, told
-from tests.together import together
+from tests.row_ages import age_everything
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import usage
@@ -63,7 +63,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
 def test_what_is_used_in_this_moment_stays(meanwhile: Meanwhile) -> None:
     project = keeping(a_project(), keep_unused_days=1)
     row = a_debug_file(project, b"content")
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
     meanwhile(lambda: usage.mark_used(project, [row]))
 
     assert told(collector.collect()) == {}
@@ -75,7 +75,7 @@ def test_what_is_used_in_this_moment_stays(meanwhile: Meanwhile) -> None:
 def test_a_chunk_that_is_sent_in_this_moment_stays(meanwhile: Meanwhile) -> None:
     project = a_project()
     own(project, b"loose")
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
     meanwhile(lambda: own(project, b"loose"))
 
     assert told(collector.collect()) == {}
@@ -88,7 +88,7 @@ def test_a_chunk_that_is_offered_in_this_moment_stays(meanwhile: Meanwhile) -> N
     a_project()
     client, content = a_client(), a_breakpad_file()
     send(client, content)
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
     longer = described(content + b"\n" * 100, piece=len(content))
     meanwhile(lambda: assemble(client, longer))
 
@@ -102,7 +102,7 @@ def test_an_upload_that_goes_on_in_this_moment_stays(meanwhile: Meanwhile) -> No
     a_project()
     client, content = a_client(), a_breakpad_file()
     assemble(client, described(content + b"\n" * 100, piece=len(content)))
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
     meanwhile(lambda: send(client, content))
 
     assert told(collector.collect()) == {}
@@ -115,7 +115,7 @@ def test_a_file_that_comes_back_in_this_moment_stays(meanwhile: Meanwhile) -> No
     client, content = a_client(), a_breakpad_file()
     upload(client, content)
     DebugFile.objects.all().delete()
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
     meanwhile(lambda: upload(client, content))
 
     assert told(collector.collect()) == {}
@@ -129,7 +129,7 @@ def test_an_orphan_that_is_sent_in_this_moment_stays(
 ) -> None:
     project = a_project()
     blob_store().put(Checksum.of(b"orphan"), BytesIO(b"orphan"))
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
     free = deletion.delete_blobs
 
     def free_late(*arguments: object) -> object:
@@ -152,13 +152,13 @@ def test_wherever_a_sweep_is_broken_off_only_orphans_are_left_and_another_ends_i
             row = a_debug_file(project, b"content %d" % number)
             a_symcache(row.file, b"symcache %d" % number)
         own(project, b"loose")
-        let_pass(2 * DAY)
+        age_everything(2 * DAY)
 
         is_over = _broken_off(after=steps)
 
         faults = {finding.fault for finding in checker.check(hashing=True).findings}
         assert faults <= {"orphan"}
-        let_pass(2 * DAY)
+        age_everything(2 * DAY)
         collector.collect()
         assert list(blob_store()) == []
         for model in (DebugFile, File, Chunk, ChunkOwner):
@@ -189,7 +189,7 @@ def test_several_sweeps_at_once_take_each_thing_once() -> None:
         a_debug_file(project, b"content %d" % number)
     stays = a_project("stays")
     a_debug_file(stays, b"stays")
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
 
     reports = together([collector.collect] * 3)
 

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from pytest_django import Settings
+from tests.bulk_imports import BY, counts, imported, whys
 from tests.factories import (
     a_breakpad_file,
     a_client,
@@ -15,8 +16,7 @@ from tests.factories import (
     upload,
 )
 from tests.fixtures import builders, compiled
-from tests.importing import BY, counts, imported, whys
-from tests.queueing import HeldQueue
+from tests.task_queues import HeldQueue
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import project_files

@@ -9,8 +9,8 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from tests.bulk_imports import BY, counts, imported
 from tests.factories import a_breakpad_file, a_client, a_project, files_url
-from tests.importing import BY, counts, imported
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile

@@ -5,9 +5,9 @@ from uuid import uuid4
 
 import pytest
 from pytest_django import Settings
+from tests.bulk_imports import counts, imported, whys
 from tests.factories import a_breakpad_file
 from tests.fixtures import builders, packed
-from tests.importing import counts, imported, whys
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import SandboxUnavailable

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
+from tests.concurrency import together
 from tests.factories import (
     a_breakpad_file,
     a_client,
@@ -18,9 +19,8 @@ from tests.factories import (
     polled,
     standing,
 )
-from tests.queueing import HeldQueue
-from tests.together import together
-from tests.waiting import let_pass
+from tests.row_ages import age_assemblies
+from tests.task_queues import HeldQueue
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import LeaseLost
@@ -71,7 +71,7 @@ def test_a_file_whose_worker_died_is_finished_by_another_without_the_client(
     begun()
     assert intake.requeue_abandoned() == 0
 
-    let_pass(A_WHILE)
+    age_assemblies(A_WHILE)
 
     assert intake.requeue_abandoned() == 1
     held_queue.work()
@@ -84,7 +84,7 @@ def test_a_file_that_the_queue_lost_is_queued_again(
 ) -> None:
     held_queue.work_is_lost()
 
-    let_pass(A_WHILE)
+    age_assemblies(A_WHILE)
 
     assert intake.requeue_abandoned() == 1
     assert intake.requeue_abandoned() == 0
@@ -95,7 +95,7 @@ def test_a_file_that_the_queue_lost_is_queued_again(
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("queued")
 def test_many_that_redrive_at_once_queue_a_file_once(settings: Settings) -> None:
-    let_pass(A_WHILE)
+    age_assemblies(A_WHILE)
 
     counts = together([intake.requeue_abandoned] * 8)
 
@@ -108,7 +108,7 @@ def test_a_file_that_ends_each_of_its_workers_is_an_error_in_the_end(
     settings.MAX_ATTEMPTS = 2
     for _ in range(2):
         begun()
-        let_pass(A_WHILE)
+        age_assemblies(A_WHILE)
         intake.requeue_abandoned()
 
     found = polled(a_client(), queued)
@@ -116,7 +116,7 @@ def test_a_file_that_ends_each_of_its_workers_is_an_error_in_the_end(
     assert found["detail"] == (
         "Gave up after 2 attempts: each ended the worker that made it."
     )
-    let_pass(A_WHILE)
+    age_assemblies(A_WHILE)
     assert standing(a_client(), queued, piece=40)["state"] == "assembling"
     held_queue.work()
     assert polled(a_client(), queued)["state"] == "ok"
@@ -125,7 +125,7 @@ def test_a_file_that_ends_each_of_its_workers_is_an_error_in_the_end(
 @pytest.mark.usefixtures("queued")
 def test_a_worker_that_lost_its_lease_leaves_nothing_behind() -> None:
     slow = begun()
-    let_pass(A_WHILE)
+    age_assemblies(A_WHILE)
     begun()
 
     with pytest.raises(LeaseLost):
@@ -140,7 +140,7 @@ def test_whoever_lost_its_lease_does_not_spoil_what_the_other_did(
     queued: bytes, held_queue: HeldQueue
 ) -> None:
     slow = begun()
-    let_pass(A_WHILE)
+    age_assemblies(A_WHILE)
     intake.requeue_abandoned()
     held_queue.work()
 
@@ -170,11 +170,11 @@ def test_a_lease_is_renewed_as_long_as_the_work_goes_on(settings: Settings) -> N
 
     with heartbeat.Heartbeat(held):
         for _ in range(3):
-            let_pass(A_WHILE)
+            age_assemblies(A_WHILE)
             assert is_leased_within(seconds=20)
 
     assert row().lease_holder == held.lease_holder
-    let_pass(A_WHILE)
+    age_assemblies(A_WHILE)
     assert not is_leased_within(seconds=0.3)
 
 
@@ -205,7 +205,7 @@ def test_a_fault_of_ours_is_tried_again_and_told_without_its_reason(
         with pytest.raises(ExceptionGroup):
             tasks.assemble_files.call(assembly_ids=[row().pk])
         assert row().attempts == attempt
-        let_pass(A_WHILE)
+        age_assemblies(A_WHILE)
         intake.requeue_abandoned()
 
     assert (row().state, row().detail) == (State.ERROR, "internal server error")

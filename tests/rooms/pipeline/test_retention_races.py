@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
+from tests.concurrency import together
 from tests.factories import (
     a_breakpad_file,
     a_client,
@@ -13,7 +14,6 @@ from tests.factories import (
     standing,
     upload,
 )
-from tests.together import together
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import project_files

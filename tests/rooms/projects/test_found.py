@@ -4,8 +4,8 @@ import re
 from functools import partial
 
 import pytest
+from tests.concurrency import together
 from tests.factories import an_organization
-from tests.together import together
 
 from symdepot.domain.errors import (
     InvalidRequest,

@@ -4,9 +4,9 @@ from functools import partial
 
 import pytest
 from django.test import Client
+from tests.concurrency import together
 from tests.factories import Answer, a_client, a_debug_file, a_project, files_url
 from tests.protocols.sentry.releasing import GAME, ORGANIZATION, say
-from tests.together import together
 
 from symdepot.debugfiles.models import Association, DebugFile
 from symdepot.domain.ids import Checksum

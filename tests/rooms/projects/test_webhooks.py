@@ -9,8 +9,8 @@ from functools import partial
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
+from tests.concurrency import together
 from tests.factories import a_project
-from tests.together import together
 
 from symdepot.domain.errors import InvalidRequest
 from symdepot.projects import webhooks

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.rooms.server.saying import Said, Say
-from tests.running import Installation, RunningServer, an_installation
+from tests.installations import Installation, RunningServer, an_installation
+from tests.rooms.server.command_line import Said, Say
 
 from symdepot.server import cli, setup
 from symdepot.server.config import Config

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 from tests.factories import a_debug_file, a_project, an_organization
-from tests.rooms.server.saying import Said, Say
+from tests.rooms.server.command_line import Said, Say
 
 from symdepot.debugfiles import missing_ids
 from symdepot.domain.ids import CodeId, DebugId

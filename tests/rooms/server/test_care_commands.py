@@ -7,10 +7,10 @@ from io import BytesIO
 import pytest
 from django.db.models import F
 from pytest_django import Settings
-from tests.aging import let_pass
+from tests.concurrency import together
 from tests.factories import a_debug_file, a_project, own
-from tests.rooms.server.saying import Say
-from tests.together import together
+from tests.rooms.server.command_line import Say
+from tests.row_ages import age_everything
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile
@@ -30,7 +30,7 @@ DAY = timedelta(days=1)
 
 def test_gc_says_what_would_go_and_then_what_went(symdepot: Say) -> None:
     own(a_project(), b"loose")
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
 
     foreseen = symdepot("gc", "--dry-run")
     assert foreseen.out == (
@@ -47,7 +47,7 @@ def test_gc_says_what_would_go_and_then_what_went(symdepot: Say) -> None:
 
 def test_gc_reports_as_json(symdepot: Say) -> None:
     own(a_project(), b"loose")
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
 
     told = json.loads(symdepot("gc", "--json").out)
 
@@ -97,7 +97,7 @@ def test_fsck_names_what_an_upload_would_heal(symdepot: Say) -> None:
 
 def test_fsck_reports_as_json(symdepot: Say) -> None:
     blob_store().put(Checksum.of(b"orphan"), BytesIO(b"orphan"))
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
 
     said = symdepot("fsck", "--json", "--repair")
 
@@ -194,7 +194,7 @@ def test_a_quota_that_is_no_size_is_refused(symdepot: Say) -> None:
 def test_the_caretaker_sweeps_when_it_is_due_and_once_for_all() -> None:
     assert periodic_jobs.collect_garbage() == 0
     own(a_project(), b"loose")
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
     assert periodic_jobs.collect_garbage() == 0
     PeriodicLock.objects.update(finished_at=F("finished_at") - DAY)
 
@@ -208,7 +208,7 @@ def test_the_caretaker_sweeps_when_it_is_due_and_once_for_all() -> None:
 def test_the_caretaker_never_sweeps_if_told_so(settings: Settings) -> None:
     settings.GC_INTERVAL_HOURS = 0
     own(a_project(), b"loose")
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
 
     assert periodic_jobs.collect_garbage() == 0
 
@@ -222,7 +222,7 @@ def test_expiry_is_at_work_in_the_caretaker_too() -> None:
     a_debug_file(project, b"content")
     periodic_jobs.collect_garbage()
     PeriodicLock.objects.update(finished_at=F("finished_at") - DAY)
-    let_pass(2 * DAY)
+    age_everything(2 * DAY)
 
     assert periodic_jobs.collect_garbage() == 1
 

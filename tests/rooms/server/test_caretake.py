@@ -11,7 +11,7 @@ from django.db import OperationalError
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 from pytest_django import Settings
-from tests.queueing import KEPT
+from tests.task_queues import KEPT
 
 from symdepot.server import periodic_jobs, task_worker
 from symdepot.server.doctor import self_test

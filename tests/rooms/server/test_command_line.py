@@ -5,8 +5,8 @@ import json
 
 import pytest
 from tests.factories import a_project, an_organization
-from tests.rooms.server.saying import Said, Say
-from tests.running import Installation
+from tests.installations import Installation
+from tests.rooms.server.command_line import Said, Say
 from typer.testing import CliRunner
 
 from symdepot.domain.errors import Unauthenticated

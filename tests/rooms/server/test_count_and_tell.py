@@ -8,8 +8,8 @@ from contextlib import closing
 
 import psycopg
 import pytest
+from tests.installations import Installation, RunningServer, eventually
 from tests.rooms.pipeline.consumer import listening
-from tests.running import Installation, RunningServer, eventually
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 

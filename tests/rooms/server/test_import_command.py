@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.factories import a_breakpad_file, a_project
-from tests.rooms.server.saying import Say
+from tests.rooms.server.command_line import Say
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.projects.models import AuditEntry

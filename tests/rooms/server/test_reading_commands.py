@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 from tests.factories import a_project
-from tests.rooms.server.saying import Said, Say
+from tests.rooms.server.command_line import Said, Say
 
 from symdepot.projects import access, tokens
 from symdepot.server import logs

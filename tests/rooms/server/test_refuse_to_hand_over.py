@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 from pytest_django import Settings
-from tests.running import Installation
+from tests.installations import Installation
 
 from symdepot.blobs.configured import blob_store
 from symdepot.server import startup_checks

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.factories import a_project
 from tests.protocols.symbolicator.retracing import MAPPING_ID, a_mapping_of
-from tests.rooms.server.saying import Said, Say
+from tests.rooms.server.command_line import Said, Say
 
 from symdepot.debugfiles import proguard_mappings
 

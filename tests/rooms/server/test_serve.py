@@ -7,8 +7,8 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tests.clients import surroundings
-from tests.running import SYMDEPOT, Installation, RunningServer, eventually
+from tests import environment
+from tests.installations import SYMDEPOT, Installation, RunningServer, eventually
 
 
 @pytest.mark.server
@@ -57,7 +57,7 @@ def test_the_doctor_finds_a_running_server_well(
 def test_the_doctor_says_what_is_wrong_where_nothing_runs(
     installation: Installation,
 ) -> None:
-    installation.settings.update(PROT=8000, PORT=surroundings.free_port())
+    installation.settings.update(PROT=8000, PORT=environment.free_port())
 
     said = installation.run("doctor")
 
@@ -127,7 +127,7 @@ def test_a_worker_without_a_server_does_what_is_queued(
         [*SYMDEPOT, "worker"], env=installation.environment
     )
     try:
-        installation.settings["PORT"] = surroundings.free_port()
+        installation.settings["PORT"] = environment.free_port()
         said = eventually(
             lambda: (
                 out

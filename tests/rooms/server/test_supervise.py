@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.running import Installation, RunningServer, eventually, is_alive
+from tests.installations import Installation, RunningServer, eventually, is_alive
 
 from symdepot.server import supervisor
 from symdepot.server.config import Misconfigured

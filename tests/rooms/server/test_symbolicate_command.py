@@ -9,7 +9,7 @@ from pytest_django import Settings
 from tests.factories import a_client, a_debug_file, a_project, upload
 from tests.fixtures import compiled
 from tests.protocols.symbolicator.asking import BREAKPAD_ID, DEBUG_ID, INLINED
-from tests.rooms.server.saying import Said, Say
+from tests.rooms.server.command_line import Said, Say
 
 from symdepot.debugfiles.models import DebugFile, WantedId
 from symdepot.domain.ids import DebugId

@@ -14,8 +14,8 @@ from tests.factories import (
     a_project,
     upload,
 )
-from tests.making import WHY_NOT, a_hopeless_file, row
-from tests.queueing import HeldQueue
+from tests.symcache_files import WHY_NOT, a_hopeless_file, row
+from tests.task_queues import HeldQueue
 
 from symdepot.debugfiles.models import DebugFile, WantedId
 from symdepot.domain.ids import CodeId, DebugId

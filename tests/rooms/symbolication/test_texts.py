@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 from tests.factories import a_breakpad_file, a_client, a_project, upload
-from tests.making import WHY_NOT, a_hopeless_file
-from tests.queueing import HeldQueue
+from tests.symcache_files import WHY_NOT, a_hopeless_file
+from tests.task_queues import HeldQueue
 
 from symdepot.debugfiles.models import DebugFile, WantedId
 from symdepot.domain.crash_text import crash_parser

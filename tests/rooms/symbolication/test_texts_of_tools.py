@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from pytest_django import Settings
-from tests.clients import surroundings
+from tests import environment
 from tests.factories import a_client, a_project, upload
 from tests.fixtures import compiled
 from tests.fixtures.printing import printed
@@ -113,7 +113,7 @@ def stumbling(how: str) -> str:
 def test_a_backtrace_of_gdb_without_symbols_is_resolved(
     crash: Callable[[str, str], Path],
 ) -> None:
-    gdb = shutil.which("gdb") or surroundings.lacking("gdb", "it is not installed")
+    gdb = shutil.which("gdb") or environment.lacking("gdb", "it is not installed")
     program = crash(stumbling("if (n) abort();"), "")
     commands = ("set width 0", "run", "bt", "info proc mappings")
     words = (word for command in commands for word in ("-ex", command))
@@ -136,7 +136,7 @@ def test_a_backtrace_of_gdb_without_symbols_is_resolved(
 def test_who_was_interrupted_by_a_signal_had_called_nobody(
     crash: Callable[[str, str], Path],
 ) -> None:
-    gdb = shutil.which("gdb") or surroundings.lacking("gdb", "it is not installed")
+    gdb = shutil.which("gdb") or environment.lacking("gdb", "it is not installed")
     program = crash(INTERRUPTED, "-fno-inline -fno-ipa-pure-const")
     passed_on = "handle SIGSEGV nostop noprint pass"
     commands = ("set width 0", passed_on, "run", "bt", "info proc mappings")
@@ -213,7 +213,7 @@ def test_a_report_of_the_thread_sanitizer_is_resolved(
     program = crash(RACE, "-fsanitize=thread -pthread")
     report = printed("setarch", "-R", program, TSAN_OPTIONS="symbolize=0")
     if "unexpected memory mapping" in report:
-        surroundings.lacking("ThreadSanitizer", "it does not run here")
+        environment.lacking("ThreadSanitizer", "it does not run here")
 
     answer = resolved(report)
 

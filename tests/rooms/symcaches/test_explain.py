@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 from pytest_django import Settings
 from tests.factories import a_breakpad_file, a_debug_file, a_project
-from tests.making import WHY_NOT, a_hopeless_file, uploaded
+from tests.symcache_files import WHY_NOT, a_hopeless_file, uploaded
 
 from symdepot.debugfiles import missing_ids
 from symdepot.debugfiles.near_misses import NearMissKind, RequestedIds

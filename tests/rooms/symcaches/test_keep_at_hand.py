@@ -8,9 +8,9 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from tests.concurrency import together
 from tests.contracts.seaweed import S3Server
 from tests.factories import keep
-from tests.together import together
 
 from symdepot.blobs import s3
 from symdepot.blobs.configured import blob_store

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
+from tests.concurrency import together
 from tests.factories import (
     a_breakpad_file,
     a_client,
@@ -19,9 +20,15 @@ from tests.factories import (
     standing,
     upload,
 )
-from tests.making import WHY_NOT, a_hopeless_file, begun, let_pass, row, uploaded
-from tests.queueing import HeldQueue
-from tests.together import together
+from tests.symcache_files import (
+    WHY_NOT,
+    a_hopeless_file,
+    age_symcaches,
+    begun,
+    row,
+    uploaded,
+)
+from tests.task_queues import HeldQueue
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile
@@ -185,7 +192,7 @@ def test_a_failure_is_not_tried_again_before_its_time(
     upload(a_client(), content, project="editor")
     assert tried == []
 
-    let_pass(A_DAY)
+    age_symcaches(A_DAY)
     a_project("tool")
     upload(a_client(), content, project="tool")
     assert tried == [row().pk]
@@ -246,7 +253,7 @@ def test_one_whose_worker_died_is_made_by_another(held_queue: HeldQueue) -> None
     begun()
     assert symcache_backfill.requeue_abandoned() == 0
 
-    let_pass(A_WHILE)
+    age_symcaches(A_WHILE)
 
     assert symcache_backfill.requeue_abandoned() == 1
     assert symcache_backfill.requeue_abandoned() == 0
@@ -258,7 +265,7 @@ def test_one_that_the_queue_lost_is_queued_again(held_queue: HeldQueue) -> None:
     upload_and_work(held_queue)
     held_queue.work_is_lost()
 
-    let_pass(A_WHILE)
+    age_symcaches(A_WHILE)
 
     assert symcache_backfill.requeue_abandoned() == 1
     held_queue.work()
@@ -272,7 +279,7 @@ def test_one_that_ends_each_of_its_workers_has_failed_in_the_end(
     upload_and_work(held_queue)
     for _ in range(2):
         begun()
-        let_pass(A_WHILE)
+        age_symcaches(A_WHILE)
         symcache_backfill.requeue_abandoned()
 
     assert row().outcome == Outcome.FAILED
@@ -300,7 +307,7 @@ def test_a_worker_that_lost_its_lease_frees_nothing_that_the_other_kept(
 ) -> None:
     upload_and_work(held_queue)
     slow = begun()
-    let_pass(A_WHILE)
+    age_symcaches(A_WHILE)
     symcache_backfill.requeue_abandoned()
     held_queue.work()
 
@@ -324,7 +331,7 @@ def test_what_could_not_be_read_for_a_moment_is_tried_again(
         held_queue.work()
     assert row().outcome == Outcome.QUEUED
 
-    let_pass(A_WHILE)
+    age_symcaches(A_WHILE)
     symcache_backfill.requeue_abandoned()
     held_queue.work()
     assert row().outcome == Outcome.MADE
@@ -450,7 +457,7 @@ def test_bytes_that_were_freed_in_this_moment_are_made_again(
     held_queue.work()
     assert row().outcome == Outcome.QUEUED
 
-    let_pass(A_WHILE)
+    age_symcaches(A_WHILE)
     symcache_backfill.requeue_abandoned()
     held_queue.work()
     assert row().outcome == Outcome.MADE

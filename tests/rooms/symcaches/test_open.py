@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 from tests.factories import a_breakpad_file, a_client, a_mapping, a_project, upload
-from tests.making import WHY_NOT, a_hopeless_file, let_pass, row, uploaded
+from tests.symcache_files import WHY_NOT, a_hopeless_file, age_symcaches, row, uploaded
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile
@@ -93,9 +93,9 @@ def test_a_failure_whose_time_has_come_is_tried_again_when_somebody_asks() -> No
         outcome=Outcome.FAILED, detail="why", retry_at=row().updated_at, checksum=""
     )
 
-    let_pass(timedelta(seconds=-60))
+    age_symcaches(timedelta(seconds=-60))
     assert opened(debug_file) == SymCacheUnavailable(Outcome.FAILED, "why")
-    let_pass(timedelta(seconds=120))
+    age_symcaches(timedelta(seconds=120))
 
     assert opened(debug_file) == SymCacheUnavailable(Outcome.QUEUED)
     assert symcache_backfill.requeue_abandoned() == 1

@@ -6,9 +6,9 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 from pytest_django import Settings
+from tests.concurrency import together
 from tests.factories import a_project
-from tests.together import together
-from tests.waiting import let_pass
+from tests.row_ages import age_assemblies
 
 from symdepot.domain.errors import LeaseLost
 from symdepot.domain.ids import Checksum, DebugId
@@ -95,7 +95,7 @@ def test_what_was_left_lying_is_begun_by_another() -> None:
     pk = queued()
     first = begun(pk)
 
-    let_pass(LEASE + timedelta(seconds=1))
+    age_assemblies(LEASE + timedelta(seconds=1))
     second = begun(pk)
 
     assert second.attempts == 2
@@ -106,14 +106,14 @@ def test_what_was_left_lying_is_begun_by_another() -> None:
 def test_what_is_not_queued_is_not_begun(state: State) -> None:
     pk = queued()
     Assembly.objects.update(state=state)
-    let_pass(timedelta(days=1))
+    age_assemblies(timedelta(days=1))
 
     assert assembly.claim(pk) is None
 
 
 def test_a_renewed_lease_runs_anew() -> None:
     held = begun(queued())
-    let_pass(LEASE - timedelta(seconds=1))
+    age_assemblies(LEASE - timedelta(seconds=1))
 
     leases.renew(held)
 
@@ -126,7 +126,7 @@ def test_a_renewed_lease_runs_anew() -> None:
 def test_a_worker_that_lost_its_lease_writes_nothing_any_more() -> None:
     pk = queued()
     slow = begun(pk)
-    let_pass(LEASE + timedelta(seconds=1))
+    age_assemblies(LEASE + timedelta(seconds=1))
     begun(pk)
     before = Assembly.objects.values().get()
 
@@ -144,7 +144,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing_any_more() -> None:
 
 def test_a_lease_that_ran_out_is_good_as_long_as_nobody_took_it() -> None:
     held = begun(queued())
-    let_pass(timedelta(hours=1))
+    age_assemblies(timedelta(hours=1))
 
     assembly.finish(held)
 
@@ -153,7 +153,7 @@ def test_a_lease_that_ran_out_is_good_as_long_as_nobody_took_it() -> None:
 
 def test_what_was_taken_back_is_not_finished_by_its_old_worker() -> None:
     held = begun(queued())
-    let_pass(LEASE + timedelta(seconds=1))
+    age_assemblies(LEASE + timedelta(seconds=1))
     assembly.requeue_abandoned()
 
     with pytest.raises(LeaseLost):
@@ -224,7 +224,7 @@ def test_what_is_taken_back_is_left_alone_longer_the_longer_it_has_been_queued()
     queued()
     pauses = []
     for hours in (1, 2, 4):
-        let_pass(timedelta(hours=hours))
+        age_assemblies(timedelta(hours=hours))
         assembly.requeue_abandoned()
         expires_at = row().lease_expires_at
         assert expires_at is not None
@@ -238,7 +238,7 @@ def test_a_file_that_ends_each_of_its_workers_is_given_up() -> None:
     taken_back = []
     for _ in range(4):
         if assembly.claim(pk):
-            let_pass(LEASE + timedelta(seconds=1))
+            age_assemblies(LEASE + timedelta(seconds=1))
         taken_back.append(assembly.requeue_abandoned())
 
     assert taken_back == [[pk], [pk], [], []]

@@ -3,8 +3,8 @@
 from functools import partial
 
 import pytest
+from tests.concurrency import together
 from tests.factories import a_project, own
-from tests.together import together
 
 from symdepot.domain.ids import Checksum
 from symdepot.uploads import chunks

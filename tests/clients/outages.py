@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import psutil
 import psycopg
 from psycopg.sql import SQL, Identifier
-from tests.clients import surroundings
+from tests import environment
 from tests.clients.proxy import Passed
-from tests.running import RunningServer, eventually
+from tests.installations import RunningServer, eventually
 
 _ALLOW = SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
 _END_ALL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
@@ -73,7 +73,7 @@ def database_away(url: str) -> Iterator[None]:
             yield
         return
     name = urlsplit(url).path.removeprefix("/")
-    with psycopg.connect(surroundings.database_url(), autocommit=True) as line:
+    with psycopg.connect(environment.database_url(), autocommit=True) as line:
         line.execute(_ALLOW.format(Identifier(name), SQL("false")))
         line.execute(_END_ALL, [name])
         try:

@@ -39,7 +39,7 @@ def begun() -> SymCache:
     return held
 
 
-def let_pass(time: timedelta) -> None:
+def age_symcaches(time: timedelta) -> None:
     """Let `time` pass for all symcaches: leases run out, failures may be tried again."""
     SymCache.objects.update(
         updated_at=F("updated_at") - time,

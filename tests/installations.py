@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-from tests.clients import databases, surroundings
+from tests import environment
+from tests.clients import databases
 
 START_SECONDS = 60
 # Should the tests be killed, what they started goes with them.
@@ -40,8 +41,8 @@ class Installation:
             **self.settings,
         }
         return {
-            **surroundings.inherited(),
-            "PYTHONPATH": str(surroundings.SOURCES),
+            **environment.inherited(),
+            "PYTHONPATH": str(environment.SOURCES),
             **{f"SYMDEPOT_{name}": str(value) for name, value in settings.items()},
         }
 
@@ -59,7 +60,7 @@ class Installation:
     @contextmanager
     def serving(self, *arguments: str) -> Iterator["RunningServer"]:
         """Run a server until the end of the block, which may end it before."""
-        port = surroundings.free_port()
+        port = environment.free_port()
         log = self.data_dir.with_name(f"{self.data_dir.name}-{port}.log")
         with log.open("w") as errors:
             process = subprocess.Popen(  # noqa: S603 -- our own program

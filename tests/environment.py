@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import pytest
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[1]
 SOURCES = PROJECT / "src"
 
 _REQUIRED = "SYMDEPOT_TEST_REQUIRE"
