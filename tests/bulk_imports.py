@@ -10,7 +10,7 @@ from symdepot.projects.models import Project
 BY = "command line (somebody)"
 
 
-def imported(
+def run_import(
     project: Project, *paths: Path, is_trial: bool = False
 ) -> list[ImportedFile]:
     """Import what is there; return what was told of each file."""
@@ -18,10 +18,10 @@ def imported(
     return [event for event in events if isinstance(event, ImportedFile)]
 
 
-def counts(told: list[ImportedFile]) -> dict[ImportStatus, int]:
+def count_by_status(told: list[ImportedFile]) -> dict[ImportStatus, int]:
     return dict(Counter(one.fate for one in told))
 
 
-def whys(told: list[ImportedFile], fate: ImportStatus) -> dict[str, str]:
+def reasons(told: list[ImportedFile], fate: ImportStatus) -> dict[str, str]:
     """Return, by the name of each file of this fate, why it is."""
     return {Path(one.name).name: one.why for one in told if one.fate is fate}

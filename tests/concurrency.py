@@ -7,7 +7,7 @@ from threading import Barrier
 from django.db import connections
 
 
-def together[T](calls: Sequence[Callable[[], T]]) -> list[T]:
+def run_at_once[T](calls: Sequence[Callable[[], T]]) -> list[T]:
     """Begin all calls in the same moment; return what each did."""
     start = Barrier(len(calls))
 

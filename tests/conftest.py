@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 from tests.contracts.seaweed import S3Server, running_s3
-from tests.task_queues import HELD, IMMEDIATE, HeldQueue
+from tests.task_queues import DUMMY, IMMEDIATE, HeldQueue
 from tests.transactions import committed_at_once
 
 from symdepot.blobs.configured import blob_store
@@ -77,7 +77,7 @@ def _forget() -> None:
 @pytest.fixture
 def held_queue(settings: Settings) -> HeldQueue:
     """Let what is queued wait until the test says otherwise."""
-    settings.TASKS = HELD
+    settings.TASKS = DUMMY
     settings.ASSEMBLE_WAIT_SECONDS = 0
     return HeldQueue()
 

@@ -18,7 +18,7 @@ _DATABASE = "SYMDEPOT_DATABASE_URL"
 _PORTS = range(23_000, 32_000)
 
 
-def lacking(part: str, why: str) -> NoReturn:
+def require_or_skip(part: str, why: str) -> NoReturn:
     """Skip the test, since `part` is not to be had; fail it where that is required.
 
     `SYMDEPOT_TEST_REQUIRE` lists what must be there, with commas between.
@@ -32,7 +32,9 @@ def program(name: str) -> str:
     """Return where a program of the machine is that debug files are made with."""
     found = shutil.which(name)
     if found is None:
-        lacking("sentry-cli", f"{name} makes its debug files and is not installed")
+        require_or_skip(
+            "sentry-cli", f"{name} makes its debug files and is not installed"
+        )
     return found
 
 

@@ -11,11 +11,11 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.symcaches import creation
 from symdepot.symcaches.models import SymCache
 
-WHY_NOT = "bad debug file: invalid pdb file: UnexpectedEof"
-"""What is said of `a_hopeless_file`."""
+CONVERT_ERROR = "bad debug file: invalid pdb file: UnexpectedEof"
+"""What is said of `an_unreadable_pdb`."""
 
 
-def a_hopeless_file(uuid: UUID | None = None) -> bytes:
+def an_unreadable_pdb(uuid: UUID | None = None) -> bytes:
     """Return a PDB that has ids, and no debug information that could be read."""
     return builders.pdb(uuid or uuid4())
 
@@ -32,7 +32,7 @@ def row() -> SymCache:
     return SymCache.objects.get()
 
 
-def begun() -> SymCache:
+def claimed() -> SymCache:
     """Take up the making of the only one."""
     held = creation.claim(row().pk)
     assert held is not None

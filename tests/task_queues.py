@@ -13,10 +13,10 @@ IMMEDIATE = {
         "QUEUES": [],
     }
 }
-HELD = {
+DUMMY = {
     "default": {"BACKEND": "django.tasks.backends.dummy.DummyBackend", "QUEUES": []}
 }
-KEPT = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": []}}
+DATABASE = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": []}}
 """In the database, as in production, so that every thread sees the same queue."""
 
 

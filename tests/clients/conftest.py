@@ -43,7 +43,9 @@ def start_depot() -> Iterator[StartDepot]:
 
 
 # What is between a client and the database is the same for all of them.
-VERSIONS = sentry_cli.ENDS if environment.database_url() else sentry_cli.VERSIONS
+VERSIONS = (
+    sentry_cli.OLDEST_AND_NEWEST if environment.database_url() else sentry_cli.VERSIONS
+)
 
 
 @pytest.fixture(scope="session", params=VERSIONS)

@@ -76,5 +76,5 @@ def program(name: str) -> str:
     """Return where a debugger lies; skip the test if there is none."""
     found = shutil.which(name)
     if found is None:
-        environment.lacking("debuggers", f"{name} is not installed")
+        environment.require_or_skip("debuggers", f"{name} is not installed")
     return found

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests import environment as tests_environment
+from tests import environment
 from tests.clients import databases
 from tests.clients.databases import Database
 from tests.clients.sentry_cli import SentryCli
@@ -138,10 +138,10 @@ def running(
         tempfile.TemporaryDirectory(prefix="depot-") as name,
         databases.fresh(Path(name)) as database,
     ):
-        folder, port = Path(name), tests_environment.free_port()
-        path = [str(tests_environment.SOURCES), *([str(faults)] if faults else [])]
-        environment = {
-            **tests_environment.inherited(),
+        folder, port = Path(name), environment.free_port()
+        path = [str(environment.SOURCES), *([str(faults)] if faults else [])]
+        variables = {
+            **environment.inherited(),
             "PYTHONPATH": ":".join(path),
             "SYMDEPOT_DATA_DIR": str(folder),
             "SYMDEPOT_DATABASE_URL": database.url,
@@ -149,14 +149,14 @@ def running(
             "SYMDEPOT_LOG_FORMAT": "text",
             **{f"SYMDEPOT_{k.upper()}": str(v) for k, v in (settings or {}).items()},
         }
-        with _started(environment, folder / "log") as process:
+        with _started(variables, folder / "log") as process:
             url = f"http://127.0.0.1:{port}"
             nobody = Wire(url, "", ORGANIZATION, PROJECT)
-            depot = Depot(process, environment, folder, database, nobody)
+            depot = Depot(process, variables, folder, database, nobody)
             _RUNNING.append(depot)
             try:
                 _wait_until_ready(depot)
-                token = _symdepot(environment, *_TOKEN_CREATE).strip()
+                token = _symdepot(variables, *_TOKEN_CREATE).strip()
                 known = replace(depot, wire=replace(nobody, token=token))
                 _RUNNING[_RUNNING.index(depot)] = depot = known
                 yield depot

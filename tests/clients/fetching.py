@@ -49,7 +49,7 @@ def _install(name: str, lock: Path, folder: Path) -> None:
         check=False,
     )
     if done.returncode != 0:
-        environment.lacking(name, f"{lock.name}: {done.stderr.strip()[-500:]}")
+        environment.require_or_skip(name, f"{lock.name}: {done.stderr.strip()[-500:]}")
 
 
 def _installer(name: str) -> Sequence[str]:
@@ -59,5 +59,7 @@ def _installer(name: str) -> Sequence[str]:
         return [uv, "pip", "install", "--python", sys.executable]
     pip = shutil.which("pip3") or shutil.which("pip")
     if pip is None:
-        environment.lacking(name, "there is neither pip nor uv to fetch it with")
+        environment.require_or_skip(
+            name, "there is neither pip nor uv to fetch it with"
+        )
     return [pip, "install"]

@@ -10,7 +10,7 @@ from tests.clients import fetching
 
 VERSIONS = ("3.8.2", "2.58.6", "2.21.2", "2.14.2")
 NEWEST = VERSIONS[0]
-ENDS = (NEWEST, VERSIONS[-1])
+OLDEST_AND_NEWEST = (NEWEST, VERSIONS[-1])
 """One that sends chunks only, and one that knows all the older ways."""
 
 _ABOUT_FILES = "> File processing complete:"
@@ -18,7 +18,7 @@ _RUN_SECONDS = 90
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class RunResult:
     """How a run of the client ended, and all that it said."""
 
     exit_code: int
@@ -92,11 +92,11 @@ class SentryCli:
             text=True,
         )
 
-    def run(self, *arguments: str | Path) -> Ended:
+    def run(self, *arguments: str | Path) -> RunResult:
         """Run it to its end."""
-        return ended(self.started(*arguments))
+        return wait(self.started(*arguments))
 
-    def upload(self, *arguments: str | Path) -> Ended:
+    def upload(self, *arguments: str | Path) -> RunResult:
         """Upload debug files."""
         return self.run("debug-files", "upload", *arguments)
 
@@ -109,7 +109,7 @@ class SentryCli:
         return Checked(variant["debug_id"], variant["arch"], kind)
 
 
-def ended(process: subprocess.Popen[str]) -> Ended:
+def wait(process: subprocess.Popen[str]) -> RunResult:
     """Wait for a client that was started."""
     with process:
         try:
@@ -117,7 +117,7 @@ def ended(process: subprocess.Popen[str]) -> Ended:
         except subprocess.TimeoutExpired:
             process.kill()
             raise
-    return Ended(process.returncode, stdout, stderr)
+    return RunResult(process.returncode, stdout, stderr)
 
 
 def fetched(version: str) -> Path:

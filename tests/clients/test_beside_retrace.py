@@ -31,7 +31,9 @@ def by_proguard(mapping: Path, trace: str) -> str:
     """Return what ProGuard's `retrace` makes of a trace."""
     java = shutil.which("java")
     if java is None or not all(jar.exists() for jar in JARS):
-        environment.lacking("proguard", "its retrace, or java, is not installed")
+        environment.require_or_skip(
+            "proguard", "its retrace, or java, is not installed"
+        )
     path = mapping.with_name("trace.txt")
     path.write_text(trace)
     paths = ":".join(map(str, JARS))

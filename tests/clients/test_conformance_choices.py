@@ -9,7 +9,7 @@ import pytest
 from tests.clients import builds, wire, wiretap
 from tests.clients.conftest import StartDepot
 from tests.clients.depot import Depot
-from tests.clients.sentry_cli import Ended, SentryCli
+from tests.clients.sentry_cli import RunResult, SentryCli
 from tests.clients.wiretap import Wiretap
 
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(240)]
@@ -140,7 +140,7 @@ def test_a_wanted_id_that_no_file_has_is_missed(
     ]
 
 
-def _upload_required(client: SentryCli, folder: Path, *ids: str) -> Ended:
+def _upload_required(client: SentryCli, folder: Path, *ids: str) -> RunResult:
     """Upload what has one of `ids`; the client is to fail if one of them is missed."""
     wanted = [word for debug_id in ids for word in ("--id", debug_id)]
     return client.upload("--require-all", *wanted, folder)

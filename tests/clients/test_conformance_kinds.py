@@ -9,7 +9,7 @@ import pytest
 from tests import environment
 from tests.clients import builds
 from tests.clients.depot import Depot
-from tests.clients.sentry_cli import Ended, SentryCli
+from tests.clients.sentry_cli import RunResult, SentryCli
 from tests.clients.wire import Json
 from tests.fixtures import builders
 
@@ -42,14 +42,14 @@ def kept(folder: Path, files: Mapping[str, bytes]) -> Path:
     return folder
 
 
-def about_files(ended: Ended) -> list[str]:
+def about_files(ended: RunResult) -> list[str]:
     """Return the files' own lines, less those about symcaches that came to nothing."""
     assert ended.exit_code == 0, ended
     told = ended.lines[ended.lines.index(DONE) + 1 :]
     return [line for line in told if not line.startswith("No symcache")]
 
 
-def all_known(ended: Ended) -> bool:
+def all_known(ended: RunResult) -> bool:
     last = "> Nothing to upload, all files are on the server"
     return ended.exit_code == 0 and last in ended.lines
 

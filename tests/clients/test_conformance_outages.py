@@ -14,7 +14,7 @@ from tests.clients import builds, crashing, outages, proxy, sentry_cli, wire
 from tests.clients.builds import Series
 from tests.clients.outages import Trigger
 from tests.clients.proxy import Passed, Proxy
-from tests.clients.sentry_cli import Ended, SentryCli
+from tests.clients.sentry_cli import RunResult, SentryCli
 from tests.clients.wire import Wire
 from tests.installations import Installation, RunningServer
 
@@ -159,7 +159,7 @@ def test_a_client_that_waits_outlives_a_restart_behind_a_proxy(
         )
 
     with house.open():
-        ends = [sentry_cli.ended(process) for process in waiting]
+        ends = [sentry_cli.wait(process) for process in waiting]
 
         assert [_last(end) for end in ends] == _ok(paths)
         _are_kept_as_they_were(house, paths)
@@ -179,7 +179,7 @@ def test_clients_outlive_a_storage_that_is_away_for_a_while(
                 lambda: _answers(house, 503) >= len(clients), within_seconds=60
             )
 
-        ends = [sentry_cli.ended(process) for process in waiting]
+        ends = [sentry_cli.wait(process) for process in waiting]
 
         assert [_last(end) for end in ends] == _ok(paths)
         assert {one.status for one in house.proxy.passed} == {200, 503}
@@ -207,7 +207,7 @@ def test_clients_outlive_a_database_that_is_away_for_a_while(
         )
         away.close()
 
-        ends = [sentry_cli.ended(process) for process in waiting]
+        ends = [sentry_cli.wait(process) for process in waiting]
 
         assert is_refused
         assert [_last(end) for end in ends] == _ok(paths)
@@ -301,12 +301,12 @@ def _all_begin(
 
 def _all_upload(
     clients: list[SentryCli], paths: list[Path], *options: str
-) -> list[Ended]:
+) -> list[RunResult]:
     begun = _all_begin(clients, paths, *options)
-    return [sentry_cli.ended(process) for process in begun]
+    return [sentry_cli.wait(process) for process in begun]
 
 
-def _last(end: Ended) -> tuple[int, list[str]]:
+def _last(end: RunResult) -> tuple[int, list[str]]:
     """Return what matters of how a client ended, or all that it said if it failed."""
     if end.exit_code:
         return end.exit_code, [*end.lines, end.reported]

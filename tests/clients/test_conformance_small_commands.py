@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.clients.depot import Depot
-from tests.clients.sentry_cli import Ended, SentryCli
+from tests.clients.sentry_cli import RunResult, SentryCli
 from tests.clients.wire import Wire
 
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(240)]
@@ -58,7 +58,7 @@ def crowd(depot: Depot) -> Wire:
     return replace(depot.wire, organization="crowd", project="p000", token=token)
 
 
-def cells(ended: Ended) -> list[list[str]]:
+def cells(ended: RunResult) -> list[list[str]]:
     """Return the rows of the table that the client printed, below its head."""
     rows = [line for line in ended.lines if line.startswith("|")]
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[1:]]

@@ -160,7 +160,7 @@ def test_waiting_lasts_until_a_worker_has_come(
     assert "UPLOADED" in impatient.stdout
 
     with depot.one_more_worker():
-        ends = [sentry_cli.ended(process) for process in waiting]
+        ends = [sentry_cli.wait(process) for process in waiting]
 
     assert [(end.exit_code, end.lines[-1].split()[:2]) for end in ends] == [
         (0, ["OK", builds.debug_id(path)]) for path in paths

@@ -10,7 +10,7 @@ from tests.clients.builds import Series
 from tests.clients.conftest import StartDepot
 from tests.clients.crashing import Killer
 from tests.clients.depot import Depot
-from tests.clients.sentry_cli import Ended, SentryCli
+from tests.clients.sentry_cli import RunResult, SentryCli
 from tests.clients.wiretap import Wiretap
 
 pytestmark = [
@@ -42,7 +42,7 @@ def test_an_upload_through_twenty_crashes_is_whole_in_the_end(
     series = Series.of(tmp_path / "first", filling_bytes=80_000)
     client = depot.client(newest)
     folders: list[Path] = []
-    runs: list[Ended] = []
+    runs: list[RunResult] = []
     killer = Killer(lambda: _everybody(depot), KILLS, (0.05, 0.8))
 
     # Should one be done before enough has been suffered, there is another.

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 from tests import environment
-from tests.fixtures import agreement, symbolizers
-from tests.fixtures.agreement import Verdict
+from tests.fixtures import symbolizer_comparison, symbolizers
 from tests.fixtures.breakpad_text import BreakpadText
 from tests.fixtures.elf_layout import Functions
-from tests.fixtures.symbolizers import Opinion
+from tests.fixtures.symbolizer_comparison import Verdict
+from tests.fixtures.symbolizers import LocationsByAddress
 
 from symdepot.domain.symcache.reader import OpenSymCache
 
@@ -65,12 +65,12 @@ CASES = (
 def opened(name: str, folder: Path) -> OpenSymCache:
     link = folder / name
     link.symlink_to(CORPUS / name)
-    return agreement.opened(link)
+    return symbolizer_comparison.opened(link)
 
 
-def told(case: Case, folder: Path) -> tuple[Opinion, Opinion]:
+def told(case: Case, folder: Path) -> tuple[LocationsByAddress, LocationsByAddress]:
     """Return what we and LLVM say of a file."""
-    own = agreement.ours(opened(case.name, folder), case.code, case.base)
+    own = symbolizer_comparison.ours(opened(case.name, folder), case.code, case.base)
     return own, symbolizers.llvm(CORPUS / case.name, case.code, *case.options)
 
 
@@ -78,9 +78,9 @@ def test_of_elf_llvm_says_the_same(tmp_path: Path) -> None:
     own, other = told(ELF, tmp_path)
 
     functions = Functions(CORPUS / ELF.name)
-    found = agreement.verdicts(own, other, functions)
+    found = symbolizer_comparison.verdicts(own, other, functions)
     assert set(found) == {Verdict.SAME, Verdict.OUTSIDE}
-    assert set(agreement.strangers(own, other, functions.are_one)) == set()
+    assert set(symbolizer_comparison.strangers(own, other, functions.are_one)) == set()
 
 
 @pytest.mark.parametrize("packed", ["elf-crash.debug-zlib", "elf-crash.debug-zstd"])
@@ -97,10 +97,10 @@ def test_what_is_compressed_says_the_same_as_what_is_not(
 def test_of_other_formats_llvm_says_the_same(case: Case, tmp_path: Path) -> None:
     own, other = told(case, tmp_path)
 
-    found = agreement.verdicts(own, other, functions=range(0))
+    found = symbolizer_comparison.verdicts(own, other, functions=range(0))
     assert set(found) <= {Verdict.SAME, Verdict.OUTSIDE}
     assert len(found.get(Verdict.OUTSIDE, [])) < 0.02 * len(own)
-    assert set(agreement.strangers(own, other, _are_one)) == set()
+    assert set(symbolizer_comparison.strangers(own, other, _are_one)) == set()
 
 
 def _are_one(name: str, other: str) -> bool:
@@ -117,7 +117,7 @@ def test_of_breakpads_text_what_it_says_is_found(name: str, tmp_path: Path) -> N
     text, symbols = BreakpadText(CORPUS / name), opened(name, tmp_path)
     addresses = [a for function in text.functions for a in function.span]
 
-    own = agreement.ours(symbols, addresses, 0)
+    own = symbolizer_comparison.ours(symbols, addresses, 0)
 
     assert own == {address: text.said(address) for address in addresses}
     public = {a: symbols.frames(a)[0].function for a in text.publics}
@@ -132,7 +132,7 @@ def test_of_pdb_breakpads_dump_of_it_says_the_same(tmp_path: Path) -> None:
     )
     addresses = [a for function in text.functions for a in function.span]
 
-    own = agreement.ours(symbols, addresses, 0)
+    own = symbolizer_comparison.ours(symbols, addresses, 0)
 
     differing = set()
     for address, said in own.items():

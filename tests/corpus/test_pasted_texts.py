@@ -8,7 +8,7 @@ import pytest
 from pytest_django import Settings
 from tests import environment
 from tests.factories import a_client, a_project, upload
-from tests.fixtures.printing import printed
+from tests.fixtures.command_output import output_of
 
 from symdepot.symbolication import pasted_text
 
@@ -52,7 +52,7 @@ def addresses(program: Path) -> list[int]:
     """Some addresses in each third function of the symbol table."""
     rows = [
         line.split()
-        for line in printed("llvm-nm-19", "--defined-only", program).splitlines()
+        for line in output_of("llvm-nm-19", "--defined-only", program).splitlines()
     ]
     begins = sorted(int(at, 16) for at, kind, *_ in rows if kind in "tT")
     return [at + step for at in begins[::3] for step in (1, 4)]
@@ -60,7 +60,7 @@ def addresses(program: Path) -> list[int]:
 
 def places(program: Path, asked: list[int]) -> list[list[str]]:
     """File and line of each function at each address, as LLVM tells it."""
-    said = printed("llvm-symbolizer-19", f"--obj={program}", *map(hex, asked))
+    said = output_of("llvm-symbolizer-19", f"--obj={program}", *map(hex, asked))
     blocks = [block.splitlines()[1::2] for block in said.strip().split("\n\n")]
     return [
         [posixpath.normpath(line.rpartition(":")[0]) for line in block]

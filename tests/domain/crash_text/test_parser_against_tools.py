@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests import environment
 from tests.fixtures import compiled
-from tests.fixtures.printing import printed
+from tests.fixtures.command_output import output_of
 
 from symdepot.domain.crash_text import crash_parser
 from symdepot.domain.crash_text.crash_parser import AddressSpan
@@ -60,7 +60,7 @@ def test_resolves_a_report_of_the_address_sanitizer(tmp_path: Path) -> None:
         tmp_path, source=OUT_OF_BOUNDS, options="-fsanitize=address"
     )
 
-    report = printed(program, ASAN_OPTIONS="symbolize=0:detect_leaks=0")
+    report = output_of(program, ASAN_OPTIONS="symbolize=0:detect_leaks=0")
 
     spans = crash_parser.find_addresses(report)
     assert resolved(program, spans)[:2] == [("poke", 3), ("main", 8)]
@@ -70,13 +70,15 @@ def test_resolves_a_report_of_the_address_sanitizer(tmp_path: Path) -> None:
 def test_resolves_a_gdb_backtrace_with_mappings(
     tmp_path: Path,
 ) -> None:
-    gdb = shutil.which("gdb") or environment.lacking("gdb", "it is not installed")
+    gdb = shutil.which("gdb") or environment.require_or_skip(
+        "gdb", "it is not installed"
+    )
     program = compiled.elf_program(tmp_path, source=ABORTS)
     bare = compiled.stripped(program).rename(tmp_path / "bare")
     program.rename(tmp_path / "kept")
     commands = ("set width 0", "run", "bt", "info proc mappings")
 
-    session = printed(
+    session = output_of(
         gdb, "-batch", "-nx", *(word for c in commands for word in ("-ex", c)), bare
     )
 

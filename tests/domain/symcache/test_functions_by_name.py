@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.factories import a_breakpad_file
 from tests.fixtures import compiled
-from tests.fixtures.printing import printed
+from tests.fixtures.command_output import output_of
 
 from symdepot.domain.formats import inspection
 from symdepot.domain.symcache import converter, functions_by_name
@@ -35,7 +35,7 @@ def opened(folder: Path, source: Path) -> OpenSymCache:
 
 def test_addresses_agree_with_the_symbol_table(tmp_path: Path) -> None:
     program = compiled.elf_program(tmp_path, source=NAMESAKES)
-    words = [line.split() for line in printed("nm", program).splitlines()]
+    words = [line.split() for line in output_of("nm", program).splitlines()]
     table = {name: int(at, 16) for at, kind, name in (w for w in words if len(w) == 3)}
 
     found = opened(tmp_path, program).addresses_of(["one", "other", "main", "inlined"])

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.fixtures import agreement, compilers, elf_layout, symbolizers
-from tests.fixtures.agreement import Verdict
+from tests.fixtures import compilers, elf_layout, symbolizer_comparison, symbolizers
 from tests.fixtures.compilers import Build
 from tests.fixtures.elf_layout import Functions
-from tests.fixtures.symbolizers import Opinion
+from tests.fixtures.symbolizer_comparison import Verdict
+from tests.fixtures.symbolizers import LocationsByAddress
 
 from symdepot.domain.symcache.reader import OpenSymCache
 
@@ -29,7 +29,7 @@ class Case:
     symbols: OpenSymCache
     base: int
     functions: Functions
-    own: Opinion
+    own: LocationsByAddress
 
 
 @pytest.fixture(scope="module", params=compilers.BUILDS, ids=str)
@@ -38,18 +38,22 @@ def case(
 ) -> Case:
     build: Build = request.param
     program = build.made(tmp_path_factory.mktemp("build"))
-    symbols, base = agreement.opened(program), elf_layout.base(program)
+    symbols, base = symbolizer_comparison.opened(program), elf_layout.base(program)
     code = elf_layout.code(program)
-    own = agreement.ours(symbols, code[:: len(code) // MAX_ADDRESSES + 1], base)
+    own = symbolizer_comparison.ours(
+        symbols, code[:: len(code) // MAX_ADDRESSES + 1], base
+    )
     return Case(build, program, symbols, base, Functions(program), own)
 
 
 def test_everything_agrees_with_llvm(case: Case) -> None:
     other = symbolizers.llvm(case.program, [*case.own])
 
-    assert set(agreement.verdicts(case.own, other, case.functions)) <= AGREED
+    assert (
+        set(symbolizer_comparison.verdicts(case.own, other, case.functions)) <= AGREED
+    )
     are_one = case.functions.are_one
-    assert set(agreement.strangers(case.own, other, are_one)) == set()
+    assert set(symbolizer_comparison.strangers(case.own, other, are_one)) == set()
 
 
 def test_binutils_differs_only_in_files_and_callers(case: Case) -> None:
@@ -59,7 +63,7 @@ def test_binutils_differs_only_in_files_and_callers(case: Case) -> None:
     """
     other = symbolizers.binutils(case.program, [*case.own])
 
-    found = agreement.verdicts(case.own, other, case.functions)
+    found = symbolizer_comparison.verdicts(case.own, other, case.functions)
 
     assert set(found) <= {*AGREED, Verdict.OTHER_FILE, Verdict.OTHER_CALLERS}
     if "-gdwarf-4" in case.build.options:
@@ -75,7 +79,7 @@ def test_elfutils_differs_only_in_callers(case: Case) -> None:
     own = {address: case.own[address] for address in [*case.own][::5]}
     other = symbolizers.elfutils(case.program, [*own])
 
-    found = agreement.verdicts(own, other, case.functions)
+    found = symbolizer_comparison.verdicts(own, other, case.functions)
 
     assert set(found) <= {*AGREED, Verdict.OTHER_CALLERS, Verdict.NAME_ONLY}
     outside_of_dwarf = found.get(Verdict.NAME_ONLY, [])

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import symbolic
 from tests import environment
-from tests.fixtures import agreement, elf_layout, symbolizers
-from tests.fixtures.agreement import Verdict
+from tests.fixtures import elf_layout, symbolizer_comparison, symbolizers
 from tests.fixtures.elf_layout import Functions
-from tests.fixtures.symbolizers import Opinion, Symbolizer
+from tests.fixtures.symbolizer_comparison import Verdict
+from tests.fixtures.symbolizers import LocationsByAddress, Symbolizer
 
 from symdepot.domain.formats import inspection
 
@@ -26,7 +26,7 @@ ADDRESSES = 10_000
 @dataclass(frozen=True)
 class Library:
     program: Path
-    own: Opinion
+    own: LocationsByAddress
     functions: Functions
 
     @classmethod
@@ -35,13 +35,15 @@ class Library:
         program.symlink_to(path)
         code, base = elf_layout.code(program), elf_layout.base(program)
         addresses = code[:: len(code) // ADDRESSES]
-        own = agreement.ours(agreement.opened(program), addresses, base)
+        own = symbolizer_comparison.ours(
+            symbolizer_comparison.opened(program), addresses, base
+        )
         return cls(program, own, Functions(program))
 
     def verdicts(self, symbolizer: Symbolizer) -> dict[Verdict, float]:
         """Return the share of each verdict, of the addresses that are in functions."""
         other = symbolizer(self.program, [*self.own])
-        found = agreement.verdicts(self.own, other, self.functions)
+        found = symbolizer_comparison.verdicts(self.own, other, self.functions)
         inside = len(self.own) - len(found.pop(Verdict.OUTSIDE, ()))
         return {verdict: len(those) / inside for verdict, those in found.items()}
 
@@ -50,12 +52,12 @@ class Library:
 def libc(tmp_path_factory: pytest.TempPathFactory) -> Library:
     """The C library of this machine: C with inlined functions, and assembler."""
     if not LIBC.exists():
-        environment.lacking("libc6-dbg", f"there is no {LIBC}")
+        environment.require_or_skip("libc6-dbg", f"there is no {LIBC}")
     (found,) = inspection.inspect(LIBC, name=LIBC.name)
     build_id = str(found.code_id)
     debug = DEBUG / build_id[:2] / f"{build_id[2:]}.debug"
     if not debug.exists():
-        environment.lacking("libc6-dbg", f"there is no {debug}")
+        environment.require_or_skip("libc6-dbg", f"there is no {debug}")
     return Library.of(debug, tmp_path_factory.mktemp("libc"))
 
 
@@ -103,4 +105,4 @@ def test_function_names_agree_with_llvm(
     other = symbolizers.llvm(known.program, [*known.own])
 
     are_one = known.functions.are_one
-    assert set(agreement.strangers(known.own, other, are_one)) == set()
+    assert set(symbolizer_comparison.strangers(known.own, other, are_one)) == set()

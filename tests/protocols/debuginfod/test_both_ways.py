@@ -8,13 +8,13 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 from tests.factories import a_project
-from tests.protocols.debuginfod.ways import (
+from tests.protocols.debuginfod.wsgi_calls import (
     BUILD_ID,
     CONTENT,
     LARGE,
     LARGEST_BYTES,
     NOBODYS,
-    LongWay,
+    CountedDjango,
     a_companion,
     a_public_project,
     ask,
@@ -128,7 +128,7 @@ def questions(game: Project) -> Iterator[Question]:
 
 
 def test_each_answer_is_the_same_on_both_ways(
-    long_way: LongWay, short_way: FastPath, game: Project
+    long_way: CountedDjango, short_way: FastPath, game: Project
 ) -> None:
     for path, method, headers in questions(game):
         expected = ask(long_way, path, method, **headers)

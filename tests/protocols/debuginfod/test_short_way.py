@@ -9,13 +9,13 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 from tests.factories import a_debug_file, a_file, a_project
-from tests.protocols.debuginfod.ways import (
+from tests.protocols.debuginfod.wsgi_calls import (
     BUILD_ID,
     CONTENT,
     LARGE,
     LARGEST_BYTES,
     NOBODYS,
-    LongWay,
+    CountedDjango,
     a_companion,
     a_public_project,
     ask,
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_miss_is_none_of_djangos_business(
-    long_way: LongWay, short_way: FastPath, method: str
+    long_way: CountedDjango, short_way: FastPath, method: str
 ) -> None:
     project = a_public_project()
     a_debug_file(project, code_id=BUILD_ID, kind="exe", features=frozenset())
@@ -53,7 +53,7 @@ def test_a_miss_is_none_of_djangos_business(
 
 @pytest.mark.parametrize("of", ["project", "only project", "organization"])
 def test_a_miss_is_noted_as_it_is_on_the_long_way(
-    long_way: LongWay, short_way: FastPath, of: str
+    long_way: CountedDjango, short_way: FastPath, of: str
 ) -> None:
     game = a_project()
     if of == "organization":
@@ -77,7 +77,7 @@ def test_a_miss_is_noted_as_it_is_on_the_long_way(
 
 
 def test_what_a_program_that_is_here_lacks_is_noted_on_both_ways(
-    long_way: LongWay, short_way: FastPath
+    long_way: CountedDjango, short_way: FastPath
 ) -> None:
     project = a_project()
     a_debug_file(project, code_id=BUILD_ID, kind="exe", features=frozenset())
@@ -103,7 +103,7 @@ def test_what_is_missed_without_a_token_is_noted_for_nobody(
 
 
 def test_a_small_file_is_sent_from_memory_once_it_was_sent(
-    long_way: LongWay, short_way: FastPath
+    long_way: CountedDjango, short_way: FastPath
 ) -> None:
     project = a_public_project()
     a_companion(project, b"x" * LARGEST_BYTES)
@@ -121,7 +121,7 @@ def test_a_small_file_is_sent_from_memory_once_it_was_sent(
     assert long_way.times == 4
 
 
-def test_only_so_many_files_are_kept_in_memory(long_way: LongWay) -> None:
+def test_only_so_many_files_are_kept_in_memory(long_way: CountedDjango) -> None:
     short_way = FastPath(long_way, most_kept=2)
     ids = [CodeId(f"{number:040x}") for number in range(1, 4)]
     for code_id in ids:
@@ -223,7 +223,7 @@ def test_bytes_that_went_bad_are_not_kept(short_way: FastPath, disk: Path) -> No
 
 
 def test_what_is_compressed_on_its_way_is_not_taken_for_the_file(
-    long_way: LongWay, short_way: FastPath
+    long_way: CountedDjango, short_way: FastPath
 ) -> None:
     a_companion(a_public_project(), b"debug information " * 4096)
     codings = ("identity", "gzip", "zstd, gzip", "")
@@ -237,7 +237,7 @@ def test_what_is_compressed_on_its_way_is_not_taken_for_the_file(
 
 
 def test_a_file_of_several_chunks_is_kept_whole(
-    long_way: LongWay, short_way: FastPath
+    long_way: CountedDjango, short_way: FastPath
 ) -> None:
     row = a_companion(a_public_project())
     parts = [bytes([number]) * 100 for number in range(5)]
@@ -258,7 +258,7 @@ def test_no_connection_is_kept_that_others_wait_for(short_way: FastPath) -> None
 
 
 def test_a_database_that_fails_is_told_of_in_the_same_words(
-    long_way: LongWay, short_way: FastPath
+    long_way: CountedDjango, short_way: FastPath
 ) -> None:
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE uploads_file RENAME TO elsewhere")
@@ -274,7 +274,7 @@ def test_a_database_that_fails_is_told_of_in_the_same_words(
 
 
 def test_what_it_answers_is_counted_once_as_on_the_long_way(
-    long_way: LongWay, short_way: FastPath
+    long_way: CountedDjango, short_way: FastPath
 ) -> None:
     a_companion(a_public_project())
 

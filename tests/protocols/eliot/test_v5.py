@@ -5,7 +5,7 @@ from pytest_django import DjangoAssertNumQueries
 from tests.factories import a_breakpad_file, a_client, a_debug_file, a_project, upload
 from tests.protocols.eliot import asking
 from tests.protocols.eliot.asking import ID, MODULE, ask, job, result
-from tests.symcache_files import a_hopeless_file
+from tests.symcache_files import an_unreadable_pdb
 
 from symdepot.debugfiles.models import WantedId
 from symdepot.domain.ids import DebugId
@@ -201,7 +201,7 @@ def test_no_more_is_asked_of_the_database_for_more_modules(
 
 
 def test_a_file_that_cannot_be_used_is_as_good_as_none() -> None:
-    standing = upload(a_client(), a_hopeless_file(), name="xul.pdb")
+    standing = upload(a_client(), an_unreadable_pdb(), name="xul.pdb")
     debug_id = DebugId.parse(standing["dif"]["debugId"])
     hopeless = f"{debug_id.uuid.hex}{debug_id.age:x}"
     a_debug_file(a_project(), debug_id=DebugId.parse("B" * 33), format=Format.IL2CPP)

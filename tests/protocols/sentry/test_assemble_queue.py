@@ -9,7 +9,7 @@ import pytest
 from django.db import connections
 from django_tasks_db.models import DBTaskResult
 from pytest_django import Settings
-from tests.concurrency import together
+from tests.concurrency import run_at_once
 from tests.factories import (
     a_breakpad_file,
     a_client,
@@ -23,7 +23,7 @@ from tests.factories import (
     standing,
 )
 from tests.row_ages import age_assemblies
-from tests.task_queues import KEPT, HeldQueue
+from tests.task_queues import DATABASE, HeldQueue
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
@@ -149,7 +149,7 @@ def test_a_poll_without_chunks_does_not_forget_what_is_awaited(
 def test_sixteen_identical_requests_at_once_queue_each_file_once(
     settings: Settings,
 ) -> None:
-    settings.TASKS = KEPT
+    settings.TASKS = DATABASE
     settings.ASSEMBLE_WAIT_SECONDS = 0
     project = a_project()
     files: dict[str, object] = {}
@@ -159,7 +159,7 @@ def test_sixteen_identical_requests_at_once_queue_each_file_once(
         files |= described(content)
     clients = [a_client() for _ in range(16)]
 
-    answers = together([partial(assemble, client, files) for client in clients])
+    answers = run_at_once([partial(assemble, client, files) for client in clients])
 
     assert {
         standing["state"] for answer in answers for standing in answer.json().values()
@@ -173,7 +173,7 @@ def test_sixteen_identical_requests_at_once_queue_each_file_once(
 def test_last_chunks_that_arrive_at_once_queue_their_file_once(
     settings: Settings,
 ) -> None:
-    settings.TASKS = KEPT
+    settings.TASKS = DATABASE
     settings.ASSEMBLE_WAIT_SECONDS = 0
     a_project()
     content = a_breakpad_file()
@@ -181,13 +181,15 @@ def test_last_chunks_that_arrive_at_once_queue_their_file_once(
     standing(a_client(), content, piece=20)
     clients = [a_client() for _ in parts]
 
-    together([partial(send, c, part) for c, part in zip(clients, parts, strict=True)])
+    run_at_once(
+        [partial(send, c, part) for c, part in zip(clients, parts, strict=True)]
+    )
 
     assert queued() == [Assembly.objects.get().pk]
 
 
 def test_many_files_travel_to_the_queue_a_few_to_a_task(settings: Settings) -> None:
-    settings.TASKS = KEPT
+    settings.TASKS = DATABASE
     settings.ASSEMBLE_WAIT_SECONDS = 0
     project = a_project()
     files: dict[str, object] = {}
@@ -206,7 +208,7 @@ def test_many_files_travel_to_the_queue_a_few_to_a_task(settings: Settings) -> N
 def test_the_answer_waits_for_files_in_work_and_tells_how_they_ended(
     settings: Settings,
 ) -> None:
-    settings.TASKS = KEPT
+    settings.TASKS = DATABASE
     settings.ASSEMBLE_WAIT_SECONDS = 20
     project, client = a_project(), a_client()
     good, bad = a_breakpad_file(), b"garbage"

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.concurrency import together
+from tests.concurrency import run_at_once
 from tests.factories import Answer, a_client, send
 from tests.protocols.sentry.wire import Part, called, kept, post
 
@@ -24,7 +24,7 @@ def store(request: pytest.FixtureRequest) -> None:
 
 
 def at_once(calls: list[Callable[[], Answer]]) -> set[int]:
-    return {answer.status_code for answer in together(calls)}
+    return {answer.status_code for answer in run_at_once(calls)}
 
 
 @pytest.mark.usefixtures("store")
@@ -59,7 +59,7 @@ def test_a_damaged_twin_does_not_spoil_what_others_send(disk: Path) -> None:
     clients = [a_client() for _ in range(8)]
     parts = [Part(good), Part(b"something else", called=name)] * 4
 
-    answers = together(
+    answers = run_at_once(
         [partial(post, c, part) for c, part in zip(clients, parts, strict=True)]
     )
 

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.test import Client
-from tests.concurrency import together
+from tests.concurrency import run_at_once
 from tests.factories import (
     a_breakpad_file,
     a_client,
@@ -219,7 +219,7 @@ def test_many_who_offer_the_same_under_another_id_at_once_make_one() -> None:
     clients = [a_client() for _ in range(6)]
     offers = [partial(again, client, content, name=called(TWO)) for client in clients]
 
-    found = together(offers)
+    found = run_at_once(offers)
 
     assert found == [str(TWO)] * 6
     assert DebugFile.objects.count() == 2

@@ -15,7 +15,7 @@ from tests.protocols.symbolicator.asking import (
     at,
     post,
 )
-from tests.symcache_files import WHY_NOT, a_hopeless_file
+from tests.symcache_files import CONVERT_ERROR, an_unreadable_pdb
 
 from symdepot.debugfiles.models import WantedId
 from symdepot.domain.objects import Format
@@ -145,7 +145,7 @@ def test_a_frame_that_is_not_resolved_comes_back_as_it_came() -> None:
 
 
 def test_every_file_that_was_tried_is_told_with_its_fate(hello: str) -> None:
-    broken = upload(a_client(), a_hopeless_file())["dif"]
+    broken = upload(a_client(), an_unreadable_pdb())["dif"]
     modules = [
         a_module(),
         a_module(
@@ -172,7 +172,7 @@ def test_every_file_that_was_tried_is_told_with_its_fate(hello: str) -> None:
     assert malformed["debug_status"] == "malformed"
     assert malformed["candidates"][0]["debug"] == {
         "status": "malformed",
-        "details": WHY_NOT,
+        "details": CONVERT_ERROR,
     }
     assert missing["debug_status"] == "missing"
     (nothing,) = missing["candidates"]

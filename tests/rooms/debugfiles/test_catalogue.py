@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 from django.db import transaction
-from tests.concurrency import together
+from tests.concurrency import run_at_once
 from tests.factories import (
     a_breakpad_file,
     a_client,
@@ -244,7 +244,7 @@ def test_of_many_that_enter_the_same_file_at_once_one_row_comes() -> None:
         with transaction.atomic():
             return catalogue.enter(project, file, found)
 
-    entered = together([enter] * 8)
+    entered = run_at_once([enter] * 8)
 
     assert len(set(entered)) == DebugFile.objects.count() == 1
 
@@ -259,7 +259,7 @@ def test_of_many_that_supersede_each_other_at_once_one_is_left() -> None:
         with transaction.atomic():
             catalogue.enter(project, files[number], found)
 
-    together([partial(enter, number) for number in range(8)])
+    run_at_once([partial(enter, number) for number in range(8)])
 
     assert DebugFile.objects.count() == 8
     assert len(current(project)) == 1

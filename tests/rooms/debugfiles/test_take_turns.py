@@ -4,7 +4,7 @@ from threading import Event
 
 import pytest
 from django.db import connection, transaction
-from tests.concurrency import together
+from tests.concurrency import run_at_once
 from tests.factories import (
     Answer,
     a_breakpad_file,
@@ -42,7 +42,7 @@ def test_an_offer_does_not_wait_for_a_file_that_is_being_entered() -> None:
         is_answered.set()
         return answer
 
-    was_in_time, answer = together([enter, offer])
+    was_in_time, answer = run_at_once([enter, offer])
 
     assert was_in_time or HAS_ONE_WRITER
     assert answer.status_code == 200

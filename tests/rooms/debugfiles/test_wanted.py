@@ -12,7 +12,7 @@ from django.db import OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
-from tests.concurrency import together
+from tests.concurrency import run_at_once
 from tests.factories import a_debug_file, a_file, a_project, an_object
 
 from symdepot.debugfiles import catalogue, miss_counter, missing_ids
@@ -99,7 +99,7 @@ def test_those_who_ask_at_once_are_all_counted(settings: Settings) -> None:
             for debug_id in ids:
                 ask(project, debug_id=debug_id)
 
-    together([asks] * 4)
+    run_at_once([asks] * 4)
 
     assert [count for *_, count in rows()] == [40] * 4
 
@@ -376,6 +376,6 @@ def test_a_file_that_is_just_arriving_is_waited_for() -> None:
         assert has_entered.wait(5)
         missing_ids.COUNTER.flush()
 
-    together([arrive, write])
+    run_at_once([arrive, write])
 
     assert rows() == []

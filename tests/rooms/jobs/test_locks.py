@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.db.models import F
-from tests.concurrency import together
+from tests.concurrency import run_at_once
 
 from symdepot.jobs import locks
 from symdepot.jobs.models import PeriodicLock
@@ -34,7 +34,7 @@ def test_of_many_one_may() -> None:
     locks.acquire("gc", every=DAY)
     let_pass(2 * DAY)
 
-    holders = together([lambda: locks.acquire("gc", every=DAY)] * 8)
+    holders = run_at_once([lambda: locks.acquire("gc", every=DAY)] * 8)
 
     assert len([holder for holder in holders if holder]) == 1
 

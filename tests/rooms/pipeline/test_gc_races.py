@@ -6,7 +6,7 @@ from io import BytesIO
 from itertools import count
 
 import pytest
-from tests.concurrency import together
+from tests.concurrency import run_at_once
 from tests.factories import (
     a_breakpad_file,
     a_client,
@@ -191,7 +191,7 @@ def test_several_sweeps_at_once_take_each_thing_once() -> None:
     a_debug_file(stays, b"stays")
     age_everything(2 * DAY)
 
-    reports = together([collector.collect] * 3)
+    reports = run_at_once([collector.collect] * 3)
 
     # What one has begun, another may end, and for another reason.
     assert sum(report.taken[Reason.OLD].count for report in reports) == 20

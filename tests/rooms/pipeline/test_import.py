@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from pytest_django import Settings
-from tests.bulk_imports import BY, counts, imported, whys
+from tests.bulk_imports import BY, count_by_status, reasons, run_import
 from tests.factories import (
     a_breakpad_file,
     a_client,
@@ -47,7 +47,7 @@ def test_a_build_id_tree_comes_in_under_real_names(
     (tree / ".build-id" / "ab").mkdir(parents=True)
     (tree / ".build-id" / "ab" / "cd.debug").symlink_to("../../usr/bin/hello.debug")
 
-    (told,) = imported(project, tree)
+    (told,) = run_import(project, tree)
 
     content = real.read_bytes()
     assert (told.fate, told.name) == (ImportStatus.IMPORTED, str(real))
@@ -72,9 +72,9 @@ def test_a_symbol_store_and_a_breakpad_tree_come_in(
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_bytes(content)
 
-    told = imported(project, tree)
+    told = run_import(project, tree)
 
-    assert counts(told) == {ImportStatus.IMPORTED: 3}
+    assert count_by_status(told) == {ImportStatus.IMPORTED: 3}
     assert set(DebugFile.objects.values_list("object_name", "debug_id")) == {
         ("crash.pdb", f"{guid}-1"),
         ("crash.dll", f"{guid}-1"),
@@ -90,7 +90,7 @@ def test_it_is_chunked_noted_and_queued_as_an_upload_is(
     (tree / "hello.sym").write_bytes(content)
     revision = project.revision
 
-    imported(project, tree)
+    run_import(project, tree)
 
     (row,) = DebugFile.objects.all()
     chunks = project_files.file_content(row).chunks
@@ -111,7 +111,7 @@ def test_fat_files_are_cut_into_their_slices(project: Project, tree: Path) -> No
     slices = [(uuid4(), builders.CPU_X86_64), (uuid4(), builders.CPU_ARM64)]
     (tree / "hello").write_bytes(builders.fat_macho(slices))
 
-    assert counts(imported(project, tree)) == {ImportStatus.IMPORTED: 2}
+    assert count_by_status(run_import(project, tree)) == {ImportStatus.IMPORTED: 2}
 
     assert {(row.debug_id, row.arch) for row in DebugFile.objects.all()} == {
         (str(slices[0][0]), "x86_64"),
@@ -125,7 +125,7 @@ def test_a_mapping_has_the_id_of_its_name(project: Project, tree: Path) -> None:
     path = tree / "proguard" / f"mapping-{mapping_id}.txt"
     path.write_bytes(builders.PROGUARD_MAPPING)
 
-    imported(project, tree)
+    run_import(project, tree)
 
     assert project_files.by_ids(project, DebugId(mapping_id), None)
 
@@ -134,7 +134,7 @@ def test_names_of_any_bytes_are_taken(project: Project, tree: Path) -> None:
     path = os.fsencode(tree) + b"/gr\xf6\xdfe.sym"
     Path(os.fsdecode(path)).write_bytes(a_breakpad_file())
 
-    (told,) = imported(project, tree)
+    (told,) = run_import(project, tree)
 
     assert told.fate is ImportStatus.IMPORTED
     assert DebugFile.objects.get().object_name == "gr��e"
@@ -147,9 +147,9 @@ def test_what_is_no_debug_file_is_passed_over_and_it_is_said_why(
     (tree / "empty").touch()
     (tree / "nil.sym").write_bytes(builders.breakpad(UUID(int=0)))
 
-    told = imported(project, tree)
+    told = run_import(project, tree)
 
-    assert whys(told, ImportStatus.PASSED) == {
+    assert reasons(told, ImportStatus.PASSED) == {
         "README": "It does not look like a debug file.",
         "empty": "It does not look like a debug file.",
         "nil.sym": (
@@ -170,12 +170,12 @@ def test_a_broken_file_is_told_of_and_does_not_end_the_run(
     (tree / "c.sym").write_bytes(deep)
     (tree / "d.sym").write_bytes(a_breakpad_file())
 
-    told = imported(project, tree)
+    told = run_import(project, tree)
 
-    failed = whys(told, ImportStatus.FAILED)
+    failed = reasons(told, ImportStatus.FAILED)
     assert failed["a.dll"].startswith("Invalid debug information file: it is cut short")
     assert "exceeds maximum size" in failed["b.sym"]
-    assert counts(told)[ImportStatus.IMPORTED] == len(told) - len(failed) >= 1
+    assert count_by_status(told)[ImportStatus.IMPORTED] == len(told) - len(failed) >= 1
     assert told[-1].name.endswith("d.sym")
 
 
@@ -193,7 +193,7 @@ def test_a_file_that_is_written_to_meanwhile_is_not_entered(
 
     monkeypatch.setattr(file_splitter, "split", cut_while_somebody_writes)
 
-    assert whys(imported(project, path), ImportStatus.FAILED) == {
+    assert reasons(run_import(project, path), ImportStatus.FAILED) == {
         "hello.sym": "It changed while it was read."
     }
     assert not DebugFile.objects.exists()
@@ -208,8 +208,10 @@ def test_what_the_organization_has_sent_is_not_written_down_again(
     written = {blob.checksum: blob.written_at for blob in blob_store().stored()}
     (tree / "again.sym").write_bytes(content)
 
-    assert counts(imported(project, tree)) == {ImportStatus.HERE: 1}
-    assert counts(imported(a_project("third"), tree)) == {ImportStatus.IMPORTED: 1}
+    assert count_by_status(run_import(project, tree)) == {ImportStatus.HERE: 1}
+    assert count_by_status(run_import(a_project("third"), tree)) == {
+        ImportStatus.IMPORTED: 1
+    }
 
     assert written == {b.checksum: b.written_at for b in blob_store().stored()}
     assert File.objects.count() == 1
@@ -223,7 +225,7 @@ def test_nothing_is_imported_beyond_a_quota(project: Project, tree: Path) -> Non
     project.organization.save()
 
     with pytest.raises(QuotaExceeded):
-        imported(project, tree)
+        run_import(project, tree)
 
     assert list(blob_store()) == [Checksum.of(small)]
     assert DebugFile.objects.count() == 1
@@ -239,15 +241,15 @@ def test_a_trial_tells_what_would_come_and_changes_nothing(
     for name, content in {"a": new, "b": new, "c": b"MZ", "d": b"text"}.items():
         (tree / name).write_bytes(content)
 
-    foreseen = imported(project, tree, is_trial=True)
+    foreseen = run_import(project, tree, is_trial=True)
 
-    assert counts(foreseen) == {
+    assert count_by_status(foreseen) == {
         ImportStatus.IMPORTED: 1,
         ImportStatus.HERE: 1,
         ImportStatus.PASSED: 2,
     }
     assert (AuditEntry.objects.count(), set(blob_store())) == (rows, blobs)
-    assert counts(imported(project, tree)) == counts(foreseen)
+    assert count_by_status(run_import(project, tree)) == count_by_status(foreseen)
 
 
 def test_a_store_that_takes_nothing_ends_the_run_after_a_second_try(
@@ -257,7 +259,9 @@ def test_a_store_that_takes_nothing_ends_the_run_after_a_second_try(
     (tree / "a.sym").write_bytes(a_breakpad_file())
 
     with pytest.raises(StorageUnavailable):
-        imported(project, tree / "a.sym")
+        run_import(project, tree / "a.sym")
 
     disk.unlink()
-    assert counts(imported(project, tree / "a.sym")) == {ImportStatus.IMPORTED: 1}
+    assert count_by_status(run_import(project, tree / "a.sym")) == {
+        ImportStatus.IMPORTED: 1
+    }

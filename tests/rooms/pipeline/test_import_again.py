@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from tests.bulk_imports import BY, counts, imported
+from tests.bulk_imports import BY, count_by_status, run_import
 from tests.factories import a_breakpad_file, a_client, a_project, files_url
 
 from symdepot.blobs.configured import blob_store
@@ -62,14 +62,14 @@ def read(opened: list[str], tree: Path) -> list[str]:
 def test_a_second_run_reads_nothing(
     project: Project, tree: Path, opened: list[str]
 ) -> None:
-    assert counts(imported(project, tree)) == {
+    assert count_by_status(run_import(project, tree)) == {
         ImportStatus.IMPORTED: 3,
         ImportStatus.PASSED: 2,
     }
     assert read(opened, tree) == ["README", "a.sym", "b.sym", "c.sym"]
     entries = AuditEntry.objects.count()
 
-    assert counts(imported(project, tree)) == {
+    assert count_by_status(run_import(project, tree)) == {
         ImportStatus.HERE: 3,
         ImportStatus.PASSED: 2,
     }
@@ -87,16 +87,16 @@ def test_who_is_broken_off_goes_on_where_he_was(
     assert DebugFile.objects.count() == 2
     read(opened, tree)
 
-    again = imported(project, tree)
+    again = run_import(project, tree)
 
-    assert counts(again)[ImportStatus.IMPORTED] == 1
+    assert count_by_status(again)[ImportStatus.IMPORTED] == 1
     assert read(opened, tree) == ["c.sym"]
 
 
 def test_what_has_changed_since_is_read_again(
     project: Project, tree: Path, opened: list[str]
 ) -> None:
-    imported(project, tree)
+    run_import(project, tree)
     status = (tree / "b.sym").stat()
     new = a_breakpad_file()
     assert len(new) == status.st_size
@@ -104,34 +104,34 @@ def test_what_has_changed_since_is_read_again(
     os.utime(tree / "b.sym", ns=(status.st_atime_ns, status.st_mtime_ns))
     read(opened, tree)
 
-    assert counts(imported(project, tree))[ImportStatus.IMPORTED] == 1
+    assert count_by_status(run_import(project, tree))[ImportStatus.IMPORTED] == 1
     assert read(opened, tree) == ["b.sym"]
 
 
 def test_what_was_deleted_here_is_brought_back_whatever_the_journal_says(
     project: Project, tree: Path, opened: list[str]
 ) -> None:
-    imported(project, tree)
+    run_import(project, tree)
     row = DebugFile.objects.get(object_name="b")
     a_client().delete(files_url(f"dsyms/?id={row.pk}"))
     assert DebugFile.objects.count() == 2
     read(opened, tree)
 
-    assert counts(imported(project, tree))[ImportStatus.IMPORTED] == 1
+    assert count_by_status(run_import(project, tree))[ImportStatus.IMPORTED] == 1
     assert read(opened, tree) == ["b.sym"]
     assert DebugFile.objects.count() == 3
 
 
 def test_what_turned_out_damaged_is_healed(project: Project, tree: Path) -> None:
-    imported(project, tree)
+    run_import(project, tree)
     bad = Checksum.of((tree / "b.sym").read_bytes())
     blob_store().delete(bad)
     chunks.forget_damaged(bad)
 
-    assert counts(imported(project, tree))[ImportStatus.IMPORTED] == 1
+    assert count_by_status(run_import(project, tree))[ImportStatus.IMPORTED] == 1
 
     assert bad in blob_store()
-    assert counts(imported(project, tree)) == {
+    assert count_by_status(run_import(project, tree)) == {
         ImportStatus.HERE: 3,
         ImportStatus.PASSED: 2,
     }
@@ -140,36 +140,39 @@ def test_what_turned_out_damaged_is_healed(project: Project, tree: Path) -> None
 def test_another_project_is_not_taken_for_this_one(
     project: Project, tree: Path
 ) -> None:
-    imported(project, tree)
+    run_import(project, tree)
 
-    assert counts(imported(a_project("other"), tree))[ImportStatus.IMPORTED] == 3
+    assert (
+        count_by_status(run_import(a_project("other"), tree))[ImportStatus.IMPORTED]
+        == 3
+    )
 
 
 @pytest.mark.parametrize("damage", [b"no database at all", b""])
 def test_without_its_journal_it_reads_everything_and_brings_in_nothing(
     project: Project, tree: Path, opened: list[str], damage: bytes
 ) -> None:
-    imported(project, tree)
+    run_import(project, tree)
     for path in tree.parent.glob("import-journal.db*"):
         path.unlink()
     (tree.parent / "import-journal.db").write_bytes(damage)
     read(opened, tree)
 
-    assert counts(imported(project, tree))[ImportStatus.HERE] == 3
+    assert count_by_status(run_import(project, tree))[ImportStatus.HERE] == 3
 
     assert len(read(opened, tree)) == 4
-    imported(project, tree)
+    run_import(project, tree)
     assert read(opened, tree) == []
 
 
 def test_what_an_older_version_knew_is_not_believed(
     project: Project, tree: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    imported(project, tree)
+    run_import(project, tree)
     read(opened, tree)
     monkeypatch.setattr(resume_db, "_VERSION", 1_000)
 
-    imported(project, tree)
+    run_import(project, tree)
 
     assert len(read(opened, tree)) == 4
 
@@ -178,10 +181,10 @@ def test_what_failed_is_tried_again(
     project: Project, tree: Path, opened: list[str]
 ) -> None:
     (tree / "bad.sym").write_bytes(b"MODULE nonsense")
-    assert counts(imported(project, tree))[ImportStatus.FAILED] == 1
+    assert count_by_status(run_import(project, tree))[ImportStatus.FAILED] == 1
     read(opened, tree)
 
-    assert counts(imported(project, tree))[ImportStatus.FAILED] == 1
+    assert count_by_status(run_import(project, tree))[ImportStatus.FAILED] == 1
     assert read(opened, tree) == ["bad.sym"]
 
 
@@ -192,16 +195,16 @@ def test_a_journal_that_cannot_be_kept_ends_it_with_a_sentence(
     path.mkdir()
 
     with pytest.raises(Unavailable) as never_begun:
-        imported(project, tree)
+        run_import(project, tree)
     path.rmdir()
-    imported(project)
+    run_import(project)
     with closing(sqlite3.connect(path)) as rows:
         rows.execute(
             "CREATE TRIGGER full BEFORE INSERT ON read_file "
             "BEGIN SELECT raise(ABORT, 'database or disk is full'); END"
         )
     with pytest.raises(Unavailable) as broken_off:
-        imported(project, tree)
+        run_import(project, tree)
 
     begun = f"What was imported cannot be noted in {path}: "
     assert str(never_begun.value) == f"{begun}unable to open database file."

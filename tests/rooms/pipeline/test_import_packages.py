@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 from pytest_django import Settings
-from tests.bulk_imports import counts, imported, whys
+from tests.bulk_imports import count_by_status, reasons, run_import
 from tests.factories import a_breakpad_file
 from tests.fixtures import builders, packed
 
@@ -39,15 +39,15 @@ def test_what_is_in_a_package_comes_in_and_a_second_run_does_not_open_it(
 ) -> None:
     package = packed.deb(files, tree / "hello-dbgsym_1_amd64.ddeb")
 
-    told = imported(project, tree)
+    told = run_import(project, tree)
 
-    assert counts(told) == {ImportStatus.IMPORTED: 3}
+    assert count_by_status(told) == {ImportStatus.IMPORTED: 3}
     assert told[-1].name == f"{package}: /usr/lib/debug/hello.sym"
     assert names() == ["fat", "fat", "hello"]
     assert list((tree.parent / "scratch").iterdir()) == []
 
     monkeypatch.delattr(archive_reader, "extract")
-    assert counts(imported(project, tree)) == {ImportStatus.HERE: 3}
+    assert count_by_status(run_import(project, tree)) == {ImportStatus.HERE: 3}
 
 
 def test_a_compressed_file_of_a_symbol_store_has_its_real_name(
@@ -59,7 +59,7 @@ def test_a_compressed_file_of_a_symbol_store_has_its_real_name(
     folder.mkdir(parents=True)
     packed.cabinet(tmp_path / "crash.pdb", folder / "crash.pd_")
 
-    assert counts(imported(project, tree)) == {ImportStatus.IMPORTED: 1}
+    assert count_by_status(run_import(project, tree)) == {ImportStatus.IMPORTED: 1}
     assert names() == ["crash.pdb"]
 
 
@@ -70,7 +70,7 @@ def test_a_package_without_debug_files_is_passed_over(
         (files / "usr" / "lib" / "debug" / name).unlink()
     packed.tar(files, tree / "docs.tar.gz")
 
-    assert whys(imported(project, tree), ImportStatus.PASSED) == {
+    assert reasons(run_import(project, tree), ImportStatus.PASSED) == {
         "docs.tar.gz": "Nothing in it looks like a debug file."
     }
 
@@ -87,14 +87,14 @@ def test_what_came_out_of_a_broken_package_stays_and_the_next_one_is_opened(
     (files / "usr" / "lib" / "debug" / "hello.sym").write_bytes(a_breakpad_file())
     packed.rpm(files, tree / "c.rpm")
 
-    told = imported(project, tree)
+    told = run_import(project, tree)
 
-    failed = whys(told, ImportStatus.FAILED)
+    failed = reasons(told, ImportStatus.FAILED)
     assert set(failed) == {"a.tar", "b.zip"}
     assert failed["a.tar"].startswith("The archive cannot be read: ")
     assert "z" not in names()
     # The slices of the fat file have come out of the first archive already.
-    assert counts(told) == {
+    assert count_by_status(told) == {
         ImportStatus.IMPORTED: 4,
         ImportStatus.HERE: 2,
         ImportStatus.FAILED: 2,
@@ -110,16 +110,16 @@ def test_a_file_in_a_package_that_cannot_be_taken_is_told_of_by_both_names(
     (folder / "large.sym").write_bytes(a_breakpad_file(at_least_bytes=500_001))
     package = packed.deb(files, tree / "a.deb")
 
-    told = imported(project, tree)
+    told = run_import(project, tree)
 
     failed = {one.name: one.why for one in told if one.fate is ImportStatus.FAILED}
     assert set(failed) == {
         f"{package}: /usr/lib/debug/broken.dll",
         f"{package}: /usr/lib/debug/large.sym",
     }
-    assert counts(told)[ImportStatus.IMPORTED] == 3
+    assert count_by_status(told)[ImportStatus.IMPORTED] == 3
     # It is not sound as a whole, so it is opened again.
-    assert counts(imported(project, tree)) == {
+    assert count_by_status(run_import(project, tree)) == {
         ImportStatus.HERE: 3,
         ImportStatus.FAILED: 2,
     }
@@ -134,4 +134,4 @@ def test_without_the_library_it_is_said_what_to_install(
     with pytest.raises(
         SandboxUnavailable, match=r"Install Debian's package libarchive"
     ):
-        imported(project, tree)
+        run_import(project, tree)

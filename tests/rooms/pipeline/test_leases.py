@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
-from tests.concurrency import together
+from tests.concurrency import run_at_once
 from tests.factories import (
     a_breakpad_file,
     a_client,
@@ -97,7 +97,7 @@ def test_a_file_that_the_queue_lost_is_queued_again(
 def test_many_that_redrive_at_once_queue_a_file_once(settings: Settings) -> None:
     age_assemblies(A_WHILE)
 
-    counts = together([intake.requeue_abandoned] * 8)
+    counts = run_at_once([intake.requeue_abandoned] * 8)
 
     assert sorted(counts) == [0] * 7 + [1]
 
@@ -156,7 +156,7 @@ def test_whoever_lost_its_lease_does_not_spoil_what_the_other_did(
 def test_workers_that_do_the_same_work_at_once_do_it_once() -> None:
     pk = row().pk
 
-    together([lambda: tasks.assemble_files.call(assembly_ids=[pk])] * 6)
+    run_at_once([lambda: tasks.assemble_files.call(assembly_ids=[pk])] * 6)
 
     assert (row().state, row().attempts) == (State.OK, 1)
     assert DebugFile.objects.count() == 1

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
-from tests.concurrency import together
+from tests.concurrency import run_at_once
 from tests.factories import (
     a_breakpad_file,
     a_client,
@@ -70,7 +70,7 @@ def test_deleting_a_file_while_another_with_the_same_chunk_arrives() -> None:
         gone = upload(deleter, old, piece=head)
         new = a_breakpad_file().ljust(head, b"\n") + SHARED
 
-        statuses = together(
+        statuses = run_at_once(
             [deleted(deleter, gone["dif"]["id"]), sent(uploader, new, head)]
         )
 
@@ -91,7 +91,9 @@ def test_deleting_a_file_while_it_is_uploaded_again() -> None:
     for _ in range(ROUNDS):
         gone = upload(deleter, content, piece=head)
 
-        together([deleted(deleter, gone["dif"]["id"]), sent(uploader, content, head)])
+        run_at_once(
+            [deleted(deleter, gone["dif"]["id"]), sent(uploader, content, head)]
+        )
 
         assert_all_bytes_are_there()
         assert upload(uploader, content, piece=head)["state"] == "ok"
@@ -104,7 +106,7 @@ def test_two_that_delete_the_same_file_at_once_delete_it_once() -> None:
     for _ in range(5):
         row_id = upload(clients[0], content)["dif"]["id"]
 
-        statuses = together([deleted(client, row_id) for client in clients])
+        statuses = run_at_once([deleted(client, row_id) for client in clients])
 
         assert set(statuses) <= {204, 404}
         assert 204 in statuses

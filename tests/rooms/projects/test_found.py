@@ -4,7 +4,7 @@ import re
 from functools import partial
 
 import pytest
-from tests.concurrency import together
+from tests.concurrency import run_at_once
 from tests.factories import an_organization
 
 from symdepot.domain.errors import (
@@ -79,7 +79,7 @@ def test_a_start_beside_other_organizations_founds_nothing() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_of_several_first_starts_at_once_one_gets_the_token() -> None:
-    given = together([partial(organizations.create_defaults) for _ in range(8)])
+    given = run_at_once([partial(organizations.create_defaults) for _ in range(8)])
 
     assert len([token for token in given if token]) == 1
     assert Organization.objects.count() == Project.objects.count() == 1

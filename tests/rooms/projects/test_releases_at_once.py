@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 from django.test import Client
-from tests.concurrency import together
+from tests.concurrency import run_at_once
 from tests.factories import Answer, a_client, a_debug_file, a_project, files_url
 from tests.protocols.sentry.releasing import GAME, ORGANIZATION, say
 
@@ -32,7 +32,7 @@ def test_a_release_that_several_make_at_once_is_made_once_and_all_have_it() -> N
         a_project(slug)
     client = a_client()
 
-    answers = together(
+    answers = run_at_once(
         [
             partial(say, client, ORGANIZATION, version="1.0", projects=[slug])
             for slug in slugs
@@ -49,7 +49,7 @@ def test_files_that_several_associate_at_once_are_associated_once() -> None:
     a_debug_file(a_project(), b"content")
     client = a_client()
 
-    answers = together([lambda: associate(client, b"content")] * 6)
+    answers = run_at_once([lambda: associate(client, b"content")] * 6)
 
     assert [answer.status_code for answer in answers] == [200] * 6
     told = [row for a in answers for row in a.json()["associatedDsymFiles"]]
@@ -62,7 +62,7 @@ def test_a_release_may_go_while_files_are_associated_with_it() -> None:
     for _ in range(ROUNDS):
         say(client, GAME, version=VERSION)
 
-        answers = together(
+        answers = run_at_once(
             [
                 lambda: associate(client, b"content"),
                 lambda: client.delete(f"{ORGANIZATION}{VERSION}/"),
@@ -81,7 +81,7 @@ def test_a_file_may_go_while_it_is_associated() -> None:
         content = b"%d" % number
         row = a_debug_file(project, content)
 
-        answers = together(
+        answers = run_at_once(
             [
                 partial(associate, client, content),
                 partial(client.delete, f"{files_url()}?id={row.pk}"),

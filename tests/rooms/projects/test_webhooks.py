@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
-from tests.concurrency import together
+from tests.concurrency import run_at_once
 from tests.factories import a_project
 
 from symdepot.domain.errors import InvalidRequest
@@ -155,7 +155,7 @@ def test_of_many_who_ask_for_a_turn_one_gets_it() -> None:
     hooks = [a_webhook(url=f"{URL}{n}") for n in range(5)]
     webhooks.bump_revision(hooks[0].project)
 
-    given = together([partial(webhooks.claim_due, 9) for _ in range(6)])
+    given = run_at_once([partial(webhooks.claim_due, 9) for _ in range(6)])
 
     taken = [turn.webhook.pk for turns in given for turn in turns]
     assert sorted(taken) == sorted(hook.pk for hook in hooks)
@@ -196,7 +196,7 @@ def test_a_move_that_is_just_being_made_is_waited_for() -> None:
         assert has_begun.wait(5)
         webhooks.mark_delivered(turn)
 
-    together([move, tell])
+    run_at_once([move, tell])
 
     (turn,) = webhooks.claim_due(9)
     assert turn.revision == 2
@@ -215,7 +215,7 @@ def test_no_move_is_lost_however_moves_and_tellings_meet() -> None:
         for _ in range(10):
             webhooks.bump_revision(webhook.project)
 
-    together([tell, tell, move, move])
+    run_at_once([tell, tell, move, move])
     tell()
 
     assert again(webhook).told_revision == 20

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class CommandResult:
     status: int
     out: str
     err: str
 
 
-Say = Callable[..., Said]
+RunCommand = Callable[..., CommandResult]
 """Run a command in this very process, on the database of the tests."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.installations import Installation, RunningServer, an_installation
-from tests.rooms.server.command_line import Said, Say
+from tests.rooms.server.command_line import CommandResult, RunCommand
 
 from symdepot.server import cli, setup
 from symdepot.server.config import Config
@@ -35,14 +35,14 @@ def server(server_installation: Installation) -> Iterator[RunningServer]:
 @pytest.fixture
 def symdepot(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Say:
+) -> RunCommand:
     """Run a command in this very process, on the database of the tests."""
     monkeypatch.setattr(setup, "setup", lambda **_: Config())
 
-    def say(*arguments: str) -> Said:
+    def say(*arguments: str) -> CommandResult:
         monkeypatch.setattr("sys.argv", ["symdepot", *arguments])
         with pytest.raises(SystemExit) as ended:
             cli.main()
-        return Said(int(ended.value.code or 0), *capsys.readouterr())
+        return CommandResult(int(ended.value.code or 0), *capsys.readouterr())
 
     return say

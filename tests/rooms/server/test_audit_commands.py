@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 from tests.factories import a_debug_file, a_project, an_organization
-from tests.rooms.server.command_line import Said, Say
+from tests.rooms.server.command_line import CommandResult, RunCommand
 
 from symdepot.debugfiles import missing_ids
 from symdepot.domain.ids import CodeId, DebugId
@@ -45,7 +45,7 @@ def entries() -> None:
         )
 
 
-def told(said: Said) -> list[str]:
+def told(said: CommandResult) -> list[str]:
     assert (said.status, said.err) == (0, "")
     return [json.loads(line)["actor"] for line in said.out.splitlines()]
 
@@ -61,7 +61,7 @@ def test_the_actor_is_the_user_that_the_kernel_knows(
     assert setup.cli_actor() == "command line (4000000)"
 
 
-def test_whatever_is_typed_is_noted(symdepot: Say) -> None:
+def test_whatever_is_typed_is_noted(symdepot: RunCommand) -> None:
     symdepot("org", "create", "acme")
     symdepot("project", "create", "acme/rocket")
     symdepot("token", "create", "acme", "--label", "ci")
@@ -85,7 +85,9 @@ def test_whatever_is_typed_is_noted(symdepot: Say) -> None:
 
 
 @pytest.mark.usefixtures("entries")
-def test_the_audit_is_told_oldest_first_and_can_be_narrowed(symdepot: Say) -> None:
+def test_the_audit_is_told_oldest_first_and_can_be_narrowed(
+    symdepot: RunCommand,
+) -> None:
     def days(*options: str) -> str:
         said = symdepot("audit", "acme", "--json", *options)
         return "".join(actor.removeprefix("day ") for actor in told(said))
@@ -100,7 +102,7 @@ def test_the_audit_is_told_oldest_first_and_can_be_narrowed(symdepot: Say) -> No
 
 
 @pytest.mark.usefixtures("entries")
-def test_the_audit_can_be_read_by_people(symdepot: Say) -> None:
+def test_the_audit_can_be_read_by_people(symdepot: RunCommand) -> None:
     said = symdepot("audit", "acme")
 
     assert said.out.splitlines()[:2] == [
@@ -110,7 +112,7 @@ def test_the_audit_can_be_read_by_people(symdepot: Say) -> None:
 
 
 def test_an_action_that_there_is_not_is_refused_with_those_that_are(
-    symdepot: Say,
+    symdepot: RunCommand,
 ) -> None:
     an_organization()
 
@@ -121,7 +123,7 @@ def test_an_action_that_there_is_not_is_refused_with_those_that_are(
     assert "token.minted" in said.err
 
 
-def test_a_time_that_there_cannot_be_is_refused(symdepot: Say) -> None:
+def test_a_time_that_there_cannot_be_is_refused(symdepot: RunCommand) -> None:
     an_organization()
 
     said = symdepot("audit", "acme", "--since", "0001-01-01T00:00:00+1400")
@@ -130,7 +132,9 @@ def test_a_time_that_there_cannot_be_is_refused(symdepot: Say) -> None:
     assert "is no time that there can be" in said.err
 
 
-def test_what_strangers_have_named_does_nothing_to_a_terminal(symdepot: Say) -> None:
+def test_what_strangers_have_named_does_nothing_to_a_terminal(
+    symdepot: RunCommand,
+) -> None:
     project = a_project("rocket")
     hostile = "lib\x1b[2J\r\nroot did it.so"
     audit.record(project, Action.UPLOADED, by="me", subject=hostile)
@@ -144,12 +148,14 @@ def test_what_strangers_have_named_does_nothing_to_a_terminal(symdepot: Say) -> 
         assert said.out.removesuffix("\n").isprintable()
 
 
-def test_the_audit_of_no_organization_is_refused(symdepot: Say) -> None:
-    assert symdepot("audit", "x") == Said(1, "", "There is no organization 'x'.\n")
+def test_the_audit_of_no_organization_is_refused(symdepot: RunCommand) -> None:
+    assert symdepot("audit", "x") == CommandResult(
+        1, "", "There is no organization 'x'.\n"
+    )
 
 
 def test_a_webhook_s_secret_is_all_that_is_printed_and_not_shown_again(
-    symdepot: Say,
+    symdepot: RunCommand,
 ) -> None:
     a_project("rocket")
 
@@ -157,13 +163,15 @@ def test_a_webhook_s_secret_is_all_that_is_printed_and_not_shown_again(
     listed = symdepot("webhook", "list", "acme/rocket")
 
     row = Webhook.objects.get()
-    assert added == Said(0, row.secret + "\n", "")
-    assert listed == Said(
+    assert added == CommandResult(0, row.secret + "\n", "")
+    assert listed == CommandResult(
         0, f"{row.pk}  {URL}  told of revision 0 of 0: up to date\n", ""
     )
 
 
-def test_a_webhook_that_was_given_up_is_listed_with_the_reason(symdepot: Say) -> None:
+def test_a_webhook_that_was_given_up_is_listed_with_the_reason(
+    symdepot: RunCommand,
+) -> None:
     project = a_project("rocket")
     row = webhooks.add(project, URL, by="me")
     webhooks.bump_revision(project)
@@ -179,17 +187,19 @@ def test_a_webhook_that_was_given_up_is_listed_with_the_reason(symdepot: Say) ->
     )
 
 
-def test_a_webhook_is_removed_by_its_number(symdepot: Say) -> None:
+def test_a_webhook_is_removed_by_its_number(symdepot: RunCommand) -> None:
     row = webhooks.add(a_project("rocket"), URL, by="me")
 
     first, second = (
         symdepot("webhook", "remove", "acme/rocket", str(row.pk)) for _ in range(2)
     )
 
-    assert first == Said(
+    assert first == CommandResult(
         0, f"Webhook {row.pk} ({URL}) is told nothing from now on.\n", ""
     )
-    assert second == Said(1, "", f"Project 'rocket' has no webhook {row.pk}.\n")
+    assert second == CommandResult(
+        1, "", f"Project 'rocket' has no webhook {row.pk}.\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -204,7 +214,7 @@ def test_a_webhook_is_removed_by_its_number(symdepot: Say) -> None:
     ],
 )
 def test_what_makes_no_sense_is_refused(
-    symdepot: Say, arguments: tuple[str, ...], status: int
+    symdepot: RunCommand, arguments: tuple[str, ...], status: int
 ) -> None:
     a_project("rocket")
 
@@ -215,7 +225,9 @@ def test_what_makes_no_sense_is_refused(
     assert not Webhook.objects.exists()
 
 
-def test_wanted_ids_are_listed_for_people_and_for_programs(symdepot: Say) -> None:
+def test_wanted_ids_are_listed_for_people_and_for_programs(
+    symdepot: RunCommand,
+) -> None:
     project = organizations.create_project(an_organization(), "rocket", by="me")
     for n, count in (1, 2), (2, 1):
         for _ in range(count):
@@ -239,7 +251,7 @@ def test_wanted_ids_are_listed_for_people_and_for_programs(symdepot: Say) -> Non
     assert json.loads(programs.out) == missing_ids.as_json(latest) | {"nearMisses": []}
 
 
-def test_a_wanted_id_is_listed_with_what_is_almost_it(symdepot: Say) -> None:
+def test_a_wanted_id_is_listed_with_what_is_almost_it(symdepot: RunCommand) -> None:
     project = a_project("rocket")
     other = a_debug_file(project, name="lib\x1b.so.debug")
     for n in (1, 2):

@@ -7,9 +7,9 @@ from io import BytesIO
 import pytest
 from django.db.models import F
 from pytest_django import Settings
-from tests.concurrency import together
+from tests.concurrency import run_at_once
 from tests.factories import a_debug_file, a_project, own
-from tests.rooms.server.command_line import Say
+from tests.rooms.server.command_line import RunCommand
 from tests.row_ages import age_everything
 
 from symdepot.blobs.configured import blob_store
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
 
 
-def test_gc_says_what_would_go_and_then_what_went(symdepot: Say) -> None:
+def test_gc_says_what_would_go_and_then_what_went(symdepot: RunCommand) -> None:
     own(a_project(), b"loose")
     age_everything(2 * DAY)
 
@@ -45,7 +45,7 @@ def test_gc_says_what_would_go_and_then_what_went(symdepot: Say) -> None:
     assert symdepot("gc").out == "There is nothing to clear away.\n"
 
 
-def test_gc_reports_as_json(symdepot: Say) -> None:
+def test_gc_reports_as_json(symdepot: RunCommand) -> None:
     own(a_project(), b"loose")
     age_everything(2 * DAY)
 
@@ -63,7 +63,7 @@ def test_each_reason_and_each_fault_has_its_words() -> None:
     assert set(fsck._REPAIRED) == set(Fault)  # noqa: SLF001
 
 
-def test_fsck_ends_well_where_all_is_sound(symdepot: Say) -> None:
+def test_fsck_ends_well_where_all_is_sound(symdepot: RunCommand) -> None:
     a_debug_file(a_project(), b"content")
 
     said = symdepot("fsck")
@@ -74,7 +74,7 @@ def test_fsck_ends_well_where_all_is_sound(symdepot: Say) -> None:
     )
 
 
-def test_fsck_names_what_an_upload_would_heal(symdepot: Say) -> None:
+def test_fsck_names_what_an_upload_would_heal(symdepot: RunCommand) -> None:
     row = a_debug_file(a_project(), b"content")
     name = Checksum.of(b"content")
     blob_store().delete(name)
@@ -95,7 +95,7 @@ def test_fsck_names_what_an_upload_would_heal(symdepot: Say) -> None:
     )
 
 
-def test_fsck_reports_as_json(symdepot: Say) -> None:
+def test_fsck_reports_as_json(symdepot: RunCommand) -> None:
     blob_store().put(Checksum.of(b"orphan"), BytesIO(b"orphan"))
     age_everything(2 * DAY)
 
@@ -120,7 +120,7 @@ def test_fsck_reports_as_json(symdepot: Say) -> None:
     }
 
 
-def test_a_retention_is_set_shown_and_taken_back(symdepot: Say) -> None:
+def test_a_retention_is_set_shown_and_taken_back(symdepot: RunCommand) -> None:
     a_project("rocket")
 
     symdepot("project", "retention", "acme/rocket", "--unused-days", "90")
@@ -138,7 +138,7 @@ def test_a_retention_is_set_shown_and_taken_back(symdepot: Say) -> None:
     assert (project.keep_unused_days, project.keep_releases) == (None, 5)
 
 
-def test_each_change_of_a_retention_is_in_the_audit(symdepot: Say) -> None:
+def test_each_change_of_a_retention_is_in_the_audit(symdepot: RunCommand) -> None:
     a_project("rocket")
     for days in ("90", "90", "30"):
         symdepot("project", "retention", "acme/rocket", "--days", days)
@@ -149,7 +149,7 @@ def test_each_change_of_a_retention_is_in_the_audit(symdepot: Say) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["0", "-1", "ninety", "1.5", "1000000000"])
-def test_a_retention_is_a_number_or_none(symdepot: Say, wrong: str) -> None:
+def test_a_retention_is_a_number_or_none(symdepot: RunCommand, wrong: str) -> None:
     a_project("rocket")
 
     said = symdepot("project", "retention", "acme/rocket", f"--days={wrong}")
@@ -159,7 +159,7 @@ def test_a_retention_is_a_number_or_none(symdepot: Say, wrong: str) -> None:
     assert Project.objects.get().keep_days is None
 
 
-def test_a_quota_is_set_and_shown_beside_what_is_used(symdepot: Say) -> None:
+def test_a_quota_is_set_and_shown_beside_what_is_used(symdepot: RunCommand) -> None:
     project = a_project("rocket")
     a_project("empty")
     a_debug_file(project, b"x" * 1500)
@@ -181,7 +181,7 @@ def test_a_quota_is_set_and_shown_beside_what_is_used(symdepot: Say) -> None:
     )
 
 
-def test_a_quota_that_is_no_size_is_refused(symdepot: Say) -> None:
+def test_a_quota_that_is_no_size_is_refused(symdepot: RunCommand) -> None:
     a_project()
 
     said = symdepot("org", "set", "acme", "--quota", "much")
@@ -198,7 +198,7 @@ def test_the_caretaker_sweeps_when_it_is_due_and_once_for_all() -> None:
     assert periodic_jobs.collect_garbage() == 0
     PeriodicLock.objects.update(finished_at=F("finished_at") - DAY)
 
-    done = together([periodic_jobs.collect_garbage] * 4)
+    done = run_at_once([periodic_jobs.collect_garbage] * 4)
 
     assert sorted(done) == [0, 0, 0, 1]
     assert not Chunk.objects.exists()

@@ -11,7 +11,7 @@ from django.db import OperationalError
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 from pytest_django import Settings
-from tests.task_queues import KEPT
+from tests.task_queues import DATABASE
 
 from symdepot.server import periodic_jobs, task_worker
 from symdepot.server.doctor import self_test
@@ -35,7 +35,7 @@ DAY = timedelta(days=1)
 def test_tasks_are_forgotten_when_nobody_can_still_be_at_them(
     settings: Settings, status: str, age: timedelta, *, is_kept: bool
 ) -> None:
-    settings.TASKS = KEPT
+    settings.TASKS = DATABASE
     task = self_test.no_op.enqueue()
     then = timezone.now() - age
     DBTaskResult.objects.filter(pk=task.id).update(
@@ -52,7 +52,7 @@ def test_tasks_are_forgotten_when_nobody_can_still_be_at_them(
 def test_any_number_of_tasks_is_forgotten(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.TASKS = KEPT
+    settings.TASKS = DATABASE
     monkeypatch.setattr(periodic_jobs, "_AT_ONCE", 2)
     for _ in range(5):
         self_test.no_op.enqueue()
@@ -115,7 +115,7 @@ def test_a_round_that_fails_does_not_keep_the_others_from_being_gone(
 def test_a_worker_outlasts_a_database_that_is_away(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.TASKS = KEPT
+    settings.TASKS = DATABASE
     task = self_test.no_op.enqueue()
     worker = task_worker.new_worker()
     monkeypatch.setattr("time.sleep", lambda _: None)

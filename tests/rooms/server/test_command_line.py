@@ -6,7 +6,7 @@ import json
 import pytest
 from tests.factories import a_project, an_organization
 from tests.installations import Installation
-from tests.rooms.server.command_line import Said, Say
+from tests.rooms.server.command_line import CommandResult, RunCommand
 from typer.testing import CliRunner
 
 from symdepot.domain.errors import Unauthenticated
@@ -41,7 +41,7 @@ COMMANDS = (
 
 
 @pytest.mark.django_db
-def test_an_organization_and_a_project_can_be_made(symdepot: Say) -> None:
+def test_an_organization_and_a_project_can_be_made(symdepot: RunCommand) -> None:
     assert symdepot("org", "create", "acme").status == 0
     assert symdepot("project", "create", "acme/rocket").status == 0
 
@@ -49,7 +49,9 @@ def test_an_organization_and_a_project_can_be_made(symdepot: Say) -> None:
 
 
 @pytest.mark.django_db
-def test_clients_of_an_organization_can_be_told_to_send_zips(symdepot: Say) -> None:
+def test_clients_of_an_organization_can_be_told_to_send_zips(
+    symdepot: RunCommand,
+) -> None:
     an_organization("acme")
 
     off = symdepot("org", "set", "acme", "--no-chunk-upload")
@@ -58,36 +60,42 @@ def test_clients_of_an_organization_can_be_told_to_send_zips(symdepot: Say) -> N
     assert Organization.objects.get().takes_chunks
 
     assert [off, on] == [
-        Said(0, "Clients of 'acme' are told to send zips, if they know how.\n", ""),
-        Said(0, "Clients of 'acme' are told to send chunks.\n", ""),
+        CommandResult(
+            0, "Clients of 'acme' are told to send zips, if they know how.\n", ""
+        ),
+        CommandResult(0, "Clients of 'acme' are told to send chunks.\n", ""),
     ]
 
 
 @pytest.mark.django_db
-def test_nothing_is_set_where_nothing_is_said(symdepot: Say) -> None:
+def test_nothing_is_set_where_nothing_is_said(symdepot: RunCommand) -> None:
     an_organization("acme")
 
-    assert symdepot("org", "set", "acme") == Said(0, "", "")
+    assert symdepot("org", "set", "acme") == CommandResult(0, "", "")
     assert symdepot("org", "set", "nobody").status == 1
     assert Organization.objects.get().takes_chunks
 
 
 @pytest.mark.django_db
-def test_what_is_there_already_is_refused_in_a_sentence(symdepot: Say) -> None:
+def test_what_is_there_already_is_refused_in_a_sentence(symdepot: RunCommand) -> None:
     a_project("rocket", "acme")
 
     organization = symdepot("org", "create", "acme")
     project = symdepot("project", "create", "acme/rocket")
 
-    assert organization == Said(1, "", "There is an organization 'acme' already.\n")
-    assert project == Said(
+    assert organization == CommandResult(
+        1, "", "There is an organization 'acme' already.\n"
+    )
+    assert project == CommandResult(
         1, "", "Organization 'acme' has a project 'rocket' already.\n"
     )
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("slug", ["", "A", "a b", "-a", "a-", "12", "ä", "a" * 51])
-def test_a_name_that_is_no_good_in_urls_is_refused(symdepot: Say, slug: str) -> None:
+def test_a_name_that_is_no_good_in_urls_is_refused(
+    symdepot: RunCommand, slug: str
+) -> None:
     said = symdepot("org", "create", "--", slug)
 
     assert said.status == 1
@@ -96,15 +104,15 @@ def test_a_name_that_is_no_good_in_urls_is_refused(symdepot: Say, slug: str) -> 
 
 
 @pytest.mark.django_db
-def test_a_project_needs_its_organization(symdepot: Say) -> None:
+def test_a_project_needs_its_organization(symdepot: RunCommand) -> None:
     said = symdepot("project", "create", "acme/rocket")
 
-    assert said == Said(1, "", "There is no organization 'acme'.\n")
+    assert said == CommandResult(1, "", "There is no organization 'acme'.\n")
     assert not Project.objects.exists()
 
 
 @pytest.mark.django_db
-def test_a_new_token_is_all_that_is_printed_and_it_opens(symdepot: Say) -> None:
+def test_a_new_token_is_all_that_is_printed_and_it_opens(symdepot: RunCommand) -> None:
     an_organization("acme")
 
     said = symdepot("token", "create", "acme")
@@ -118,7 +126,7 @@ def test_a_new_token_is_all_that_is_printed_and_it_opens(symdepot: Say) -> None:
 
 
 @pytest.mark.django_db
-def test_a_token_can_be_narrowed(symdepot: Say) -> None:
+def test_a_token_can_be_narrowed(symdepot: RunCommand) -> None:
     project = a_project("rocket", "acme")
 
     said = symdepot(
@@ -135,7 +143,7 @@ def test_a_token_can_be_narrowed(symdepot: Say) -> None:
 
 
 @pytest.mark.django_db
-def test_an_unknown_scope_is_refused_with_those_that_are(symdepot: Say) -> None:
+def test_an_unknown_scope_is_refused_with_those_that_are(symdepot: RunCommand) -> None:
     an_organization("acme")
 
     said = symdepot("token", "create", "acme", "--scope", "root")
@@ -146,7 +154,9 @@ def test_an_unknown_scope_is_refused_with_those_that_are(symdepot: Say) -> None:
 
 
 @pytest.mark.django_db
-def test_a_revoked_token_opens_nothing_and_is_listed_as_such(symdepot: Say) -> None:
+def test_a_revoked_token_opens_nothing_and_is_listed_as_such(
+    symdepot: RunCommand,
+) -> None:
     an_organization("acme")
     token = symdepot("token", "create", "acme", "--label", "leaked")
     row = tokens.authenticate(token.out.strip())
@@ -162,8 +172,10 @@ def test_a_revoked_token_opens_nothing_and_is_listed_as_such(symdepot: Say) -> N
 
 
 @pytest.mark.django_db
-def test_only_tokens_that_are_there_can_be_revoked(symdepot: Say) -> None:
-    assert symdepot("token", "revoke", "7") == Said(1, "", "There is no token 7.\n")
+def test_only_tokens_that_are_there_can_be_revoked(symdepot: RunCommand) -> None:
+    assert symdepot("token", "revoke", "7") == CommandResult(
+        1, "", "There is no token 7.\n"
+    )
 
 
 def test_the_scopes_that_can_be_typed_are_those_there_are() -> None:

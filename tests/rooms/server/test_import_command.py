@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.factories import a_breakpad_file, a_project
-from tests.rooms.server.command_line import Say
+from tests.rooms.server.command_line import RunCommand
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.projects.models import AuditEntry
@@ -26,7 +26,7 @@ def tree(tmp_path: Path) -> Path:
     return tree
 
 
-def test_it_sums_up_and_names_what_failed(symdepot: Say, tree: Path) -> None:
+def test_it_sums_up_and_names_what_failed(symdepot: RunCommand, tree: Path) -> None:
     size = (tree / "good.sym").stat().st_size / 1000
 
     said = symdepot("import", "acme/game", str(tree))
@@ -44,7 +44,7 @@ def test_it_sums_up_and_names_what_failed(symdepot: Say, tree: Path) -> None:
 
 
 def test_it_ends_well_where_nothing_failed_and_knows_what_is_here(
-    symdepot: Say, tree: Path
+    symdepot: RunCommand, tree: Path
 ) -> None:
     symdepot("import", "acme/game", str(tree))
 
@@ -56,13 +56,15 @@ def test_it_ends_well_where_nothing_failed_and_knows_what_is_here(
     )
 
 
-def test_it_says_why_it_passed_files_over_if_asked(symdepot: Say, tree: Path) -> None:
+def test_it_says_why_it_passed_files_over_if_asked(
+    symdepot: RunCommand, tree: Path
+) -> None:
     said = symdepot("import", "acme/game", str(tree / "README"), "--verbose")
 
     assert said.err == f"{tree}/README: It does not look like a debug file.\n"
 
 
-def test_a_trial_says_what_would_come(symdepot: Say, tree: Path) -> None:
+def test_a_trial_says_what_would_come(symdepot: RunCommand, tree: Path) -> None:
     said = symdepot("import", "acme/game", str(tree / "good.sym"), "--dry-run")
 
     first, last = said.out.splitlines()
@@ -71,7 +73,7 @@ def test_a_trial_says_what_would_come(symdepot: Say, tree: Path) -> None:
     assert not DebugFile.objects.exists()
 
 
-def test_it_reports_as_json(symdepot: Say, tree: Path) -> None:
+def test_it_reports_as_json(symdepot: RunCommand, tree: Path) -> None:
     said = symdepot("import", "acme/game", str(tree), "--json")
 
     told = json.loads(said.out)
@@ -89,7 +91,7 @@ def test_it_reports_as_json(symdepot: Say, tree: Path) -> None:
     assert failed["why"].startswith("Invalid debug information file: ")
 
 
-def test_a_quota_ends_it_with_a_sentence(symdepot: Say, tree: Path) -> None:
+def test_a_quota_ends_it_with_a_sentence(symdepot: RunCommand, tree: Path) -> None:
     symdepot("org", "set", "acme", "--quota", "100kB")
 
     said = symdepot("import", "acme/game", str(tree / "good.sym"))
@@ -101,7 +103,7 @@ def test_a_quota_ends_it_with_a_sentence(symdepot: Say, tree: Path) -> None:
     assert told["stopped"] == said.err.strip()
 
 
-def test_what_is_not_there_is_not_imported(symdepot: Say, tree: Path) -> None:
+def test_what_is_not_there_is_not_imported(symdepot: RunCommand, tree: Path) -> None:
     assert symdepot("import", "acme/game", str(tree / "gone")).status == 2
     assert symdepot("import", "acme", str(tree)).status == 2
     assert symdepot("import", "acme/gone", str(tree)).status == 1

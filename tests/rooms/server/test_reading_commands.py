@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 from tests.factories import a_project
-from tests.rooms.server.command_line import Said, Say
+from tests.rooms.server.command_line import CommandResult, RunCommand
 
 from symdepot.projects import access, tokens
 from symdepot.server import logs
@@ -19,22 +19,22 @@ READ_BY_FEW = "The debug files of acme/rocket can be read by only bearers of a t
 
 
 @pytest.mark.django_db
-def test_a_project_can_be_published_and_withdrawn(symdepot: Say) -> None:
+def test_a_project_can_be_published_and_withdrawn(symdepot: RunCommand) -> None:
     a_project("rocket", "acme")
     words = ("project", "set", "acme/rocket")
 
-    assert symdepot(*words) == Said(0, READ_BY_FEW, "")
-    assert symdepot(*words, "--public") == Said(0, READ_BY_ALL, "")
+    assert symdepot(*words) == CommandResult(0, READ_BY_FEW, "")
+    assert symdepot(*words, "--public") == CommandResult(0, READ_BY_ALL, "")
     assert access.readable_projects(None).count() == 1
-    assert symdepot(*words) == Said(0, READ_BY_ALL, "")
-    assert symdepot(*words, "--no-public") == Said(0, READ_BY_FEW, "")
+    assert symdepot(*words) == CommandResult(0, READ_BY_ALL, "")
+    assert symdepot(*words, "--no-public") == CommandResult(0, READ_BY_FEW, "")
     assert access.readable_projects(None).count() == 0
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("narrow", [True, False])
 def test_a_token_for_urls_is_all_that_is_printed(
-    symdepot: Say, *, narrow: bool
+    symdepot: RunCommand, *, narrow: bool
 ) -> None:
     project = a_project("rocket", "acme")
     options = ("--project", "rocket") if narrow else ()
@@ -49,7 +49,7 @@ def test_a_token_for_urls_is_all_that_is_printed(
 
 
 @pytest.mark.django_db
-def test_a_token_for_urls_can_be_given_nothing_more(symdepot: Say) -> None:
+def test_a_token_for_urls_can_be_given_nothing_more(symdepot: RunCommand) -> None:
     a_project("rocket", "acme")
 
     said = symdepot("token", "create", "acme", "--url", "--scope", "project:write")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.factories import a_project
 from tests.protocols.symbolicator.retracing import MAPPING_ID, a_mapping_of
-from tests.rooms.server.command_line import Said, Say
+from tests.rooms.server.command_line import CommandResult, RunCommand
 
 from symdepot.debugfiles import proguard_mappings
 
@@ -38,20 +38,20 @@ def kept(folder: Path, text: str) -> str:
     return str(path)
 
 
-def said_in_one_line(said: Said) -> str:
+def said_in_one_line(said: CommandResult) -> str:
     """Return what was said in a box for people."""
     words = (word for word in said.err.split() if word not in "│╭╮╰╯─")
     return " ".join(words).replace("- ", "-")
 
 
-def test_a_file_comes_back_retraced(symdepot: Say, tmp_path: Path) -> None:
+def test_a_file_comes_back_retraced(symdepot: RunCommand, tmp_path: Path) -> None:
     a_mapping_of(a_project(), MAPPING)
 
-    assert symdepot(*WORDS, kept(tmp_path, TRACE)) == Said(0, RETRACED, "")
+    assert symdepot(*WORDS, kept(tmp_path, TRACE)) == CommandResult(0, RETRACED, "")
 
 
 def test_what_is_no_text_comes_through_a_pipe_as_it_was(
-    symdepot: Say, monkeypatch: pytest.MonkeyPatch
+    symdepot: RunCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a_mapping_of(a_project(), MAPPING)
     content = TRACE.encode() + "ü\r\n".encode("latin-1")
@@ -74,7 +74,7 @@ def test_what_is_no_text_comes_through_a_pipe_as_it_was(
     ],
 )
 def test_the_mapping_is_the_one_that_the_text_names(
-    symdepot: Say, tmp_path: Path, hint: str
+    symdepot: RunCommand, tmp_path: Path, hint: str
 ) -> None:
     a_mapping_of(a_project(), OTHER, OTHER_ID)
     a_mapping_of(a_project(), MAPPING)
@@ -85,7 +85,7 @@ def test_the_mapping_is_the_one_that_the_text_names(
     assert (said.status, said.out[: len(RETRACED)]) == (0, RETRACED)
 
 
-def test_the_mapping_can_be_said(symdepot: Say, tmp_path: Path) -> None:
+def test_the_mapping_can_be_said(symdepot: RunCommand, tmp_path: Path) -> None:
     a_mapping_of(a_project(), MAPPING)
     a_mapping_of(a_project(), OTHER, OTHER_ID)
     text = kept(tmp_path, f"a.b: see {MAPPING_ID}")
@@ -94,13 +94,13 @@ def test_the_mapping_can_be_said(symdepot: Say, tmp_path: Path) -> None:
     unknown = symdepot(*WORDS, text, "--uuid", OTHER_ID.replace("1", "2"))
     no_id = symdepot(*WORDS, text, "--uuid", "mine")
 
-    assert said == Said(0, f"com.example.Other: see {MAPPING_ID}", "")
+    assert said == CommandResult(0, f"com.example.Other: see {MAPPING_ID}", "")
     assert (unknown.status, no_id.status) == (1, 2)
     assert "no debug file '22222222-" in unknown.err
     assert "'mine' is no id of a mapping" in said_in_one_line(no_id)
 
 
-def test_a_choice_is_left_to_whoever_asks(symdepot: Say, tmp_path: Path) -> None:
+def test_a_choice_is_left_to_whoever_asks(symdepot: RunCommand, tmp_path: Path) -> None:
     text = kept(tmp_path, TRACE)
     a_project()
 
@@ -116,7 +116,9 @@ def test_a_choice_is_left_to_whoever_asks(symdepot: Say, tmp_path: Path) -> None
     assert OTHER_ID in said_in_one_line(both)
 
 
-def test_what_was_found_can_be_had_as_json(symdepot: Say, tmp_path: Path) -> None:
+def test_what_was_found_can_be_had_as_json(
+    symdepot: RunCommand, tmp_path: Path
+) -> None:
     a_mapping_of(a_project(), MAPPING)
 
     said = symdepot(*WORDS, kept(tmp_path, TRACE), "--json")
@@ -129,7 +131,7 @@ def test_what_was_found_can_be_had_as_json(symdepot: Say, tmp_path: Path) -> Non
 
 
 def test_an_old_mapping_is_found_by_the_id_in_the_text_however_many_are_newer(
-    symdepot: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    symdepot: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(proguard_mappings, "MAX_CANDIDATES", 2)
     a_mapping_of(a_project(), MAPPING)
@@ -138,4 +140,4 @@ def test_an_old_mapping_is_found_by_the_id_in_the_text_however_many_are_newer(
 
     said = symdepot(*WORDS, kept(tmp_path, f"{MAPPING_ID}\n{TRACE}"))
 
-    assert said == Said(0, f"{MAPPING_ID}\n{RETRACED}", "")
+    assert said == CommandResult(0, f"{MAPPING_ID}\n{RETRACED}", "")

@@ -9,7 +9,7 @@ from pytest_django import Settings
 from tests.factories import a_client, a_debug_file, a_project, upload
 from tests.fixtures import compiled
 from tests.protocols.symbolicator.asking import BREAKPAD_ID, DEBUG_ID, INLINED
-from tests.rooms.server.command_line import Said, Say
+from tests.rooms.server.command_line import CommandResult, RunCommand
 
 from symdepot.debugfiles.models import DebugFile, WantedId
 from symdepot.domain.ids import DebugId
@@ -33,11 +33,11 @@ def hello(settings: Settings) -> None:
 
 @pytest.mark.parametrize("written", [DEBUG_ID, BREAKPAD_ID])
 def test_addresses_are_told_with_what_is_inlined_there(
-    symdepot: Say, written: str
+    symdepot: RunCommand, written: str
 ) -> None:
     said = symdepot(*ASKED, "--debug-id", written, "0x1012", "1006", "9000")
 
-    assert said == Said(
+    assert said == CommandResult(
         0,
         "0x1012 twice(int) at /src/twice.h:3\n"
         "       inlined into main at /src/hello.c:8\n"
@@ -47,7 +47,7 @@ def test_addresses_are_told_with_what_is_inlined_there(
     )
 
 
-def test_programs_read_them_as_json(symdepot: Say) -> None:
+def test_programs_read_them_as_json(symdepot: RunCommand) -> None:
     said = symdepot(*ASKED, "--debug-id", DEBUG_ID, "--json", "1006", "9000")
 
     assert [json.loads(line) for line in said.out.splitlines()] == [
@@ -67,7 +67,7 @@ def test_programs_read_them_as_json(symdepot: Say) -> None:
 
 
 def test_a_stripped_program_says_which_module_it_is(
-    symdepot: Say, tmp_path: Path
+    symdepot: RunCommand, tmp_path: Path
 ) -> None:
     program = compiled.elf_program(tmp_path, source=PROGRAM)
     upload(a_client(), compiled.debug_companion(program).read_bytes(), name="hello")
@@ -81,7 +81,7 @@ def test_a_stripped_program_says_which_module_it_is(
     assert said.out.count(" main at ") == 2
 
 
-def test_a_build_id_is_no_debug_id_with_an_age(symdepot: Say) -> None:
+def test_a_build_id_is_no_debug_id_with_an_age(symdepot: RunCommand) -> None:
     build_id = "0123456789abcdef" * 2 + "01234567"
     DebugFile.objects.update(code_id=build_id, file_format="elf")
 
@@ -90,7 +90,9 @@ def test_a_build_id_is_no_debug_id_with_an_age(symdepot: Say) -> None:
     assert WantedId.objects.get().code_id == "f" * 40
 
 
-def test_what_is_not_there_is_wanted_and_what_is_near_is_said(symdepot: Say) -> None:
+def test_what_is_not_there_is_wanted_and_what_is_near_is_said(
+    symdepot: RunCommand,
+) -> None:
     a_debug_file(a_project(), debug_id=DebugId.parse(f"{OTHER}-2"))
 
     said = symdepot(*ASKED, "--debug-id", OTHER, "1006")
@@ -102,7 +104,7 @@ def test_what_is_not_there_is_wanted_and_what_is_near_is_said(symdepot: Say) -> 
 
 
 def test_a_text_comes_back_with_its_addresses_resolved(
-    symdepot: Say, monkeypatch: pytest.MonkeyPatch
+    symdepot: RunCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build_id = "1" * 40
     text = (
@@ -137,7 +139,7 @@ def test_a_text_comes_back_with_its_addresses_resolved(
     ],
 )
 def test_what_is_typed_wrongly_is_said(
-    symdepot: Say,
+    symdepot: RunCommand,
     monkeypatch: pytest.MonkeyPatch,
     words: tuple[str, ...],
     complaint: str,

@@ -14,7 +14,7 @@ from tests.factories import (
     a_project,
     upload,
 )
-from tests.symcache_files import WHY_NOT, a_hopeless_file, row
+from tests.symcache_files import CONVERT_ERROR, an_unreadable_pdb, row
 from tests.task_queues import HeldQueue
 
 from symdepot.debugfiles.models import DebugFile, WantedId
@@ -157,19 +157,19 @@ def test_a_file_of_another_project_is_not_there() -> None:
 
 
 def test_why_a_file_cannot_be_used_is_said() -> None:
-    hopeless = sent(a_hopeless_file(ID.uuid))
+    hopeless = sent(an_unreadable_pdb(ID.uuid))
 
     answer = asked(DebugId(ID.uuid, hopeless.object_file().debug_id.age), 0x1004)
 
     (module,) = answer.modules
     assert module.status is ModuleStatus.MALFORMED
     assert module.candidates == (
-        Candidate(hopeless, CandidateStatus.MALFORMED, WHY_NOT),
+        Candidate(hopeless, CandidateStatus.MALFORMED, CONVERT_ERROR),
     )
 
 
 def test_a_worse_file_serves_where_the_best_cannot_be_used() -> None:
-    hopeless = sent(a_hopeless_file(ID.uuid))
+    hopeless = sent(an_unreadable_pdb(ID.uuid))
     age = hopeless.object_file().debug_id.age
     textual = sent(a_breakpad_file(f"{ID.uuid.hex.upper()}{age:x}"))
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 from tests.factories import a_breakpad_file, a_client, a_project, upload
-from tests.symcache_files import WHY_NOT, a_hopeless_file
+from tests.symcache_files import CONVERT_ERROR, an_unreadable_pdb
 from tests.task_queues import HeldQueue
 
 from symdepot.debugfiles.models import DebugFile, WantedId
@@ -206,12 +206,12 @@ def test_an_address_between_functions_is_not_resolved() -> None:
 
 
 def test_a_file_of_which_no_symcache_could_be_made_says_why() -> None:
-    standing = upload(a_client(), a_hopeless_file(), name="game.pdb")
+    standing = upload(a_client(), an_unreadable_pdb(), name="game.pdb")
     assert standing["state"] == "ok"
 
     (reason,) = reasons("./game.exe(+0x1900) [0x1]")
 
-    assert reason.startswith(f"No symcache could be made of it: {WHY_NOT}")
+    assert reason.startswith(f"No symcache could be made of it: {CONVERT_ERROR}")
 
 
 def test_a_symcache_that_is_not_made_yet_is_a_reason_to_come_again(

@@ -10,7 +10,7 @@ from pytest_django import Settings
 from tests import environment
 from tests.factories import a_client, a_project, upload
 from tests.fixtures import compiled
-from tests.fixtures.printing import printed
+from tests.fixtures.command_output import output_of
 
 from symdepot.symbolication import pasted_text
 from symdepot.symbolication.pasted_text import ResolvedText
@@ -113,11 +113,13 @@ def stumbling(how: str) -> str:
 def test_a_backtrace_of_gdb_without_symbols_is_resolved(
     crash: Callable[[str, str], Path],
 ) -> None:
-    gdb = shutil.which("gdb") or environment.lacking("gdb", "it is not installed")
+    gdb = shutil.which("gdb") or environment.require_or_skip(
+        "gdb", "it is not installed"
+    )
     program = crash(stumbling("if (n) abort();"), "")
     commands = ("set width 0", "run", "bt", "info proc mappings")
     words = (word for command in commands for word in ("-ex", command))
-    session = printed(gdb, "-batch", "-nx", *words, program)
+    session = output_of(gdb, "-batch", "-nx", *words, program)
 
     answer = resolved(session)
 
@@ -136,13 +138,15 @@ def test_a_backtrace_of_gdb_without_symbols_is_resolved(
 def test_who_was_interrupted_by_a_signal_had_called_nobody(
     crash: Callable[[str, str], Path],
 ) -> None:
-    gdb = shutil.which("gdb") or environment.lacking("gdb", "it is not installed")
+    gdb = shutil.which("gdb") or environment.require_or_skip(
+        "gdb", "it is not installed"
+    )
     program = crash(INTERRUPTED, "-fno-inline -fno-ipa-pure-const")
     passed_on = "handle SIGSEGV nostop noprint pass"
     commands = ("set width 0", passed_on, "run", "bt", "info proc mappings")
     words = (word for command in commands for word in ("-ex", command))
 
-    answer = resolved(printed(gdb, "-batch", "-nx", *words, program))
+    answer = resolved(output_of(gdb, "-batch", "-nx", *words, program))
 
     frames = re.findall(
         r"^#\d+ .*?(<signal.*|\w+ \(\) at <stdin>.*)$", answer.text, re.MULTILINE
@@ -161,7 +165,7 @@ def test_a_report_of_the_address_sanitizer_is_resolved(
 ) -> None:
     how = "volatile char *p = malloc(8); p[39 + n] = 1;"
     program = crash(stumbling(how), f"{kind} -fsanitize=address")
-    report = printed(program, ASAN_OPTIONS="symbolize=0:detect_leaks=0")
+    report = output_of(program, ASAN_OPTIONS="symbolize=0:detect_leaks=0")
     offsets = re.findall(r"/crash\+(0x\w+)\)", report)
     assert begins <= int(offsets[0], 16) < begins + 0x10_0000
 
@@ -195,7 +199,7 @@ def test_an_oops_of_a_kernel_is_resolved(tmp_path: Path) -> None:
 
     answer = resolved("\n".join(oops))
 
-    said = printed(
+    said = output_of(
         "llvm-symbolizer-19", f"--obj={vmlinux}", *map(hex, range(begins, ends))
     )
     blocks = [block.splitlines()[1::2] for block in said.strip().split("\n\n")]
@@ -211,9 +215,9 @@ def test_a_report_of_the_thread_sanitizer_is_resolved(
     crash: Callable[[str, str], Path],
 ) -> None:
     program = crash(RACE, "-fsanitize=thread -pthread")
-    report = printed("setarch", "-R", program, TSAN_OPTIONS="symbolize=0")
+    report = output_of("setarch", "-R", program, TSAN_OPTIONS="symbolize=0")
     if "unexpected memory mapping" in report:
-        environment.lacking("ThreadSanitizer", "it does not run here")
+        environment.require_or_skip("ThreadSanitizer", "it does not run here")
 
     answer = resolved(report)
 
@@ -229,7 +233,7 @@ def test_a_report_of_the_undefined_behaviour_sanitizer_is_resolved(
     program = crash(
         stumbling("volatile int m = 2147483647; m += n;"), "-fsanitize=undefined"
     )
-    report = printed(program, UBSAN_OPTIONS="symbolize=0:print_stacktrace=1")
+    report = output_of(program, UBSAN_OPTIONS="symbolize=0:print_stacktrace=1")
 
     answer = resolved(report)
 
@@ -244,7 +248,7 @@ def test_a_report_of_the_undefined_behaviour_sanitizer_is_resolved(
 def test_a_backtrace_of_glibc_is_resolved(crash: Callable[[str, str], Path]) -> None:
     how = "void *at[9]; backtrace_symbols_fd(at, backtrace(at, 9), 1);"
     program = crash(stumbling(how), "")
-    backtrace = printed(program)
+    backtrace = output_of(program)
 
     answer = resolved(backtrace)
 

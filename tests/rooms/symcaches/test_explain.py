@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 from pytest_django import Settings
 from tests.factories import a_breakpad_file, a_debug_file, a_project
-from tests.symcache_files import WHY_NOT, a_hopeless_file, uploaded
+from tests.symcache_files import CONVERT_ERROR, an_unreadable_pdb, uploaded
 
 from symdepot.debugfiles import missing_ids
 from symdepot.debugfiles.near_misses import NearMissKind, RequestedIds
@@ -21,7 +21,7 @@ def symcaches_are_made(settings: Settings) -> None:
 
 
 def test_a_file_of_which_no_symcache_could_be_made_is_told_with_the_reason() -> None:
-    row = uploaded(a_hopeless_file(UUID(int=7)))
+    row = uploaded(an_unreadable_pdb(UUID(int=7)))
     uploaded(a_breakpad_file("0" * 31 + "80"))
     hopeless = RequestedIds(row.object_file().debug_id, None)
     fine = RequestedIds(DebugId(UUID(int=8)), None)
@@ -30,7 +30,7 @@ def test_a_file_of_which_no_symcache_could_be_made_is_told_with_the_reason() -> 
 
     (miss,) = found[hopeless]
     assert (miss.kind, miss.debug_file) == (NearMissKind.NO_SYMCACHE, row)
-    assert miss.text.endswith(f"no symcache could be made of it: {WHY_NOT}")
+    assert miss.text.endswith(f"no symcache could be made of it: {CONVERT_ERROR}")
     assert [miss.kind for miss in found[fine]] == [NearMissKind.HERE]
 
 

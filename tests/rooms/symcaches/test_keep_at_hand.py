@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from tests.concurrency import together
+from tests.concurrency import run_at_once
 from tests.contracts.seaweed import S3Server
 from tests.factories import keep
 
@@ -167,7 +167,7 @@ def test_many_that_need_it_at_once_get_it(folder: Path, disk: Path) -> None:
         own = DiskCache(folder, limit_bytes=1000)
         return lambda: read(own, store)
 
-    found = together([reading() for _ in range(8)])
+    found = run_at_once([reading() for _ in range(8)])
 
     assert found == [CONTENT] * 8
     assert names(folder) == {NAME.hex}

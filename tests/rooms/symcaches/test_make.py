@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
-from tests.concurrency import together
+from tests.concurrency import run_at_once
 from tests.factories import (
     a_breakpad_file,
     a_client,
@@ -21,10 +21,10 @@ from tests.factories import (
     upload,
 )
 from tests.symcache_files import (
-    WHY_NOT,
-    a_hopeless_file,
+    CONVERT_ERROR,
     age_symcaches,
-    begun,
+    an_unreadable_pdb,
+    claimed,
     row,
     uploaded,
 )
@@ -150,17 +150,17 @@ def test_one_of_a_symbol_table_alone_says_so_in_the_list() -> None:
 
 def test_a_file_of_which_none_can_be_made_is_ok_and_tells_why() -> None:
     a_project()
-    client, content = a_client(), a_hopeless_file()
+    client, content = a_client(), an_unreadable_pdb()
 
     standing = upload(client, content, name="hello.pdb")
 
     assert standing["state"] == polled(client, content)["state"] == "ok"
     assert polled(client, content)["detail"] == (
-        f"No symcache could be made of it: {WHY_NOT}"
+        f"No symcache could be made of it: {CONVERT_ERROR}"
     )
     [symcache] = listed(client)
     assert symcache is not None
-    assert (symcache["outcome"], symcache["detail"]) == ("failed", WHY_NOT)
+    assert (symcache["outcome"], symcache["detail"]) == ("failed", CONVERT_ERROR)
     assert str(symcache["retryAt"]).endswith("Z")
 
 
@@ -168,7 +168,7 @@ def test_that_none_can_be_made_is_no_error_of_ours(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        uploaded(a_hopeless_file())
+        uploaded(an_unreadable_pdb())
 
     assert row().outcome == Outcome.FAILED
     assert caplog.records == []
@@ -177,7 +177,7 @@ def test_that_none_can_be_made_is_no_error_of_ours(
 def test_a_failure_is_not_tried_again_before_its_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    content = a_hopeless_file()
+    content = an_unreadable_pdb()
     uploaded(content)
     tried: list[int] = []
     make = steps.create_symcache
@@ -203,12 +203,15 @@ def test_a_file_that_ended_its_reader_is_left_alone_for_longer(
     settings: Settings,
 ) -> None:
     settings.SYMCACHE_RETRY_SECONDS = 100
-    uploaded(a_hopeless_file())
+    uploaded(an_unreadable_pdb())
     usual = row().retry_at
     SymCache.objects.update(outcome=Outcome.QUEUED)
 
     creation.finish(
-        begun(), ConversionFailed("it crashed", crashed_parser=True), None, blob_store()
+        claimed(),
+        ConversionFailed("it crashed", crashed_parser=True),
+        None,
+        blob_store(),
     )
 
     assert usual is not None
@@ -222,7 +225,7 @@ def test_workers_that_make_the_same_one_at_once_make_it_once(
     upload_and_work(held_queue)
     pk = row().pk
 
-    together([lambda: tasks.create_symcaches.call(symcache_ids=[pk])] * 6)
+    run_at_once([lambda: tasks.create_symcaches.call(symcache_ids=[pk])] * 6)
 
     assert (row().outcome, row().attempts) == (Outcome.MADE, 1)
     assert blobs_besides_chunks() == {Checksum(row().checksum)}
@@ -239,7 +242,7 @@ def test_uploads_of_one_content_at_once_leave_one_symcache() -> None:
     upload(client, content, project="p0")
     SymCache.objects.all().delete()
 
-    together(
+    run_at_once(
         [lambda c=c, p=p: upload(c, content, project=p) for c, p in clients[1:]]  # type: ignore[misc]  # bound early
     )
 
@@ -250,7 +253,7 @@ def test_uploads_of_one_content_at_once_leave_one_symcache() -> None:
 def test_one_whose_worker_died_is_made_by_another(held_queue: HeldQueue) -> None:
     upload_and_work(held_queue)
     held_queue.work_is_lost()
-    begun()
+    claimed()
     assert symcache_backfill.requeue_abandoned() == 0
 
     age_symcaches(A_WHILE)
@@ -278,7 +281,7 @@ def test_one_that_ends_each_of_its_workers_has_failed_in_the_end(
     settings.MAX_ATTEMPTS = 2
     upload_and_work(held_queue)
     for _ in range(2):
-        begun()
+        claimed()
         age_symcaches(A_WHILE)
         symcache_backfill.requeue_abandoned()
 
@@ -292,7 +295,7 @@ def test_a_worker_that_lost_its_lease_leaves_no_blob_behind(
     held_queue: HeldQueue,
 ) -> None:
     upload_and_work(held_queue)
-    slow = begun()
+    slow = claimed()
     SymCache.objects.update(lease_holder="another")
 
     with pytest.raises(LeaseLost):
@@ -306,7 +309,7 @@ def test_a_worker_that_lost_its_lease_frees_nothing_that_the_other_kept(
     held_queue: HeldQueue,
 ) -> None:
     upload_and_work(held_queue)
-    slow = begun()
+    slow = claimed()
     age_symcaches(A_WHILE)
     symcache_backfill.requeue_abandoned()
     held_queue.work()
@@ -429,7 +432,7 @@ def test_a_symcache_in_the_making_does_not_hold_up_the_deletion_of_its_file(
     held_queue: HeldQueue,
 ) -> None:
     upload_and_work(held_queue)
-    slow = begun()
+    slow = claimed()
     debug_file = DebugFile.objects.get()
     source = creation.source(slow)
     deletion.delete_debug_file(debug_file, by="a test")

@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 from tests.factories import a_breakpad_file, a_client, a_mapping, a_project, upload
-from tests.symcache_files import WHY_NOT, a_hopeless_file, age_symcaches, row, uploaded
+from tests.symcache_files import (
+    CONVERT_ERROR,
+    age_symcaches,
+    an_unreadable_pdb,
+    row,
+    uploaded,
+)
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile
@@ -58,8 +64,8 @@ def test_two_files_of_one_id_have_each_their_own() -> None:
 
 
 def test_why_there_is_none_is_said() -> None:
-    assert opened(uploaded(a_hopeless_file())) == SymCacheUnavailable(
-        Outcome.FAILED, WHY_NOT
+    assert opened(uploaded(an_unreadable_pdb())) == SymCacheUnavailable(
+        Outcome.FAILED, CONVERT_ERROR
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 from pytest_django import Settings
-from tests.concurrency import together
+from tests.concurrency import run_at_once
 from tests.factories import a_project
 from tests.row_ages import age_assemblies
 
@@ -85,7 +85,7 @@ def test_what_is_in_work_is_not_begun_by_another() -> None:
 def test_of_many_workers_that_begin_at_once_one_holds_the_lease() -> None:
     pk = queued()
 
-    held = together([lambda: assembly.claim(pk)] * 8)
+    held = run_at_once([lambda: assembly.claim(pk)] * 8)
 
     assert len([each for each in held if each]) == 1
     assert row().attempts == 1

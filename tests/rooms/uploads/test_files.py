@@ -3,7 +3,7 @@
 from functools import partial
 
 import pytest
-from tests.concurrency import together
+from tests.concurrency import run_at_once
 from tests.factories import a_project, own
 
 from symdepot.domain.ids import Checksum
@@ -48,7 +48,7 @@ def test_a_file_that_is_there_stays_as_it_was_first_cut() -> None:
 def test_many_that_enter_the_same_file_at_once_enter_it_once() -> None:
     own(a_project(), *PARTS)
 
-    entered = together([partial(chunks.record_file, WHOLE, CHUNKS, 9)] * 8)
+    entered = run_at_once([partial(chunks.record_file, WHOLE, CHUNKS, 9)] * 8)
 
     assert len(set(entered)) == File.objects.count() == 1
     assert len(places()) == 3

@@ -24,7 +24,7 @@ type Answer = tuple[str, list[tuple[str, str]], bytes]
 
 
 @dataclass
-class LongWay:
+class CountedDjango:
     """Django, and how often it was asked."""
 
     django: WSGIHandler = field(default_factory=WSGIHandler)
