@@ -14,11 +14,11 @@ from uuid import uuid4
 import obstore
 import pytest
 
-from symdepot.blobs import blob_paths, s3
+from symdepot.blobs import s3
 from symdepot.blobs.local import LocalStore
 from symdepot.blobs.memory import MemoryStore
 from symdepot.blobs.s3 import S3Store
-from symdepot.blobs.store import BlobStore
+from symdepot.blobs.store import BlobStore, blob_path
 from symdepot.domain.errors import BlobMissing, ChecksumMismatch
 from symdepot.domain.ids import Checksum
 
@@ -148,7 +148,7 @@ def test_putting_again_heals_what_was_damaged(
     store: BlobStore, put_anything: Put
 ) -> None:
     store.put(CHECKSUM, BytesIO(CONTENT))
-    put_anything(blob_paths.blob_path(CHECKSUM), b"bytes that have rotted")
+    put_anything(blob_path(CHECKSUM), b"bytes that have rotted")
 
     store.put(CHECKSUM, BytesIO(CONTENT))
 
@@ -159,7 +159,7 @@ def test_a_writer_keeps_what_came_in_pieces(store: BlobStore) -> None:
     writer = store.receive(CHECKSUM)
 
     taken = [writer.write(CONTENT[:7]), writer.write(b""), writer.write(CONTENT[7:])]
-    size_bytes = writer.keep()
+    size_bytes = writer.commit()
 
     assert taken == [7, 0, len(CONTENT) - 7]
     assert size_bytes == len(CONTENT)
@@ -174,7 +174,7 @@ def test_a_writer_without_a_name_keeps_bytes_under_what_they_hash_to(
     assert writer.checksum == Checksum.of(b"")
     writer.write(CONTENT)
     assert writer.checksum == CHECKSUM
-    assert writer.keep() == len(CONTENT)
+    assert writer.commit() == len(CONTENT)
 
     assert read(store, CHECKSUM) == CONTENT
     assert list(store) == [CHECKSUM]
@@ -200,7 +200,7 @@ def test_a_writer_refuses_what_is_not_what_it_was_said_to_be(
     writer.write(CONTENT)
 
     with pytest.raises(ChecksumMismatch):
-        writer.keep()
+        writer.commit()
 
     writer.discard()
     assert list(store) == []
@@ -223,7 +223,7 @@ def test_nothing_is_left_of_what_was_discarded(
 def test_discarding_what_was_kept_changes_nothing(store: BlobStore) -> None:
     writer = store.receive(CHECKSUM)
     writer.write(CONTENT)
-    writer.keep()
+    writer.commit()
 
     writer.discard()
 

@@ -1,4 +1,4 @@
-"""The one place where a store meets the settings."""
+"""The blob store that the settings name."""
 
 from functools import cache
 from pathlib import Path
@@ -15,14 +15,13 @@ from symdepot.blobs.store import BlobStore
 
 @cache
 def blob_store() -> BlobStore:
-    """Return the store that `BLOB_URL` names, the same one each time.
+    """Return the store at `BLOB_URL`, the same one each time.
 
     `file:///absolute/path`, `memory://` (one for each process, for tests), or a
-    bucket as `buckets.from_url` reads it.
+    bucket: see `s3.from_url`.
 
     Raises:
-        ValueError: there is no such store; the text says what is wrong with the URL,
-            without what may be secret in it.
+        ValueError: the URL is not usable; the text contains none of its secrets.
     """
     url: str = settings.BLOB_URL
     match urlsplit(url).scheme:

@@ -2,11 +2,11 @@ r"""Blobs on disk.
 
     root/
     ├── ab/cd/abcd…             a blob, named by its SHA-1
-    └── incoming/abcd…-5eed…    on its way in (`-5eed…` if nobody has said what it is):
-                                of no use to anybody after a crash
+    └── incoming/abcd…-5eed…    an unfinished blob (`-5eed…` if its checksum is not
+                                known yet); garbage after a crash
 
-What is kept survives a loss of power: the bytes are on the disk before they have
-their name, and so is the name before `keep` returns. `sha1sum` checks the store:
+A committed blob survives a loss of power: its bytes are synced before it is renamed, and
+its name is synced before `commit` returns. `sha1sum` checks the store:
 
     find ?? -type f -printf '%f  %p\n' | sha1sum --check --quiet
 """
@@ -19,9 +19,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
-from symdepot.blobs import blob_paths, incoming
+from symdepot.blobs import incoming
 from symdepot.blobs.incoming import IncomingFile
-from symdepot.blobs.store import BlobWriter, StoredBlob
+from symdepot.blobs.store import BlobWriter, StoredBlob, blob_path, checksum_of_path
 from symdepot.domain.errors import BlobMissing, StorageUnavailable
 from symdepot.domain.ids import Checksum
 
@@ -29,7 +29,7 @@ _HEX_PAIR = re.compile(r"[0-9a-f]{2}").fullmatch
 
 
 class LocalStore:
-    """A `BlobStore` in the folder `root`, which is made when the first blob comes.
+    """A `BlobStore` in the folder `root`, which is created for the first blob.
 
     Any number of processes may share it.
     """
@@ -37,112 +37,109 @@ class LocalStore:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._incoming = root / "incoming"
-        self._lasting: set[str] = set()
+        self._synced_folders: set[str] = set()
 
     def receive(self, checksum: Checksum | None = None) -> BlobWriter:
-        """Return a writer whose bytes will be kept under `checksum`, or their own."""
-        with _answering():
-            self._make_lasting(self._incoming)
-        return IncomingFile(self._incoming, checksum, self._settle)
+        """Return a writer of the blob `checksum`, or of one of any checksum."""
+        with _translated_errors():
+            self._make_synced_folder(self._incoming)
+        return IncomingFile(self._incoming, checksum, self._publish)
 
     def put(self, checksum: Checksum, content: BinaryIO) -> int:
-        """Keep `content` and return its size in bytes."""
+        """Store `content` and return its size in bytes."""
         return incoming.write_all(self.receive(checksum), content)
 
     def open(self, checksum: Checksum, *, start: int = 0) -> BinaryIO:
-        """Return a reader without a buffer of its own: best read in large blocks."""
-        with _answering(checksum):
+        """Return an unbuffered reader; read it in large blocks."""
+        with _translated_errors(checksum):
             content = self._path(checksum).open("rb", buffering=0)
             content.seek(start)
         return content
 
     @contextmanager
     def on_disk(self, checksum: Checksum) -> Iterator[Path]:
-        """Lend the blob's own file."""
+        """Return the path of the blob itself."""
         path = self._path(checksum)
-        with _answering(checksum):
+        with _translated_errors(checksum):
             path.stat()
         yield path
 
     def signed_url(self, checksum: Checksum, *, valid_for: timedelta) -> str | None:
-        """Return None: only processes of this machine can reach it."""
+        """Return None: files have no URL."""
 
     def delete(self, checksum: Checksum) -> None:
-        """Forget the bytes; who has them open can read on."""
-        with _answering():
+        """Delete the blob; open readers can read on."""
+        with _translated_errors():
             self._path(checksum).unlink(missing_ok=True)
 
     def stored(self) -> Iterator[StoredBlob]:
-        """List what is kept; a file is as old as its last byte."""
+        """List the blobs; `written_at` is the modification time of the file."""
         for checksum in self:
-            # It may have been deleted since its folder was listed.
+            # Deleted since its folder was listed.
             with suppress(BlobMissing):
-                yield self._described(checksum)
+                yield self._stat(checksum)
 
-    def sweep_incoming(self, older_than: timedelta) -> int:
-        """Remove what crashed writers left `older_than` ago; return how many files.
-
-        A writer that is this slow loses its file, and its `keep` fails.
-        """
+    def remove_stale(self, older_than: timedelta) -> int:
+        """Remove unfinished blobs of crashed writers; return how many."""
         return incoming.remove_stale(self._incoming, older_than)
 
     def __contains__(self, checksum: Checksum) -> bool:
         try:
-            with _answering(checksum):
+            with _translated_errors(checksum):
                 self._path(checksum).stat()
         except BlobMissing:
             return False
         return True
 
     def __iter__(self) -> Iterator[Checksum]:
-        # What is not ours is not looked into: `lost+found` may only be read by root.
-        for top in filter(_is_ours, _children(self._root)):
-            for folder in filter(_is_ours, _children(top)):
+        # Other folders are not opened: only root may read `lost+found`.
+        for top in filter(_is_blob_folder, _children(self._root)):
+            for folder in filter(_is_blob_folder, _children(top)):
                 for path in _children(folder):
                     relative = path.relative_to(self._root).as_posix()
-                    if checksum := blob_paths.checksum_of_path(relative):
+                    if checksum := checksum_of_path(relative):
                         yield checksum
 
     def _path(self, checksum: Checksum) -> Path:
-        return self._root / blob_paths.blob_path(checksum)
+        return self._root / blob_path(checksum)
 
-    def _described(self, checksum: Checksum) -> StoredBlob:
-        with _answering(checksum):
+    def _stat(self, checksum: Checksum) -> StoredBlob:
+        with _translated_errors(checksum):
             status = self._path(checksum).stat()
         written_at = datetime.fromtimestamp(status.st_mtime, UTC)
         return StoredBlob(checksum, status.st_size, written_at)
 
-    def _settle(self, file: IncomingFile) -> None:
-        """Give the bytes their name, each step on the disk before the next."""
+    def _publish(self, file: IncomingFile) -> None:
+        """Rename the file to its blob path; each step is synced before the next."""
         os.fsync(file.fileno())
         path = self._path(file.checksum)
         for folder in (path.parent.parent, path.parent):
-            self._make_lasting(folder)
+            self._make_synced_folder(folder)
         file.path.replace(path)
         _sync(path.parent)
 
-    def _make_lasting(self, folder: Path) -> None:
-        """Make `folder` if need be, and see that a loss of power cannot undo that.
+    def _make_synced_folder(self, folder: Path) -> None:
+        """Create `folder` if it is missing, and sync its parent.
 
-        One that is there already may have been made a moment ago, by a process that
-        has not come to sync it: this process does so too, once.
+        Another process may have created an existing folder without syncing it yet, so
+        each process syncs each folder once.
         """
         try:
             folder.mkdir()
         except FileExistsError:
-            if str(folder) in self._lasting:
+            if str(folder) in self._synced_folders:
                 return
         except FileNotFoundError:
-            self._make_lasting(folder.parent)
-            self._make_lasting(folder)
+            self._make_synced_folder(folder.parent)
+            self._make_synced_folder(folder)
             return
         _sync(folder.parent)
-        self._lasting.add(str(folder))
+        self._synced_folders.add(str(folder))
 
 
 @contextmanager
-def _answering(wanted: Checksum | None = None) -> Iterator[None]:
-    """Turn what the disk says into our words; without `wanted`, nothing is missed."""
+def _translated_errors(wanted: Checksum | None = None) -> Iterator[None]:
+    """Translate `OSError`; without `wanted`, a missing file is `StorageUnavailable`."""
     try:
         yield
     except FileNotFoundError as error:
@@ -152,7 +149,7 @@ def _answering(wanted: Checksum | None = None) -> Iterator[None]:
 
 
 def _sync(folder: Path) -> None:
-    """Wait until the names in `folder` are on the disk."""
+    """Write the names in `folder` to the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -160,14 +157,14 @@ def _sync(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _is_ours(folder: Path) -> bool:
-    """Whether a folder is named as those that hold blobs."""
+def _is_blob_folder(folder: Path) -> bool:
+    """Whether the name is one of the two levels of blob folders."""
     return _HEX_PAIR(folder.name) is not None
 
 
 def _children(folder: Path) -> list[Path]:
-    """List a folder; what is not there, or is no folder, has nothing in it."""
-    with _answering():
+    """List a folder; a missing one, or a file, has no children."""
+    with _translated_errors():
         try:
             return list(folder.iterdir())
         except (FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""Blobs in a dict, for tests: gone when the process is."""
+"""Blobs in memory, for tests: `SYMDEPOT_BLOB_URL=memory://`."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,18 +15,18 @@ from symdepot.domain.ids import Checksum
 
 
 class MemoryStore:
-    """A `BlobStore` that keeps everything in memory."""
+    """A `BlobStore` in the memory of one process."""
 
     def __init__(self) -> None:
         self._blobs: dict[Checksum, bytes] = {}
         self._written_at: dict[Checksum, datetime] = {}
 
     def receive(self, checksum: Checksum | None = None) -> BlobWriter:
-        """Return a writer whose bytes will be kept under `checksum`, or their own."""
-        return _MemoryWriter(checksum, self._settle)
+        """Return a writer of the blob `checksum`, or of one of any checksum."""
+        return _MemoryWriter(checksum, self._publish)
 
     def put(self, checksum: Checksum, content: BinaryIO) -> int:
-        """Keep `content` and return its size in bytes."""
+        """Store `content` and return its size in bytes."""
         return write_all(self.receive(checksum), content)
 
     def open(self, checksum: Checksum, *, start: int = 0) -> BinaryIO:
@@ -35,7 +35,7 @@ class MemoryStore:
 
     @contextmanager
     def on_disk(self, checksum: Checksum) -> Iterator[Path]:
-        """Lend a copy of the bytes."""
+        """Return a temporary file with the bytes."""
         content = self._read(checksum)
         with NamedTemporaryFile() as copy:
             copy.write(content)
@@ -43,19 +43,19 @@ class MemoryStore:
             yield Path(copy.name)
 
     def signed_url(self, checksum: Checksum, *, valid_for: timedelta) -> str | None:
-        """Return None: only processes of this machine can reach it."""
+        """Return None: memory has no URL."""
 
     def delete(self, checksum: Checksum) -> None:
-        """Forget the bytes."""
+        """Delete the blob, if there is one."""
         self._blobs.pop(checksum, None)
 
     def stored(self) -> Iterator[StoredBlob]:
-        """List what is kept."""
+        """List the blobs."""
         for checksum, content in list(self._blobs.items()):
             yield StoredBlob(checksum, len(content), self._written_at[checksum])
 
-    def sweep_incoming(self, older_than: timedelta) -> int:  # noqa: ARG002 -- as others have it
-        """Find nothing: what is in memory dies with its writer."""
+    def remove_stale(self, older_than: timedelta) -> int:  # noqa: ARG002 -- part of the interface
+        """Return 0: unfinished blobs end with their writers."""
         return 0
 
     def __contains__(self, checksum: Checksum) -> bool:
@@ -64,7 +64,7 @@ class MemoryStore:
     def __iter__(self) -> Iterator[Checksum]:
         return iter(list(self._blobs))
 
-    def _settle(self, checksum: Checksum, content: bytes) -> None:
+    def _publish(self, checksum: Checksum, content: bytes) -> None:
         self._written_at[checksum] = datetime.now(UTC)
         self._blobs[checksum] = content
 
@@ -76,13 +76,13 @@ class MemoryStore:
 
 
 class _MemoryWriter:
-    """Collects what is written."""
+    """Collects the bytes of one blob."""
 
     def __init__(
-        self, claimed: Checksum | None, settle: Callable[[Checksum, bytes], None]
+        self, claimed: Checksum | None, publish: Callable[[Checksum, bytes], None]
     ) -> None:
         self._claimed = claimed
-        self._settle = settle
+        self._publish = publish
         self._content = bytearray()
 
     @property
@@ -93,11 +93,11 @@ class _MemoryWriter:
         self._content += data
         return len(data)
 
-    def keep(self) -> int:
+    def commit(self) -> int:
         content, checksum = bytes(self._content), self.checksum
         if self._claimed is not None:
             verify(checksum.hex, self._claimed)
-        self._settle(checksum, content)
+        self._publish(checksum, content)
         return len(content)
 
     def discard(self) -> None:

@@ -1,5 +1,13 @@
-"""Bytes at rest: the one interface between this system and a disk or a bucket."""
+"""The interface between this system and the disk or bucket that has its blobs.
 
+A blob is stored under the same path in a folder and in a bucket:
+
+    ab/cd/abcd…       the bytes whose SHA-1 is abcd…, and nothing else
+
+Two levels of 256 keep folders small: of ten million blobs, 150 are in each.
+"""
+
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -9,10 +17,12 @@ from typing import BinaryIO, Protocol
 
 from symdepot.domain.ids import Checksum
 
+_BLOB_PATH = re.compile(r"([0-9a-f]{2})/([0-9a-f]{2})/(\1\2[0-9a-f]{36})").fullmatch
+
 
 @dataclass(frozen=True, slots=True)
 class StoredBlob:
-    """A blob as its store lists it; `written_at` is when it was last put."""
+    """A blob in a listing; `written_at` is when it was last put."""
 
     checksum: Checksum
     size_bytes: int
@@ -20,107 +30,124 @@ class StoredBlob:
 
 
 class BlobWriter(Protocol):
-    """Bytes on their way in. Nobody sees them until they are kept.
+    """Writes one blob, which is invisible until `commit`.
 
-    End each with `keep` or `discard`; `discard` after either is no error.
+    End each with `commit` or `discard`; `discard` after either is no error.
     """
 
     @property
     def checksum(self) -> Checksum:
-        """What was written so far hashes to."""
+        """SHA-1 of the bytes written so far."""
         ...
 
     def write(self, data: bytes, /) -> int:
-        """Take the next bytes; return how many, which is all of them.
+        """Write all of `data`; return its size.
 
         Raises:
-            StorageUnavailable: the disk or bucket did not take them.
+            StorageUnavailable: the disk or bucket failed.
         """
         ...
 
-    def keep(self) -> int:
-        """Make what was written visible, safe from a loss of power; return its size.
+    def commit(self) -> int:
+        """Make the blob visible and safe from a loss of power; return its size.
 
         Raises:
-            ChecksumMismatch: it does not hash to what was said; nothing is kept.
-            StorageUnavailable: the disk or bucket did not take it.
+            ChecksumMismatch: its checksum is not the claimed one; nothing is stored.
+            StorageUnavailable: the disk or bucket failed.
         """
         ...
 
     def discard(self) -> None:
-        """Forget what was written."""
+        """Drop the bytes written so far."""
         ...
 
 
 class BlobStore(Protocol):
-    """Keeps bytes under the name of what they hash to. Written once, never changed.
+    """Stores bytes under their SHA-1. Blobs are written once and never changed.
 
     Every implementation passes `tests/contracts/test_blob_stores.py`. Any method
-    raises `StorageUnavailable` when the disk or bucket does not answer.
+    raises `StorageUnavailable` if the disk or bucket does not answer.
     """
 
     def receive(self, checksum: Checksum | None = None) -> BlobWriter:
-        """Return a writer whose bytes will be kept under `checksum`.
-
-        Without one, they will be kept under whatever they hash to.
-        """
+        """Return a writer of the blob `checksum`, or of one of any checksum."""
         ...
 
     def put(self, checksum: Checksum, content: BinaryIO) -> int:
-        """Keep `content` and return its size in bytes; keeping it twice is no error.
+        """Store `content` and return its size in bytes.
 
-        Keeping it again replaces what is there, and so heals what was damaged.
+        Replaces a blob of this checksum, and so repairs a damaged one.
 
         Raises:
-            ChecksumMismatch: `content` does not hash to `checksum`; nothing is kept.
+            ChecksumMismatch: `content` does not hash to `checksum`; nothing is stored.
         """
         ...
 
     def open(self, checksum: Checksum, *, start: int = 0) -> BinaryIO:
-        """Return a reader of the bytes from offset `start`, which the caller closes.
+        """Return a reader of the bytes from offset `start`; the caller closes it.
 
         Raises:
-            BlobMissing: nothing is kept under `checksum`.
+            BlobMissing: there is no such blob.
         """
         ...
 
     def on_disk(self, checksum: Checksum) -> AbstractContextManager[Path]:
-        """Lend a local file with the bytes: the blob itself, or a copy until the end.
+        """Return a local file with the bytes, valid inside the context. Read-only.
 
-        The content is not verified, and the file must not be written to.
+        It may be the blob itself or a copy. The content is not verified.
 
         Raises:
-            BlobMissing: nothing is kept under `checksum`.
+            BlobMissing: there is no such blob.
         """
         ...
 
     def signed_url(self, checksum: Checksum, *, valid_for: timedelta) -> str | None:
-        """Return where anybody may GET the bytes for so long; None if nowhere.
+        """Return a URL for GET without credentials; None if the store has none.
 
-        Whether there are any is not looked at.
+        Does not check that the blob exists.
         """
         ...
 
     def delete(self, checksum: Checksum) -> None:
-        """Forget the bytes; forgetting what was never kept is no error."""
+        """Delete a blob; a missing one is no error."""
         ...
 
     def stored(self) -> Iterator[StoredBlob]:
-        """List what is kept, in no order, without reading any of it.
+        """List the blobs, unordered, without reading them.
 
-        What is put or deleted meanwhile may be among it or not. Putting a blob again
-        renews its age. Whose clock `written_at` was read from is the disk's or
-        bucket's affair.
+        Blobs that are put or deleted meanwhile may be listed or not. `written_at` is
+        by the clock of the disk or bucket.
         """
         ...
 
-    def sweep_incoming(self, older_than: timedelta) -> int:
-        """Forget what crashed writers left, unfinished and untouched for so long.
+    def remove_stale(self, older_than: timedelta) -> int:
+        """Remove what crashed writers left `older_than` ago; return how many files.
 
-        Returns how many there were. A writer that is this slow loses its bytes.
+        A writer that is this slow loses its bytes, and its `commit` fails.
         """
         ...
 
     def __contains__(self, checksum: Checksum) -> bool: ...
 
     def __iter__(self) -> Iterator[Checksum]: ...
+
+
+def blob_path(checksum: Checksum) -> str:
+    """Return the path of a blob, from the root of its store.
+
+    >>> blob_path(Checksum.of(b"abc"))
+    'a9/99/a9993e364706816aba3e25717850c26c9cd0d89d'
+    """
+    return f"{checksum.hex[:2]}/{checksum.hex[2:4]}/{checksum.hex}"
+
+
+def checksum_of_path(path: str) -> Checksum | None:
+    """Return the blob at `path`; None for a path of no blob. Inverse of `blob_path`.
+
+    >>> checksum_of_path("a9/99/a9993e364706816aba3e25717850c26c9cd0d89d")
+    Checksum(hex='a9993e364706816aba3e25717850c26c9cd0d89d')
+    >>> checksum_of_path("lost+found/README") is None
+    True
+    """
+    match = _BLOB_PATH(path)
+    return Checksum(match[3]) if match else None

@@ -22,8 +22,9 @@ from django.http import (
 )
 from django.utils.http import content_disposition_header, parse_etags
 
-from symdepot.blobs import blob_paths
 from symdepot.blobs.configured import blob_store
+from symdepot.blobs.incoming import read_blocks
+from symdepot.blobs.store import blob_path
 from symdepot.debugfiles.project_files import FileContent
 from symdepot.domain.errors import BlobMissing, StorageUnavailable
 from symdepot.domain.formats.elf import Section
@@ -69,7 +70,7 @@ def _to_proxy(chunk: Checksum) -> HttpResponse:
     if chunk not in blob_store():
         raise BlobMissing(chunk)
     answer = HttpResponse(content_type="application/octet-stream")
-    answer[_HEADER] = f"{settings.ACCEL_PREFIX}{blob_paths.blob_path(chunk)}"
+    answer[_HEADER] = f"{settings.ACCEL_PREFIX}{blob_path(chunk)}"
     return answer
 
 
@@ -253,6 +254,4 @@ def _bytes_of(content: FileContent, span: _Span) -> Iterator[bytes]:
         if left <= 0:
             continue
         with store.open(chunk, start=start) as blob:
-            while left > 0 and (block := blob.read(min(left, _BLOCK_BYTES))):
-                left -= len(block)
-                yield block
+            yield from read_blocks(blob, left, block_bytes=_BLOCK_BYTES)

@@ -116,7 +116,7 @@ def sweep_scratch() -> int:
 
 def sweep_incoming() -> int:
     """Forget what crashed uploads left in the store; return how many blobs."""
-    return blob_store().sweep_incoming(_SCRATCH_KEPT)
+    return blob_store().remove_stale(_SCRATCH_KEPT)
 
 
 def collect_garbage() -> int:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from symdepot.blobs.incoming import VerifiedReader
+from symdepot.blobs.incoming import read_blocks, verify_content
 from symdepot.blobs.store import BlobStore
 from symdepot.domain.errors import (
     BlobDamaged,
@@ -16,8 +16,6 @@ from symdepot.domain.errors import (
 )
 from symdepot.domain.ids import Checksum
 from symdepot.uploads.scratch import scratch_file
-
-_BLOCK_BYTES = 1024 * 1024
 
 
 def file_size(
@@ -98,7 +96,7 @@ def _copy(
     with path.open("wb") as copy:
         for chunk in chunks:
             with store.open(chunk) as content:
-                while block := content.read(_BLOCK_BYTES):
+                for block in read_blocks(content):
                     whole.update(block)
                     copy.write(block)
     actual = Checksum(whole.hexdigest())
@@ -119,9 +117,7 @@ def _find_damaged(chunks: Sequence[Checksum], store: BlobStore) -> None:
 
 
 def _verify_chunk(chunk: Checksum, content: BinaryIO) -> None:
-    reader = VerifiedReader(content, chunk)
     try:
-        while reader.read(_BLOCK_BYTES):
-            pass
+        verify_content(content, chunk)
     except ChecksumMismatch as mismatch:
         raise BlobDamaged(chunk) from mismatch

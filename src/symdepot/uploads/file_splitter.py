@@ -4,15 +4,13 @@ import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import FileIO
 from pathlib import Path
 
+from symdepot.blobs.incoming import read_blocks
 from symdepot.blobs.store import BlobStore, BlobWriter
 from symdepot.domain.formats import fat_macho
 from symdepot.domain.ids import Checksum
 from symdepot.uploads.scratch import scratch_file
-
-_BLOCK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +51,13 @@ def split(
     with path.open("rb", buffering=0) as content:
         for start in range(0, size_bytes, chunk_bytes):
             with _writer(store) as writer:
-                for block in _blocks(content, min(chunk_bytes, size_bytes - start)):
+                for block in read_blocks(content, min(chunk_bytes, size_bytes - start)):
                     writer.write(block)
                     if not is_single:
                         file_hash.update(block)
                 chunk = writer.checksum
                 if chunk not in sizes and not is_stored(chunk):
-                    writer.keep()
+                    writer.commit()
             chunks.append(chunk)
             sizes[chunk] = content.tell() - start
     checksum = chunks[0] if is_single else Checksum(file_hash.hexdigest())
@@ -83,7 +81,7 @@ def thin_files(path: Path, scratch: Path) -> Iterator[Path]:
         with scratch_file(scratch, prefix="thin-") as thin:
             with path.open("rb", buffering=0) as content, thin.open("wb") as copy:
                 content.seek(each.offset)
-                copy.writelines(_blocks(content, each.size_bytes))
+                copy.writelines(read_blocks(content, each.size_bytes))
             yield thin
 
 
@@ -94,10 +92,3 @@ def _writer(store: BlobStore) -> Iterator[BlobWriter]:
         yield writer
     finally:
         writer.discard()
-
-
-def _blocks(content: FileIO, limit_bytes: int) -> Iterator[bytes]:
-    left = limit_bytes
-    while block := content.read(min(left, _BLOCK_BYTES)):
-        left -= len(block)
-        yield block

@@ -20,7 +20,7 @@ from tests.factories import (
 from tests.row_ages import age_assemblies
 from tests.task_queues import HeldQueue
 
-from symdepot.blobs import blob_paths
+from symdepot.blobs.store import blob_path
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline import intake
@@ -48,7 +48,7 @@ def a_file_in_parts() -> tuple[bytes, list[bytes]]:
 
 
 def blob(disk: Path, chunk: bytes) -> Path:
-    return disk / blob_paths.blob_path(Checksum.of(chunk))
+    return disk / blob_path(Checksum.of(chunk))
 
 
 def test_what_is_wrong_with_the_content_is_told_for_ever() -> None:

@@ -20,8 +20,8 @@ from tests.factories import (
 )
 from tests.protocols.sentry.archives import posted, zipped
 
-from symdepot.blobs import blob_paths
 from symdepot.blobs.configured import blob_store
+from symdepot.blobs.store import blob_path
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
 from symdepot.uploads import chunks
@@ -134,7 +134,7 @@ def test_32_mib_in_many_chunks_are_the_same_bytes_whole_and_in_parts() -> None:
 def test_sizes_and_places_beyond_31_bits_are_kept_and_served(disk: Path) -> None:
     keep(b"end")
     sparse = Checksum.of(b"three thousand million bytes, nearly all of them zero")
-    place = disk / blob_paths.blob_path(sparse)
+    place = disk / blob_path(sparse)
     place.parent.mkdir(parents=True, exist_ok=True)
     with place.open("wb") as blob:
         blob.seek(BEYOND_31_BITS - 3)

@@ -182,17 +182,17 @@ def test_sweeps_what_a_crash_left_but_not_what_is_still_coming(
     os.utime(root / PLACE, (0, 0))
     writer = store.receive(CHECKSUM)
 
-    removed = store.sweep_incoming(older_than=HOUR)
+    removed = store.remove_stale(older_than=HOUR)
 
     assert removed == 1
     assert not left.exists()
     assert list(store) == [CHECKSUM]
     writer.write(CONTENT)
-    assert writer.keep() == len(CONTENT)
+    assert writer.commit() == len(CONTENT)
 
 
 def test_there_is_nothing_to_sweep_where_nothing_ever_came(store: LocalStore) -> None:
-    assert store.sweep_incoming(older_than=HOUR) == 0
+    assert store.remove_stale(older_than=HOUR) == 0
 
 
 def test_files_of_others_are_not_listed(store: LocalStore, root: Path) -> None:
@@ -243,7 +243,7 @@ def test_what_cannot_be_synced_is_not_kept(
     monkeypatch.setattr(os, "fsync", broken_fsync)
 
     with pytest.raises(StorageUnavailable):
-        writer.keep()
+        writer.commit()
 
     assert files_under(root) == []
 
@@ -263,7 +263,7 @@ def test_keeps_what_the_system_says_for_the_log_alone(tmp_path: Path) -> None:
         lambda: CHECKSUM in store,
         lambda: store.delete(CHECKSUM),
         lambda: store.on_disk(CHECKSUM).__enter__(),
-        lambda: store.sweep_incoming(older_than=HOUR),
+        lambda: store.remove_stale(older_than=HOUR),
     ):
         with pytest.raises(StorageUnavailable) as error:
             attempt()

@@ -17,8 +17,9 @@ import pytest
 from obstore.store import ObjectStore
 from tests.contracts.seaweed import S3Server
 
-from symdepot.blobs import blob_paths, s3
+from symdepot.blobs import s3
 from symdepot.blobs.s3 import S3Store
+from symdepot.blobs.store import blob_path
 from symdepot.domain.errors import StorageUnavailable
 from symdepot.domain.ids import Checksum
 
@@ -49,12 +50,12 @@ def store_at(tmp_path: Path) -> StoreAt:
 
 @pytest.fixture
 def no_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(s3, "RETRY_LIMIT", timedelta())
+    monkeypatch.setattr(s3, "RETRY_TIMEOUT", timedelta())
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch, no_retries: None) -> None:
-    monkeypatch.setattr(s3, "SILENCE_LIMIT", timedelta(seconds=0.2))
+    monkeypatch.setattr(s3, "READ_TIMEOUT", timedelta(seconds=0.2))
 
 
 @pytest.fixture
@@ -143,12 +144,12 @@ def test_sweeps_what_a_crash_left_in_its_own_folder(
         os.utime(path, (0, 0))
     writer = store.receive(CHECKSUM)
 
-    removed = store.sweep_incoming(older_than=timedelta(hours=1))
+    removed = store.remove_stale(older_than=timedelta(hours=1))
 
     assert removed == 1
     assert not_ours.exists()
     writer.write(CONTENT)
-    assert writer.keep() == len(CONTENT)
+    assert writer.commit() == len(CONTENT)
 
 
 def test_objects_of_others_are_not_listed(store: S3Store, bucket: ObjectStore) -> None:
@@ -279,7 +280,7 @@ def test_a_signed_url_is_for_one_blob_and_for_so_long_only(
 ) -> None:
     other = Checksum.of(b"other bytes")
     for content in (CONTENT, b"other bytes"):
-        obstore.put(bucket, blob_paths.blob_path(Checksum.of(content)), content)
+        obstore.put(bucket, blob_path(Checksum.of(content)), content)
     soon = store.signed_url(CHECKSUM, valid_for=timedelta(seconds=1))
     later = store.signed_url(CHECKSUM, valid_for=timedelta(minutes=1))
     time.sleep(2.1)  # its clock counts in seconds
@@ -287,7 +288,7 @@ def test_a_signed_url_is_for_one_blob_and_for_so_long_only(
     refused = []
     for url in (
         soon,
-        later.replace(blob_paths.blob_path(CHECKSUM), blob_paths.blob_path(other)),
+        later.replace(blob_path(CHECKSUM), blob_path(other)),
     ):
         with pytest.raises(HTTPError) as refusal:
             urlopen(url)  # noqa: S310  # of our own server

@@ -21,7 +21,7 @@ from tests.factories import (
 )
 from tests.protocols.sentry.archives import posted, zipped
 
-from symdepot.blobs import blob_paths
+from symdepot.blobs.store import blob_path
 from symdepot.domain.ids import Checksum
 from symdepot.uploads.models import Chunk, File, FileChunk
 
@@ -65,7 +65,7 @@ def test_the_same_bytes_twice_are_one_row_and_one_blob_in_one_place(disk: Path) 
 
     assert list(Chunk.objects.all()) == [first]
     assert first.checksum == Checksum.of(content).hex
-    assert blobs(disk) == {blob_paths.blob_path(Checksum.of(content)): content}
+    assert blobs(disk) == {blob_path(Checksum.of(content)): content}
 
 
 @pytest.mark.upstream(94)

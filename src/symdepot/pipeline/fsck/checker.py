@@ -15,7 +15,7 @@ from django.db.models import Count, Exists, Max, Min, OuterRef, QuerySet, Sum
 from django.utils import timezone
 
 from symdepot.blobs.configured import blob_store
-from symdepot.blobs.incoming import VerifiedReader
+from symdepot.blobs.incoming import verify_content
 from symdepot.blobs.store import StoredBlob
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import BlobMissing, ChecksumMismatch
@@ -104,7 +104,6 @@ def _incomplete(files: Collection[int]) -> Iterator[File]:
 
 
 _AT_ONCE = 1000
-_BLOCK_BYTES = 1024 * 1024
 
 type Step = Callable[[int], object]
 """Is told how many more bytes have been looked at."""
@@ -160,9 +159,7 @@ def fault_of(checksum: Checksum) -> Fault | None:
     """
     try:
         with blob_store().open(checksum) as content:
-            reader = VerifiedReader(content, checksum)
-            while reader.read(_BLOCK_BYTES):
-                pass
+            verify_content(content, checksum)
     except BlobMissing:
         return Fault.MISSING
     except ChecksumMismatch:

@@ -255,7 +255,7 @@ class ChunkUploadHandler(FileUploadHandler):
         if part.decoder is not None:
             part.decoder.close()
         try:
-            self.kept[part.checksum] = part.writer.keep()
+            self.kept[part.checksum] = part.writer.commit()
         except ChecksumMismatch:
             raise InvalidRequest("Checksum mismatch") from None
         self._part = None
