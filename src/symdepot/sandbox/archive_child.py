@@ -39,7 +39,7 @@ def serve(arguments: Sequence[str]) -> int:
         return protocol.EXIT_OUT_OF_MEMORY
     except BrokenPipeError:
         return protocol.EXIT_FAILED
-    except Exception:  # noqa: BLE001 - the outermost door of this process
+    except Exception:  # noqa: BLE001 - the top level of this process
         trace = traceback.format_exc()
         _send(ArchiveMessageKind.FAULT, trace[-protocol.MAX_TEXT_LENGTH :])
         return protocol.EXIT_FAILED

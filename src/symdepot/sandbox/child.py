@@ -59,7 +59,7 @@ def run(
         status = os.EX_OK
     except MemoryError:
         status = protocol.EXIT_OUT_OF_MEMORY
-    except Exception:  # noqa: BLE001 - the outermost door of this process
+    except Exception:  # noqa: BLE001 - the top level of this process
         traceback.print_exc()
     finally:
         # Never return to the loop of the zygote that this is a fork of.

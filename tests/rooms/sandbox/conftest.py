@@ -1,4 +1,4 @@
-"""Inspectors: one as the server has it, and two whose children misbehave."""
+"""Sandboxes: one as in the server, and two with misbehaving children."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,10 +13,10 @@ from symdepot.sandbox.resource_limits import ResourceLimits
 
 MISBEHAVING = Path(__file__).with_name("misbehaving_parser.py")
 
-LITTLE = ResourceLimits(
+LOW_LIMITS = ResourceLimits(
     memory_bytes=16 * 1024**2, mapped_bytes=0, cpu_seconds=1, wall_seconds=20.0
 )
-HALF_A_SECOND = replace(LITTLE, wall_seconds=0.5)
+HALF_A_SECOND = replace(LOW_LIMITS, wall_seconds=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def inspector() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="module")
 def misbehaving() -> Iterator[Sandbox]:
-    inspector = Sandbox(zygote=[str(MISBEHAVING)], limits=LITTLE)
+    inspector = Sandbox(zygote=[str(MISBEHAVING)], limits=LOW_LIMITS)
     yield inspector
     inspector.close()
 
@@ -42,7 +42,7 @@ def impatient() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sound(tmp_path: Path) -> Path:
-    """A file with which nothing is wrong."""
+    """A valid file."""
     path = tmp_path / "sound"
     path.write_bytes(builders.breakpad(UUID(int=7)))
     return path

@@ -1,4 +1,4 @@
-"""Unpackers that misbehave, each as its first argument says."""
+"""Misbehaving children of archives; the first argument is the behaviour."""
 
 import os
 import signal

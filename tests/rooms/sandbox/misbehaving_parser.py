@@ -1,4 +1,4 @@
-"""A zygote whose children do not read files: they do what the file's name says."""
+"""A zygote with misbehaving children; the file's name is the behaviour."""
 
 import os
 import signal
@@ -54,11 +54,11 @@ def lose_the_disk(_: Path) -> None:
     os.kill(os.getpid(), signal.SIGBUS)
 
 
-def be_killed_by_a_stranger_signal(_: Path) -> None:
+def be_killed_by_a_realtime_signal(_: Path) -> None:
     os.kill(os.getpid(), signal.SIGRTMIN + 5)
 
 
-def not_find_it(_: Path) -> None:
+def raise_os_error(_: Path) -> None:
     raise FileNotFoundError("[Errno 2] /a/secret/place")
 
 
@@ -66,23 +66,23 @@ def fail(_: Path) -> None:
     raise KeyError("a bug of ours")
 
 
-def scream_and_crash(path: Path) -> None:
+def print_much_and_crash(path: Path) -> None:
     for _ in range(1000):
         os.write(2, b"aaaah" * 200)
     os.write(2, b"the last words")
     crash(path)
 
 
-def answer_without_end(_: Path) -> None:
+def respond_without_end(_: Path) -> None:
     while True:
         os.write(3, b"[" * 1000)
 
 
-def say_nothing(_: Path) -> None:
+def exit_without_response(_: Path) -> None:
     os._exit(0)
 
 
-def answer_nonsense(path: Path) -> None:
+def respond_with_file(path: Path) -> None:
     os.write(3, path.read_bytes())
     os._exit(0)
 
@@ -97,17 +97,17 @@ def open_many_files(path: Path) -> None:
         os.open(path, os.O_RDONLY)
 
 
-def tell_what_is_open(_: Path) -> None:
+def report_open_files(_: Path) -> None:
     raise NotADebugFile(
         " ".join(sorted(fd.name for fd in Path("/proc/self/fd").iterdir()))
     )
 
 
-def tell_its_environment(_: Path) -> None:
+def report_environment(_: Path) -> None:
     raise NotADebugFile(Path("/proc/self/environ").read_text())
 
 
-def tell_its_limits(_: Path) -> None:
+def report_limits(_: Path) -> None:
     raise NotADebugFile(Path("/proc/self/limits").read_text())
 
 

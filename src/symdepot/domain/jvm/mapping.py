@@ -159,7 +159,7 @@ def copy_classes(path: Path, class_names: Collection[str], target: BinaryIO) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class _Section:
+class _ClassSection:
     """The lines of one class: its names, and their range in the file."""
 
     original: bytes
@@ -168,7 +168,7 @@ class _Section:
     end: int
 
 
-def _sections(content: mmap.mmap) -> Iterator[_Section]:
+def _sections(content: mmap.mmap) -> Iterator[_ClassSection]:
     last: tuple[bytes, bytes, int] | None = None
     for start in _line_starts(content):
         line = content[start : _line_end(content, start)]
@@ -177,10 +177,10 @@ def _sections(content: mmap.mmap) -> Iterator[_Section]:
         if not (arrow and colon):  # the previous section continues
             continue
         if last is not None:
-            yield _Section(*last, start)
+            yield _ClassSection(*last, start)
         last = original, obfuscated, start
     if last is not None:
-        yield _Section(*last, len(content))
+        yield _ClassSection(*last, len(content))
 
 
 def _line_starts(content: mmap.mmap) -> Iterator[int]:
@@ -195,7 +195,7 @@ def _line_end(content: mmap.mmap, start: int) -> int:
     return len(content) if end < 0 else end
 
 
-def _before_members(section: _Section, content: mmap.mmap) -> bytes:
+def _before_members(section: _ClassSection, content: mmap.mmap) -> bytes:
     """Return the class line and its comments, such as the source file."""
     text = content[section.start : section.end]
     member = _member(text)

@@ -141,7 +141,7 @@ def parse_exception_line(line: str, following: str) -> ExceptionLine | None:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """The types of a method's parameters and result, in Java's words."""
+    """The types of a method's parameters and result, in Java's terms."""
 
     parameters: tuple[str, ...]
     returns: str

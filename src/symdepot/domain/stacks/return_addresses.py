@@ -30,7 +30,7 @@ class _Architecture:
 def call_address(address: int, arch: str, how: Adjustment) -> int:
     """Return the address to look up; for return addresses it is inside the call.
 
-    `address` is absolute, `arch` is in symbolic's words. The result may be negative.
+    `address` is absolute, `arch` is in symbolic's terms. The result may be negative.
 
     Source: spec/serving 4.5; symbolic-common's `InstructionInfo`, with which the tests
     compare. Unlike there, instructions of 64-bit PowerPC have four bytes.

@@ -26,7 +26,7 @@ Repeated addresses are looked up once and therefore cheap, but each adds to the 
 
 
 class FrameStatus(StrEnum):
-    """The result for a frame, in Symbolicator's words. Source: spec/serving 4.5."""
+    """The result for a frame, in Symbolicator's terms. Source: spec/serving 4.5."""
 
     SYMBOLICATED = "symbolicated"
     MISSING_SYMBOL = "missing_symbol"
@@ -109,7 +109,7 @@ class SymbolSource(Protocol):
 
     @property
     def arch(self) -> str:
-        """The architecture, in symbolic's words."""
+        """The architecture, in symbolic's terms."""
         ...
 
     def frames_at(self, addresses: Sequence[int]) -> Sequence[Sequence[SymbolFrame]]:

@@ -83,7 +83,7 @@ def demangle(name: str) -> str:
 
 
 def guess_language(name: str) -> str | None:
-    """Guess the language of a mangled name, in symbolic's words.
+    """Guess the language of a mangled name, in symbolic's terms.
 
     >>> [guess_language(n) for n in ("_RNvC1a1b", "$s4main3fooyyF", "-[Cat purr:]", "main")]
     ['rust', 'swift', 'objc', None]

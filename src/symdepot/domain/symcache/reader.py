@@ -99,7 +99,7 @@ class OpenSymCache:
 
     @cached_property
     def arch(self) -> str:
-        """The architecture, in symbolic's words."""
+        """The architecture, in symbolic's terms."""
         return str(self._symcache.arch)
 
     def frames(self, address: int) -> list[SymbolFrame]:

@@ -1,4 +1,4 @@
-"""Maps of names and lines are read within the limits, however large an honest one is."""
+"""Symbol maps are inspected within the limits, even large ones."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ TOO_DEEP = 200_000
 
 
 def il2cpp_files() -> Iterator[str]:
-    """Yield what a game has of each C++ file: some C# files, thousands of lines."""
+    """Yield entries of C++ files as in a game: several C# files, thousands of lines."""
     lines = json.dumps({str(line): line // 3 for line in range(10, 9000, 7)})
     for number in count():
         sources = ", ".join(f'"/game/{number}_{n}.cs": {lines}' for n in range(8))
@@ -46,7 +46,7 @@ def dart(path: Path, megabytes: int) -> Path:
     ("large", "file_format"),
     [(il2cpp, Format.IL2CPP), (dart, Format.DART_SYMBOL_MAP)],
 )
-def test_an_honest_map_of_60_mb_is_read(
+def test_a_valid_map_of_60_mb_is_inspected(
     inspector: Sandbox,
     tmp_path: Path,
     large: Callable[[Path, int], Path],
@@ -82,7 +82,7 @@ def deep_plist(folder: Path) -> Path:
         (deep_plist, "it crashed (SIGSEGV)"),
     ],
 )
-def test_a_map_that_ends_its_reader_is_refused_and_the_next_file_read(
+def test_a_map_that_crashes_the_parser_is_refused(
     inspector: Sandbox,
     sound: Path,
     hostile: Callable[[Path], Path],
@@ -95,9 +95,7 @@ def test_a_map_that_ends_its_reader_is_refused_and_the_next_file_read(
     assert inspector.inspect(sound, name="sound")
 
 
-def test_json_that_is_nested_without_end_is_refused_in_a_sentence(
-    inspector: Sandbox, tmp_path: Path
-) -> None:
+def test_deeply_nested_json_is_refused(inspector: Sandbox, tmp_path: Path) -> None:
     path = tmp_path / "deep.json"
     path.write_bytes(b"[" * TOO_DEEP)
 
@@ -105,9 +103,7 @@ def test_json_that_is_nested_without_end_is_refused_in_a_sentence(
         inspector.inspect(path, name="deep.json")
 
 
-def test_a_map_of_apple_is_read_in_the_child(
-    inspector: Sandbox, tmp_path: Path
-) -> None:
+def test_apple_maps_are_inspected(inspector: Sandbox, tmp_path: Path) -> None:
     path = tmp_path / "map"
     for content, file_format in (
         (builders.uuid_map(ID), Format.UUID_MAP),

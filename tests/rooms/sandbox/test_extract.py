@@ -1,4 +1,4 @@
-"""Whatever is in an archive, and whatever its reader does, there is an answer to it."""
+"""Archives are extracted or refused, whatever they contain and the child does."""
 
 import io
 import os
@@ -27,32 +27,32 @@ LARGE = 1 << 30
 SYMBOLS = builders.breakpad(UUID(int=7), body="PUBLIC 2000 0 exported\n" * 20_000)
 
 
-def unpacked(
+def extracted(
     path: Path, kind: ArchiveKind, *, member_bytes: int = LARGE
 ) -> dict[str, bytes | str]:
-    """Return what comes out: contents by names, or why it does not."""
+    """Return contents, or why a file is skipped, by name."""
     return contents(archive_reader.extract(path, kind, member_bytes=member_bytes))
 
 
-def contents(came: Generator[ExtractedFile | SkippedFile]) -> dict[str, bytes | str]:
-    with closing(came):
+def contents(members: Generator[ExtractedFile | SkippedFile]) -> dict[str, bytes | str]:
+    with closing(members):
         return {
             one.name: b"".join(one.blocks)
             if isinstance(one, ExtractedFile)
             else one.why
-            for one in came
+            for one in members
         }
 
 
 def refused(path: Path, kind: ArchiveKind) -> str:
     with pytest.raises(NotADebugFile) as refusal:
-        unpacked(path, kind)
+        extracted(path, kind)
     return str(refusal.value)
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """Return a folder with two symbol files, and one of another kind."""
+    """Return a folder with two symbol files and another file."""
     tree = tmp_path / "tree"
     (tree / "usr" / "lib").mkdir(parents=True)
     (tree / "usr" / "lib" / "hello.sym").write_bytes(SYMBOLS)
@@ -76,30 +76,28 @@ PACKERS: dict[str, tuple[ArchiveKind, Callable[[Path, Path], Path]]] = {
 
 
 @pytest.mark.parametrize("name", PACKERS)
-def test_debug_files_come_out_of_what_the_real_packers_make(
+def test_extracts_debug_files_from_real_packages(
     name: str, tree: Path, tmp_path: Path
 ) -> None:
     kind, pack = PACKERS[name]
 
-    assert unpacked(pack(tree, tmp_path / name), kind) == {
+    assert extracted(pack(tree, tmp_path / name), kind) == {
         "/usr/lib/größe.sym": builders.breakpad(UUID(int=8)),
         "/usr/lib/hello.sym": SYMBOLS,
     }
 
 
-def test_a_compressed_file_comes_out_of_its_cabinet(tmp_path: Path) -> None:
+def test_extracts_cabinets(tmp_path: Path) -> None:
     (tmp_path / "hello.pdb").write_bytes(builders.pdb(UUID(int=7)))
     cabinet = packed.cabinet(tmp_path / "hello.pdb", tmp_path / "hello.pd_")
 
-    assert unpacked(cabinet, ArchiveKind.CABINET) == {
+    assert extracted(cabinet, ArchiveKind.CABINET) == {
         "/hello.pdb": builders.pdb(UUID(int=7))
     }
 
 
 @pytest.mark.parametrize("name", ["xz.deb", "none.deb", "zstd.rpm", "t.tar.gz"])
-def test_a_package_that_is_cut_short_is_refused_in_a_sentence(
-    name: str, tree: Path, tmp_path: Path
-) -> None:
+def test_truncated_packages_are_refused(name: str, tree: Path, tmp_path: Path) -> None:
     kind, pack = PACKERS[name]
     package = pack(tree, tmp_path / name)
     content = package.read_bytes()
@@ -110,7 +108,7 @@ def test_a_package_that_is_cut_short_is_refused_in_a_sentence(
 
 
 @pytest.mark.parametrize("kind", ArchiveKind)
-def test_what_is_no_archive_is_refused(kind: ArchiveKind, tmp_path: Path) -> None:
+def test_other_files_are_refused(kind: ArchiveKind, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(SYMBOLS[:5000])
 
     assert refused(tmp_path / "file", kind).startswith("The archive cannot be read: ")
@@ -125,7 +123,7 @@ def test_a_package_without_files_is_refused(tmp_path: Path) -> None:
     )
 
 
-def test_an_encrypted_file_is_refused(tmp_path: Path) -> None:
+def test_encrypted_files_are_refused(tmp_path: Path) -> None:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as opened:
         opened.writestr("hello.sym", SYMBOLS)
@@ -137,7 +135,7 @@ def test_an_encrypted_file_is_refused(tmp_path: Path) -> None:
     assert "assphrase" in refused(tmp_path / "a.zip", ArchiveKind.ZIP)
 
 
-def test_files_whose_bytes_have_changed_are_refused(tmp_path: Path) -> None:
+def test_corrupted_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "hello.sym").write_bytes(SYMBOLS)
     cabinet = packed.cabinet(tmp_path / "hello.sym", tmp_path / "hello.sy_")
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as opened:
@@ -153,7 +151,7 @@ def test_files_whose_bytes_have_changed_are_refused(tmp_path: Path) -> None:
         assert refused(archive, kind).startswith("The archive cannot be read: ")
 
 
-def test_a_file_that_is_not_as_long_as_it_says_is_refused(tmp_path: Path) -> None:
+def test_a_false_size_is_refused(tmp_path: Path) -> None:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as opened:
         opened.writestr("hello.sym", SYMBOLS)
@@ -168,7 +166,7 @@ def test_a_file_that_is_not_as_long_as_it_says_is_refused(tmp_path: Path) -> Non
     )
 
 
-def test_an_archive_that_expands_beyond_all_measure_is_refused(tmp_path: Path) -> None:
+def test_decompression_bombs_are_refused(tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.tar.xz"
     with tarfile.open(bomb, "w:xz", preset=1) as opened:
         for name in ("first.sym", "second.sym"):
@@ -181,12 +179,10 @@ def test_an_archive_that_expands_beyond_all_measure_is_refused(tmp_path: Path) -
     assert refused(bomb, ArchiveKind.TAR) == "The archive expands beyond all measure."
 
 
-def test_a_file_that_is_too_large_is_told_of_and_the_others_come_out(
-    tree: Path, tmp_path: Path
-) -> None:
+def test_too_large_files_are_skipped(tree: Path, tmp_path: Path) -> None:
     archive = packed.tar(tree, tmp_path / "a.tar")
 
-    assert unpacked(archive, ArchiveKind.TAR, member_bytes=1000) == {
+    assert extracted(archive, ArchiveKind.TAR, member_bytes=1000) == {
         "/usr/lib/größe.sym": builders.breakpad(UUID(int=8)),
         "/usr/lib/hello.sym": (
             f"File /usr/lib/hello.sym exceeds maximum size ({len(SYMBOLS)} > 1000)"
@@ -194,22 +190,20 @@ def test_a_file_that_is_too_large_is_told_of_and_the_others_come_out(
     }
 
 
-def test_names_that_lead_out_of_an_archive_lead_nowhere(tmp_path: Path) -> None:
+def test_names_outside_the_archive_are_harmless(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "a.tar", "w") as opened:
         for name in ("/etc/passwd", "../../../escaped.sym"):
             member = tarfile.TarInfo(name)
             member.size = len(SYMBOLS)
             opened.addfile(member, io.BytesIO(SYMBOLS))
 
-    came = unpacked(tmp_path / "a.tar", ArchiveKind.TAR)
+    found = extracted(tmp_path / "a.tar", ArchiveKind.TAR)
 
-    assert set(came) == {"/etc/passwd", "/../../../escaped.sym"}
+    assert set(found) == {"/etc/passwd", "/../../../escaped.sym"}
     assert [path.name for path in tmp_path.iterdir()] == ["a.tar"]
 
 
-def test_who_wants_only_the_beginning_of_a_file_gets_the_next_one_all_the_same(
-    tree: Path, tmp_path: Path
-) -> None:
+def test_a_file_need_not_be_read_to_its_end(tree: Path, tmp_path: Path) -> None:
     archive = packed.tar(tree, tmp_path / "a.tar")
 
     names = [
@@ -221,7 +215,7 @@ def test_who_wants_only_the_beginning_of_a_file_gets_the_next_one_all_the_same(
     assert sorted(names) == ["/usr/lib/größe.sym", "/usr/lib/hello.sym"]
 
 
-def test_whoever_stops_reading_ends_the_child(tree: Path, tmp_path: Path) -> None:
+def test_closing_the_generator_kills_the_child(tree: Path, tmp_path: Path) -> None:
     archive = packed.tar(tree, tmp_path / "a.tar")
     reading = archive_reader.extract(archive, ArchiveKind.TAR, member_bytes=LARGE)
     next(reading)
@@ -233,7 +227,7 @@ def test_whoever_stops_reading_ends_the_child(tree: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("what", "reason"),
+    ("behaviour", "reason"),
     [
         ("crash", "it crashed (SIGSEGV)"),
         ("spin", "it needed more than 1 s of processor time"),
@@ -247,8 +241,8 @@ def test_whoever_stops_reading_ends_the_child(tree: Path, tmp_path: Path) -> Non
         ("refuse_in_gibberish", "its answer made no sense"),
     ],
 )
-def test_a_child_that_misbehaves_is_an_answer_in_time(
-    what: str, reason: str, tmp_path: Path
+def test_misbehaving_children_are_reported_in_time(
+    behaviour: str, reason: str, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_bytes(b"content")
     began = time.monotonic()
@@ -259,9 +253,9 @@ def test_a_child_that_misbehaves_is_an_answer_in_time(
                 tmp_path / "file",
                 ArchiveKind.TAR,
                 member_bytes=1_000_000,
-                extractor=(EXTRACTOR, what),
+                extractor=(EXTRACTOR, behaviour),
                 limits_for=lambda _: replace(
-                    A_SECOND, wall_seconds=1 if what == "be_silent" else 20
+                    A_SECOND, wall_seconds=1 if behaviour == "be_silent" else 20
                 ),
             )
         )

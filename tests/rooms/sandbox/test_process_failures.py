@@ -1,4 +1,4 @@
-"""Processes are killed from outside, and none is left over, nor a descriptor."""
+"""Killed processes are replaced, and no process or descriptor is left over."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ from symdepot.sandbox.operations import Sandbox
 from symdepot.sandbox.resource_limits import ResourceLimits
 
 MISBEHAVING = Path(__file__).with_name("misbehaving_parser.py")
-A_MOMENT = 1.5
+SHORT_WAIT_SECONDS = 1.5
 LONG = ResourceLimits(
     memory_bytes=2**29, mapped_bytes=0, cpu_seconds=20, wall_seconds=30.0
 )
@@ -53,27 +53,27 @@ from symdepot.sandbox.operations import Sandbox
 inspector = Sandbox(zygote=[sys.argv[1]])
 answers = []
 
-def ask(behaviour):
+def inspect(behaviour):
     try:
         inspector.inspect(Path(sys.argv[2]), name=behaviour)
     except NotADebugFile as e:
         answers.append(str(e))
 
-def answers_in_a_fork():
+def count_in_a_fork():
     fork = os.fork()
     if fork == 0:
         signal.alarm(10)
-        ask("behave")
+        inspect("behave")
         os._exit(len(answers))
     _, status = os.waitpid(fork, 0)
     return os.waitstatus_to_exitcode(status)
 
-ask("behave")
-assert answers_in_a_fork() == 2
-napping = threading.Thread(target=ask, args=["nap"])
+inspect("behave")
+assert count_in_a_fork() == 2
+napping = threading.Thread(target=inspect, args=["nap"])
 napping.start()
 time.sleep(0.3)
-assert answers_in_a_fork() == 2
+assert count_in_a_fork() == 2
 napping.join()
 inspector.close()
 assert answers == ["well behaved"] * 2
@@ -87,9 +87,9 @@ def sleeper() -> Iterator[Sandbox]:
     inspector.close()
 
 
-def until(true: Callable[[], bool], seconds: float = 10) -> bool:
+def until(condition: Callable[[], bool], seconds: float = 10) -> bool:
     deadline = time.monotonic() + seconds
-    while not true():
+    while not condition():
         if time.monotonic() > deadline:
             return False
         time.sleep(0.005)
@@ -103,7 +103,9 @@ def is_gone(process: psutil.Process) -> bool:
         return True
 
 
-def family_of(process: psutil.Process) -> tuple[psutil.Process, psutil.Process]:
+def zygote_and_child_of(
+    process: psutil.Process,
+) -> tuple[psutil.Process, psutil.Process]:
     """Wait for a zygote of this process to have a child, and return both."""
 
     def pairs() -> list[tuple[psutil.Process, psutil.Process]]:
@@ -124,10 +126,10 @@ def asleep(
 ) -> Iterator[tuple[psutil.Process, psutil.Process, "Future[list[ObjectFile]]"]]:
     with ThreadPoolExecutor(1) as thread:
         future = thread.submit(inspector.inspect, path, name="sleep")
-        yield *family_of(psutil.Process()), future
+        yield *zygote_and_child_of(psutil.Process()), future
 
 
-def test_a_child_that_is_killed_costs_a_retry(sleeper: Sandbox, sound: Path) -> None:
+def test_a_killed_child_is_a_retry(sleeper: Sandbox, sound: Path) -> None:
     with asleep(sleeper, sound) as (zygote, child, future):
         child.kill()
 
@@ -139,19 +141,19 @@ def test_a_child_that_is_killed_costs_a_retry(sleeper: Sandbox, sound: Path) -> 
         child.kill()
 
 
-def test_a_zygote_that_is_killed_costs_a_retry(sleeper: Sandbox, sound: Path) -> None:
+def test_a_killed_zygote_is_a_retry(sleeper: Sandbox, sound: Path) -> None:
     with asleep(sleeper, sound) as (zygote, child, future):
         zygote.kill()
 
         with pytest.raises(SandboxUnavailable, match="is gone"):
             future.result()
-        assert until(lambda: is_gone(child), A_MOMENT)
+        assert until(lambda: is_gone(child), SHORT_WAIT_SECONDS)
 
     with asleep(sleeper, sound) as (_, child, _):
         child.kill()
 
 
-def test_a_zygote_that_is_killed_while_idle_costs_nothing(sound: Path) -> None:
+def test_an_idle_zygote_that_is_killed_is_replaced(sound: Path) -> None:
     others = psutil.Process().children()
     inspector = Sandbox()
     before = inspector.inspect(sound, name="a")
@@ -176,10 +178,10 @@ def test_a_zygote_that_hangs_is_replaced(
 
         with pytest.raises(SandboxUnavailable, match="is gone"):
             future.result()
-        assert until(lambda: is_gone(zygote) and is_gone(child), A_MOMENT)
+        assert until(lambda: is_gone(zygote) and is_gone(child), SHORT_WAIT_SECONDS)
 
 
-def test_an_answer_that_nobody_waited_for_is_not_that_of_the_next_file(
+def test_the_response_to_an_interrupted_request_is_dropped(
     inspector: Sandbox, sound: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def be_interrupted(*_: object, **__: object) -> bytes:
@@ -194,16 +196,14 @@ def test_an_answer_that_nobody_waited_for_is_not_that_of_the_next_file(
 
 
 @pytest.mark.parametrize("code", ["raise SystemExit", "not python"])
-def test_a_zygote_that_does_not_start_is_no_fault_of_the_file(
-    sound: Path, code: str
-) -> None:
+def test_a_zygote_that_does_not_start_is_a_retry(sound: Path, code: str) -> None:
     inspector = Sandbox(zygote=["-c", code])
 
     with pytest.raises(SandboxUnavailable, match="is gone"):
         inspector.inspect(sound, name="a")
 
 
-def test_a_system_without_processes_is_no_fault_of_the_file(
+def test_a_process_that_cannot_be_started_is_a_retry(
     sound: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere")
@@ -212,29 +212,27 @@ def test_a_system_without_processes_is_no_fault_of_the_file(
         Sandbox().inspect(sound, name="a")
 
 
-def test_a_file_that_is_not_there_is_worth_a_retry(
-    inspector: Sandbox, tmp_path: Path
-) -> None:
+def test_a_missing_file_is_a_retry(inspector: Sandbox, tmp_path: Path) -> None:
     with pytest.raises(SandboxUnavailable, match="it cannot be read"):
         inspector.inspect(tmp_path / "none", name="a")
 
 
-def test_nothing_outlives_a_server_that_is_killed(sound: Path) -> None:
+def test_zygote_and_child_die_with_the_server(sound: Path) -> None:
     arguments = ["-c", SERVER, str(MISBEHAVING), str(sound)]
-    server = subprocess.Popen([sys.executable, *arguments], env=path_to_us())  # noqa: S603 - our words
-    zygote, child = family_of(psutil.Process(server.pid))
+    server = subprocess.Popen([sys.executable, *arguments], env=python_path())  # noqa: S603 - our own code
+    zygote, child = zygote_and_child_of(psutil.Process(server.pid))
 
     server.kill()
     server.wait()
 
-    assert until(lambda: is_gone(zygote) and is_gone(child), A_MOMENT)
+    assert until(lambda: is_gone(zygote) and is_gone(child), SHORT_WAIT_SECONDS)
 
 
-def test_a_zygote_ends_with_its_server_though_others_hold_the_line(
+def test_a_zygote_exits_with_the_server_although_the_socket_is_open_elsewhere(
     sound: Path,
 ) -> None:
     arguments = [sys.executable, "-c", CARELESS_SERVER, str(sound)]
-    server = subprocess.Popen(arguments, env=path_to_us(), stdout=subprocess.PIPE)  # noqa: S603 - our words
+    server = subprocess.Popen(arguments, env=python_path(), stdout=subprocess.PIPE)  # noqa: S603 - our own code
     with server:
         assert server.stdout is not None
         holder = psutil.Process(int(server.stdout.readline()))
@@ -242,14 +240,12 @@ def test_a_zygote_ends_with_its_server_though_others_hold_the_line(
 
         server.kill()
 
-    assert until(lambda: is_gone(zygote), A_MOMENT)
+    assert until(lambda: is_gone(zygote), SHORT_WAIT_SECONDS)
     assert not is_gone(holder)
     holder.kill()
 
 
-def test_a_stop_of_the_server_lets_a_file_be_read_to_the_end(
-    sleeper: Sandbox, sound: Path
-) -> None:
+def test_sigterm_does_not_stop_zygote_or_child(sleeper: Sandbox, sound: Path) -> None:
     with asleep(sleeper, sound) as (zygote, child, future):
         for process in (zygote, child):
             process.terminate()
@@ -259,7 +255,9 @@ def test_a_stop_of_the_server_lets_a_file_be_read_to_the_end(
         child.kill()
 
 
-def test_a_closed_inspector_leaves_nothing_behind_and_opens_again(sound: Path) -> None:
+def test_a_closed_sandbox_leaves_nothing_open_and_can_be_used_again(
+    sound: Path,
+) -> None:
     before = psutil.Process().num_fds()
     inspector = Sandbox()
 
@@ -270,14 +268,14 @@ def test_a_closed_inspector_leaves_nothing_behind_and_opens_again(sound: Path) -
     assert psutil.Process().num_fds() == before
 
 
-def test_a_fork_of_the_server_waits_for_nobody_in_the_server(sound: Path) -> None:
-    # Python warns of forks beside threads, which is just what this is about.
+def test_a_fork_of_the_server_has_its_own_zygote(sound: Path) -> None:
+    # Python warns of forks beside threads, which is what this tests.
     strict = ("-W", "error", "-W", "ignore::DeprecationWarning")
     arguments = (*strict, "-c", FORKING_SERVER, str(MISBEHAVING), str(sound))
 
-    ended = subprocess.run(  # noqa: S603 - our words
+    ended = subprocess.run(  # noqa: S603 - our own code
         [sys.executable, *arguments],
-        env=path_to_us(),
+        env=python_path(),
         stderr=subprocess.PIPE,
         check=False,
         timeout=20,
@@ -286,7 +284,7 @@ def test_a_fork_of_the_server_waits_for_nobody_in_the_server(sound: Path) -> Non
     assert (ended.returncode, ended.stderr) == (0, b"")
 
 
-def test_200_files_leave_no_descriptor_open(inspector: Sandbox, sound: Path) -> None:
+def test_200_files_leave_no_descriptors_open(inspector: Sandbox, sound: Path) -> None:
     inspector.inspect(sound, name="a")
     children = psutil.Process().children()
     # Other tests may have servers running here.
@@ -301,15 +299,15 @@ def test_200_files_leave_no_descriptor_open(inspector: Sandbox, sound: Path) -> 
     assert [p.num_fds() for p in family] == before
 
 
-def test_a_file_costs_milliseconds(inspector: Sandbox, sound: Path) -> None:
+def test_a_file_takes_milliseconds(inspector: Sandbox, sound: Path) -> None:
     def cost() -> float:
         begun_at = time.perf_counter()
         inspector.inspect(sound, name="a")
         return time.perf_counter() - begun_at
 
-    # The best of many, since others may run here, too: 4 ms where nobody does.
+    # The fastest of many, since other processes may run, too: 4 ms without them.
     assert min(cost() for _ in range(50)) < 0.05
 
 
-def path_to_us() -> dict[str, str]:
+def python_path() -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join(sys.path)}

@@ -1,4 +1,4 @@
-"""Strangers' files are read, whatever is in them, and the next one is read as well."""
+"""Files are inspected, whatever they contain, and so is the next one."""
 
 import struct
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ def starved() -> Iterator[Sandbox]:
     inspector.close()
 
 
-def kept(path: Path, content: bytes) -> Path:
+def written(path: Path, content: bytes) -> Path:
     path.write_bytes(content)
     return path
 
@@ -43,27 +43,27 @@ def deep_compressed_elf(folder: Path) -> Path:
 
 
 def deep_breakpad(folder: Path) -> Path:
-    return kept(folder / "deep.sym", builders.deep_breakpad(ID, depth=10_000))
+    return written(folder / "deep.sym", builders.deep_breakpad(ID, depth=10_000))
 
 
-def lying_elf(folder: Path) -> Path:
+def elf_with_false_size(folder: Path) -> Path:
     lie = builders.elf_section(b".debug_info", SIXTY_FOUR_GIB + b"xyz", flags=0x800)
-    return kept(folder / "lying", lie)
+    return written(folder / "lying", lie)
 
 
 def truncated_pe(folder: Path) -> Path:
-    return kept(folder / "cut.dll", builders.pe(ID)[:300])
+    return written(folder / "cut.dll", builders.pe(ID)[:300])
 
 
 def empty(folder: Path) -> Path:
-    return kept(folder / "empty", b"")
+    return written(folder / "empty", b"")
 
 
-DEADLY = [deep_elf, deep_compressed_elf, deep_breakpad]
-BROKEN = [lying_elf, truncated_pe, empty]
+CRASHING = [deep_elf, deep_compressed_elf, deep_breakpad]
+BROKEN = [elf_with_false_size, truncated_pe, empty]
 
 
-def test_tells_of_a_file_what_inspection_tells(sound: Path) -> None:
+def test_returns_what_inspection_returns(sound: Path) -> None:
     name = f"odd\udcff\n/{sound.name}.sym"
 
     found = operations.inspect(sound, name=name)
@@ -72,16 +72,18 @@ def test_tells_of_a_file_what_inspection_tells(sound: Path) -> None:
     assert found[0].debug_id.uuid == UUID(int=7)
 
 
-def test_tells_every_object_of_a_fat_file(tmp_path: Path, inspector: Sandbox) -> None:
+def test_returns_all_objects_of_a_fat_file(tmp_path: Path, inspector: Sandbox) -> None:
     slices = [(UUID(int=i + 1), builders.CPU_X86_64) for i in range(44)]
-    path = kept(tmp_path / "fat", builders.fat_macho(slices))
+    path = written(tmp_path / "fat", builders.fat_macho(slices))
 
     found = inspector.inspect(path, name="x" * 250)
 
     assert [o.debug_id.uuid.int for o in found] == list(range(1, 45))
 
 
-def test_refuses_in_the_words_of_inspection(tmp_path: Path, inspector: Sandbox) -> None:
+def test_refuses_with_the_message_of_inspection(
+    tmp_path: Path, inspector: Sandbox
+) -> None:
     with pytest.raises(NotADebugFile) as caught:
         inspector.inspect(empty(tmp_path), name="empty")
 
@@ -90,19 +92,19 @@ def test_refuses_in_the_words_of_inspection(tmp_path: Path, inspector: Sandbox) 
     )
 
 
-@pytest.mark.parametrize("deadly", DEADLY)
-def test_a_file_that_nests_too_deep_is_refused_with_a_reason(
-    tmp_path: Path, inspector: Sandbox, deadly: Callable[[Path], Path]
+@pytest.mark.parametrize("crashing", CRASHING)
+def test_deep_nesting_is_refused_with_a_reason(
+    tmp_path: Path, inspector: Sandbox, crashing: Callable[[Path], Path]
 ) -> None:
     with pytest.raises(ParserDied) as caught:
-        inspector.inspect(deadly(tmp_path), name="deep")
+        inspector.inspect(crashing(tmp_path), name="deep")
 
     assert str(caught.value) == (
         "Reading this file ended the process that read it: it crashed (SIGSEGV)."
     )
 
 
-def test_a_file_that_nests_as_deep_as_programs_do_is_taken(
+def test_nesting_as_in_real_programs_is_accepted(
     tmp_path: Path, inspector: Sandbox
 ) -> None:
     path = compiled.deep_elf(tmp_path, depth=1000)
@@ -112,11 +114,11 @@ def test_a_file_that_nests_as_deep_as_programs_do_is_taken(
     assert found.features == {"debug", "symtab", "unwind"}
 
 
-def test_a_bundle_that_unpacks_to_more_than_its_memory_is_refused(
+def test_a_bundle_that_exceeds_the_memory_limit_is_refused(
     tmp_path: Path, starved: Sandbox
 ) -> None:
     bundle = builders.source_bundle(ID, {}, padding_bytes=8_000_000)
-    path = kept(tmp_path / "bundle", bundle)
+    path = written(tmp_path / "bundle", bundle)
 
     with pytest.raises(ParserDied) as caught:
         starved.inspect(path, name="bundle")
@@ -137,7 +139,7 @@ def test_a_bundle_that_unpacks_to_more_than_its_memory_is_refused(
         ("elf-section-inflates-to-4GiB", 4295682450),
     ],
 )
-def test_hostile_files_of_the_corpus_are_refused_with_a_reason(
+def test_hostile_corpus_files_are_refused_with_a_reason(
     inspector: Sandbox, name: str, promised_bytes: int
 ) -> None:
     path = HOSTILE / name
@@ -156,16 +158,16 @@ def test_a_truncated_pe_is_refused(
     tmp_path: Path, inspector: Sandbox, sixteenths: int
 ) -> None:
     whole = builders.pe(ID)
-    path = kept(tmp_path / "cut.dll", whole[: len(whole) * sixteenths // 16])
+    path = written(tmp_path / "cut.dll", whole[: len(whole) * sixteenths // 16])
 
     with pytest.raises(NotADebugFile, match="Invalid debug information file: "):
         inspector.inspect(path, name="cut.dll")
 
 
-def test_hostile_files_in_a_row_do_not_wear_it_out(
+def test_many_hostile_files_do_not_wear_the_sandbox_out(
     tmp_path: Path, inspector: Sandbox, sound: Path
 ) -> None:
-    hostile = [make(tmp_path) for make in (*DEADLY, *BROKEN)]
+    hostile = [make(tmp_path) for make in (*CRASHING, *BROKEN)]
 
     for path in hostile * 2:
         with pytest.raises((ParserDied, NotADebugFile)):
@@ -174,12 +176,11 @@ def test_hostile_files_in_a_row_do_not_wear_it_out(
     assert inspector.inspect(sound, name="sound.sym")[0].name == "sound"
 
 
-def test_threads_take_turns_and_each_gets_its_own_answer(
-    tmp_path: Path, inspector: Sandbox
-) -> None:
+def test_each_thread_gets_its_own_result(tmp_path: Path, inspector: Sandbox) -> None:
     deep = deep_elf(tmp_path)
     sound = [
-        kept(tmp_path / str(i), builders.breakpad(UUID(int=i + 1))) for i in range(24)
+        written(tmp_path / str(i), builders.breakpad(UUID(int=i + 1)))
+        for i in range(24)
     ]
     paths = [path for one in sound for path in (one, deep)]
 
@@ -195,7 +196,7 @@ def test_threads_take_turns_and_each_gets_its_own_answer(
     assert answers == [0 if p == deep else int(p.name) + 1 for p in paths]
 
 
-def test_a_warm_process_is_there_before_the_first_file(sound: Path) -> None:
+def test_warm_up_starts_the_zygote(sound: Path) -> None:
     before = children()
     inspector = Sandbox()
 

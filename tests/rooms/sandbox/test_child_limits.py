@@ -1,4 +1,4 @@
-"""A child has what it needs and no more, and its end is told in words."""
+"""Children are limited, and the reason of their death is reported."""
 
 import json
 import time
@@ -23,13 +23,13 @@ AN_OBJECT: dict[str, object] = {
 }
 
 
-def death(inspector: Sandbox, path: Path, behaviour: str) -> str:
+def death_reason(inspector: Sandbox, path: Path, behaviour: str) -> str:
     with pytest.raises(ParserDied) as caught:
         inspector.inspect(path, name=behaviour)
     return str(caught.value)
 
 
-def what_it_tells(inspector: Sandbox, path: Path, behaviour: str) -> str:
+def refusal(inspector: Sandbox, path: Path, behaviour: str) -> str:
     with pytest.raises(NotADebugFile) as caught:
         inspector.inspect(path, name=behaviour)
     return str(caught.value)
@@ -41,30 +41,30 @@ def what_it_tells(inspector: Sandbox, path: Path, behaviour: str) -> str:
         ("hoard", "it needed more than 16 MiB of memory"),
         ("spin", "it needed more than 1 s of processor time"),
         ("crash", "it crashed (SIGSEGV)"),
-        ("be_killed_by_a_stranger_signal", "it crashed (signal 39)"),
-        ("answer_without_end", "its answer had no end"),
+        ("be_killed_by_a_realtime_signal", "it crashed (signal 39)"),
+        ("respond_without_end", "its answer had no end"),
         ("fail", "it gave up (status 78)"),
-        ("say_nothing", "it gave no answer"),
+        ("exit_without_response", "it gave no answer"),
     ],
 )
-def test_the_end_of_a_child_is_told_in_words(
+def test_the_reason_of_a_death_is_reported(
     misbehaving: Sandbox, sound: Path, behaviour: str, reason: str
 ) -> None:
-    told = death(misbehaving, sound, behaviour)
+    reason_text = death_reason(misbehaving, sound, behaviour)
 
-    assert told == f"Reading this file ended the process that read it: {reason}."
-    assert what_it_tells(misbehaving, sound, "behave") == "well behaved"
+    assert reason_text == f"Reading this file ended the process that read it: {reason}."
+    assert refusal(misbehaving, sound, "behave") == "well behaved"
 
 
 @pytest.mark.parametrize("behaviour", ["sleep", "close_all_and_sleep"])
-def test_a_child_that_does_not_end_is_ended(
+def test_a_child_is_killed_when_its_time_is_up(
     impatient: Sandbox, sound: Path, behaviour: str
 ) -> None:
     begun_at = time.monotonic()
 
-    told = death(impatient, sound, behaviour)
+    reason_text = death_reason(impatient, sound, behaviour)
 
-    assert told.endswith("it took longer than 0.5 s.")
+    assert reason_text.endswith("it took longer than 0.5 s.")
     assert 0.5 <= time.monotonic() - begun_at < 5
 
 
@@ -73,17 +73,17 @@ def test_a_child_that_does_not_end_is_ended(
     [
         ("be_killed", "the process that read it was killed from outside"),
         ("lose_the_disk", "its end could not be read"),
-        ("not_find_it", "it cannot be read"),
+        ("raise_os_error", "it cannot be read"),
     ],
 )
-def test_what_is_no_fault_of_the_file_is_worth_a_retry(
+def test_failures_that_the_file_did_not_cause_are_retried(
     misbehaving: Sandbox, sound: Path, behaviour: str, reason: str
 ) -> None:
     with pytest.raises(SandboxUnavailable) as caught:
         misbehaving.inspect(sound, name=behaviour)
 
     assert str(caught.value) == f"The file could not be inspected: {reason}"
-    assert what_it_tells(misbehaving, sound, "behave") == "well behaved"
+    assert refusal(misbehaving, sound, "behave") == "well behaved"
 
 
 @pytest.mark.parametrize(
@@ -99,21 +99,21 @@ def test_what_is_no_fault_of_the_file_is_worth_a_retry(
         json.dumps({"objects": [AN_OBJECT | {"kind": 1}]}).encode(),
     ],
 )
-def test_an_answer_that_makes_no_sense_is_the_end_of_the_file(
+def test_an_invalid_response_is_a_death(
     misbehaving: Sandbox, tmp_path: Path, nonsense: bytes
 ) -> None:
     path = tmp_path / "nonsense"
     path.write_bytes(nonsense)
 
-    told = death(misbehaving, path, "answer_nonsense")
+    reason_text = death_reason(misbehaving, path, "respond_with_file")
 
-    assert told.endswith("its answer made no sense.")
+    assert reason_text.endswith("its answer made no sense.")
 
 
-def test_a_child_is_bound_by_hard_limits(misbehaving: Sandbox, sound: Path) -> None:
-    told = what_it_tells(misbehaving, sound, "tell_its_limits")
+def test_a_child_has_hard_limits(misbehaving: Sandbox, sound: Path) -> None:
+    limits = refusal(misbehaving, sound, "report_limits")
 
-    hard = {line[:26].strip(): line[47:67].strip() for line in told.splitlines()}
+    hard = {line[:26].strip(): line[47:67].strip() for line in limits.splitlines()}
     assert {
         "Max core file size": "0",
         "Max cpu time": "2",
@@ -138,39 +138,35 @@ def test_a_child_cannot_open_many_files(misbehaving: Sandbox, sound: Path) -> No
         misbehaving.inspect(sound, name="open_many_files")
 
 
-def test_a_child_inherits_nothing_that_is_open(
-    misbehaving: Sandbox, sound: Path
-) -> None:
+def test_a_child_inherits_no_open_files(misbehaving: Sandbox, sound: Path) -> None:
     with sound.open("rb"):
-        listed = what_it_tells(misbehaving, sound, "tell_what_is_open")
+        listed = refusal(misbehaving, sound, "report_open_files")
 
-    # Null, null, words, answer, and the listing itself.
+    # Null, null, stderr, response, and the listing itself.
     assert listed == "0 1 2 3 4"
 
 
-def test_a_child_knows_none_of_the_servers_secrets(
+def test_a_child_does_not_inherit_the_environment(
     misbehaving: Sandbox, sound: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SYMDEPOT_SECRET_KEY", "do not tell")
 
-    environment = what_it_tells(misbehaving, sound, "tell_its_environment")
+    environment = refusal(misbehaving, sound, "report_environment")
 
     names = {line.partition("=")[0] for line in environment.strip("\0").split("\0")}
     assert names <= {"PYTHONPATH", "LC_CTYPE"}
 
 
-def test_the_last_words_of_a_child_are_logged_and_no_more(
-    misbehaving: Sandbox, sound: Path
-) -> None:
+def test_the_tail_of_stderr_is_logged(misbehaving: Sandbox, sound: Path) -> None:
     with capture_logs() as entries:
-        death(misbehaving, sound, "scream_and_crash")
+        death_reason(misbehaving, sound, "print_much_and_crash")
 
     (entry,) = entries
     stderr = entry.pop("stderr")
     assert entry == {
         "event": "parser.died",
         "log_level": "warning",
-        "file": "scream_and_crash",
+        "file": "print_much_and_crash",
         "reason": "it crashed (SIGSEGV)",
     }
     assert stderr.endswith("aaaahthe last words")
@@ -181,7 +177,7 @@ def test_the_last_words_of_a_child_are_logged_and_no_more(
     ("size_bytes", "memory_mebibytes", "cpu_seconds", "wall_seconds"),
     [(0, 512, 10, 30), (200 * MEBIBYTE, 800, 14, 40.48576), (2**31, 2048, 52, 137.4)],
 )
-def test_a_large_file_is_given_more(
+def test_limits_grow_with_the_file(
     size_bytes: int, memory_mebibytes: int, cpu_seconds: int, wall_seconds: float
 ) -> None:
     given = resource_limits.for_inspection(size_bytes)

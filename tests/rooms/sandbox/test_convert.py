@@ -1,4 +1,4 @@
-"""Symcaches are made of strangers' files, whatever is in them, and others go first."""
+"""Files are converted to symcaches, whatever they contain, at low priority."""
 
 import os
 import threading
@@ -25,9 +25,9 @@ from symdepot.sandbox.operations import Sandbox
 from symdepot.sandbox.resource_limits import ResourceLimits
 
 ID = UUID(int=7)
-WANTED = ObjectSelector(DebugId(ID), "x86_64")
-ENDED = "Reading this file ended the process that read it: "
-USUAL = resource_limits.for_conversion(100_000, 0)
+SELECTOR = ObjectSelector(DebugId(ID), "x86_64")
+DIED = "Reading this file ended the process that read it: "
+DEFAULT_LIMITS = resource_limits.for_conversion(100_000, 0)
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +38,8 @@ def converter() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Path:
-    path = tmp_path / "made"
+def target(tmp_path: Path) -> Path:
+    path = tmp_path / "target"
     path.touch()
     return path
 
@@ -51,95 +51,98 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
-def limited(allowed: ResourceLimits) -> Sandbox:
-    return Sandbox(limits=allowed)
+def limited(limits: ResourceLimits) -> Sandbox:
+    return Sandbox(limits=limits)
 
 
-def wanted_of(path: Path) -> ObjectSelector:
+def selector_of(path: Path) -> ObjectSelector:
     (found,) = inspection.inspect(path, name=path.name)
     return ObjectSelector(found.debug_id, found.arch)
 
 
-def test_what_is_made_in_the_child_can_be_looked_up_here(
-    converter: Sandbox, source: Path, made: Path
+def test_a_symcache_from_the_child_can_be_read(
+    converter: Sandbox, source: Path, target: Path
 ) -> None:
-    result = converter.convert(source, WANTED, made)
+    result = converter.convert(source, SELECTOR, target)
 
     assert result == SymCacheWritten(symbols_only=False)
-    (frame,) = OpenSymCache.open(made).frames(0x1004)
+    (frame,) = OpenSymCache.open(target).frames(0x1004)
     assert (frame.function, frame.path, frame.line) == ("main", "hello.c", 1)
 
 
-def test_why_none_can_be_made_is_an_answer(
-    converter: Sandbox, source: Path, made: Path
+def test_a_failed_conversion_is_a_result(
+    converter: Sandbox, source: Path, target: Path
 ) -> None:
-    result = converter.convert(source, replace(WANTED, arch="arm64"), made)
+    result = converter.convert(source, replace(SELECTOR, arch="arm64"), target)
 
     assert result == ConversionFailed(
         "The file holds no object of this id and architecture."
     )
 
 
-def test_a_file_that_ends_its_reader_is_an_answer_and_the_next_one_is_read(
-    converter: Sandbox, source: Path, made: Path, tmp_path: Path
+def test_a_crash_is_a_result_and_the_next_file_is_converted(
+    converter: Sandbox, source: Path, target: Path, tmp_path: Path
 ) -> None:
     deep = compiled.deep_elf(tmp_path, depth=10_000)
 
-    result = converter.convert(deep, wanted_of(deep), made)
+    result = converter.convert(deep, selector_of(deep), target)
 
     assert result == ConversionFailed(
-        ENDED + "it crashed (SIGSEGV).", crashed_parser=True
+        DIED + "it crashed (SIGSEGV).", crashed_parser=True
     )
-    assert isinstance(converter.convert(source, WANTED, made), SymCacheWritten)
+    assert isinstance(converter.convert(source, SELECTOR, target), SymCacheWritten)
 
 
 @pytest.mark.parametrize(
-    ("allowed", "reason"),
+    ("limits", "reason"),
     [
         (
-            replace(USUAL, memory_bytes=1024**2, mapped_bytes=2 * 10**6),
-            ENDED + "it needed more than 1 MiB of memory.",
+            replace(DEFAULT_LIMITS, memory_bytes=1024**2, mapped_bytes=2 * 10**6),
+            DIED + "it needed more than 1 MiB of memory.",
         ),
-        (replace(USUAL, written_bytes=50), "Its symcache is larger than 50 bytes."),
+        (
+            replace(DEFAULT_LIMITS, written_bytes=50),
+            "Its symcache is larger than 50 bytes.",
+        ),
     ],
 )
-def test_a_conversion_beyond_its_limits_is_an_answer(
-    tmp_path: Path, made: Path, allowed: ResourceLimits, reason: str
+def test_exceeding_a_limit_is_a_result(
+    tmp_path: Path, target: Path, limits: ResourceLimits, reason: str
 ) -> None:
     path = tmp_path / "large.sym"
     functions = "".join(f"FUNC {n:x} 10 0 f{n}\n" for n in range(0, 800_000, 16))
     path.write_bytes(builders.breakpad(ID, body=functions))
-    converter = limited(allowed)
+    converter = limited(limits)
 
-    result = converter.convert(path, WANTED, made)
+    result = converter.convert(path, SELECTOR, target)
 
     converter.close()
     assert result == ConversionFailed(reason, crashed_parser=True)
 
 
-def test_nothing_is_written_beyond_what_is_allowed(source: Path, made: Path) -> None:
-    converter = limited(replace(USUAL, written_bytes=50))
+def test_the_output_size_is_limited(source: Path, target: Path) -> None:
+    converter = limited(replace(DEFAULT_LIMITS, written_bytes=50))
 
-    converter.convert(source, WANTED, made)
+    converter.convert(source, SELECTOR, target)
 
     converter.close()
-    assert made.stat().st_size <= 50
+    assert target.stat().st_size <= 50
 
 
-def test_the_limits_follow_what_compressed_sections_say_they_unpack_to(
-    tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch
+def test_limits_include_decompressed_sections(
+    tmp_path: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[tuple[int, int]] = []
 
     def for_conversion(size_bytes: int, decompressed_bytes: int) -> ResourceLimits:
         sizes.append((size_bytes, decompressed_bytes))
-        return USUAL
+        return DEFAULT_LIMITS
 
     monkeypatch.setattr(resource_limits, "for_conversion", for_conversion)
 
     packed = compiled.compressed(compiled.elf_program(tmp_path))
     converter = Sandbox()
-    result = converter.convert(packed, wanted_of(packed), made)
+    result = converter.convert(packed, selector_of(packed), target)
 
     converter.close()
     assert isinstance(result, SymCacheWritten)
@@ -148,25 +151,25 @@ def test_the_limits_follow_what_compressed_sections_say_they_unpack_to(
     assert decompressed_bytes > 0
 
 
-def test_a_disk_that_does_not_take_it_is_worth_a_retry(
+def test_an_unwritable_target_is_retried(
     converter: Sandbox, source: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(SandboxUnavailable):
-        converter.convert(source, WANTED, tmp_path / "missing" / "made")
+        converter.convert(source, SELECTOR, tmp_path / "missing" / "target")
 
 
-def test_a_file_that_is_gone_is_worth_a_retry(
-    converter: Sandbox, tmp_path: Path, made: Path
+def test_a_missing_file_is_retried(
+    converter: Sandbox, tmp_path: Path, target: Path
 ) -> None:
     with pytest.raises(SandboxUnavailable):
-        converter.convert(tmp_path / "gone", WANTED, made)
+        converter.convert(tmp_path / "gone", SELECTOR, target)
 
 
-def test_whoever_converts_lets_all_others_go_first(source: Path, made: Path) -> None:
+def test_conversions_have_low_priority(source: Path, target: Path) -> None:
     operations.stop_conversion()
     before = set(psutil.Process().children())
 
-    operations.convert(source, WANTED, made)
+    operations.convert(source, SELECTOR, target)
 
     (zygote,) = set(psutil.Process().children()) - before
     assert zygote.nice() == 19
@@ -174,9 +177,7 @@ def test_whoever_converts_lets_all_others_go_first(source: Path, made: Path) -> 
     operations.stop_conversion()
 
 
-def test_a_conversion_that_is_stopped_is_worth_a_retry(
-    tmp_path: Path, made: Path
-) -> None:
+def test_a_stopped_conversion_is_retried(tmp_path: Path, target: Path) -> None:
     path = tmp_path / "large.sym"
     functions = "".join(f"FUNC {n:x} 10 0 f{n}\n" for n in range(0, 80_000_000, 16))
     path.write_bytes(builders.breakpad(ID, body=functions))
@@ -185,4 +186,4 @@ def test_a_conversion_that_is_stopped_is_worth_a_retry(
     threading.Timer(0.3, converter.close).start()
 
     with pytest.raises(SandboxUnavailable):
-        converter.convert(path, WANTED, made)
+        converter.convert(path, SELECTOR, target)
