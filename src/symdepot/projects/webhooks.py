@@ -1,6 +1,9 @@
-"""Webhooks: where to tell of a project's revisions, whose turn it is, how it went.
+"""Webhooks of a project, and its revision, which they deliver.
 
-Moves a project's revision, so that consumers see that new debug files arrived.
+`Webhook.next_attempt_at` is null when there is nothing to deliver. It is also the lease
+on a delivery (see `jobs.leases`): `claim_due` moves it to the end of the lease, which the
+update afterwards compares. A process that is killed leaves it there, so the attempt is
+due again at that time.
 """
 
 import re
@@ -21,36 +24,34 @@ from symdepot.projects.models import Project, Webhook
 
 MAX_ATTEMPTS = 10
 LEASE = timedelta(minutes=2)
-"""Longer than one attempt can take, with its questions to the name servers."""
+"""More than one attempt can take, with its name lookups."""
 _FIRST_PAUSE = timedelta(seconds=10)
-_PAUSE_GROWS_BY = 3
-_LONGEST_PAUSE = timedelta(hours=1)
+_PAUSE_FACTOR = 3
+_MAX_PAUSE = timedelta(hours=1)
 _SECRET_BYTES = 32
-_LONGEST_URL = 2000
+_MAX_URL_LENGTH = 2000
 _PRINTABLE = re.compile(r"[!-~]+").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryAttempt:
-    """One attempt, which nobody else makes until `ends_at`."""
+    """One attempt to deliver `revision`, leased until `lease_expires_at`."""
 
     webhook: Webhook
     organization: str
     project: str
     revision: int
-    ends_at: datetime
+    lease_expires_at: datetime
 
 
 @transaction.atomic
 def add(project: Project, url: str, *, by: str) -> Webhook:
-    """Tell `url` of each revision of `project` from now on.
-
-    The secret that signs what is told is in the row that is returned.
+    """Add a webhook for the next revisions of `project`. The row has its secret.
 
     Raises:
-        InvalidRequest: `url` cannot be one, or is told already.
+        InvalidRequest: `url` is not valid for a webhook, or the project has it already.
     """
-    _check(url)
+    _check_url(url)
     current = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     if Webhook.objects.filter(project=project, url=url).exists():
         raise InvalidRequest(f"Project {project.slug!r} has this webhook already.")
@@ -71,7 +72,7 @@ def list_webhooks(project: Project) -> list[Webhook]:
 
 @transaction.atomic
 def remove(project: Project, number: int, *, by: str) -> Webhook:
-    """Tell the webhook whose row has this number nothing more; return what it was.
+    """Delete the webhook whose row id is `number`, and return it.
 
     Raises:
         InvalidRequest: `project` has none.
@@ -86,77 +87,84 @@ def remove(project: Project, number: int, *, by: str) -> Webhook:
     return webhook
 
 
-def claim_due(most: int) -> list[DeliveryAttempt]:
-    """Take up to `most` attempts that are due; whoever else asks gets others.
+@transaction.atomic
+def bump_revision(project: Project) -> None:
+    """Increase the project's revision and make its idle webhooks due.
 
-    An attempt that nobody brings to an end, because its process was killed, is due
-    again when the turn ends.
+    Part of the transaction in which debug files arrive.
     """
+    Project.objects.filter(pk=project.pk).update(revision=F("revision") + 1)
+    Webhook.objects.filter(project=project, next_attempt_at=None).update(
+        next_attempt_at=timezone.now()
+    )
+
+
+def claim_due(limit: int) -> list[DeliveryAttempt]:
+    """Lease up to `limit` attempts that are due; concurrent callers get others."""
     now = timezone.now()
     due = Webhook.objects.filter(next_attempt_at__lte=now).order_by("next_attempt_at")
-    turns = []
-    for seen in due.select_related("project__organization")[:most]:
-        ends_at = now + LEASE
-        mine = Webhook.objects.filter(
-            pk=seen.pk, next_attempt_at=seen.next_attempt_at
-        ).update(next_attempt_at=ends_at, attempts=seen.attempts + 1)
-        if mine:
-            seen.attempts += 1
-            turns.append(
+    attempts = []
+    for webhook in due.select_related("project__organization")[:limit]:
+        lease_expires_at = now + LEASE
+        is_claimed = Webhook.objects.filter(
+            pk=webhook.pk, next_attempt_at=webhook.next_attempt_at
+        ).update(next_attempt_at=lease_expires_at, attempts=webhook.attempts + 1)
+        if is_claimed:
+            webhook.attempts += 1
+            attempts.append(
                 DeliveryAttempt(
-                    webhook=seen,
-                    organization=seen.project.organization.slug,
-                    project=seen.project.slug,
-                    revision=seen.project.revision,
-                    ends_at=ends_at,
+                    webhook=webhook,
+                    organization=webhook.project.organization.slug,
+                    project=webhook.project.slug,
+                    revision=webhook.project.revision,
+                    lease_expires_at=lease_expires_at,
                 )
             )
-    return turns
+    return attempts
 
 
 @transaction.atomic
-def mark_delivered(turn: DeliveryAttempt) -> None:
-    """Note that the webhook knows the revision; a newer one is told next, at once."""
-    # Whoever moves the revision has this row, so a move is seen here or sees this.
+def mark_delivered(attempt: DeliveryAttempt) -> None:
+    """Record a delivered revision. If there is a newer one, it is due at once."""
+    # `bump_revision` changes this row first, so it is seen here, or waits for this.
     project = Project.objects.select_for_update(no_key=True).filter(
-        pk=turn.webhook.project_id
+        pk=attempt.webhook.project_id
     )
     newest = project.values_list("revision", flat=True).first()
-    is_behind = newest is not None and newest > turn.revision
-    _still_mine(turn).update(
-        told_revision=turn.revision,
+    is_behind = newest is not None and newest > attempt.revision
+    _leased(attempt).update(
+        told_revision=attempt.revision,
         attempts=0,
         last_error="",
         next_attempt_at=timezone.now() if is_behind else None,
     )
 
 
-def mark_failed(turn: DeliveryAttempt, why: str) -> None:
-    """Note why the attempt failed, and when the next is due, if any.
+def mark_failed(attempt: DeliveryAttempt, error: str) -> None:
+    """Record a failed attempt, and the time of the next one.
 
-    After `MAX_ATTEMPTS` there is none, until the revision moves again.
+    After `MAX_ATTEMPTS` there is none until the next revision.
     """
-    attempts = turn.webhook.attempts
+    number = attempt.webhook.attempts
     pause = min(
-        _FIRST_PAUSE * _PAUSE_GROWS_BY ** min(attempts - 1, MAX_ATTEMPTS),
-        _LONGEST_PAUSE,
+        _FIRST_PAUSE * _PAUSE_FACTOR ** min(number - 1, MAX_ATTEMPTS), _MAX_PAUSE
     )
-    has_given_up = attempts >= MAX_ATTEMPTS
-    _still_mine(turn).update(
-        last_error=why,
+    has_given_up = number >= MAX_ATTEMPTS
+    _leased(attempt).update(
+        last_error=error,
         next_attempt_at=None if has_given_up else timezone.now() + pause,
     )
 
 
 def describe_state(webhook: Webhook) -> str:
-    """Say in words how far the telling has come."""
+    """Describe the state of the delivery in words."""
     if webhook.next_attempt_at is not None and webhook.last_error:
         return (
             f"failed {webhook.attempts} times, tried again at "
             f"{webhook.next_attempt_at:%Y-%m-%d %H:%M:%S} UTC: {webhook.last_error}"
         )
     if webhook.next_attempt_at is not None:
-        return "about to be told"
+        return "about to be delivered"
     if webhook.last_error:
         return (
             f"given up after {webhook.attempts} times, until the next upload: "
@@ -165,15 +173,17 @@ def describe_state(webhook: Webhook) -> str:
     return "up to date"
 
 
-def _still_mine(turn: DeliveryAttempt) -> QuerySet[Webhook]:
-    return Webhook.objects.filter(pk=turn.webhook.pk, next_attempt_at=turn.ends_at)
+def _leased(attempt: DeliveryAttempt) -> QuerySet[Webhook]:
+    """Select the webhook, if the lease of the attempt is still the current one."""
+    return Webhook.objects.filter(
+        pk=attempt.webhook.pk, next_attempt_at=attempt.lease_expires_at
+    )
 
 
-def _check(url: str) -> None:
-    """Refuse what cannot be told: anything but a plain http or https URL."""
+def _check_url(url: str) -> None:
     try:
         parts = urlsplit(url)
-        is_good = (
+        is_valid = (
             parts.scheme in {"http", "https"}
             and bool(parts.hostname)
             and parts.port != 0
@@ -181,22 +191,10 @@ def _check(url: str) -> None:
             and not parts.fragment
         )
     except ValueError:
-        is_good = False
-    if not is_good or not _PRINTABLE(url) or len(url) > _LONGEST_URL:
+        is_valid = False
+    if not is_valid or not _PRINTABLE(url) or len(url) > _MAX_URL_LENGTH:
         raise InvalidRequest(
-            f"{url[:_LONGEST_URL]!r} cannot be told anything: take http:// or "
+            f"{url[:_MAX_URL_LENGTH]!r} cannot be told anything: take http:// or "
             "https:// and a host, with neither user name nor fragment, of at most "
-            f"{_LONGEST_URL} ASCII characters, percent-encoded where need be."
+            f"{_MAX_URL_LENGTH} ASCII characters, percent-encoded where need be."
         )
-
-
-@transaction.atomic
-def bump_revision(project: Project) -> None:
-    """Note that debug files arrived, and that the project's webhooks are to tell it.
-
-    In the transaction in which they arrive.
-    """
-    Project.objects.filter(pk=project.pk).update(revision=F("revision") + 1)
-    Webhook.objects.filter(project=project, next_attempt_at=None).update(
-        next_attempt_at=timezone.now()
-    )

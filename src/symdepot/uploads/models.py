@@ -1,4 +1,4 @@
-"""Chunks as they arrive, the files they become, and how far each has come."""
+"""Tables of chunks, of the files that they make, and of uploads in progress."""
 
 from collections.abc import Collection
 
@@ -10,9 +10,9 @@ from symdepot.projects.models import Organization, Project
 
 
 class Chunk(models.Model):
-    """A piece of a file, kept under its own checksum, shared by all who send it.
+    """A piece of a file. All organizations that send it share it.
 
-    The bytes lie in the blob store under `checksum` before this row exists.
+    Its bytes are in the blob store under `checksum` before this row exists.
     """
 
     checksum = models.CharField(max_length=40, unique=True)
@@ -24,10 +24,10 @@ class Chunk(models.Model):
 
 
 class ChunkOwner(models.Model):
-    """Proof of possession: this organization has sent these bytes itself.
+    """Proof that an organization has sent the bytes of a chunk.
 
-    Repeats the chunk's checksum and size, so that the question which of thousands of
-    chunks are missing is answered from one index.
+    Repeats the chunk's checksum and size, so that one index is enough to find the missing
+    ones of thousands of chunks.
     """
 
     organization = models.ForeignKey(
@@ -50,10 +50,10 @@ class ChunkOwner(models.Model):
 
 
 class File(models.Model):
-    """A whole file, assembled and checked; the same for all projects that have it.
+    """An assembled and verified file. All projects with this content share it.
 
-    Since `damaged_at`, its bytes are known to be damaged or gone: uploads do not find
-    it, and whoever uploads it again heals it.
+    `damaged_at`: since when its bytes are known to be damaged or gone. Uploads then do
+    not find it; the next upload repairs it.
     """
 
     checksum = models.CharField(max_length=40, unique=True)
@@ -66,7 +66,7 @@ class File(models.Model):
 
 
 class FileChunk(models.Model):
-    """Which chunk comes at which place of a file. Repeats are data."""
+    """The chunk at a position of a file. A chunk may occur repeatedly."""
 
     file = models.ForeignKey(File, on_delete=models.CASCADE, related_name="+")
     position = models.PositiveIntegerField()
@@ -84,7 +84,7 @@ class FileChunk(models.Model):
 
 
 class State(models.TextChoices):
-    """How far an upload has come, in the words that sentry-cli knows."""
+    """State of an upload, as sentry-cli expects it."""
 
     NOT_FOUND = "not_found", "waiting for chunks"
     CREATED = "created", "queued"
@@ -94,18 +94,18 @@ class State(models.TextChoices):
 
 
 class AssemblyQuerySet(LeasedQuerySet["Assembly"]):
-    """Named questions about assemblies."""
+    """Assemblies by file."""
 
     def of(self, project: Project, checksums: Collection[str]) -> "AssemblyQuerySet":
-        """Those of these files in `project`."""
+        """Assemblies of these files in `project`."""
         return self.filter(project=project, checksum__in=checksums)
 
 
 class Assembly(LeasedRow):
-    """One file on its way into one project: what clients poll, and workers lease.
+    """The upload of one file to one project: clients poll it, workers lease it.
 
-    `chunks` is what the client said the file is made of, in order and with repeats.
-    `state` has one writer, `uploads.assembly`.
+    `chunks`: as the client listed them, in order and with repeats. Only
+    `uploads.assembly` changes `state`.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
@@ -133,7 +133,7 @@ class Assembly(LeasedRow):
             models.Index(fields=["project", "debug_id"], name="assembly_by_debug_id"),
             models.Index(
                 fields=["lease_expires_at"],
-                # Not by state: SQLite takes no index whose condition has parameters.
+                # Not by state: SQLite allows no parameters in an index condition.
                 condition=Q(lease_expires_at__isnull=False),
                 name="assembly_leases",
             ),
@@ -144,10 +144,10 @@ class Assembly(LeasedRow):
 
 
 class AwaitedChunk(models.Model):
-    """A chunk that an unfinished assembly counts on, here already or not.
+    """A chunk that an unfinished assembly needs, received or not.
 
-    While this row stands the chunk's bytes are not freed; when the last chunk of an
-    assembly arrives, these rows tell which assembly that was.
+    While this row exists the chunk's bytes are not freed. When a chunk arrives, these
+    rows lead to the assemblies that it may complete.
     """
 
     assembly = models.ForeignKey(Assembly, on_delete=models.CASCADE, related_name="+")

@@ -1,8 +1,8 @@
-"""Posts once to a stranger's URL, and lets it do no harm.
+"""One POST request to a URL that a user configured.
 
-Where a host name leads is said by who owns it, not by who typed it here. So it must not
-reach what only this machine can reach, must not keep us waiting, and must not make us
-read what we did not ask for: docs/decisions/0008-webhooks.md.
+The owner of the host name decides where it leads. So only public addresses are allowed,
+time is limited, and only the status of the response is read:
+docs/decisions/0008-webhooks.md.
 """
 
 import socket
@@ -17,24 +17,23 @@ from urllib.parse import SplitResult, urlsplit
 
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
-_MOST_ADDRESSES = 4
+_MAX_ADDRESSES = 4
 _NAT64 = IPv6Network("64:ff9b::/96")
-"""Behind these stand addresses of IPv4. Source: RFC 6052."""
+"""Addresses that are mapped to IPv4. Source: RFC 6052."""
 
 type _Address = tuple[socket.AddressFamily, tuple[str | int | bytes, ...]]
 
 
 class _NotSent(Exception):
-    """It was not even tried, or broken off; the text says why. Never leaves here."""
+    """The request was not sent; the text has the reason. Private to this module."""
 
 
 def post(
     url: str, body: bytes, headers: Mapping[str, str], *, allow_private: bool
 ) -> str | None:
-    """Post `body`; return None if it was taken, and otherwise why not, in a sentence.
+    """Post `body`. Returns None after a status of 2xx, otherwise the error, a sentence.
 
-    Takes at most `TOTAL_SECONDS`, and what the name servers take before. Only a status
-    of 2xx is taken; nothing else of the answer is read, and no redirect followed.
+    Takes at most `TOTAL_SECONDS` after the name lookup. Follows no redirects.
     """
     parts = urlsplit(url)
     try:
@@ -51,20 +50,20 @@ def post(
 
 
 def is_public(address: str) -> bool:
-    """Say whether anybody on the internet would reach the same machine there.
+    """Whether this address is the same machine for the whole internet.
 
     >>> [is_public(a) for a in ("8.8.8.8", "10.0.0.1", "::ffff:127.0.0.1", "fe80::1")]
     [True, False, False, False]
     """
-    found = _unwrapped(ip_address(address.partition("%")[0]))
+    found = _ipv4_if_mapped(ip_address(address.partition("%")[0]))
     is_old_private = isinstance(found, IPv6Address) and found.is_site_local
     return found.is_global and not (
         found.is_multicast or found.is_reserved or is_old_private
     )
 
 
-def _unwrapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """Return the address of IPv4 that one of IPv6 may stand for."""
+def _ipv4_if_mapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """Return the IPv4 address to which an IPv6 address is mapped, if it is."""
     if isinstance(address, IPv4Address):
         return address
     if address in _NAT64:
@@ -78,10 +77,10 @@ def _reason(error: Exception) -> str:
             reason = str(error)
         case TimeoutError():
             reason = "It took too long."
-        case ssl.SSLCertVerificationError(verify_message=why):
-            reason = f"Its certificate does not hold: {why}."
-        case OSError(strerror=why):
-            reason = f"It cannot be reached: {why or error}."
+        case ssl.SSLCertVerificationError(verify_message=message):
+            reason = f"Its certificate does not hold: {message}."
+        case OSError(strerror=message):
+            reason = f"It cannot be reached: {message or error}."
         case HTTPException():
             reason = f"It does not speak HTTP: {type(error).__name__}."
         case _:
@@ -94,14 +93,14 @@ def _status(
 ) -> int:
     host = parts.hostname or ""
     found = _addresses(host, parts, allow_private=allow_private)
-    ends_at = time.monotonic() + TOTAL_SECONDS
+    deadline = time.monotonic() + TOTAL_SECONDS
     with (
-        closing(_connected(found)) as line,
-        _cut_at(ends_at, line),
-        closing(_speaking(line, parts)) as spoken,
+        closing(_connect(found)) as connected,
+        _closed_at(deadline, connected),
+        closing(_with_tls(connected, parts)) as transport,
         closing(HTTPConnection(host)) as connection,
     ):
-        connection.sock = spoken
+        connection.sock = transport
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request(
             "POST",
@@ -109,12 +108,12 @@ def _status(
             body,
             {**headers, "Host": parts.netloc, "Connection": "close"},
         )
-        with closing(connection.getresponse()) as answer:
-            return answer.status
+        with closing(connection.getresponse()) as response:
+            return response.status
 
 
 def _addresses(host: str, parts: SplitResult, *, allow_private: bool) -> list[_Address]:
-    """Return where `host` is; all of it must be public, or none is good."""
+    """Look up `host`. If one of its addresses is not public, none is used."""
     port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -126,59 +125,59 @@ def _addresses(host: str, parts: SplitResult, *, allow_private: bool) -> list[_A
                 f"The host {host} has the address {address[0]}, which is not public; "
                 "SYMDEPOT_WEBHOOK_PRIVATE_ADDRESSES allows such."
             )
-    return [(family, address) for family, *_, address in found[:_MOST_ADDRESSES]]
+    return [(family, address) for family, *_, address in found[:_MAX_ADDRESSES]]
 
 
-def _connected(addresses: list[_Address]) -> socket.socket:
-    """Connect to the first address that answers: to these, not to the name again."""
-    failure: OSError = TimeoutError()
+def _connect(addresses: list[_Address]) -> socket.socket:
+    """Connect to the first address that answers. Does not look up the name again."""
+    error: OSError = TimeoutError()
     for family, address in addresses:
-        line = socket.socket(family, socket.SOCK_STREAM)
-        line.settimeout(CONNECT_SECONDS / len(addresses))
+        connected = socket.socket(family, socket.SOCK_STREAM)
+        connected.settimeout(CONNECT_SECONDS / len(addresses))
         try:
-            line.connect(address)
-        except OSError as error:
-            line.close()
-            failure = error
+            connected.connect(address)
+        except OSError as failed:
+            connected.close()
+            error = failed
         else:
-            line.settimeout(TOTAL_SECONDS)
-            return line
-    raise failure
+            connected.settimeout(TOTAL_SECONDS)
+            return connected
+    raise error
 
 
-def _speaking(line: socket.socket, parts: SplitResult) -> socket.socket:
-    """Return what to speak HTTP over: for https, to who proves to be that host."""
+def _with_tls(connected: socket.socket, parts: SplitResult) -> socket.socket:
+    """Return the socket to use for HTTP. https: checks the host's certificate."""
     if parts.scheme == "http":
-        return line
+        return connected
     context = ssl.create_default_context()
-    return context.wrap_socket(line, server_hostname=parts.hostname)
+    return context.wrap_socket(connected, server_hostname=parts.hostname)
 
 
 @contextmanager
-def _cut_at(ends_at: float, line: socket.socket) -> Iterator[None]:
-    """Cut `line` when time is up, whatever is just going on over it.
+def _closed_at(deadline: float, connected: socket.socket) -> Iterator[None]:
+    """Shut the socket down at the deadline, also in the middle of a read or write.
 
-    The timeout of a socket is begun anew by every byte.
+    A socket's own timeout starts again with every byte.
     """
-    twin = line.dup()  # TLS takes the other one away
-    timer = threading.Timer(ends_at - time.monotonic(), _cut, [twin])
+    duplicate = connected.dup()  # TLS detaches the original
+    timer = threading.Timer(deadline - time.monotonic(), _shut_down, [duplicate])
     timer.daemon = True
     timer.start()
     try:
         yield
     except (OSError, HTTPException) as error:
-        if time.monotonic() >= ends_at:
+        if time.monotonic() >= deadline:
             raise TimeoutError from error
         raise
     else:
-        # What is cut off within its headers reads as if they had ended there.
-        if time.monotonic() >= ends_at:
+        # Headers that are cut off read like complete ones.
+        if time.monotonic() >= deadline:
             raise TimeoutError
     finally:
         timer.cancel()
-        twin.close()
+        duplicate.close()
 
 
-def _cut(line: socket.socket) -> None:
+def _shut_down(connected: socket.socket) -> None:
     with suppress(OSError):
-        line.shutdown(socket.SHUT_RDWR)
+        connected.shutdown(socket.SHUT_RDWR)
