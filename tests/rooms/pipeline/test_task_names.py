@@ -7,8 +7,8 @@ from django.tasks import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 from pytest_django import Settings
 from tests.factories import a_breakpad_file, a_client, a_project, own, polled, standing
-from tests.queueing import KEPT
-from tests.waiting import let_pass
+from tests.row_ages import age_assemblies
+from tests.task_queues import DATABASE
 
 from symdepot.pipeline import intake, tasks
 from symdepot.server import task_worker
@@ -26,7 +26,7 @@ def test_the_names_of_the_tasks_are_stored_in_queues() -> None:
 def test_a_task_with_an_old_name_fails_alone_and_its_file_is_queued_again(
     settings: Settings,
 ) -> None:
-    settings.TASKS = KEPT
+    settings.TASKS = DATABASE
     settings.ASSEMBLE_WAIT_SECONDS = 0
     old, new = a_breakpad_file(), a_breakpad_file()
     own(a_project(), old, new)
@@ -45,7 +45,7 @@ def test_a_task_with_an_old_name_fails_alone_and_its_file_is_queued_again(
     assert polled(a_client(), new)["state"] == "ok"
     assert polled(a_client(), old)["state"] == "assembling"
 
-    let_pass(timedelta(hours=1))
+    age_assemblies(timedelta(hours=1))
     assert intake.requeue_abandoned() == 1
     worker.run()
 
