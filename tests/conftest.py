@@ -1,12 +1,17 @@
-"""What every test finds: an empty store, a queue that runs at once, small limits."""
+"""Fixtures of all tests: an empty store, a queue that runs at once, small limits."""
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+import structlog
 from django.db import connection
 from pytest_django import Settings
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
+from tests import environment
 from tests.contracts.seaweed import S3Server, running_s3
 from tests.task_queues import DUMMY, IMMEDIATE, HeldQueue
 from tests.transactions import committed_at_once
@@ -19,9 +24,13 @@ from symdepot.protocols.request_metrics import page
 from symdepot.symcaches.disk_cache import disk_cache
 from symdepot.symcaches.memory_cache import memory_cache
 
-# How long an example takes depends on the machine; where it was found, on nobody.
+# No deadline: an example takes longer on a busy machine.
 hypothesis.settings.register_profile(
-    "symdepot", database=None, deadline=None, max_examples=25, print_blob=True
+    "symdepot",
+    database=None,
+    deadline=None,
+    max_examples=100 if environment.IS_THOROUGH else 10,
+    print_blob=True,
 )
 hypothesis.settings.load_profile("symdepot")
 
@@ -30,19 +39,43 @@ hypothesis.settings.load_profile("symdepot")
 def django_db_modify_db_settings(
     django_db_modify_db_settings_parallel_suffix: None,
 ) -> None:
-    """Wait for no disk: what a test writes need not survive a loss of power."""
+    """Do not wait for the disk: no test survives a loss of power."""
     if connection.vendor == "sqlite":
         connection.settings_dict["OPTIONS"]["init_command"] += "PRAGMA synchronous=OFF;"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def hooks_run_in_rolled_back_tests() -> Iterator[None]:
+def run_hooks_of_rolled_back_transactions() -> Iterator[None]:
     with committed_at_once():
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def do_not_cache_loggers() -> Iterator[None]:
+    """Let `capture_logs` see a logger that another test has used before.
+
+    A cached logger keeps the processors of its first use, whatever is configured later.
+    """
+    configure = structlog.configure
+
+    def configure_without_cache(**settings: Any) -> None:
+        configure(**{**settings, "cache_logger_on_first_use": False})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(structlog, "configure", configure_without_cache)
+        structlog.configure()
+        yield
+
+
+@pytest.fixture
+def log() -> Iterator[list[EventDict]]:
+    """Return the list of what is logged, as it is logged."""
+    with capture_logs() as entries:
+        yield entries
+
+
 @pytest.fixture(autouse=True)
-def house(settings: Settings, tmp_path: Path) -> Iterator[None]:
+def initial_state(settings: Settings, tmp_path: Path) -> Iterator[None]:
     settings.BLOB_URL = "memory://"
     settings.SCRATCH_DIR = tmp_path / "scratch"
     settings.DATA_DIR = tmp_path
@@ -56,13 +89,13 @@ def house(settings: Settings, tmp_path: Path) -> Iterator[None]:
     settings.WANTED_WRITE_SECONDS = 0
     settings.CHUNK_SIZE = 1 << 20
     settings.MAX_REQUEST_SIZE = 4 << 20
-    _forget()
+    _clear_caches()
     yield
-    _forget()
+    _clear_caches()
 
 
-def _forget() -> None:
-    for remembered in (
+def _clear_caches() -> None:
+    for cached in (
         blob_store,
         disk_cache,
         memory_cache,
@@ -71,12 +104,12 @@ def _forget() -> None:
         in_minute,
         first_since,
     ):
-        remembered.cache_clear()
+        cached.cache_clear()
 
 
 @pytest.fixture
 def held_queue(settings: Settings) -> HeldQueue:
-    """Let what is queued wait until the test says otherwise."""
+    """Return a queue in which tasks wait until the test runs them."""
     settings.TASKS = DUMMY
     settings.ASSEMBLE_WAIT_SECONDS = 0
     return HeldQueue()
@@ -84,7 +117,7 @@ def held_queue(settings: Settings) -> HeldQueue:
 
 @pytest.fixture
 def disk(settings: Settings, tmp_path: Path) -> Path:
-    """Keep blobs on disk; return the folder."""
+    """Store blobs on disk; return the folder."""
     folder = tmp_path / "blobs"
     settings.BLOB_URL = f"file://{folder}"
     blob_store.cache_clear()

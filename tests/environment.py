@@ -1,4 +1,4 @@
-"""What tests with real programs need of the machine, and what it means to lack it."""
+"""What the tests take from the environment: programs, ports, variables."""
 
 import os
 import secrets
@@ -13,15 +13,19 @@ PROJECT = Path(__file__).parents[1]
 SOURCES = PROJECT / "src"
 
 _REQUIRED = "SYMDEPOT_TEST_REQUIRE"
+_THOROUGH = "SYMDEPOT_TEST_THOROUGH"
 _DATABASE = "SYMDEPOT_DATABASE_URL"
 # Below 32768, where Linux begins to give ports to clients.
 _PORTS = range(23_000, 32_000)
 
+IS_THOROUGH = bool(os.environ.get(_THOROUGH))  # noqa: TID251 -- the tests' own variable, not the server's
+"""Whether this is a nightly run: all versions, full sizes, many examples."""
+
 
 def require_or_skip(part: str, why: str) -> NoReturn:
-    """Skip the test, since `part` is not to be had; fail it where that is required.
+    """Skip the test because `part` is missing.
 
-    `SYMDEPOT_TEST_REQUIRE` lists what must be there, with commas between.
+    Fail it instead if `SYMDEPOT_TEST_REQUIRE`, a list with commas, names the part.
     """
     if part in os.environ.get(_REQUIRED, "").split(","):  # noqa: TID251 -- the tests' own variable, not the server's
         pytest.fail(f"{part} is required here: {why}")
@@ -29,7 +33,7 @@ def require_or_skip(part: str, why: str) -> NoReturn:
 
 
 def program(name: str) -> str:
-    """Return where a program of the machine is that debug files are made with."""
+    """Return the path of a program that makes debug files."""
     found = shutil.which(name)
     if found is None:
         require_or_skip(
@@ -39,21 +43,21 @@ def program(name: str) -> str:
 
 
 def inherited() -> dict[str, str]:
-    """Return the environment, less all that configures a server or a client."""
+    """Return the environment without the settings of servers and clients."""
     return {
         name: value
-        for name, value in os.environ.items()  # noqa: TID251 -- handed on, not read
+        for name, value in os.environ.items()  # noqa: TID251 -- passed on, not read
         if not name.startswith(("SYMDEPOT_", "SENTRY_", "DJANGO_"))
     }
 
 
 def database_url() -> str:
-    """Return the database that these tests are to run on; empty means SQLite."""
-    return os.environ.get(_DATABASE, "")  # noqa: TID251 -- where the tests run is chosen as for the server
+    """Return the URL of the database under test; empty means SQLite."""
+    return os.environ.get(_DATABASE, "")  # noqa: TID251 -- chosen as for the server
 
 
 def free_port() -> int:
-    """Return a port of this machine that nobody listens on."""
+    """Return a free port of this machine."""
     while True:
         port = secrets.choice(_PORTS)
         with socket.socket() as probe:

@@ -1,4 +1,4 @@
-"""Real servers and real clients, started when a test first asks for them."""
+"""Real servers and real clients, started when a test first needs them."""
 
 import functools
 from collections.abc import Callable, Generator, Iterator
@@ -17,7 +17,7 @@ type StartDepot = Callable[..., Depot]
 
 @pytest.fixture(scope="session")
 def share_depot() -> Iterator[StartDepot]:
-    """Returns a server with these settings, for all tests that only add to it."""
+    """Return a function that returns a server, shared by tests that only add to it."""
     with ExitStack() as stack:
 
         @functools.cache
@@ -29,30 +29,36 @@ def share_depot() -> Iterator[StartDepot]:
 
 @pytest.fixture(scope="session")
 def depot(share_depot: StartDepot) -> Depot:
-    """A server as it comes."""
+    """Return a server with default settings."""
     return share_depot()
 
 
 @pytest.fixture
 def start_depot() -> Iterator[StartDepot]:
-    """Starts servers for one test, with settings of its own."""
+    """Return a function that starts a server for one test."""
     with ExitStack() as stack:
         yield lambda faults=None, **settings: stack.enter_context(
             depots.running(settings, faults)
         )
 
 
-# What is between a client and the database is the same for all of them.
-VERSIONS = (
-    sentry_cli.OLDEST_AND_NEWEST if environment.database_url() else sentry_cli.VERSIONS
-)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what takes a client with the oldest and the newest version.
+
+    A test marked `all_versions`, whose versions differ, runs with each.
+    """
+    if "cli" in metafunc.fixturenames:
+        marked = metafunc.definition.get_closest_marker("all_versions")
+        needs_all = marked is not None or environment.IS_THOROUGH
+        versions = sentry_cli.VERSIONS if needs_all else sentry_cli.OLDEST_AND_NEWEST
+        metafunc.parametrize("cli", versions, indirect=True, scope="session")
 
 
-@pytest.fixture(scope="session", params=VERSIONS)
+@pytest.fixture(scope="session")
 def cli(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> SentryCli:
-    """A client that is not configured; each version in its turn."""
+    """Return a client that is not configured."""
     version: str = request.param
     home = tmp_path_factory.mktemp(f"home-{version}")
     return SentryCli(version, sentry_cli.fetched(version), home)
@@ -60,13 +66,13 @@ def cli(
 
 @pytest.fixture
 def client(cli: SentryCli, depot: Depot) -> SentryCli:
-    """A client that speaks to the server of the session."""
+    """Return a client of the shared server."""
     return depot.client(cli)
 
 
 @pytest.fixture
 def newest(tmp_path: Path) -> SentryCli:
-    """The newest client, where one is enough."""
+    """Return the newest client."""
     return SentryCli(sentry_cli.NEWEST, sentry_cli.fetched(sentry_cli.NEWEST), tmp_path)
 
 
@@ -74,7 +80,7 @@ def newest(tmp_path: Path) -> SentryCli:
 def pytest_runtest_makereport() -> Generator[
     None, pytest.TestReport, pytest.TestReport
 ]:
-    """Show, beside a failure, what the servers said last."""
+    """Add the last log lines of the servers to a failure."""
     report = yield
     if report.failed:
         for url, tail in depots.tails():

@@ -26,6 +26,7 @@ def second(depot: Depot) -> Wire:
     return replace(project, token=token.strip())
 
 
+@pytest.mark.all_versions
 @pytest.mark.conformance(18)
 def test_an_organization_token_is_all_that_has_to_be_configured(
     cli: SentryCli, depot: Depot, tmp_path: Path
@@ -60,6 +61,7 @@ def test_a_wrong_token_is_told_to_be_wrong(client: SentryCli, tmp_path: Path) ->
     ) in ended.reported
 
 
+@pytest.mark.all_versions
 @pytest.mark.conformance(17)
 def test_without_a_token_nothing_is_taken(client: SentryCli, tmp_path: Path) -> None:
     settings = dict(client.settings)
@@ -77,6 +79,7 @@ def test_without_a_token_nothing_is_taken(client: SentryCli, tmp_path: Path) -> 
         ) in ended.reported
 
 
+@pytest.mark.all_versions
 @pytest.mark.conformance(16)
 def test_a_foreign_organization_stays_closed(
     client: SentryCli, depot: Depot, tmp_path: Path
@@ -99,6 +102,7 @@ def test_a_foreign_organization_stays_closed(
         ) in ended.reported
 
 
+@pytest.mark.all_versions
 @pytest.mark.conformance(16)
 def test_an_unknown_project_is_told_to_be_unknown(
     client: SentryCli, tmp_path: Path
@@ -139,6 +143,7 @@ def test_what_one_project_has_another_does_not_show(
     assert list(second.copies(builds.debug_id(path)).values()) == [path.read_bytes()]
 
 
+@pytest.mark.all_versions
 @pytest.mark.conformance(19)
 def test_organization_and_project_may_be_numbers(
     client: SentryCli, depot: Depot, tmp_path: Path
@@ -192,6 +197,7 @@ def test_headers_that_clients_add_do_no_harm(
     assert asked.json()["hashAlgorithm"] == "sha1"
 
 
+@pytest.mark.all_versions
 @pytest.mark.conformance(21)
 def test_what_old_clients_ask_for_after_an_upload_is_agreed_to(
     client: SentryCli, depot: Depot, tmp_path: Path

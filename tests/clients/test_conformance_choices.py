@@ -40,6 +40,7 @@ def overheard(share_depot: StartDepot, tap: Wiretap) -> Depot:
     return depot
 
 
+@pytest.mark.all_versions
 @pytest.mark.conformance(26)
 def test_a_client_does_not_send_a_file_larger_than_it_was_told(
     cli: SentryCli, strict: Depot, tmp_path: Path

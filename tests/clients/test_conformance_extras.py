@@ -54,6 +54,7 @@ def test_sources_are_kept_beside_the_program_they_belong_to(
     assert (tmp_path / "hello.c").read_bytes() in _files_of(copies["sourcebundle"])
 
 
+@pytest.mark.all_versions
 def test_sources_that_are_known_are_not_sent_again(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
@@ -105,6 +106,7 @@ def test_a_line_mapping_of_unity_is_kept_beside_its_program(
     assert sources.keys() == {"/game/Main.cs", "/game/Player.cs"}
 
 
+@pytest.mark.all_versions
 @pytest.mark.conformance(14)
 def test_a_proguard_mapping_is_kept_under_the_id_of_its_name(
     client: SentryCli, depot: Depot, tmp_path: Path
@@ -137,6 +139,7 @@ def test_a_proguard_mapping_is_kept_under_the_id_of_its_name(
     assert depot.wire.download(row["id"]) == mapping.read_bytes()
 
 
+@pytest.mark.all_versions
 def test_a_proguard_mapping_that_is_known_is_not_new(
     client: SentryCli, tmp_path: Path
 ) -> None:
@@ -156,6 +159,7 @@ def test_a_proguard_mapping_that_is_known_is_not_new(
     )
 
 
+@pytest.mark.all_versions
 def test_a_known_mapping_is_new_under_another_id(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
@@ -174,6 +178,7 @@ def test_a_known_mapping_is_new_under_another_id(
         assert ended.lines[-1] == str(two)
 
 
+@pytest.mark.all_versions
 def test_a_mapping_may_come_in_chunks_from_a_client_that_tries_that_out(
     cli: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
@@ -196,6 +201,7 @@ def test_a_mapping_may_come_in_chunks_from_a_client_that_tries_that_out(
     assert list(depot.wire.copies(str(marker)).values()) == [mapping.read_bytes()]
 
 
+@pytest.mark.all_versions
 def test_a_text_that_is_no_mapping_is_refused_if_a_client_sends_it(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
@@ -213,6 +219,7 @@ def test_a_text_that_is_no_mapping_is_refused_if_a_client_sends_it(
     assert depot.wire.files(debug_id=str(marker)) == []
 
 
+@pytest.mark.all_versions
 def test_no_usable_mapping_is_no_error(client: SentryCli, tmp_path: Path) -> None:
     unusable = tmp_path / "mapping.txt"
     unusable.write_text(f"com.example.Game{uuid.uuid4().hex} -> a.a:\n")

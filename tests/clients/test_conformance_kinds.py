@@ -161,6 +161,7 @@ def test_a_fat_file_is_kept_in_slices_and_breakpads_text_as_it_is(
     assert all_known(client.upload("--wait", folder))
 
 
+@pytest.mark.all_versions
 @pytest.mark.conformance(15)
 def test_a_map_of_darts_names_is_kept_under_the_id_of_its_program(
     client: SentryCli, depot: Depot, tmp_path: Path

@@ -90,6 +90,7 @@ def test_the_client_hears_what_its_token_may_do(
     ]
 
 
+@pytest.mark.all_versions
 @pytest.mark.conformance(20)
 def test_a_wrong_token_is_told_by_info(client: SentryCli) -> None:
     wrong = {**client.settings, "SENTRY_AUTH_TOKEN": "0123456789abcdef" * 4}
@@ -105,6 +106,7 @@ def test_a_wrong_token_is_told_by_info(client: SentryCli) -> None:
         assert ended.lines[-1] == told
 
 
+@pytest.mark.all_versions
 @pytest.mark.conformance(20)
 def test_logging_in_stores_the_token(
     cli: SentryCli, depot: Depot, tmp_path: Path
@@ -152,6 +154,7 @@ def test_organizations_are_listed(client: SentryCli, depot: Depot) -> None:
     )
 
 
+@pytest.mark.all_versions
 @pytest.mark.conformance(20)
 @pytest.mark.parametrize("numeric", [False, True])
 def test_all_projects_are_listed_however_many(
@@ -314,6 +317,7 @@ def test_source_maps_are_refused_in_a_sentence(
     assert "panicked" not in ended.reported
 
 
+@pytest.mark.all_versions
 @pytest.mark.conformance(14)
 @pytest.mark.parametrize("build", ["7", None])
 def test_a_mapping_gets_the_release_of_its_app(

@@ -55,6 +55,7 @@ def asked(tap: Wiretap) -> list[str]:
     return [path.rstrip("/").rpartition("/")[2] for path in paths]
 
 
+@pytest.mark.all_versions
 def test_files_go_in_a_zip_after_a_question_which_are_unknown(
     client: SentryCli, depot: Depot, tap: Wiretap, tmp_path: Path
 ) -> None:
@@ -112,6 +113,7 @@ def test_of_known_and_new_files_only_the_new_ones_are_sent(
     assert [line.split()[0] for line in about] == [builds.debug_id(new)]
 
 
+@pytest.mark.all_versions
 def test_a_fat_file_is_a_file_for_each_architecture(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:

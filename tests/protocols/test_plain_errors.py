@@ -1,14 +1,12 @@
 """Every error of ours has a face for debuggers, too: a status, and a sentence."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http import HTTPStatus
 
 import pytest
-import structlog
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponseBase
 from django.test import RequestFactory
-from structlog.testing import capture_logs
 from structlog.typing import EventDict
 from tests.factories import Answer
 from tests.protocols.test_errors import ANSWERS, leaves
@@ -30,13 +28,6 @@ PATH = "/s/symd_Secret/buildid/ab/debuginfo"
 MADE: dict[type[SymdepotError], Callable[[], SymdepotError]] = {
     type(make()): make for make in ANSWERS
 }
-
-
-@pytest.fixture
-def log() -> Iterator[list[EventDict]]:
-    structlog.configure(cache_logger_on_first_use=False)
-    with capture_logs() as entries:
-        yield entries
 
 
 def told(error: Exception, speech: ErrorTable = debuginfod.ERRORS) -> Answer:

@@ -1,13 +1,11 @@
 """What is wrong with a request is said in Eliot's words, and in one key."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 import structlog
 from django.test import Client
 from pytest_django import Settings
-from structlog.testing import capture_logs
 from tests.factories import a_breakpad_file, a_client, a_project
 from tests.protocols.eliot import asking
 from tests.protocols.eliot.asking import ID, MODULE, ask, job
@@ -186,13 +184,6 @@ def test_who_asks_too_often_is_told_when_he_may(settings: Settings) -> None:
     assert last.json()["title"].startswith("That is more than 2 requests in a minute.")
     assert 0 < int(last["Retry-After"]) <= 60
     assert last["Access-Control-Expose-Headers"] == "Retry-After"
-
-
-@pytest.fixture
-def log() -> Iterator[list[structlog.typing.EventDict]]:
-    structlog.configure(cache_logger_on_first_use=False)
-    with capture_logs() as entries:
-        yield entries
 
 
 def test_a_fault_is_told_without_its_reason_and_logged_without_the_token(
