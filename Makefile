@@ -18,8 +18,11 @@ types: .venv/.dev  ## Types.
 imports: .venv/.dev  ## Who may import whom.
 	.venv/bin/lint-imports
 
-test: .venv/.dev  ## Tests; ARGS="..." are for pytest.
+test: .venv/.dev  ## Tests; ARGS="tests/rooms/uploads" runs those of one package.
 	tests/run $(ARGS)
+
+test-quick: .venv/.dev  ## Tests on SQLite without servers; ARGS="..." are for pytest.
+	tests/run --quick $(ARGS)
 
 bench: .venv/.dev  ## Measure; takes minutes. ARGS="..." are for bench.
 	$(PYTHON) -m bench $(ARGS)

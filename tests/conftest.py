@@ -35,6 +35,34 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("symdepot")
 
 
+# Packages whose SQL is their own, or whose rows several processes change at once.
+_ON_BOTH_DATABASES = tuple(
+    Path(__file__).parent / folder
+    for folder in (
+        "contracts",
+        "rooms/debugfiles",
+        "rooms/jobs",
+        "rooms/pipeline",
+        "rooms/projects",
+        "rooms/symcaches",
+        "rooms/uploads",
+    )
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that run on Postgres, too; other modules carry the mark themselves.
+
+    They are those of the packages above, and all that commit: these are about several
+    connections.
+    """
+    for item in items:
+        if database := item.get_closest_marker("django_db"):
+            is_below = any(map(item.path.is_relative_to, _ON_BOTH_DATABASES))
+            if is_below or database.kwargs.get("transaction"):
+                item.add_marker(pytest.mark.both_databases)
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(
     django_db_modify_db_settings_parallel_suffix: None,

@@ -14,7 +14,7 @@ OLDEST_AND_NEWEST = (NEWEST, VERSIONS[-1])
 """One that sends chunks only, and one that knows all the older ways."""
 
 _ABOUT_FILES = "> File processing complete:"
-_RUN_SECONDS = 90
+_RUN_SECONDS = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,12 @@ from tests.clients.depot import Depot
 from tests.clients.sentry_cli import SentryCli
 from tests.clients.wiretap import Wiretap
 
-pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.slow,
+    pytest.mark.timeout(240),
+    pytest.mark.both_databases,
+]
 
 CHUNK = 1 << 20
 

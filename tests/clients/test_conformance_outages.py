@@ -18,7 +18,12 @@ from tests.clients.sentry_cli import RunResult, SentryCli
 from tests.clients.wire import Wire
 from tests.installations import Installation, RunningServer
 
-pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.slow,
+    pytest.mark.timeout(240),
+    pytest.mark.both_databases,
+]
 
 CHUNK_BYTES = 2048
 WAITS_FOR_A_TIME = (2, 21, 0)
@@ -41,15 +46,17 @@ class House:
 
     def clients(self, **settings: str) -> list[SentryCli]:
         """All versions of the client, configured to speak to the proxy."""
-        told = {
+        variables = {
             "SENTRY_URL": self.proxy.url,
             "SENTRY_ORG": self.wire.organization,
             "SENTRY_PROJECT": self.wire.project,
             "SENTRY_AUTH_TOKEN": self.token,
+            # A server on a busy machine may take longer to start than five retries.
+            "SENTRY_HTTP_MAX_RETRIES": "30",
             **settings,
         }
         return [
-            SentryCli(version, sentry_cli.fetched(version), self.home, told)
+            SentryCli(version, sentry_cli.fetched(version), self.home, variables)
             for version in sentry_cli.VERSIONS
         ]
 

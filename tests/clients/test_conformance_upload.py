@@ -8,7 +8,12 @@ from tests.clients.conftest import StartDepot
 from tests.clients.depot import Depot
 from tests.clients.sentry_cli import SentryCli
 
-pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.slow,
+    pytest.mark.timeout(240),
+    pytest.mark.both_databases,
+]
 
 
 @pytest.mark.conformance(1)

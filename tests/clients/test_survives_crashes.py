@@ -14,6 +14,7 @@ from tests.clients.sentry_cli import RunResult, SentryCli
 from tests.clients.wiretap import Wiretap
 
 pytestmark = [
+    pytest.mark.both_databases,
     pytest.mark.server,
     pytest.mark.slow,
     pytest.mark.timeout(300),

@@ -11,7 +11,7 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.projects import access, tokens
 from symdepot.projects.models import Project
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 GUID = UUID("3249d99d-0c40-4931-8610-f4e4fb0b6936")
 ID = f"{GUID.hex.upper()}1"

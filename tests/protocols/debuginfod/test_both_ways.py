@@ -27,7 +27,7 @@ from symdepot.projects.models import Project, Token
 from symdepot.projects.tokens import Scope
 from symdepot.protocols.debuginfod.fast_path import FastPath
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 OTHERS = CodeId("cc" * 20)
 NIL = CodeId("00" * 20)

@@ -11,7 +11,7 @@ from symdepot.debugfiles.models import WantedId
 from symdepot.domain.ids import DebugId
 from symdepot.domain.objects import Format
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 WHOLE = {
     "results": [

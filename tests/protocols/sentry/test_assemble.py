@@ -20,7 +20,7 @@ from symdepot.domain.ids import Checksum
 from symdepot.uploads import assembly
 from symdepot.uploads.models import Assembly, File, FileChunk, State
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 NOT_FOUND: dict[str, object] = {
     "state": "not_found",

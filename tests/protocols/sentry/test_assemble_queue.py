@@ -30,7 +30,7 @@ from symdepot.domain.ids import Checksum
 from symdepot.pipeline import intake, tasks
 from symdepot.uploads.models import Assembly, AwaitedChunk, State
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 def queued() -> list[int]:

@@ -11,7 +11,7 @@ from symdepot.projects.audit import Action
 from symdepot.projects.models import AuditEntry
 from symdepot.projects.tokens import Scope
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 LOGS = "/api/0/organizations/acme/audit-logs/"
 NEXT = re.compile(r'<http://depot\.test([^>]+)>; rel="next"; results="true"')

@@ -13,7 +13,7 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import DebugId
 from symdepot.domain.objects import Format
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 NEXT = re.compile(r'<(http://depot\.test[^>]+)>; rel="next"; results="true"')
 

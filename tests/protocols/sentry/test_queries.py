@@ -20,7 +20,7 @@ from tests.task_queues import HeldQueue
 
 from symdepot.domain.ids import Checksum
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 FEW, MANY = 2, 40
 """Not more than go into one task of the queue, nor more than one page holds."""

@@ -16,7 +16,7 @@ from tests.protocols.sentry.releasing import (
 from symdepot.debugfiles.models import Association, DebugFile
 from symdepot.projects.models import AuditEntry, Release
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 @BOTH

@@ -22,7 +22,7 @@ from symdepot.domain.objects import Format
 from symdepot.projects.models import Token
 from symdepot.projects.tokens import Scope
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 ID = "dfb8e43a-f242-3d73-a453-aeb6a777ef75-a"
 BREAKPAD = "DFB8E43AF2423D73A453AEB6A777EF75a"

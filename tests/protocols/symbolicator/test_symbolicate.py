@@ -24,7 +24,7 @@ from symdepot.projects.models import Project
 from symdepot.projects.tokens import Scope
 from symdepot.protocols.symbolicator.response_schemas import ANSWER
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 NOTHING = {
     "has_debug_info": False,

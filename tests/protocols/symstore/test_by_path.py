@@ -17,7 +17,7 @@ from symdepot.domain.objects import Format
 from symdepot.projects import access, tokens
 from symdepot.projects.models import Project
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 BUILD_ID = CodeId("dfb85de42daffd09640c8fe377d572de3e168920")
 SHORT_ID = CodeId("11b85de42daffd09640c8fe377d572de")

@@ -11,7 +11,7 @@ import pytest
 from tests.installations import Installation, RunningServer, eventually
 from tests.rooms.pipeline.consumer import listening
 
-pytestmark = [pytest.mark.server, pytest.mark.slow]
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.both_databases]
 
 PROJECT = "/api/0/projects/default/default"
 ID = "dfb8e43a-f242-3d73-a453-aeb6a777ef75"

@@ -11,6 +11,7 @@ from tests import environment
 from tests.installations import SYMDEPOT, Installation, RunningServer, eventually
 
 
+@pytest.mark.both_databases
 @pytest.mark.server
 def test_the_first_start_says_what_to_paste_and_later_ones_where_tokens_come_from(
     installation: Installation,
@@ -75,6 +76,7 @@ def test_the_doctor_says_what_is_wrong_where_nothing_runs(
     assert "Start `symdepot serve`" in said.stdout
 
 
+@pytest.mark.both_databases
 @pytest.mark.server
 def test_of_many_that_start_at_once_one_gets_the_token(
     installation: Installation,
