@@ -100,7 +100,7 @@ def query_mapping(path: Path, query: MappingQuery, spill_file: Path) -> MappingR
     return _mapping_queries.query_mapping(path, query, spill_file)
 
 
-class Sandbox:
+class Sandbox(ZygoteClient):
     """Performs operations in children of a zygote of its own, which starts on first use.
 
     `limits` replace those that depend on the size of the file.
@@ -114,7 +114,7 @@ class Sandbox:
         environment: Mapping[str, str] = zygote_client.NO_VARIABLES,
         limits: ResourceLimits | None = None,
     ) -> None:
-        self._client = ZygoteClient(zygote, niceness, environment)
+        super().__init__(zygote, niceness, environment)
         self._limits = limits
 
     def inspect(self, path: Path, *, name: str) -> list[ObjectFile]:
@@ -122,7 +122,7 @@ class Sandbox:
         with _os_errors_as_unavailable():
             limits = self._limits or resource_limits.for_inspection(path.stat().st_size)
         request = SandboxRequest(path, name, limits, InspectFile())
-        match self._client.perform(request):
+        match self.perform(request):
             case {"objects": list(objects)}:
                 with _invalid_messages_as_death():
                     return [protocol.object_from_json(o) for o in objects]
@@ -138,9 +138,7 @@ class Sandbox:
             )
         operation = ConvertObject(selector, target)
         try:
-            response = self._client.perform(
-                SandboxRequest(path, path.name, limits, operation)
-            )
+            response = self.perform(SandboxRequest(path, path.name, limits, operation))
         except ParserDied as e:
             return ConversionFailed(str(e), crashed_parser=True)
         match response:
@@ -161,27 +159,12 @@ class Sandbox:
             )
             spill_file.write_bytes(spill_files.query_to_json(query))
         operation = QueryMapping(spill_file)
-        match self._client.perform(SandboxRequest(path, path.name, limits, operation)):
+        match self.perform(SandboxRequest(path, path.name, limits, operation)):
             case {"answered": True}:
                 return _read_result(query, spill_file)
             case {"refused": str(text)}:
                 raise NotADebugFile(text)
         raise zygote_client.invalid_response()
-
-    def warm_up(self) -> None:
-        """Start the zygote now.
-
-        Raises:
-            SandboxUnavailable: it could not be started; retry.
-        """
-        self._client.warm_up()
-
-    def close(self) -> None:
-        """Stop the zygote; a running operation fails with `SandboxUnavailable`.
-
-        The next operation starts another zygote.
-        """
-        self._client.close()
 
 
 def _read_result(query: MappingQuery, spill_file: Path) -> MappingResult:

@@ -168,23 +168,21 @@ def decode(message: bytes) -> dict[str, object]:
 
 def encode_request(request: SandboxRequest) -> bytes:
     """Return a request as bytes."""
-    message: dict[str, object] = {
-        "path": _path_to_text(request.path),
-        "name": request.name,
-        "limits": asdict(request.limits),
-    }
     match request.operation:
-        case ConvertObject(selector, target):
-            message["convert"] = {
-                "debug_id": str(selector.debug_id),
-                "arch": selector.arch,
-                "target": _path_to_text(target),
-            }
-        case QueryMapping(spill_file):
-            message["query_mapping"] = {"spill_file": _path_to_text(spill_file)}
         case InspectFile():
-            pass
-    return encode(message)
+            operation = ["inspect"]
+        case ConvertObject(ObjectSelector(debug_id, arch), target):
+            operation = ["convert", str(debug_id), arch, _path_to_text(target)]
+        case QueryMapping(spill_file):
+            operation = ["query_mapping", _path_to_text(spill_file)]
+    return encode(
+        {
+            "path": _path_to_text(request.path),
+            "name": request.name,
+            "limits": asdict(request.limits),
+            "operation": operation,
+        }
+    )
 
 
 def decode_request(message: bytes) -> SandboxRequest:
@@ -194,29 +192,32 @@ def decode_request(message: bytes) -> SandboxRequest:
         InvalidMessage: there is none.
     """
     match decode(message):
-        case {"path": str(path), "name": str(name), "limits": dict(limits)} as fields:
+        case {
+            "path": str(path),
+            "name": str(name),
+            "limits": dict(limits),
+            "operation": list(operation),
+        }:
             return SandboxRequest(
-                _text_to_path(path), name, ResourceLimits(**limits), _operation(fields)
+                _text_to_path(path),
+                name,
+                ResourceLimits(**limits),
+                _operation(operation),
             )
         case other:
             raise InvalidMessage(str(other))
 
 
-def _operation(fields: Mapping[str, object]) -> Operation:
+def _operation(fields: list[object]) -> Operation:
     match fields:
-        case {
-            "convert": {
-                "debug_id": str(debug_id),
-                "arch": str(arch),
-                "target": str(target),
-            }
-        }:
+        case ["inspect"]:
+            return InspectFile()
+        case ["convert", str(debug_id), str(arch), str(target)]:
             selector = ObjectSelector(DebugId.parse(debug_id), arch)
             return ConvertObject(selector, _text_to_path(target))
-        case {"query_mapping": {"spill_file": str(spill_file)}}:
+        case ["query_mapping", str(spill_file)]:
             return QueryMapping(_text_to_path(spill_file))
-        case _:
-            return InspectFile()
+    raise InvalidMessage(str(fields))
 
 
 def _path_to_text(path: Path) -> str:

@@ -79,7 +79,10 @@ class ZygoteClient:
             self._running_zygote()
 
     def close(self) -> None:
-        """Kill the zygote; the current request fails with `SandboxUnavailable`."""
+        """Kill the zygote; the current request fails with `SandboxUnavailable`.
+
+        The next request starts another zygote.
+        """
         zygote, self._zygote = self._zygote, None
         if zygote is not None:
             zygote.kill()

@@ -39,7 +39,7 @@ from symdepot.sandbox.operations import Sandbox
 
 inspector = Sandbox()
 inspector.inspect(Path(sys.argv[1]), name="a")
-holder = subprocess.Popen(["sleep", "60"], pass_fds=[inspector._client._zygote.connection.fileno()])
+holder = subprocess.Popen(["sleep", "60"], pass_fds=[inspector._zygote.connection.fileno()])
 print(holder.pid, flush=True)
 time.sleep(60)
 """

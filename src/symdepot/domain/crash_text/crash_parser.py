@@ -5,7 +5,7 @@ look up. Resolving and rendering happen elsewhere.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from itertools import pairwise
@@ -68,19 +68,40 @@ def find_addresses(text: str) -> list[AddressSpan]:
     begin = 0
     for above, line in pairwise(["", *lines]):
         if is_parsable(line):
-            found.extend(_without_interrupted(above, _in_line(line, begin, modules)))
+            found.extend(_spans(_Line(line, begin, modules), above))
         if len(found) >= MAX_ADDRESSES:
             return found[:MAX_ADDRESSES]
         begin += len(line) + 1
     return found
 
 
-def _in_line(line: str, begin: int, modules: CrashModuleList) -> Iterator[AddressSpan]:
-    for find_spans in _FINDERS:
-        found = list(find_spans(line, begin, modules))
-        if found:
-            yield from found
-            return
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line, its position in the text, and the modules that the text lists."""
+
+    text: str
+    begin: int
+    modules: CrashModuleList
+
+    def bounds(self, found: re.Match[str], group: str | int = 0) -> tuple[int, int]:
+        return self.begin + found.start(group), self.begin + found.end(group)
+
+    def span(
+        self,
+        found: re.Match[str],
+        text_format: TextFormat,
+        *,
+        is_return_address: bool = False,
+    ) -> AddressSpan:
+        """Return the span of a match of module, offset and perhaps a build id."""
+        groups = found.groupdict()
+        return AddressSpan(
+            *self.bounds(found, "span" if "span" in groups else 0),
+            CrashModule(found["name"], hex_id(groups.get("id"))),
+            int(found["offset"], 16),
+            is_return_address,
+            text_format,
+        )
 
 
 # A frame interrupted by a signal has no return address. Source: gdb's `SIGTRAMP_FRAME`;
@@ -91,10 +112,9 @@ _interrupted = re.compile(
 _UNWINDER_FORMATS = frozenset({TextFormat.GDB, TextFormat.LLDB, TextFormat.APPLE})
 
 
-def _without_interrupted(
-    above: str, found: Iterable[AddressSpan]
-) -> Iterator[AddressSpan]:
-    """Yield the spans of a line; below a signal trampoline they are not return addresses."""
+def _spans(line: _Line, above: str) -> Iterator[AddressSpan]:
+    """Yield the spans of the first format that matches."""
+    found = next(filter(None, (list(find(line)) for find in _FINDERS)), [])
     for span in found:
         if span.text_format in _UNWINDER_FORMATS and _interrupted(above):
             yield replace(span, is_return_address=False)
@@ -113,23 +133,13 @@ _SANITIZER_FRAME = re.compile(
 )
 
 
-def _sanitizer_spans(
-    line: str, begin: int, modules: CrashModuleList
-) -> Iterator[AddressSpan]:
-    match = _SANITIZER_LINE.search(line)
+def _sanitizer_spans(line: _Line) -> Iterator[AddressSpan]:
+    match = _SANITIZER_LINE.search(line.text)
     if match:
-        text_format = (
-            TextFormat.SUMMARY
-            if match[0].startswith("SUMMARY")
-            else TextFormat.SANITIZER
-        )
-        for found in _SANITIZER_FRAME.finditer(line):
-            module = CrashModule(found["name"], hex_id(found["id"]))
-            offset = int(found["offset"], 16)
-            span = _span(found, begin)
-            yield AddressSpan(
-                *span, module, offset, is_return_address=False, text_format=text_format
-            )
+        is_summary = match[0].startswith("SUMMARY")
+        text_format = TextFormat.SUMMARY if is_summary else TextFormat.SANITIZER
+        for found in _SANITIZER_FRAME.finditer(line.text):
+            yield line.span(found, text_format)
 
 
 # glibc's `backtrace_symbols` without a function.
@@ -138,15 +148,9 @@ _GLIBC_FRAME = re.compile(
 )
 
 
-def _glibc_spans(
-    line: str, begin: int, modules: CrashModuleList
-) -> Iterator[AddressSpan]:
-    for found in _GLIBC_FRAME.finditer(line):
-        module, offset = CrashModule(found["name"]), int(found["offset"], 16)
-        span = _span(found, begin)
-        yield AddressSpan(
-            *span, module, offset, is_return_address=True, text_format=TextFormat.GLIBC
-        )
+def _glibc_spans(line: _Line) -> Iterator[AddressSpan]:
+    for found in _GLIBC_FRAME.finditer(line.text):
+        yield line.span(found, TextFormat.GLIBC, is_return_address=True)
 
 
 # libunwindstack's `FormatFrame`. Return addresses are already decremented.
@@ -156,21 +160,10 @@ _ANDROID_FRAME = re.compile(
 )
 
 
-def _android_spans(
-    line: str, begin: int, modules: CrashModuleList
-) -> Iterator[AddressSpan]:
-    found = _ANDROID_FRAME.search(line)
+def _android_spans(line: _Line) -> Iterator[AddressSpan]:
+    found = _ANDROID_FRAME.search(line.text)
     if found:
-        module = CrashModule(found["name"], hex_id(found["id"]))
-        offset = int(found["offset"], 16)
-        span = _span(found, begin, "span")
-        yield AddressSpan(
-            *span,
-            module,
-            offset,
-            is_return_address=False,
-            text_format=TextFormat.ANDROID,
-        )
+        yield line.span(found, TextFormat.ANDROID)
 
 
 # The kernel's `%pS` and `%pSb`: function, offset, size, and module.
@@ -181,13 +174,11 @@ _KERNEL_FRAME = re.compile(
 _INSTRUCTION_POINTER = re.compile(r"\b(?:[RE]?IP|PC|pc|epc)\b").search
 
 
-def _kernel_spans(
-    line: str, begin: int, modules: CrashModuleList
-) -> Iterator[AddressSpan]:
-    current = _INSTRUCTION_POINTER(line)
-    for found in _KERNEL_FRAME.finditer(line):
+def _kernel_spans(line: _Line) -> Iterator[AddressSpan]:
+    current = _INSTRUCTION_POINTER(line.text)
+    for found in _KERNEL_FRAME.finditer(line.text):
         yield AddressSpan(
-            *_span(found, begin),
+            *line.bounds(found),
             CrashModule(found["module"] or "vmlinux", hex_id(found["id"])),
             int(found["offset"], 16),
             is_return_address=current is None or found.start() < current.end(),
@@ -202,16 +193,14 @@ _APPLE_FRAME = re.compile(
 )
 
 
-def _apple_spans(
-    line: str, begin: int, modules: CrashModuleList
-) -> Iterator[AddressSpan]:
-    found = _APPLE_FRAME.match(line)
+def _apple_spans(line: _Line) -> Iterator[AddressSpan]:
+    found = _APPLE_FRAME.match(line.text)
     if found:
         offset = int(found["offset"])
         base = int(found["address"], 16) - offset
         yield AddressSpan(
-            *_span(found, begin, "span"),
-            modules.loaded_at(base, found["name"]),
+            *line.bounds(found, "span"),
+            line.modules.loaded_at(base, found["name"]),
             offset,
             is_return_address=int(found["number"]) > 0,
             text_format=TextFormat.APPLE,
@@ -231,26 +220,20 @@ _DEBUGGER_FRAMES = {
 _UNKNOWN_MODULE = CrashModule("")
 
 
-def _debugger_spans(
-    line: str, begin: int, modules: CrashModuleList
-) -> Iterator[AddressSpan]:
+def _debugger_spans(line: _Line) -> Iterator[AddressSpan]:
     for text_format, pattern in _DEBUGGER_FRAMES.items():
-        found = pattern.search(line)
+        found = pattern.search(line.text)
         if found:
             address = int(found["address"], 16)
-            location = modules.at(address) or (_UNKNOWN_MODULE, address)
+            location = line.modules.at(address) or (_UNKNOWN_MODULE, address)
             is_caller = int(found["number"]) > 0
-            span = _span(found, begin, "span")
+            span = line.bounds(found, "span")
             yield AddressSpan(
                 *span, *location, is_return_address=is_caller, text_format=text_format
             )
 
 
-def _span(found: re.Match[str], begin: int, group: str | int = 0) -> tuple[int, int]:
-    return begin + found.start(group), begin + found.end(group)
-
-
-_FINDERS: tuple[Callable[[str, int, CrashModuleList], Iterator[AddressSpan]], ...] = (
+_FINDERS: tuple[Callable[[_Line], Iterator[AddressSpan]], ...] = (
     _debugger_spans,
     _sanitizer_spans,
     _android_spans,

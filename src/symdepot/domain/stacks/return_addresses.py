@@ -79,13 +79,9 @@ def default_adjustment(stated: Iterable[bool | None]) -> Adjustment:
 
 def adjustment(stated: bool | None, default: Adjustment) -> Adjustment:  # noqa: FBT001 -- it is data of three values, not a flag
     """Return the adjustment of one frame."""
-    match stated:
-        case None:
-            return default
-        case True:
-            return Adjustment.YES
-        case False:
-            return Adjustment.NO
+    if stated is None:
+        return default
+    return Adjustment.YES if stated else Adjustment.NO
 
 
 # SIGILL, SIGBUS and SIGSEGV, by their numbers on macOS.
