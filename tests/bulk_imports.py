@@ -11,17 +11,16 @@ BY = "command line (somebody)"
 
 
 def run_import(
-    project: Project, *paths: Path, is_trial: bool = False
+    project: Project, *paths: Path, dry_run: bool = False
 ) -> list[ImportedFile]:
     """Import what is there; return what was told of each file."""
-    events = importer.import_files(project, paths, by=BY, is_trial=is_trial)
-    return [event for event in events if isinstance(event, ImportedFile)]
+    return list(importer.import_files(project, paths, by=BY, dry_run=dry_run))
 
 
 def count_by_status(told: list[ImportedFile]) -> dict[ImportStatus, int]:
-    return dict(Counter(one.fate for one in told))
+    return dict(Counter(one.status for one in told))
 
 
-def reasons(told: list[ImportedFile], fate: ImportStatus) -> dict[str, str]:
-    """Return, by the name of each file of this fate, why it is."""
-    return {Path(one.name).name: one.why for one in told if one.fate is fate}
+def reasons(told: list[ImportedFile], status: ImportStatus) -> dict[str, str]:
+    """Return, by the name of each file of this status, why it is."""
+    return {Path(one.name).name: one.reason for one in told if one.status is status}

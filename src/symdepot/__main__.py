@@ -1,4 +1,4 @@
-"""Lets `python -m symdepot` be `symdepot`."""
+"""`python -m symdepot` runs the command line."""
 
 from symdepot.server.cli import main
 

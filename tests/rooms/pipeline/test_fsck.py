@@ -99,7 +99,7 @@ def test_what_is_sound_is_found_to_be() -> None:
         findings=[],
         blobs=Chunk.objects.count() + 1,
         size_bytes=sum(blob.size_bytes for blob in blob_store().stored()),
-        young=0,
+        young_blobs=0,
         files=2,
     )
 
@@ -114,7 +114,7 @@ def test_a_chunk_that_rotted_is_found_and_the_file_is_named() -> None:
 
     assert (finding.fault, finding.subject) == ("damaged", "chunk")
     assert finding.checksum == Checksum.of(pieces(content, PIECE)[1])
-    assert finding.hurts == (f"acme/game: {DebugFile.objects.get(pk=row_id)}",)
+    assert finding.affected == (f"acme/game: {DebugFile.objects.get(pk=row_id)}",)
 
 
 def test_without_reading_only_presence_and_size_are_seen() -> None:
@@ -281,7 +281,7 @@ def test_old_orphans_are_found_and_young_ones_counted_apart() -> None:
     assert [(f.fault, f.checksum) for f in made.findings] == [
         ("orphan", Checksum.of(b"old"))
     ]
-    assert made.young == 1
+    assert made.young_blobs == 1
     repair.repair(made.findings)
     assert list(blob_store()) == [Checksum.of(b"young")]
 

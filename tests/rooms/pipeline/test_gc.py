@@ -57,7 +57,7 @@ def swept() -> dict[str, tuple[int, int]]:
 def told(report: GcReport) -> dict[str, tuple[int, int]]:
     return {
         reason.value: (taken.count, taken.size_bytes)
-        for reason, taken in report.taken.items()
+        for reason, taken in report.by_reason.items()
         if taken.count or taken.size_bytes
     }
 

@@ -172,12 +172,12 @@ def _broken_off(*, after: int) -> bool:
     """Break a sweep off after so many steps; return whether it was over before."""
     left = iter(range(after - 1))
 
-    def step(what: str, number: int) -> None:
+    def progress(*_: object) -> None:
         if next(left, None) is None:
             raise BrokenOff
 
     try:
-        collector.collect(step)
+        collector.collect(progress)
     except BrokenOff:
         return False
     return True
@@ -194,7 +194,7 @@ def test_several_sweeps_at_once_take_each_thing_once() -> None:
     reports = run_at_once([collector.collect] * 3)
 
     # What one has begun, another may end, and for another reason.
-    assert sum(report.taken[Reason.OLD].count for report in reports) == 20
+    assert sum(report.by_reason[Reason.OLD].count for report in reports) == 20
     expired = AuditEntry.objects.filter(action="debug-file.expired")
     assert expired.count() == 20
     assert list(blob_store()) == [Checksum.of(b"stays")]

@@ -47,7 +47,7 @@ def test_what_is_in_a_package_comes_in_and_a_second_run_does_not_open_it(
     assert list((tree.parent / "scratch").iterdir()) == []
 
     monkeypatch.delattr(archive_reader, "extract")
-    assert count_by_status(run_import(project, tree)) == {ImportStatus.HERE: 3}
+    assert count_by_status(run_import(project, tree)) == {ImportStatus.PRESENT: 3}
 
 
 def test_a_compressed_file_of_a_symbol_store_has_its_real_name(
@@ -70,7 +70,7 @@ def test_a_package_without_debug_files_is_passed_over(
         (files / "usr" / "lib" / "debug" / name).unlink()
     packed.tar(files, tree / "docs.tar.gz")
 
-    assert reasons(run_import(project, tree), ImportStatus.PASSED) == {
+    assert reasons(run_import(project, tree), ImportStatus.SKIPPED) == {
         "docs.tar.gz": "Nothing in it looks like a debug file."
     }
 
@@ -96,7 +96,7 @@ def test_what_came_out_of_a_broken_package_stays_and_the_next_one_is_opened(
     # The slices of the fat file have come out of the first archive already.
     assert count_by_status(told) == {
         ImportStatus.IMPORTED: 4,
-        ImportStatus.HERE: 2,
+        ImportStatus.PRESENT: 2,
         ImportStatus.FAILED: 2,
     }
 
@@ -112,7 +112,7 @@ def test_a_file_in_a_package_that_cannot_be_taken_is_told_of_by_both_names(
 
     told = run_import(project, tree)
 
-    failed = {one.name: one.why for one in told if one.fate is ImportStatus.FAILED}
+    failed = {one.name: one.reason for one in told if one.status is ImportStatus.FAILED}
     assert set(failed) == {
         f"{package}: /usr/lib/debug/broken.dll",
         f"{package}: /usr/lib/debug/large.sym",
@@ -120,7 +120,7 @@ def test_a_file_in_a_package_that_cannot_be_taken_is_told_of_by_both_names(
     assert count_by_status(told)[ImportStatus.IMPORTED] == 3
     # It is not sound as a whole, so it is opened again.
     assert count_by_status(run_import(project, tree)) == {
-        ImportStatus.HERE: 3,
+        ImportStatus.PRESENT: 3,
         ImportStatus.FAILED: 2,
     }
 

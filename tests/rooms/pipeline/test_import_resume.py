@@ -5,7 +5,6 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -64,14 +63,14 @@ def test_a_second_run_reads_nothing(
 ) -> None:
     assert count_by_status(run_import(project, tree)) == {
         ImportStatus.IMPORTED: 3,
-        ImportStatus.PASSED: 2,
+        ImportStatus.SKIPPED: 2,
     }
     assert read(opened, tree) == ["README", "a.sym", "b.sym", "c.sym"]
     entries = AuditEntry.objects.count()
 
     assert count_by_status(run_import(project, tree)) == {
-        ImportStatus.HERE: 3,
-        ImportStatus.PASSED: 2,
+        ImportStatus.PRESENT: 3,
+        ImportStatus.SKIPPED: 2,
     }
 
     assert read(opened, tree) == []
@@ -81,9 +80,19 @@ def test_a_second_run_reads_nothing(
 def test_who_is_broken_off_goes_on_where_he_was(
     project: Project, tree: Path, opened: list[str]
 ) -> None:
-    events = importer.import_files(project, [tree], by=BY)
-    list(islice(events, 6))  # what was told of README, a.sym and b.sym, and their ends
-    events.close()  # type: ignore[attr-defined] # it is a generator
+    files_left = iter(range(2))
+
+    def interrupt_after_three(*_: object) -> None:
+        """Interrupt the import after README, a.sym and b.sym."""
+        if next(files_left, None) is None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(
+            importer.import_files(
+                project, [tree], by=BY, progress=interrupt_after_three
+            )
+        )
     assert DebugFile.objects.count() == 2
     read(opened, tree)
 
@@ -132,8 +141,8 @@ def test_what_turned_out_damaged_is_healed(project: Project, tree: Path) -> None
 
     assert bad in blob_store()
     assert count_by_status(run_import(project, tree)) == {
-        ImportStatus.HERE: 3,
-        ImportStatus.PASSED: 2,
+        ImportStatus.PRESENT: 3,
+        ImportStatus.SKIPPED: 2,
     }
 
 
@@ -158,7 +167,7 @@ def test_without_its_journal_it_reads_everything_and_brings_in_nothing(
     (tree.parent / "import-journal.db").write_bytes(damage)
     read(opened, tree)
 
-    assert count_by_status(run_import(project, tree))[ImportStatus.HERE] == 3
+    assert count_by_status(run_import(project, tree))[ImportStatus.PRESENT] == 3
 
     assert len(read(opened, tree)) == 4
     run_import(project, tree)

@@ -50,7 +50,7 @@ def test_a_build_id_tree_comes_in_under_real_names(
     (told,) = run_import(project, tree)
 
     content = real.read_bytes()
-    assert (told.fate, told.name) == (ImportStatus.IMPORTED, str(real))
+    assert (told.status, told.name) == (ImportStatus.IMPORTED, str(real))
     row = project_files.by_checksums(project, [Checksum.of(content)])[
         Checksum.of(content)
     ]
@@ -136,7 +136,7 @@ def test_names_of_any_bytes_are_taken(project: Project, tree: Path) -> None:
 
     (told,) = run_import(project, tree)
 
-    assert told.fate is ImportStatus.IMPORTED
+    assert told.status is ImportStatus.IMPORTED
     assert DebugFile.objects.get().object_name == "gr��e"
 
 
@@ -149,7 +149,7 @@ def test_what_is_no_debug_file_is_passed_over_and_it_is_said_why(
 
     told = run_import(project, tree)
 
-    assert reasons(told, ImportStatus.PASSED) == {
+    assert reasons(told, ImportStatus.SKIPPED) == {
         "README": "It does not look like a debug file.",
         "empty": "It does not look like a debug file.",
         "nil.sym": (
@@ -208,7 +208,7 @@ def test_what_the_organization_has_sent_is_not_written_down_again(
     written = {blob.checksum: blob.written_at for blob in blob_store().stored()}
     (tree / "again.sym").write_bytes(content)
 
-    assert count_by_status(run_import(project, tree)) == {ImportStatus.HERE: 1}
+    assert count_by_status(run_import(project, tree)) == {ImportStatus.PRESENT: 1}
     assert count_by_status(run_import(a_project("third"), tree)) == {
         ImportStatus.IMPORTED: 1
     }
@@ -241,12 +241,12 @@ def test_a_trial_tells_what_would_come_and_changes_nothing(
     for name, content in {"a": new, "b": new, "c": b"MZ", "d": b"text"}.items():
         (tree / name).write_bytes(content)
 
-    foreseen = run_import(project, tree, is_trial=True)
+    foreseen = run_import(project, tree, dry_run=True)
 
     assert count_by_status(foreseen) == {
         ImportStatus.IMPORTED: 1,
-        ImportStatus.HERE: 1,
-        ImportStatus.PASSED: 2,
+        ImportStatus.PRESENT: 1,
+        ImportStatus.SKIPPED: 2,
     }
     assert (AuditEntry.objects.count(), set(blob_store())) == (rows, blobs)
     assert count_by_status(run_import(project, tree)) == count_by_status(foreseen)

@@ -14,8 +14,8 @@ from tests.rooms.server.command_line import CommandResult, RunCommand
 from symdepot.projects import access, tokens
 from symdepot.server import logs
 
-READ_BY_ALL = "The debug files of acme/rocket can be read by anybody.\n"
-READ_BY_FEW = "The debug files of acme/rocket can be read by only bearers of a token.\n"
+READ_BY_ALL = "The debug files of acme/rocket can be read without a token.\n"
+READ_BY_FEW = "The debug files of acme/rocket can be read only with a token.\n"
 
 
 @pytest.mark.django_db

@@ -165,7 +165,7 @@ def test_a_webhook_s_secret_is_all_that_is_printed_and_not_shown_again(
     row = Webhook.objects.get()
     assert added == CommandResult(0, row.secret + "\n", "")
     assert listed == CommandResult(
-        0, f"{row.pk}  {URL}  told of revision 0 of 0: up to date\n", ""
+        0, f"{row.pk}  {URL}  received revision 0 of 0: up to date\n", ""
     )
 
 
@@ -182,7 +182,7 @@ def test_a_webhook_that_was_given_up_is_listed_with_the_reason(
     said = symdepot("webhook", "list", "acme/rocket")
 
     assert said.out == (
-        f"{row.pk}  {URL}  told of revision 0 of 1: given up after 10 times, "
+        f"{row.pk}  {URL}  received revision 0 of 1: given up after 10 times, "
         "until the next upload: It answered 410.\n"
     )
 
@@ -194,9 +194,7 @@ def test_a_webhook_is_removed_by_its_number(symdepot: RunCommand) -> None:
         symdepot("webhook", "remove", "acme/rocket", str(row.pk)) for _ in range(2)
     )
 
-    assert first == CommandResult(
-        0, f"Webhook {row.pk} ({URL}) is told nothing from now on.\n", ""
-    )
+    assert first == CommandResult(0, f"Removed webhook {row.pk} ({URL}).\n", "")
     assert second == CommandResult(
         1, "", f"Project 'rocket' has no webhook {row.pk}.\n"
     )

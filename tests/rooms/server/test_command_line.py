@@ -61,9 +61,9 @@ def test_clients_of_an_organization_can_be_told_to_send_zips(
 
     assert [off, on] == [
         CommandResult(
-            0, "Clients of 'acme' are told to send zips, if they know how.\n", ""
+            0, "Clients of 'acme' now upload zips, if they support it.\n", ""
         ),
-        CommandResult(0, "Clients of 'acme' are told to send chunks.\n", ""),
+        CommandResult(0, "Clients of 'acme' now upload chunks.\n", ""),
     ]
 
 
@@ -164,7 +164,7 @@ def test_a_revoked_token_opens_nothing_and_is_listed_as_such(
     said = symdepot("token", "revoke", str(row.pk))
 
     listed = symdepot("token", "list", "acme")
-    assert said.out == f"Token {row.pk} (leaked …{row.hint}) is revoked.\n"
+    assert said.out == f"Revoked token {row.pk} (leaked …{row.hint}).\n"
     assert "revoked" in listed.out
     assert token.out.strip() not in listed.out
     with pytest.raises(Unauthenticated):

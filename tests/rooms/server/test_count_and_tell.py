@@ -74,7 +74,7 @@ def test_a_webhook_hears_of_a_revision_within_seconds(
         listed = installation.run("webhook", "list", "default/default").stdout
         assert eventually(
             lambda: (
-                "told of revision 1 of 1: up to date"
+                "received revision 1 of 1: up to date"
                 in installation.run("webhook", "list", "default/default").stdout
             )
         ), listed
@@ -102,7 +102,7 @@ def test_what_a_killed_worker_was_telling_is_told_again_when_its_turn_ends(
         assert eventually(lambda: len(consumer.heard) == 2)
         assert eventually(
             lambda: (
-                "told of revision 1 of 1: up to date"
+                "received revision 1 of 1: up to date"
                 in installation.run("webhook", "list", "default/default").stdout
             )
         )

@@ -34,8 +34,8 @@ def test_it_sums_up_and_names_what_failed(symdepot: RunCommand, tree: Path) -> N
     assert said.status == 1
     assert said.out == (
         f"Imported 1 debug file, {size:.2f} kB, into acme/game.\n"
-        "No debug files, and passed over: 1.\n"
-        "Could not be taken, for the reasons above: 1.\n"
+        "Skipped, because they are not debug files: 1.\n"
+        "Failed, for the reasons above: 1.\n"
     )
     (line,) = said.err.splitlines()
     assert line.startswith(f"{tree}/bad�[2J.sym: Invalid debug information file: ")
@@ -52,7 +52,7 @@ def test_it_ends_well_where_nothing_failed_and_knows_what_is_here(
 
     assert (said.status, said.err) == (0, "")
     assert said.out == (
-        "Imported 0 debug files, 0 bytes, into acme/game.\nHere already: 1.\n"
+        "Imported 0 debug files, 0 bytes, into acme/game.\nAlready present: 1.\n"
     )
 
 

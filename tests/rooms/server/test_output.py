@@ -30,11 +30,13 @@ def test_a_voyage_shows_files_and_bytes_and_what_is_said_stays(
     with (
         os.fdopen(showing, "w") as errors,
         redirect_stderr(errors),
-        output.show_files("Importing", files=3, size_bytes=4_000_000) as voyage,
+        output.show_progress(
+            "Importing", total_count=3, total_bytes=4_000_000
+        ) as progress,
     ):
-        voyage.step(1_000_000)
-        voyage.step(1_000_000)
-        voyage.say("bad.sym: [bold] is no debug file.")
+        progress("files", 1, 1_000_000)
+        progress("files", 1, 1_000_000)
+        progress.print("bad.sym: [bold] is no debug file.")
 
     shown = _ESCAPES.sub("", all_of(looking).decode())
     assert re.search(r"Importing .* 2 of 3 files 2\.0/4\.0 MB", shown)
@@ -46,8 +48,8 @@ def test_where_there_is_no_terminal_only_what_is_said_is_written(
 ) -> None:
     long = f"{tmp_path}/{'x' * 300}: It changed while it was read."
 
-    with output.show_files("Importing", files=1, size_bytes=1) as voyage:
-        voyage.step(1)
-        voyage.say(long)
+    with output.show_progress("Importing", total_count=1, total_bytes=1) as progress:
+        progress("files", 1, 1)
+        progress.print(long)
 
     assert capsys.readouterr() == ("", f"{long}\n")

@@ -42,7 +42,7 @@ def test_gc_says_what_would_go_and_then_what_went(symdepot: RunCommand) -> None:
     done = symdepot("gc")
     assert done.out == ("1  5 bytes  chunks that are in no file\nThis freed 5 bytes.\n")
     assert not Chunk.objects.exists()
-    assert symdepot("gc").out == "There is nothing to clear away.\n"
+    assert symdepot("gc").out == "There is nothing to delete.\n"
 
 
 def test_gc_reports_as_json(symdepot: RunCommand) -> None:
@@ -58,9 +58,9 @@ def test_gc_reports_as_json(symdepot: RunCommand) -> None:
 
 
 def test_each_reason_and_each_fault_has_its_words() -> None:
-    assert set(gc._SENTENCES) == set(Reason)  # noqa: SLF001
-    assert {fault for fault, _ in fsck._SENTENCES} == set(Fault)  # noqa: SLF001
-    assert set(fsck._REPAIRED) == set(Fault)  # noqa: SLF001
+    assert set(gc.DESCRIPTIONS) == set(Reason)
+    assert {fault for fault, _ in fsck.DESCRIPTIONS} == set(Fault)
+    assert set(fsck.REPAIRS) == set(Fault)
 
 
 def test_fsck_ends_well_where_all_is_sound(symdepot: RunCommand) -> None:
@@ -70,7 +70,7 @@ def test_fsck_ends_well_where_all_is_sound(symdepot: RunCommand) -> None:
 
     assert (said.status, said.out) == (
         0,
-        "Looked at 1 blobs of 7 bytes, and 1 files.\nAll is sound.\n",
+        "Checked 1 blobs (7 bytes), and 1 files.\nNo faults found.\n",
     )
 
 
@@ -83,15 +83,15 @@ def test_fsck_names_what_an_upload_would_heal(symdepot: RunCommand) -> None:
 
     assert said.status == 1
     assert said.out == (
-        f"chunk {name}: its bytes are gone.\n"
-        f"    uploading it again heals acme/game: {row}\n"
-        "Looked at 0 blobs of 0 bytes, and 1 files.\n"
-        "1 found.\n"
-        "symdepot fsck --repair does about it what is safe.\n"
+        f"chunk {name}: its bytes are missing.\n"
+        f"    to repair it, upload acme/game: {row} again\n"
+        "Checked 0 blobs (0 bytes), and 1 files.\n"
+        "Found 1 fault.\n"
+        "`symdepot fsck --repair` repairs what can be repaired safely.\n"
     )
 
     assert symdepot("fsck", "--repair").out.splitlines()[0] == (
-        f"chunk {name}: its bytes are gone; from now on it counts as missing."
+        f"chunk {name}: its bytes are missing; it now counts as missing."
     )
 
 
@@ -129,9 +129,10 @@ def test_a_retention_is_set_shown_and_taken_back(symdepot: RunCommand) -> None:
 
     assert set_.out == shown.out
     assert shown.out == (
-        "acme/rocket lets go what is unused for 90 days.\n"
-        "acme/rocket keeps what is uploaded any number of days ago.\n"
-        "acme/rocket lets go what is of none of the newest 5 releases.\n"
+        "acme/rocket: debug files are deleted after 90 days without use.\n"
+        "acme/rocket: debug files are never deleted for their age.\n"
+        "acme/rocket: debug files are deleted if they belong only to releases "
+        "before the newest 5.\n"
     )
     symdepot("project", "retention", "acme/rocket", "--unused-days", "none")
     project = Project.objects.get()
@@ -166,7 +167,7 @@ def test_a_quota_is_set_and_shown_beside_what_is_used(symdepot: RunCommand) -> N
     a_project(organization="other")
 
     assert symdepot("org", "set", "acme", "--quota", "500GB").out == (
-        "Organization 'acme' has 500 GB of quota.\n"
+        "Organization 'acme' now has a quota of 500 GB.\n"
     )
     assert symdepot("org", "list").out == (
         "acme: 1.5 kB, a quota of 500 GB\nother: 0 bytes, no quota\n"
@@ -177,7 +178,7 @@ def test_a_quota_is_set_and_shown_beside_what_is_used(symdepot: RunCommand) -> N
         "  rocket: 1.5 kB in 1 debug files\n"
     )
     assert symdepot("org", "set", "acme", "--quota", "none").out == (
-        "Organization 'acme' has no quota.\n"
+        "Organization 'acme' now has no quota.\n"
     )
 
 

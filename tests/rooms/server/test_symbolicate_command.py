@@ -129,7 +129,7 @@ def test_a_text_comes_back_with_its_addresses_resolved(
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("1006",), "say which module"),
+        (("1006",), "choose a module"),
         (("--debug-id", DEBUG_ID, "--module", "x", "1006"), "one module only"),
         (("--debug-id", "what", "1006"), "is no debug id"),
         (("--module", "/nowhere", "1006"), "there is no file"),

@@ -1,1 +1,1 @@
-"""Import of debug files that are on this machine: `symdepot import`."""
+"""Import of debug files of this machine, for `symdepot import`."""

@@ -1,4 +1,4 @@
-"""Goes through folders and finds their files, each once, wherever links lead."""
+"""Walk folders and find every file once, wherever symbolic links lead."""
 
 import errno
 import os
@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
-_NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
-_QUIET = frozenset({"000Admin", "file.ptr", "index2.txt", "pingme.txt", "refs.ptr"})
-"""What a symbol store keeps for itself. Source: spec/serving 2.3."""
+_DANGLING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+_SYMBOL_STORE_FILES = frozenset(
+    {"000Admin", "file.ptr", "index2.txt", "pingme.txt", "refs.ptr"}
+)
+"""Administrative files of a symbol store. Source: spec/serving 2.3."""
 
 
 @dataclass(frozen=True, slots=True)
 class WalkedFile:
-    """A file: where it really lies, and what tells whether it is still the same."""
+    """A file by its real path. It is unchanged if all fields are."""
 
     path: Path
     size_bytes: int
@@ -24,35 +26,34 @@ class WalkedFile:
 
 @dataclass(frozen=True, slots=True)
 class UnreadablePath:
-    """A folder or file that could not be looked at, and why."""
+    """A folder or file that cannot be read, with a sentence why."""
 
     path: Path
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class WalkTotals:
-    """How much there is to go through."""
+    """Number and size of the files that a walk finds."""
 
     files: int
     size_bytes: int
 
 
 def count_files(paths: Iterable[Path]) -> WalkTotals:
-    """Count what `walk` will find, which takes a look at every file's size."""
+    """Count what `walk` will find; this calls `stat` on each file."""
     files, size_bytes = 0, 0
-    for one in walk(paths):
-        if isinstance(one, WalkedFile):
-            files, size_bytes = files + 1, size_bytes + one.size_bytes
+    for found in walk(paths):
+        if isinstance(found, WalkedFile):
+            files, size_bytes = files + 1, size_bytes + found.size_bytes
     return WalkTotals(files, size_bytes)
 
 
 def walk(paths: Iterable[Path]) -> Iterator[WalkedFile | UnreadablePath]:
-    """Yield the files at and below `paths`, in the order of their names.
+    """Yield the files at and below `paths`, sorted by name.
 
-    A link is followed, and what it leads to is found once, under its real name, in
-    however many ways it can be reached. Links that lead nowhere, devices, and what a
-    symbol store keeps for itself are passed over.
+    Links are followed; a file that is reached in several ways is yielded once.
+    Dangling links, devices and administrative files of symbol stores are skipped.
     """
     seen: set[tuple[int, int]] = set()
     waiting = list(paths)[::-1]
@@ -63,34 +64,34 @@ def walk(paths: Iterable[Path]) -> Iterator[WalkedFile | UnreadablePath]:
                 Path(os.path.realpath(path)) if path.is_symlink() else path.absolute()
             )
             status = path.stat()
-            same = (status.st_dev, status.st_ino)
-            if same in seen:
+            identity = (status.st_dev, status.st_ino)
+            if identity in seen:
                 continue
-            seen.add(same)
+            seen.add(identity)
             if S_ISDIR(status.st_mode):
                 waiting += _children(path)
             elif S_ISREG(status.st_mode):
-                yield _found(path, status)
+                yield _walked_file(path, status)
         except OSError as error:
-            # A link that leads nowhere, or a file that has gone, is nobody's fault.
-            if error.errno not in _NOWHERE:
+            # A dangling link, or a file that was deleted meanwhile, is no failure.
+            if error.errno not in _DANGLING:
                 yield UnreadablePath(path, f"It cannot be read: {error.strerror}.")
 
 
 def is_unchanged(found: WalkedFile) -> bool:
-    """Say whether the file is what it was when it was found.
+    """Return whether the file is the same as when it was found.
 
     Raises:
-        OSError: it cannot be looked at any more.
+        OSError: it cannot be read any more.
     """
-    return _found(found.path, found.path.stat()) == found
+    return _walked_file(found.path, found.path.stat()) == found
 
 
 def _children(folder: Path) -> list[Path]:
     """Return what is in a folder, in reverse order."""
-    inside = [path for path in folder.iterdir() if path.name not in _QUIET]
+    inside = [path for path in folder.iterdir() if path.name not in _SYMBOL_STORE_FILES]
     return sorted(inside, reverse=True)
 
 
-def _found(path: Path, status: os.stat_result) -> WalkedFile:
+def _walked_file(path: Path, status: os.stat_result) -> WalkedFile:
     return WalkedFile(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

@@ -1,8 +1,8 @@
-"""Takes in the debug files that lie on this machine, as if each had been uploaded.
+"""Import the debug files on this machine, as if each had been uploaded.
 
-A file is inspected where it lies, then cut into the store, then entered: the same story
-as of an upload, but nothing travels. Of packages, each file in them in its turn. What a
-file held is noted, so that whoever is broken off, or called again, reads nothing twice.
+A file is inspected in place, split into the store, then entered, as an upload is. Of
+packages, each file in them. What each file contained is recorded in the resume database,
+so that an import that was interrupted or runs again reads no file twice.
 """
 
 import hashlib
@@ -37,6 +37,7 @@ from symdepot.pipeline import intake, steps, tasks
 from symdepot.pipeline.bulk_import import file_walk, resume_db
 from symdepot.pipeline.bulk_import.file_walk import UnreadablePath, WalkedFile
 from symdepot.pipeline.bulk_import.resume_db import ResumeDatabase
+from symdepot.pipeline.progress import Progress, no_progress
 from symdepot.projects.models import Project
 from symdepot.sandbox import archive_reader
 from symdepot.sandbox.archive_reader import ExtractedFile, SkippedFile
@@ -44,8 +45,8 @@ from symdepot.symcaches import creation
 from symdepot.uploads import chunks, file_splitter
 from symdepot.uploads.scratch import scratch_file
 
-_FILES_AT_ONCE = 50
-_CHECKSUMS_AT_ONCE = 5000
+_FILES_PER_BATCH = 50
+_CHECKSUMS_PER_QUERY = 5000
 _NO_LIBRARY = (
     "{} is an archive, and libarchive, which reads those, is not on this machine. "
     "Install Debian's package libarchive13 (libarchive13t64 from Debian 13 on)."
@@ -53,243 +54,258 @@ _NO_LIBRARY = (
 
 
 class ImportStatus(StrEnum):
-    """What becomes of a file."""
+    """The result for one file."""
 
     IMPORTED = "imported"
-    HERE = "here"
-    PASSED = "passed over"
+    PRESENT = "present"
+    SKIPPED = "skipped"
     FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedFile:
-    """What became of a file, or of one in it; of what is a debug file, its checksum."""
+    """The result for a file, or for one in it. `checksum` is None if not a debug file."""
 
-    fate: ImportStatus
+    status: ImportStatus
     name: str
-    why: str = ""
+    reason: str = ""
     size_bytes: int = 0
     checksum: Checksum | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FileDone:
-    """A file that was found is worked through, whatever became of it."""
-
-    size_bytes: int
-
-
 def import_files(
-    project: Project, paths: Iterable[Path], *, by: str, is_trial: bool = False
-) -> Iterator[ImportedFile | FileDone]:
-    """Take the debug files at and below `paths` into `project`; tell what becomes of each.
+    project: Project,
+    paths: Iterable[Path],
+    *,
+    by: str,
+    dry_run: bool = False,
+    progress: Progress = no_progress,
+) -> Iterator[ImportedFile]:
+    """Import the debug files at and below `paths`; yield the result for each file.
 
-    A file that cannot be taken is told of, and the next one is looked at. In a trial,
-    everything is read and nothing is kept or noted.
+    A file that fails does not end the import. A dry run reads everything and stores
+    nothing. `progress` is called after each file that was found.
 
     Raises:
-        QuotaExceeded: the organization has no room for what comes next.
-        StorageUnavailable, SandboxUnavailable: the same goes on in a moment, or when
-            what is said to be missing is there.
+        QuotaExceeded: the organization has no room for the next file.
+        StorageUnavailable, SandboxUnavailable: the store or the sandbox does not work.
     """
-    with resume_db.open_database(settings.DATA_DIR) as notes:
-        taker = _Taker(project, notes, by=by, is_trial=is_trial)
-        for some in batched(file_walk.walk(paths), _FILES_AT_ONCE):
-            yield from taker.take_in(some)
+    with resume_db.open_database(settings.DATA_DIR) as database:
+        importer = _Importer(project, database, by=by, dry_run=dry_run)
+        for batch in batched(file_walk.walk(paths), _FILES_PER_BATCH):
+            yield from importer.import_batch(batch, progress)
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
-    """A file to be taken in: where it lies, how it is called, and to people."""
+class _Candidate:
+    """A file to import: its path, its name for the server, and its name for users."""
 
     path: Path
     name: str
-    shown: str
+    shown_name: str
     found: WalkedFile | None = None
 
-    def told(self, fate: ImportStatus, why: str = "") -> ImportedFile:
-        return ImportedFile(fate, self.shown, why)
+    def result(self, status: ImportStatus, reason: str = "") -> ImportedFile:
+        return ImportedFile(status, self.shown_name, reason)
 
 
-class _Taker:
-    """Takes files into one project."""
+class _Importer:
+    """Imports files into one project."""
 
     def __init__(
-        self, project: Project, notes: ResumeDatabase, *, by: str, is_trial: bool
+        self, project: Project, database: ResumeDatabase, *, by: str, dry_run: bool
     ) -> None:
         self._project = project
-        self._notes = notes
+        self._database = database
         self._by = by
-        self._is_trial = is_trial
-        self._entered: list[int] = []
-        self._foreseen: set[Checksum] = set()
+        self._dry_run = dry_run
+        self._registered: list[int] = []
+        self._previewed: set[Checksum] = set()
 
-    def take_in(
-        self, some: Sequence[WalkedFile | UnreadablePath]
-    ) -> Iterator[ImportedFile | FileDone]:
-        noted = {
-            one: self._notes.recall(one) for one in some if isinstance(one, WalkedFile)
+    def import_batch(
+        self, batch: Sequence[WalkedFile | UnreadablePath], progress: Progress
+    ) -> Iterator[ImportedFile]:
+        recorded = {
+            file: self._database.get(file)
+            for file in batch
+            if isinstance(file, WalkedFile)
         }
-        here = self._here({c for inside in noted.values() for c in inside or ()})
+        present = self._present({c for known in recorded.values() for c in known or ()})
         try:
-            for one in some:
-                if isinstance(one, UnreadablePath):
-                    yield ImportedFile(ImportStatus.FAILED, str(one.path), one.why)
+            for file in batch:
+                if isinstance(file, UnreadablePath):
+                    yield ImportedFile(ImportStatus.FAILED, str(file.path), file.reason)
                     continue
-                inside = noted[one]
-                if inside is None or not here.issuperset(inside):
-                    yield from self._take(one)
+                known = recorded[file]
+                if known is None or not present.issuperset(known):
+                    yield from self._import_file(file)
                 else:
-                    yield from _known(one, inside)
-                yield FileDone(one.size_bytes)
+                    yield from _recorded_results(file, known)
+                progress("files", 1, file.size_bytes)
         finally:
-            tasks.enqueue_symcaches(creation.queued_sizes(self._entered))
-            self._entered.clear()
+            tasks.enqueue_symcaches(creation.queued_sizes(self._registered))
+            self._registered.clear()
 
-    def _take(self, found: WalkedFile) -> Iterator[ImportedFile]:
-        """Read a file, and note what is in it unless something is wrong with it."""
-        inside, is_sound = [], True
-        for told in self._read(found):
-            inside += [told.checksum] if told.checksum else []
-            is_sound &= told.fate is not ImportStatus.FAILED
-            yield told
-        if is_sound and not self._is_trial:
-            self._notes.note(found, inside)
+    def _import_file(self, file: WalkedFile) -> Iterator[ImportedFile]:
+        """Read a file, and record what is in it unless a part of it failed."""
+        checksums, has_failed = [], False
+        for result in self._read(file):
+            checksums += [result.checksum] if result.checksum else []
+            has_failed |= result.status is ImportStatus.FAILED
+            yield result
+        if not has_failed and not self._dry_run:
+            self._database.put(file, checksums)
 
-    def _read(self, found: WalkedFile) -> Iterator[ImportedFile]:
-        # Names may be of any bytes, and rows are not.
-        name = os.fsencode(found.path).decode("utf-8", "replace")
-        source = _Source(found.path, name[-settings.MAX_NAME_LENGTH :], name, found)
+    def _read(self, file: WalkedFile) -> Iterator[ImportedFile]:
+        # Paths are arbitrary bytes; names in the database are not.
+        name = os.fsencode(file.path).decode("utf-8", "replace")
+        candidate = _Candidate(file.path, name[-settings.MAX_NAME_LENGTH :], name, file)
         try:
-            head = _head(found)
+            head = _head(file)
             if kind := file_type.archive_kind(head, name):
-                yield from self._unpack(source, kind)
+                yield from self._import_archive(candidate, kind)
             elif file_type.may_be_debug_file(head, name):
-                yield from self._take_whole(source)
+                yield from self._import_whole(candidate)
             else:
-                yield source.told(
-                    ImportStatus.PASSED, "It does not look like a debug file."
+                yield candidate.result(
+                    ImportStatus.SKIPPED, "It does not look like a debug file."
                 )
         except OSError as error:
-            yield source.told(
+            yield candidate.result(
                 ImportStatus.FAILED, f"It cannot be read: {error.strerror}."
             )
 
-    def _unpack(self, source: _Source, kind: ArchiveKind) -> Iterator[ImportedFile]:
+    def _import_archive(
+        self, archive: _Candidate, kind: ArchiveKind
+    ) -> Iterator[ImportedFile]:
         if not archive_reader.is_available():
-            raise SandboxUnavailable(_NO_LIBRARY.format(source.shown))
+            raise SandboxUnavailable(_NO_LIBRARY.format(archive.shown_name))
         is_empty = True
         try:
             with closing(
                 archive_reader.extract(
-                    source.path, kind, member_bytes=settings.MAX_FILE_SIZE
+                    archive.path, kind, member_bytes=settings.MAX_FILE_SIZE
                 )
             ) as members:
                 for member in members:
                     is_empty = False
-                    yield from self._take_member(source, member)
+                    yield from self._import_member(archive, member)
         except (NotADebugFile, ParserDied) as error:
-            yield source.told(ImportStatus.FAILED, str(error))
+            yield archive.result(ImportStatus.FAILED, str(error))
             return
         if is_empty:
-            yield source.told(
-                ImportStatus.PASSED, "Nothing in it looks like a debug file."
+            yield archive.result(
+                ImportStatus.SKIPPED, "Nothing in it looks like a debug file."
             )
 
-    def _take_member(
-        self, package: _Source, member: ExtractedFile | SkippedFile
+    def _import_member(
+        self, archive: _Candidate, member: ExtractedFile | SkippedFile
     ) -> Iterator[ImportedFile]:
-        shown = f"{package.shown}: {member.name}"
+        shown_name = f"{archive.shown_name}: {member.name}"
         if isinstance(member, SkippedFile):
-            yield ImportedFile(ImportStatus.FAILED, shown, member.why)
+            yield ImportedFile(ImportStatus.FAILED, shown_name, member.why)
             return
         with scratch_file(settings.SCRATCH_DIR, prefix="unpacked-") as path:
             with path.open("wb") as copy:
                 copy.writelines(member.blocks)
             name = member.name[-settings.MAX_NAME_LENGTH :]
-            yield from self._take_whole(_Source(path, name, shown))
+            yield from self._import_whole(_Candidate(path, name, shown_name))
 
-    def _take_whole(self, source: _Source) -> Iterator[ImportedFile]:
-        with _plainly_named(source.path) as path:
+    def _import_whole(self, candidate: _Candidate) -> Iterator[ImportedFile]:
+        with _utf8_path(candidate.path) as path:
             for thin in file_splitter.thin_files(path, settings.SCRATCH_DIR):
-                yield self._take_thin(thin, source)
+                yield self._import_thin(thin, candidate)
 
-    def _take_thin(self, thin: Path, source: _Source) -> ImportedFile:
+    def _import_thin(self, thin: Path, candidate: _Candidate) -> ImportedFile:
+        """Import a file for one architecture: `candidate`, or a slice of it."""
         try:
-            _check_size(thin, source.name)
-            inside = steps.inspect_file(thin, name=source.name)
+            _check_size(thin, candidate.name)
+            inside = steps.inspect_file(thin, name=candidate.name)
         except (Refused, SandboxUnavailable) as error:
-            return source.told(ImportStatus.FAILED, str(error))
+            return candidate.result(ImportStatus.FAILED, str(error))
         try:
-            claim = client_metadata.id_from_name(source.name)
+            claim = client_metadata.id_from_name(candidate.name)
             found = objects.require_findable(
                 client_metadata.with_claimed_id(inside, claim)
             )
         except NotADebugFile as error:
-            return source.told(ImportStatus.PASSED, str(error))
-        keep = partial(self._foresee if self._is_trial else self._enter, thin, source)
+            return candidate.result(ImportStatus.SKIPPED, str(error))
+        store = self._preview if self._dry_run else self._store
+        attempt = partial(store, thin, candidate, found)
         try:
-            return keep(found)
+            return attempt()
         except (StorageUnavailable, ChunksMissing):
-            # What was here a moment ago may just have been freed.
-            return keep(found)
+            # Chunks that existed a moment ago may have just been freed.
+            return attempt()
 
-    def _enter(self, thin: Path, source: _Source, found: ObjectFile) -> ImportedFile:
-        cut = file_splitter.split(
-            thin, blob_store(), chunk_bytes=settings.CHUNK_SIZE, is_stored=self._is_kept
+    def _store(
+        self, thin: Path, candidate: _Candidate, found: ObjectFile
+    ) -> ImportedFile:
+        split = file_splitter.split(
+            thin,
+            blob_store(),
+            chunk_bytes=settings.CHUNK_SIZE,
+            is_stored=self._is_stored,
         )
-        if source.found and not file_walk.is_unchanged(source.found):
-            return source.told(ImportStatus.FAILED, "It changed while it was read.")
-        fate = ImportStatus.HERE
-        if not self._is_here(cut.checksum, found):
-            intake.accept_chunks(self._project.organization, cut.sizes)
-            row = steps.register_file(self._project, cut, found, by=self._by)
-            self._entered.append(row.file_id)
-            fate = ImportStatus.IMPORTED
-        return ImportedFile(fate, source.shown, "", cut.size_bytes, cut.checksum)
+        if candidate.found and not file_walk.is_unchanged(candidate.found):
+            return candidate.result(
+                ImportStatus.FAILED, "It changed while it was read."
+            )
+        status = ImportStatus.PRESENT
+        if not self._is_present(split.checksum, found):
+            intake.accept_chunks(self._project.organization, split.sizes)
+            row = steps.register_file(self._project, split, found, by=self._by)
+            self._registered.append(row.file_id)
+            status = ImportStatus.IMPORTED
+        return ImportedFile(
+            status, candidate.shown_name, "", split.size_bytes, split.checksum
+        )
 
-    def _foresee(self, thin: Path, source: _Source, found: ObjectFile) -> ImportedFile:
+    def _preview(
+        self, thin: Path, candidate: _Candidate, found: ObjectFile
+    ) -> ImportedFile:
         with thin.open("rb", buffering=0) as content:
             checksum = Checksum(hashlib.file_digest(content, "sha1").hexdigest())
-        is_here = checksum in self._foreseen or self._is_here(checksum, found)
-        self._foreseen.add(checksum)
-        fate = ImportStatus.HERE if is_here else ImportStatus.IMPORTED
-        return ImportedFile(fate, source.shown, "", thin.stat().st_size, checksum)
+        is_present = checksum in self._previewed or self._is_present(checksum, found)
+        self._previewed.add(checksum)
+        status = ImportStatus.PRESENT if is_present else ImportStatus.IMPORTED
+        size_bytes = thin.stat().st_size
+        return ImportedFile(status, candidate.shown_name, "", size_bytes, checksum)
 
-    def _here(self, checksums: Iterable[Checksum]) -> set[Checksum]:
-        """Return those that are the project's debug files; a package may have many."""
+    def _present(self, checksums: Iterable[Checksum]) -> set[Checksum]:
+        """Return those that are debug files of the project."""
         return {
             found
-            for some in batched(checksums, _CHECKSUMS_AT_ONCE)
-            for found in project_files.by_checksums(self._project, some)
+            for batch in batched(checksums, _CHECKSUMS_PER_QUERY)
+            for found in project_files.by_checksums(self._project, batch)
         }
 
-    def _is_kept(self, chunk: Checksum) -> bool:
+    def _is_present(self, checksum: Checksum, found: ObjectFile) -> bool:
+        rows = project_files.all_by_checksums(self._project, [checksum])
+        wanted = (str(found.debug_id), found.arch)
+        return any((row.debug_id, row.arch) == wanted for row in rows.get(checksum, []))
+
+    def _is_stored(self, chunk: Checksum) -> bool:
         owned = chunks.owned_sizes(self._project.organization, [chunk])
         return bool(owned) and chunk in blob_store()
 
-    def _is_here(self, checksum: Checksum, found: ObjectFile) -> bool:
-        rows = project_files.all_by_checksums(self._project, [checksum]).get(
-            checksum, []
-        )
-        same = (str(found.debug_id), found.arch)
-        return any((row.debug_id, row.arch) == same for row in rows)
 
-
-def _known(found: WalkedFile, inside: Sequence[Checksum]) -> Iterator[ImportedFile]:
-    """Tell of a file that nobody needs to read."""
-    name = str(found.path)
-    if not inside:
+def _recorded_results(
+    file: WalkedFile, checksums: Sequence[Checksum]
+) -> Iterator[ImportedFile]:
+    """Yield the results for a file from the resume database, without reading it."""
+    name = str(file.path)
+    if not checksums:
         yield ImportedFile(
-            ImportStatus.PASSED, name, "It was no debug file when it was read."
+            ImportStatus.SKIPPED, name, "It was not a debug file when it was last read."
         )
-    for checksum in inside:
-        yield ImportedFile(ImportStatus.HERE, name, checksum=checksum)
+    for checksum in checksums:
+        yield ImportedFile(ImportStatus.PRESENT, name, checksum=checksum)
 
 
 @contextmanager
-def _plainly_named(path: Path) -> Iterator[Path]:
-    """Lend a way to the file at `path` that is UTF-8: symbolic opens no other."""
+def _utf8_path(path: Path) -> Iterator[Path]:
+    """Yield a UTF-8 path to the file, if necessary a link: symbolic needs UTF-8."""
     if str(path).isprintable():
         yield path
         return
@@ -299,11 +315,11 @@ def _plainly_named(path: Path) -> Iterator[Path]:
         yield link
 
 
-def _head(found: WalkedFile) -> bytes:
-    if not found.size_bytes:
+def _head(file: WalkedFile) -> bytes:
+    if not file.size_bytes:
         return b""
-    with found.path.open("rb", buffering=0) as file:
-        return file.read(file_type.HEAD_BYTES)
+    with file.path.open("rb", buffering=0) as content:
+        return content.read(file_type.HEAD_BYTES)
 
 
 def _check_size(path: Path, name: str) -> None:

@@ -1,7 +1,7 @@
-"""Remembers what was in files on this machine, so that nobody need read them again.
+"""Remember what files of this machine contained, so that imports read them only once.
 
-Only a help for the memory: whether a debug file is here, its row says. So the journal
-may be deleted at any time, which costs reading everything once more.
+A cache: whether a debug file exists in a project is always looked up there. Deleting the
+database only costs reading all files again.
 """
 
 import json
@@ -17,8 +17,8 @@ from symdepot.pipeline.bulk_import.file_walk import WalkedFile
 
 _NAME = "import-journal.db"
 _VERSION = 1
-"""To be raised when more files are known for debug files than before."""
-_WAIT_SECONDS = 30.0
+"""Increase it when more files are recognised as debug files than before."""
+_BUSY_SECONDS = 30.0
 _TABLE = """
     CREATE TABLE IF NOT EXISTS read_file (
         path BLOB PRIMARY KEY,
@@ -29,75 +29,75 @@ _TABLE = """
 
 
 class ResumeDatabase:
-    """What the files that were read held: the checksums of debug files, maybe none."""
+    """The checksums of the debug files in each file that was read."""
 
-    def __init__(self, rows: sqlite3.Connection) -> None:
-        self._rows = rows
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
 
-    def recall(self, found: WalkedFile) -> tuple[Checksum, ...] | None:
-        """Return what is in a file that has not changed since; None if that is unknown."""
-        row = self._rows.execute(
+    def get(self, file: WalkedFile) -> tuple[Checksum, ...] | None:
+        """Return what is in a file; None if it was never read or has changed since."""
+        row = self._connection.execute(
             "SELECT checksums FROM read_file WHERE path = ? AND state = ?",
-            (os.fsencode(found.path), _state(found)),
+            (os.fsencode(file.path), _state(file)),
         ).fetchone()
         return None if row is None else tuple(map(Checksum, json.loads(row[0])))
 
-    def note(self, found: WalkedFile, inside: Sequence[Checksum]) -> None:
-        """Note what is in a file."""
-        self._rows.execute(
+    def put(self, file: WalkedFile, checksums: Sequence[Checksum]) -> None:
+        """Record what is in a file."""
+        self._connection.execute(
             "INSERT OR REPLACE INTO read_file VALUES (?, ?, ?)",
             (
-                os.fsencode(found.path),
-                _state(found),
-                json.dumps([c.hex for c in inside]),
+                os.fsencode(file.path),
+                _state(file),
+                json.dumps([c.hex for c in checksums]),
             ),
         )
 
 
 @contextmanager
 def open_database(folder: Path) -> Iterator[ResumeDatabase]:
-    """Open the journal in `folder`; what cannot be read is begun anew.
+    """Open the database in `folder`; create it if it is missing or corrupt.
 
     Raises:
-        Unavailable: it cannot be kept there, or not any longer.
+        Unavailable: it cannot be created or written.
     """
     path = folder / _NAME
     try:
-        with closing(_begun(path)) as rows:
-            yield ResumeDatabase(rows)
+        with closing(_connect_or_recreate(path)) as connection:
+            yield ResumeDatabase(connection)
     except sqlite3.Error as error:
         raise Unavailable(
             f"What was imported cannot be noted in {path}: {error}."
         ) from error
 
 
-def _begun(path: Path) -> sqlite3.Connection:
+def _connect_or_recreate(path: Path) -> sqlite3.Connection:
     try:
-        return _connected(path)
+        return _connect(path)
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError:
-        for each in path.parent.glob(f"{_NAME}*"):
-            each.unlink(missing_ok=True)
-        return _connected(path)
+        for file in path.parent.glob(f"{_NAME}*"):
+            file.unlink(missing_ok=True)
+        return _connect(path)
 
 
-def _connected(path: Path) -> sqlite3.Connection:
-    rows = sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None)
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
     try:
-        # Who is killed has lost nothing; only a loss of power may take the last notes.
-        rows.execute("PRAGMA journal_mode = WAL")
-        rows.execute("PRAGMA synchronous = NORMAL")
-        (version,) = rows.execute("PRAGMA user_version").fetchone()
+        # A killed import loses nothing; only a power failure can lose the last rows.
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version != _VERSION:
-            rows.execute("DROP TABLE IF EXISTS read_file")
-            rows.execute(f"PRAGMA user_version = {_VERSION}")
-        rows.execute(_TABLE)
+            connection.execute("DROP TABLE IF EXISTS read_file")
+            connection.execute(f"PRAGMA user_version = {_VERSION}")
+        connection.execute(_TABLE)
     except BaseException:
-        rows.close()
+        connection.close()
         raise
-    return rows
+    return connection
 
 
-def _state(found: WalkedFile) -> str:
-    return f"{found.size_bytes} {found.modified_ns} {found.changed_ns}"
+def _state(file: WalkedFile) -> str:
+    return f"{file.size_bytes} {file.modified_ns} {file.changed_ns}"

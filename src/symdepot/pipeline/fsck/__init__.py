@@ -1,1 +1,1 @@
-"""Comparison of rows with bytes and with each other, and repair."""
+"""Check rows against blobs and against each other, and repair what is safe to repair."""

@@ -1,9 +1,7 @@
-"""Compares rows with bytes, and rows with rows; changes nothing.
+"""Check rows against blobs, and rows against each other, without changing anything.
 
-Uploads and sweeps go on meanwhile. Rows come after their bytes and go before them, so
-what looks wrong is told only if its row is still there when the bytes have been seen.
-
-Compares rows with rows: files with their chunks, answers with the catalogue.
+Runs beside uploads and gc. A fault is reported only if the row still exists after its
+blob was read: rows are written after blobs and deleted before them.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -22,137 +20,57 @@ from symdepot.domain.errors import BlobMissing, ChecksumMismatch
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline.fsck.report import Fault, Finding, FsckReport, Subject
 from symdepot.pipeline.gc import deletion
+from symdepot.pipeline.progress import Progress, no_progress
 from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.uploads.models import Assembly, Chunk, File, FileChunk, State
 
-
-def check_files(examination: FsckReport) -> None:
-    """Find the files whose chunks are not all there, in order, and of its size."""
-    rows = File.objects.order_by("pk").values_list("pk", flat=True)
-    for some in batched(rows.iterator(chunk_size=_AT_ONCE), _AT_ONCE):
-        examination.files += len(some)
-        # Whoever heals a file takes its chunks out and puts others in.
-        if suspects := [row.pk for row in _incomplete(some)]:
-            examination.findings += [
-                Finding(
-                    Fault.INCOMPLETE,
-                    Subject.FILE,
-                    Checksum(file.checksum),
-                    file.pk,
-                    hurts=tuple(file_names({file.pk})[file.pk]),
-                )
-                for file in _incomplete(suspects)
-            ]
-
-
-def check_uploads(examination: FsckReport) -> None:
-    """Find what clients are told is `ok` although no debug file is there."""
-    same = DebugFile.objects.filter(
-        project=OuterRef("project"), file__checksum=OuterRef("checksum")
-    )
-    untrue = Assembly.objects.filter(~Exists(same), state=State.OK)
-    examination.findings += [
-        Finding(Fault.UNTRUE, Subject.UPLOAD, Checksum(checksum), pk)
-        for pk, checksum in untrue.values_list("pk", "checksum")
-    ]
-
-
-def check_marked_damaged(examination: FsckReport) -> None:
-    """Find files that are held for damaged, and are not, now that all was hashed."""
-    bad = {f.row for f in examination.findings if f.subject is Subject.CHUNK}
-    incomplete = {f.row for f in examination.findings if f.subject is Subject.FILE}
-    held = dict(File.objects.exclude(damaged_at=None).values_list("pk", "checksum"))
-    for some in batched(sorted(held.keys() - incomplete), _AT_ONCE):
-        parts = FileChunk.objects.filter(file__in=some)
-        hurt = {
-            file for file, chunk in parts.values_list("file", "chunk") if chunk in bad
-        }
-        examination.findings += [
-            Finding(Fault.SHUNNED, Subject.FILE, Checksum(held[pk]), pk)
-            for pk in some
-            if pk not in hurt
-        ]
-
-
-def file_names(files: Collection[int]) -> dict[int, list[str]]:
-    """Return, for each of these files, what its debug files are called and where."""
-    told: dict[int, list[str]] = {pk: [] for pk in files}
-    for some in batched(files, _AT_ONCE):
-        rows = DebugFile.objects.filter(file__in=some).order_by("pk")
-        for row in rows.select_related("project__organization"):
-            where = f"{row.project.organization}/{row.project}"
-            told[row.file_id].append(f"{where}: {row}")
-    return told
-
-
-def _incomplete(files: Collection[int]) -> Iterator[File]:
-    parts = FileChunk.objects.filter(file__in=files).values("file")
-    sums = {
-        pk: rest
-        for pk, *rest in parts.annotate(
-            size=Sum("chunk__size_bytes"),
-            number=Count("pk"),
-            last=Max("position"),
-            alone=Min("chunk__checksum"),
-        ).values_list("file", "size", "number", "last", "alone")
-    }
-    for file in File.objects.filter(pk__in=files):
-        size, number, last, alone = sums.get(file.pk, (None, 0, -1, ""))
-        is_itself = number != 1 or alone == file.checksum
-        if size != file.size_bytes or last != number - 1 or not is_itself:
-            yield file
-
-
-_AT_ONCE = 1000
-
-type Step = Callable[[int], object]
-"""Is told how many more bytes have been looked at."""
+_ROWS_PER_QUERY = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class _Named:
-    """A row that names a blob, and the size that it says the blob has."""
+class _BlobRow:
+    """A row that names a blob, with the size that the row gives."""
 
     subject: Subject
-    row: int
+    pk: int
     checksum: Checksum
     size_bytes: int
 
 
 @dataclass(slots=True)
-class _Round:
-    """One examination: `seen` are the rows whose blobs the store has listed."""
+class _Check:
+    """A check in progress; `seen` are the rows whose blobs the store has listed."""
 
-    examination: FsckReport
+    report: FsckReport
     hashing: bool
-    step: Step
+    progress: Progress
     seen: dict[Subject, set[int]] = field(
-        default_factory=lambda: {Subject.CHUNK: set(), Subject.SYMCACHE: set()}
+        default_factory=lambda: {subject: set() for subject in _BLOB_ROWS}
     )
 
 
-def check(*, hashing: bool, step: Step = lambda _: None) -> FsckReport:
-    """Look at all there is; without `hashing`, at the bytes' presence and size only.
+def check(*, hashing: bool, progress: Progress = no_progress) -> FsckReport:
+    """Check everything. Without `hashing`, only presence and size of blobs.
 
     Raises:
         StorageUnavailable: the store did not answer.
     """
-    made = FsckReport()
-    going = _Round(made, hashing, step)
-    for some in batched(blob_store().stored(), _AT_ONCE):
-        _check_blobs(going, some)
-    for subject in going.seen:
-        _check_unlisted(going, subject)
-    made.findings = list(_with_names(made.findings))
-    check_files(made)
-    check_uploads(made)
+    report = FsckReport()
+    run = _Check(report, hashing, progress)
+    for batch in batched(blob_store().stored(), _ROWS_PER_QUERY):
+        _check_blobs(run, batch)
+    for subject in run.seen:
+        _check_unlisted(run, subject)
+    report.findings = list(_with_affected_files(report.findings))
+    _check_files(report)
+    _check_uploads(report)
     if hashing:
-        check_marked_damaged(made)
-    return made
+        _check_marked_damaged(report)
+    return report
 
 
-def fault_of(checksum: Checksum) -> Fault | None:
-    """Read a blob to its end and say what is wrong with it, if anything is.
+def find_fault(checksum: Checksum) -> Fault | None:
+    """Read a blob and return whether it is `MISSING` or `DAMAGED`, if it is.
 
     Raises:
         StorageUnavailable: the store did not answer.
@@ -168,29 +86,29 @@ def fault_of(checksum: Checksum) -> Fault | None:
 
 
 def total_bytes() -> int:
-    """Return about how many bytes there are to look at."""
+    """Return about how many bytes `check` will read."""
     return sum(
-        rows.aggregate(total=Sum("size_bytes", default=0))["total"]
-        for rows in (question() for question in _ROWS.values())
+        rows().aggregate(total=Sum("size_bytes", default=0))["total"]
+        for rows in _BLOB_ROWS.values()
     )
 
 
-def _check_blobs(going: _Round, some: Sequence[StoredBlob]) -> None:
-    made = going.examination
-    named = _naming(blob.checksum for blob in some)
+def _check_blobs(run: _Check, blobs: Sequence[StoredBlob]) -> None:
+    report = run.report
+    rows_by_blob = _rows_naming(blob.checksum for blob in blobs)
     young_since = timezone.now() - deletion.orphan_grace()
-    for blob in some:
-        made.blobs += 1
-        made.size_bytes += blob.size_bytes
-        rows = named.get(blob.checksum, [])
+    for blob in blobs:
+        report.blobs += 1
+        report.size_bytes += blob.size_bytes
+        rows = rows_by_blob.get(blob.checksum, [])
         for row in rows:
-            going.seen[row.subject].add(row.row)
+            run.seen[row.subject].add(row.pk)
         if rows:
-            made.findings += _check_blob(blob, rows, hashing=going.hashing)
+            report.findings += _check_blob(blob, rows, hashing=run.hashing)
         elif blob.written_at >= young_since:
-            made.young += 1
-        elif not _naming([blob.checksum]):
-            made.findings.append(
+            report.young_blobs += 1
+        elif not _rows_naming([blob.checksum]):
+            report.findings.append(
                 Finding(
                     Fault.ORPHAN,
                     Subject.BLOB,
@@ -198,79 +116,158 @@ def _check_blobs(going: _Round, some: Sequence[StoredBlob]) -> None:
                     size_bytes=blob.size_bytes,
                 )
             )
-        going.step(blob.size_bytes)
+        run.progress("blobs", 1, blob.size_bytes)
 
 
 def _check_blob(
-    blob: StoredBlob, rows: Sequence[_Named], *, hashing: bool
+    blob: StoredBlob, rows: Sequence[_BlobRow], *, hashing: bool
 ) -> Iterator[Finding]:
-    differing = [row for row in rows if row.size_bytes != blob.size_bytes]
-    fault = fault_of(blob.checksum) if hashing or differing else None
-    yield from _told(rows if fault else differing, fault or Fault.WRONG_SIZE, blob)
+    wrong_size = [row for row in rows if row.size_bytes != blob.size_bytes]
+    fault = find_fault(blob.checksum) if hashing or wrong_size else None
+    if fault:
+        yield from _findings(rows, fault, blob.size_bytes)
+    else:
+        yield from _findings(wrong_size, Fault.WRONG_SIZE, blob.size_bytes)
 
 
-def _told(
-    wrong: Sequence[_Named], fault: Fault, blob: StoredBlob | None
-) -> Iterator[Finding]:
-    """Tell of those of these rows that are still there."""
-    there = _naming(row.checksum for row in wrong) if wrong else {}
-    for row in wrong:
-        if row in there.get(row.checksum, []):
-            yield Finding(
-                fault,
-                row.subject,
-                row.checksum,
-                row.row,
-                size_bytes=blob.size_bytes if blob else 0,
-            )
-
-
-def _check_unlisted(going: _Round, subject: Subject) -> None:
-    """Look at the rows whose blobs were not listed: they are gone, or came since."""
-    rows = _ROWS[subject]().order_by("pk").values_list("pk", "checksum", "size_bytes")
-    for pk, checksum, size_bytes in rows.iterator(chunk_size=_AT_ONCE):
-        if pk in going.seen[subject]:
+def _check_unlisted(run: _Check, subject: Subject) -> None:
+    """Check rows whose blobs were not listed: they are missing, or have just come."""
+    rows = _BLOB_ROWS[subject]().order_by("pk")
+    for pk, checksum, size_bytes in rows.values_list(
+        "pk", "checksum", "size_bytes"
+    ).iterator(chunk_size=_ROWS_PER_QUERY):
+        if pk in run.seen[subject]:
             continue
-        row = _Named(subject, pk, Checksum(checksum), size_bytes)
-        if going.hashing:
-            fault = fault_of(row.checksum)
+        row = _BlobRow(subject, pk, Checksum(checksum), size_bytes)
+        if run.hashing:
+            fault = find_fault(row.checksum)
         else:
             fault = None if row.checksum in blob_store() else Fault.MISSING
         if fault:
-            going.examination.findings += _told([row], fault, None)
+            run.report.findings += _findings([row], fault, 0)
 
 
-def _with_names(findings: Sequence[Finding]) -> Iterator[Finding]:
-    """Say of each chunk which debug files it hurts."""
-    for some in batched(findings, _AT_ONCE):
-        chunks = [f.row for f in some if f.subject is Subject.CHUNK]
-        having: dict[int, set[int]] = {}
+def _findings(
+    rows: Sequence[_BlobRow], fault: Fault, size_bytes: int
+) -> Iterator[Finding]:
+    """Yield the fault for those of these rows that still exist."""
+    existing = _rows_naming(row.checksum for row in rows) if rows else {}
+    for row in rows:
+        if row in existing.get(row.checksum, []):
+            yield Finding(fault, row.subject, row.checksum, row.pk, size_bytes)
+
+
+def _with_affected_files(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Add to the findings about chunks the debug files that have the chunk."""
+    for batch in batched(findings, _ROWS_PER_QUERY):
+        chunks = [f.row for f in batch if f.subject is Subject.CHUNK]
+        files_by_chunk: dict[int, set[int]] = {}
         parts = FileChunk.objects.filter(chunk__in=chunks)
         for chunk, file in parts.values_list("chunk", "file"):
-            having.setdefault(chunk, set()).add(file)
-        told = file_names({file for files in having.values() for file in files})
-        for finding in some:
+            files_by_chunk.setdefault(chunk, set()).add(file)
+        names = _debug_file_names(set().union(*files_by_chunk.values()))
+        for finding in batch:
             is_chunk = finding.subject is Subject.CHUNK
-            files = sorted(having.get(finding.row, ())) if is_chunk else []
-            hurts = tuple(name for file in files for name in told[file])
-            yield replace(finding, hurts=hurts)
+            files = sorted(files_by_chunk.get(finding.row, ())) if is_chunk else []
+            affected = tuple(name for file in files for name in names[file])
+            yield replace(finding, affected=affected)
 
 
-def _naming(checksums: Iterable[Checksum]) -> dict[Checksum, list[_Named]]:
+def _check_files(report: FsckReport) -> None:
+    """Find files whose chunks are not complete, in order, and of the right size."""
+    rows = File.objects.order_by("pk").values_list("pk", flat=True)
+    for batch in batched(rows.iterator(chunk_size=_ROWS_PER_QUERY), _ROWS_PER_QUERY):
+        report.files += len(batch)
+        # Checked twice: an upload that repairs a file replaces its chunks.
+        if suspects := [file.pk for file in _incomplete(batch)]:
+            report.findings += [
+                Finding(
+                    Fault.INCOMPLETE,
+                    Subject.FILE,
+                    Checksum(file.checksum),
+                    file.pk,
+                    affected=tuple(_debug_file_names({file.pk})[file.pk]),
+                )
+                for file in _incomplete(suspects)
+            ]
+
+
+def _incomplete(files: Collection[int]) -> Iterator[File]:
+    parts = FileChunk.objects.filter(file__in=files).values("file")
+    totals = {
+        pk: rest
+        for pk, *rest in parts.annotate(
+            size=Sum("chunk__size_bytes"),
+            number=Count("pk"),
+            last=Max("position"),
+            any_chunk=Min("chunk__checksum"),
+        ).values_list("file", "size", "number", "last", "any_chunk")
+    }
+    for file in File.objects.filter(pk__in=files):
+        size, number, last, any_chunk = totals.get(file.pk, (None, 0, -1, ""))
+        # The only chunk of a file has the checksum of the file.
+        is_itself = number != 1 or any_chunk == file.checksum
+        if size != file.size_bytes or last != number - 1 or not is_itself:
+            yield file
+
+
+def _check_uploads(report: FsckReport) -> None:
+    """Find uploads whose status is `ok` although there is no debug file."""
+    debug_files = DebugFile.objects.filter(
+        project=OuterRef("project"), file__checksum=OuterRef("checksum")
+    )
+    wrong = Assembly.objects.filter(~Exists(debug_files), state=State.OK)
+    report.findings += [
+        Finding(Fault.OK_WITHOUT_FILE, Subject.UPLOAD, Checksum(checksum), pk)
+        for pk, checksum in wrong.values_list("pk", "checksum")
+    ]
+
+
+def _check_marked_damaged(report: FsckReport) -> None:
+    """Find files that are marked as damaged and are not. Needs a check with hashing."""
+    bad_chunks = {f.row for f in report.findings if f.subject is Subject.CHUNK}
+    incomplete = {f.row for f in report.findings if f.subject is Subject.FILE}
+    marked = dict(File.objects.exclude(damaged_at=None).values_list("pk", "checksum"))
+    for batch in batched(sorted(marked.keys() - incomplete), _ROWS_PER_QUERY):
+        parts = FileChunk.objects.filter(file__in=batch)
+        damaged = {
+            file
+            for file, chunk in parts.values_list("file", "chunk")
+            if chunk in bad_chunks
+        }
+        report.findings += [
+            Finding(Fault.MARKED_DAMAGED, Subject.FILE, Checksum(marked[pk]), pk)
+            for pk in batch
+            if pk not in damaged
+        ]
+
+
+def _debug_file_names(files: Collection[int]) -> dict[int, list[str]]:
+    """Return, by file, its debug files as `organization/project: debug file`."""
+    names: dict[int, list[str]] = {pk: [] for pk in files}
+    for batch in batched(files, _ROWS_PER_QUERY):
+        rows = DebugFile.objects.filter(file__in=batch).order_by("pk")
+        for row in rows.select_related("project__organization"):
+            project = f"{row.project.organization}/{row.project}"
+            names[row.file_id].append(f"{project}: {row}")
+    return names
+
+
+def _rows_naming(checksums: Iterable[Checksum]) -> dict[Checksum, list[_BlobRow]]:
     """Return the rows that name these blobs."""
-    wanted = [c.hex for c in checksums]
-    named: dict[Checksum, list[_Named]] = {}
-    for subject, rows in _ROWS.items():
-        found = rows().filter(checksum__in=wanted)
-        for pk, checksum, size_bytes in found.values_list(
+    names = [c.hex for c in checksums]
+    found: dict[Checksum, list[_BlobRow]] = {}
+    for subject, all_rows in _BLOB_ROWS.items():
+        rows = all_rows().filter(checksum__in=names)
+        for pk, checksum, size_bytes in rows.values_list(
             "pk", "checksum", "size_bytes"
         ):
-            row = _Named(subject, pk, Checksum(checksum), size_bytes)
-            named.setdefault(row.checksum, []).append(row)
-    return named
+            row = _BlobRow(subject, pk, Checksum(checksum), size_bytes)
+            found.setdefault(row.checksum, []).append(row)
+    return found
 
 
-_ROWS: dict[Subject, Callable[[], QuerySet[Any]]] = {
+_BLOB_ROWS: dict[Subject, Callable[[], QuerySet[Any]]] = {
     Subject.CHUNK: Chunk.objects.all,
     Subject.SYMCACHE: lambda: SymCache.objects.filter(outcome=Outcome.MADE),
 }

@@ -1,7 +1,7 @@
-"""Repairs what can be repaired without losing anything, and leads to what heals the rest.
+"""Repair the faults that can be repaired without losing data.
 
-Bytes that are damaged or gone can only be sent again: from here on they are missing,
-so the next upload of a file that has them sends just those.
+Damaged and missing chunks can only be uploaded again. Repair makes them count as
+missing, so that the next upload of a file that has them sends just these.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,7 +18,7 @@ from symdepot.uploads.models import Assembly, Chunk, ChunkOwner, File, State
 
 
 def repair(findings: Iterable[Finding]) -> list[Finding]:
-    """Repair these, each if it is still so; return those that something was done about.
+    """Repair the faults that still exist; return those that were repaired.
 
     Raises:
         StorageUnavailable: the store did not answer.
@@ -27,24 +27,25 @@ def repair(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _repair(finding: Finding) -> bool:
-    cure = _CURES.get((finding.fault, finding.subject)) or _CURES[finding.fault]
-    return cure(finding)
+    by_subject = _REPAIRS.get((finding.fault, finding.subject))
+    return (by_subject or _REPAIRS[finding.fault])(finding)
 
 
-def _let_be_sent_again(finding: Finding) -> bool:
-    if checker.fault_of(finding.checksum) is None:
+def _forget_chunk(finding: Finding) -> bool:
+    """Make a chunk count as missing, so that clients send it again."""
+    if checker.find_fault(finding.checksum) is None:
         return False
     chunks.forget_damaged(finding.checksum)
     with chunks.freeing():
-        # Nobody would ever send one again that no file has.
+        # A chunk that no file has would never be sent again.
         deletion.delete_chunks([finding.row], timezone.now())
     deletion.delete_blobs([finding.checksum])
     return True
 
 
-def _let_be_made_again(finding: Finding) -> bool:
+def _recreate_symcache(finding: Finding) -> bool:
     row = SymCache.objects.filter(pk=finding.row).first()
-    if row is None or checker.fault_of(finding.checksum) is None:
+    if row is None or checker.find_fault(finding.checksum) is None:
         return False
     creation.recreate(row)
     deletion.delete_blobs([finding.checksum])
@@ -52,41 +53,41 @@ def _let_be_made_again(finding: Finding) -> bool:
 
 
 def _correct_size(finding: Finding) -> bool:
-    """Believe the bytes, which hash right, rather than the row."""
-    true = {"size_bytes": finding.size_bytes}
+    """Set the size in the rows to that of the blob, which has the right checksum."""
+    size = {"size_bytes": finding.size_bytes}
     if finding.subject is Subject.SYMCACHE:
-        return bool(SymCache.objects.filter(pk=finding.row).update(**true))
-    ChunkOwner.objects.filter(chunk=finding.row).update(**true)
-    return bool(Chunk.objects.filter(pk=finding.row).update(**true))
+        return bool(SymCache.objects.filter(pk=finding.row).update(**size))
+    ChunkOwner.objects.filter(chunk=finding.row).update(**size)
+    return bool(Chunk.objects.filter(pk=finding.row).update(**size))
 
 
-def _free(finding: Finding) -> bool:
+def _delete_orphan(finding: Finding) -> bool:
     return bool(deletion.delete_blobs([finding.checksum]))
 
 
-def _forget_answer(finding: Finding) -> bool:
+def _delete_status(finding: Finding) -> bool:
     rows = Assembly.objects.filter(pk=finding.row, state=State.OK)
     return bool(rows.delete()[0])
 
 
-def _shun(finding: Finding) -> bool:
+def _mark_damaged(finding: Finding) -> bool:
     rows = File.objects.filter(pk=finding.row, damaged_at=None)
     return bool(rows.update(damaged_at=timezone.now()))
 
 
-def _trust(finding: Finding) -> bool:
+def _unmark_damaged(finding: Finding) -> bool:
     rows = File.objects.filter(pk=finding.row).exclude(damaged_at=None)
     return bool(rows.update(damaged_at=None))
 
 
-_CURES: dict[tuple[Fault, Subject] | Fault, Callable[[Finding], bool]] = {
-    (Fault.MISSING, Subject.CHUNK): _let_be_sent_again,
-    (Fault.DAMAGED, Subject.CHUNK): _let_be_sent_again,
-    Fault.MISSING: _let_be_made_again,
-    Fault.DAMAGED: _let_be_made_again,
+_REPAIRS: dict[tuple[Fault, Subject] | Fault, Callable[[Finding], bool]] = {
+    (Fault.MISSING, Subject.CHUNK): _forget_chunk,
+    (Fault.DAMAGED, Subject.CHUNK): _forget_chunk,
+    Fault.MISSING: _recreate_symcache,
+    Fault.DAMAGED: _recreate_symcache,
     Fault.WRONG_SIZE: _correct_size,
-    Fault.ORPHAN: _free,
-    Fault.INCOMPLETE: _shun,
-    Fault.SHUNNED: _trust,
-    Fault.UNTRUE: _forget_answer,
+    Fault.ORPHAN: _delete_orphan,
+    Fault.INCOMPLETE: _mark_damaged,
+    Fault.MARKED_DAMAGED: _unmark_damaged,
+    Fault.OK_WITHOUT_FILE: _delete_status,
 }

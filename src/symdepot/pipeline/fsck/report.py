@@ -1,4 +1,4 @@
-"""What can be wrong with what is kept, and what was found to be."""
+"""The faults that a check can find, and its report."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -7,19 +7,19 @@ from symdepot.domain.ids import Checksum
 
 
 class Fault(StrEnum):
-    """What can be wrong."""
+    """Kinds of faults. The values are part of the JSON report."""
 
     MISSING = "missing"
     DAMAGED = "damaged"
     WRONG_SIZE = "wrong-size"
     ORPHAN = "orphan"
     INCOMPLETE = "incomplete"
-    SHUNNED = "sound-but-held-for-damaged"
-    UNTRUE = "ok-without-debug-file"
+    MARKED_DAMAGED = "sound-but-held-for-damaged"
+    OK_WITHOUT_FILE = "ok-without-debug-file"
 
 
 class Subject(StrEnum):
-    """What it can be wrong with."""
+    """What has a fault. The values are part of the JSON report."""
 
     CHUNK = "chunk"
     SYMCACHE = "symcache"
@@ -30,10 +30,10 @@ class Subject(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something wrong with a row, or with a blob that has none.
+    """A fault of a row, or of a blob without one.
 
-    `size_bytes` is what its bytes really have. `hurts` names the debug files that
-    cannot be read for it.
+    `size_bytes` is the actual size of the blob, or 0. `affected` describes the debug
+    files that cannot be read because of the fault.
     """
 
     fault: Fault
@@ -41,20 +41,20 @@ class Finding:
     checksum: Checksum
     row: int = 0
     size_bytes: int = 0
-    hurts: tuple[str, ...] = ()
+    affected: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class FsckReport:
-    """What was looked at, and what was found; `young` blobs may yet get their row."""
+    """What was checked and found. Young blobs have no row, but may still get one."""
 
     findings: list[Finding] = field(default_factory=list)
     blobs: int = 0
     size_bytes: int = 0
-    young: int = 0
+    young_blobs: int = 0
     files: int = 0
 
     @property
     def is_sound(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there are no faults."""
         return not self.findings

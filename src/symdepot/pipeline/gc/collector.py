@@ -1,12 +1,6 @@
-"""The sweep: takes what is to go, in this order, and says what and why.
+"""Run garbage collection, or its dry run, and report what was deleted and why."""
 
-Debug files that a rule lets go, files that nobody has, uploads that nobody finishes,
-chunks and symcaches of nothing, and at last blobs that no row names. Each step is many
-short transactions, looks again before it takes, and leaves things in order: a sweep
-may be broken off, and run beside uploads and other sweeps.
-"""
-
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import batched
 
@@ -16,23 +10,22 @@ from symdepot.domain.ids import Checksum
 from symdepot.pipeline.gc import deletion, planner
 from symdepot.pipeline.gc.planner import Plan
 from symdepot.pipeline.gc.retention_rules import Reason, RetentionRule
+from symdepot.pipeline.progress import Progress, no_progress
 from symdepot.projects import audit
 from symdepot.projects.audit import Action
 from symdepot.symcaches.models import SymCache
 from symdepot.uploads import chunks, expiry
 from symdepot.uploads.models import ChunkOwner
 
-BY = "gc"
-"""Who it is, in the audit."""
-_ROWS_AT_ONCE = 250
+ACTOR = "gc"
+"""The actor in the audit log."""
 
-type Step = Callable[[str, int], object]
-"""Is told what is done, and how many more of it."""
+_ROWS_PER_TRANSACTION = 250
 
 
 @dataclass(slots=True)
 class DeletedCount:
-    """How many went for one reason, and how many bytes of the store that frees."""
+    """What was deleted for one reason, and how many bytes of the store that freed."""
 
     count: int = 0
     size_bytes: int = 0
@@ -40,171 +33,173 @@ class DeletedCount:
 
 @dataclass(slots=True)
 class GcReport:
-    """What a sweep took, or would take, and why."""
+    """What was deleted, or would be, by reason."""
 
-    taken: dict[Reason, DeletedCount] = field(
+    by_reason: dict[Reason, DeletedCount] = field(
         default_factory=lambda: {reason: DeletedCount() for reason in Reason}
     )
 
     @property
     def count(self) -> int:
-        """How many went in all."""
-        return sum(taken.count for taken in self.taken.values())
+        """How many things were deleted in all."""
+        return sum(deleted.count for deleted in self.by_reason.values())
 
     @property
     def size_bytes(self) -> int:
-        """How many bytes of the store are freed in all."""
-        return sum(taken.size_bytes for taken in self.taken.values())
+        """How many bytes of the store were freed in all."""
+        return sum(deleted.size_bytes for deleted in self.by_reason.values())
 
     def add(self, reason: Reason, count: int, size_bytes: int = 0) -> None:
-        """Count more of a reason."""
-        self.taken[reason].count += count
-        self.taken[reason].size_bytes += size_bytes
+        """Count more deletions for a reason."""
+        self.by_reason[reason].count += count
+        self.by_reason[reason].size_bytes += size_bytes
 
 
-def preview(step: Step = lambda *_: None) -> GcReport:
-    """Say what `collect` would take now, and take nothing."""
-    made = planner.make_plan(timezone.now(), lambda what: step(what, 0))
+def preview(progress: Progress = no_progress) -> GcReport:
+    """Return what `collect` would delete now, and change nothing."""
+    plan = planner.make_plan(timezone.now(), progress)
     report = GcReport()
-    _count(report, made.debug_files, made.debug_files)
-    _count(report, made.files, made.files, only=_OF_FILES)
-    _count(report, made.assemblies, made.assemblies)
-    _count_chunks(report, made, made.chunks)
-    report.add(Reason.OUTDATED, len(made.outdated))
-    _count_blobs(report, made, made.blobs)
-    for blob in deletion.find_orphans(lambda count: step("stored blobs", count)):
+    _count_rows(report, plan.debug_files, plan.debug_files)
+    _count_files(report, plan, plan.files)
+    _count_rows(report, plan.assemblies, plan.assemblies)
+    _count_chunks(report, plan, plan.chunks)
+    report.add(Reason.OUTDATED, len(plan.outdated))
+    _count_blobs(report, plan, plan.blobs)
+    for blob in deletion.find_orphans(progress):
         report.add(Reason.ORPHAN, 1, blob.size_bytes)
     return report
 
 
-def collect(step: Step = lambda *_: None) -> GcReport:
-    """Take what is to go, and say what and why.
+def collect(progress: Progress = no_progress) -> GcReport:
+    """Delete what is no longer needed; return what and why.
 
     Raises:
-        StorageUnavailable: the store did not answer; the next sweep goes on with it.
+        StorageUnavailable: the store did not answer; the next run deletes the rest.
     """
-    made = planner.make_plan(timezone.now(), lambda what: step(what, 0))
+    plan = planner.make_plan(timezone.now(), progress)
     report = GcReport()
-    for gone in _expire(made):
-        _count(report, made.debug_files, gone)
-        step("debug files", len(gone))
-    for gone, blobs in _drop_files(made):
-        _count(report, made.files, gone, only=_OF_FILES)
-        _count_blobs(report, made, deletion.delete_blobs(blobs))
-        step("files", len(gone))
-    for gone in _drop_assemblies(made):
-        _count(report, made.assemblies, gone)
-        step("uploads", len(gone))
-    for lapsed in _lapse(made):
-        step("proofs", lapsed)
-    for chunks_gone in _drop_chunks(made):
-        _count_chunks(report, made, chunks_gone)
-        _count_blobs(report, made, deletion.delete_blobs(chunks_gone.values()))
-        step("chunks", len(chunks_gone))
-    for count, blobs in _drop_outdated(made):
+    for debug_files in _delete_debug_files(plan):
+        _count_rows(report, plan.debug_files, debug_files)
+        progress("debug files", len(debug_files))
+    for files, blobs in _delete_files(plan):
+        _count_files(report, plan, files)
+        _count_blobs(report, plan, deletion.delete_blobs(blobs))
+        progress("files", len(files))
+    for assemblies in _delete_assemblies(plan):
+        _count_rows(report, plan.assemblies, assemblies)
+        progress("uploads", len(assemblies))
+    for count in _delete_ownerships(plan):
+        progress("chunk ownerships", count)
+    for deleted in _delete_chunks(plan):
+        _count_chunks(report, plan, deleted)
+        _count_blobs(report, plan, deletion.delete_blobs(deleted.values()))
+        progress("chunks", len(deleted))
+    for count, blobs in _delete_outdated_symcaches(plan):
         report.add(Reason.OUTDATED, count)
-        _count_blobs(report, made, deletion.delete_blobs(blobs))
-        step("symcaches", count)
-    _free_orphans(report, step)
+        _count_blobs(report, plan, deletion.delete_blobs(blobs))
+        progress("symcaches", count)
+    _delete_orphans(report, progress)
     return report
 
 
-def _expire(made: Plan) -> Iterator[set[int]]:
-    for rule, debug_files in made.rules:
-        for some in batched(debug_files, _ROWS_AT_ONCE):
-            yield _expire_some(made, rule, some)
+def _delete_debug_files(plan: Plan) -> Iterator[set[int]]:
+    for rule, debug_files in plan.rules:
+        for batch in batched(debug_files, _ROWS_PER_TRANSACTION):
+            yield _expire(plan, rule, batch)
 
 
-def _expire_some(
-    made: Plan, rule: RetentionRule, debug_files: Collection[int]
-) -> set[int]:
+def _expire(plan: Plan, rule: RetentionRule, debug_files: Collection[int]) -> set[int]:
+    """Delete those of these debug files to which the rule still applies."""
     with chunks.freeing():
-        gone = deletion.delete_debug_files(
+        deleted = deletion.delete_debug_files(
             rule.project,
             list(rule.files.filter(pk__in=debug_files)),
-            received_before=made.received_before,
+            received_before=plan.received_before,
         )
-        deeds = [
+        entries = [
             (str(row), {"checksum": row.file.checksum, "reason": rule.reason.value})
-            for row in gone
+            for row in deleted
         ]
-        ids = {row.pk for row in gone}
-        audit.record_each(rule.project, Action.EXPIRED, deeds, by=BY)
+        ids = {row.pk for row in deleted}
+        audit.record_each(rule.project, Action.EXPIRED, entries, by=ACTOR)
     return ids
 
 
-def _drop_files(made: Plan) -> Iterator[tuple[set[int], set[Checksum]]]:
-    for some in batched(made.files, _ROWS_AT_ONCE):
+def _delete_files(plan: Plan) -> Iterator[tuple[set[int], set[Checksum]]]:
+    for batch in batched(plan.files, _ROWS_PER_TRANSACTION):
         with chunks.freeing():
-            dropped = deletion.delete_files(some)
-        yield dropped
+            deleted = deletion.delete_files(batch)
+        yield deleted
 
 
-def _drop_assemblies(made: Plan) -> Iterator[set[int]]:
+def _delete_assemblies(plan: Plan) -> Iterator[set[int]]:
     for rows in (
-        expiry.stalled_uploads(made.received_before),
-        expiry.failed_uploads(made.history_before),
+        expiry.stalled_uploads(plan.received_before),
+        expiry.failed_uploads(plan.failed_before),
     ):
-        for some in batched(made.assemblies, _ROWS_AT_ONCE):
+        for batch in batched(plan.assemblies, _ROWS_PER_TRANSACTION):
             with chunks.freeing():
-                gone = expiry.delete_uploads(rows.filter(pk__in=some))
-            yield gone
+                deleted = expiry.delete_uploads(rows.filter(pk__in=batch))
+            yield deleted
 
 
-def _lapse(made: Plan) -> Iterator[int]:
-    """Let go of proofs; nobody is told, for it frees nothing but quota."""
-    lapsed = deletion.unused_ownerships(made.received_before)
-    for some in batched(list(lapsed.values_list("pk", flat=True)), _ROWS_AT_ONCE):
+def _delete_ownerships(plan: Plan) -> Iterator[int]:
+    """Delete unused ownerships. They are not reported: that frees quota, not bytes."""
+    unused = deletion.unused_ownerships(plan.received_before)
+    ids = list(unused.values_list("pk", flat=True))
+    for batch in batched(ids, _ROWS_PER_TRANSACTION):
         with chunks.freeing():
-            gone = list(lapsed.filter(pk__in=some).values_list("pk", flat=True))
-            ChunkOwner.objects.filter(pk__in=gone).delete()
-        yield len(gone)
+            still_unused = unused.filter(pk__in=batch).values_list("pk", flat=True)
+            deleted = list(still_unused)
+            ChunkOwner.objects.filter(pk__in=deleted).delete()
+        yield len(deleted)
 
 
-def _drop_chunks(made: Plan) -> Iterator[dict[int, Checksum]]:
-    for some in batched(made.chunks, _ROWS_AT_ONCE):
+def _delete_chunks(plan: Plan) -> Iterator[dict[int, Checksum]]:
+    for batch in batched(plan.chunks, _ROWS_PER_TRANSACTION):
         with chunks.freeing():
-            gone = deletion.delete_chunks(some, made.received_before)
-        yield gone
+            deleted = deletion.delete_chunks(batch, plan.received_before)
+        yield deleted
 
 
-def _drop_outdated(made: Plan) -> Iterator[tuple[int, set[Checksum]]]:
-    for some in batched(made.outdated, _ROWS_AT_ONCE):
+def _delete_outdated_symcaches(plan: Plan) -> Iterator[tuple[int, set[Checksum]]]:
+    for batch in batched(plan.outdated, _ROWS_PER_TRANSACTION):
         with chunks.freeing():
-            rows = planner.outdated_symcaches().filter(pk__in=some)
-            gone = dict(rows.values_list("pk", "checksum"))
-            SymCache.objects.filter(pk__in=gone).delete()
-        yield len(gone), {Checksum(c) for c in gone.values() if c}
+            rows = planner.outdated_symcaches().filter(pk__in=batch)
+            deleted = dict(rows.values_list("pk", "checksum"))
+            SymCache.objects.filter(pk__in=deleted).delete()
+        yield len(deleted), {Checksum(c) for c in deleted.values() if c}
 
 
-def _free_orphans(report: GcReport, step: Step) -> None:
-    found = deletion.find_orphans(lambda count: step("stored blobs", count))
-    for some in batched(found, _ROWS_AT_ONCE):
-        sizes = {blob.checksum: blob.size_bytes for blob in some}
-        for name in deletion.delete_blobs(sizes):
-            report.add(Reason.ORPHAN, 1, sizes[name])
+def _delete_orphans(report: GcReport, progress: Progress) -> None:
+    for batch in batched(deletion.find_orphans(progress), _ROWS_PER_TRANSACTION):
+        sizes = {blob.checksum: blob.size_bytes for blob in batch}
+        for checksum in deletion.delete_blobs(sizes):
+            report.add(Reason.ORPHAN, 1, sizes[checksum])
 
 
-def _count(
-    report: GcReport,
-    reasons: Mapping[int, Reason],
-    rows: Iterable[int],
-    only: Collection[Reason] = tuple(Reason),
+def _count_rows(
+    report: GcReport, reasons: Mapping[int, Reason], rows: Iterable[int]
 ) -> None:
     for row in rows:
-        if reasons[row] in only:
-            report.add(reasons[row], 1)
+        report.add(reasons[row], 1)
 
 
-def _count_chunks(report: GcReport, made: Plan, rows: Iterable[int]) -> None:
-    reasons = {row: made.chunks[row].reason for row in rows}
-    _count(report, reasons, reasons, only=(Reason.NEVER_ASSEMBLED,))
+def _count_files(report: GcReport, plan: Plan, rows: Iterable[int]) -> None:
+    """Count files that had no debug file; others are counted as debug files."""
+    for row in rows:
+        if plan.files[row] is Reason.UNREFERENCED:
+            report.add(Reason.UNREFERENCED, 1)
 
 
-def _count_blobs(report: GcReport, made: Plan, freed: Iterable[Checksum]) -> None:
-    for name in freed:
-        if blob := made.blobs.get(name):
+def _count_chunks(report: GcReport, plan: Plan, rows: Iterable[int]) -> None:
+    """Count chunks that no file had; others are counted as debug files or files."""
+    for row in rows:
+        if plan.chunks[row].reason is Reason.NEVER_ASSEMBLED:
+            report.add(Reason.NEVER_ASSEMBLED, 1)
+
+
+def _count_blobs(report: GcReport, plan: Plan, blobs: Iterable[Checksum]) -> None:
+    for checksum in blobs:
+        if blob := plan.blobs.get(checksum):
             report.add(blob.reason, 0, blob.size_bytes)
-
-
-_OF_FILES = (Reason.UNREFERENCED,)

@@ -1,14 +1,11 @@
-"""Deletes rows that nobody refers to, and bytes that no row names. Bytes go last.
+"""Delete rows with what only they referred to, and blobs that no row names.
 
-What takes rows out is to be called in `chunks.freeing`, and takes as many statements
-for a thousand as for one.
-
-Forgets debug files, and with each what only it referred to.
-
-Looks through the store for blobs that no row names.
+The functions that delete rows must be called inside `chunks.freeing`, except
+`delete_debug_file`, which does so itself. `delete_blobs` comes after them, outside.
+The number of SQL statements does not depend on the number of rows.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import batched
 
@@ -21,6 +18,7 @@ from symdepot.blobs.store import StoredBlob
 from symdepot.debugfiles import catalogue
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
+from symdepot.pipeline.progress import Progress
 from symdepot.projects import audit
 from symdepot.projects.audit import Action
 from symdepot.projects.models import Project
@@ -28,73 +26,20 @@ from symdepot.symcaches.models import SymCache
 from symdepot.uploads import chunks, expiry
 from symdepot.uploads.models import Assembly, Chunk, ChunkOwner, File, FileChunk
 
-_FREED_AT_ONCE = 16
-
-
-def delete_files(files: Collection[int]) -> tuple[set[int], set[Checksum]]:
-    """Delete those of these files that are no debug file of anybody.
-
-    Returns their rows, and what their symcaches, which go with them, were kept under.
-    """
-    unused = File.objects.filter(
-        ~Exists(DebugFile.objects.filter(file=OuterRef("pk"))), pk__in=files
-    )
-    gone = set(unused.values_list("pk", flat=True))
-    made = SymCache.objects.filter(file__in=gone)
-    blobs = {Checksum(c) for c in made.values_list("checksum", flat=True) if c}
-    made.delete()
-    File.objects.filter(pk__in=gone).delete()
-    return gone, blobs
-
-
-def delete_chunks(
-    candidates: Collection[int], received_before: datetime
-) -> dict[int, Checksum]:
-    """Delete those of these chunks that are loose; return their rows and names."""
-    loose = expiry.unreferenced_chunks(received_before).filter(pk__in=candidates)
-    gone = dict(loose.values_list("pk", "checksum"))
-    Chunk.objects.filter(pk__in=gone).delete()
-    return {pk: Checksum(checksum) for pk, checksum in gone.items()}
-
-
-def referenced_blobs(checksums: Iterable[Checksum]) -> set[Checksum]:
-    """Return those of these blobs that some row names: a chunk's or a symcache's."""
-    wanted = [c.hex for c in checksums]
-    return {
-        Checksum(found)
-        for rows in (Chunk.objects, SymCache.objects)
-        for found in rows.filter(checksum__in=wanted).values_list("checksum", flat=True)
-    }
-
-
-def delete_blobs(doomed: Iterable[Checksum]) -> set[Checksum]:
-    """Delete the bytes of those that no row names, a few at a time; return which.
-
-    A crash before this leaves blobs that nobody refers to, never a row without its
-    bytes. Whoever sends the same chunk in between either has its row seen here, or
-    sees that the bytes are gone when it writes the row.
-    """
-    store = blob_store()
-    freed: set[Checksum] = set()
-    for batch in batched(doomed, _FREED_AT_ONCE):
-        with chunks.freeing():
-            unnamed = set(batch) - referenced_blobs(batch)
-            for checksum in unnamed:
-                store.delete(checksum)
-        freed |= unnamed
-    return freed
+_BLOBS_PER_LOCK = 16
+_BLOBS_PER_LOOKUP = 1000
 
 
 def delete_debug_file(debug_file: DebugFile, *, by: str) -> None:
-    """Delete a debug file for `by`; what only it referred to goes with it, at once.
+    """Delete a debug file at the request of `by`, with what only it referred to.
 
-    The state that clients poll goes in the same transaction, so that an upload right
-    afterwards finds nothing and brings it back. Chunks that an unfinished upload
-    counts on stay, and so do those that somebody has sent again since.
+    The upload status goes in the same transaction, so that a client which uploads the
+    file right afterwards sends it again. Chunks stay if an unfinished upload awaits
+    them or they have been received again since.
     """
     file, project = debug_file.file, debug_file.project
     since = max(file.created_at, debug_file.created_at)
-    doomed: set[Checksum] = set()
+    blobs: set[Checksum] = set()
     with chunks.freeing():
         if delete_debug_files(project, [debug_file], received_before=since):
             audit.record(
@@ -106,64 +51,105 @@ def delete_debug_file(debug_file: DebugFile, *, by: str) -> None:
             )
         parts = FileChunk.objects.filter(file=file).values_list("chunk_id", flat=True)
         candidates = set(parts)
-        gone, doomed = delete_files([file.pk])
-        if gone:
-            doomed |= set(delete_chunks(candidates, since).values())
-    delete_blobs(doomed)
+        deleted, blobs = delete_files([file.pk])
+        if deleted:
+            blobs |= set(delete_chunks(candidates, since).values())
+    delete_blobs(blobs)
 
 
 def delete_debug_files(
     project: Project, debug_files: Sequence[DebugFile], *, received_before: datetime
 ) -> list[DebugFile]:
-    """Take debug files, with their `file`s, out of `project`; return those there were.
+    """Delete debug files of `project`; return those that still existed.
 
-    What clients poll about them goes, and so do the organization's proofs that it sent
-    what they are made of, unless it sent it again since `received_before`. To be
-    called in `chunks.freeing`.
+    Also deletes their upload status, and the organization's ownership of their chunks
+    unless it received them again after `received_before`. Each row needs its `file`.
     """
-    gone = catalogue.leave(project, debug_files)
-    files = {row.file_id: row.file.checksum for row in gone}
+    deleted = catalogue.leave(project, debug_files)
+    files = {row.file_id: row.file.checksum for row in deleted}
     others = DebugFile.objects.filter(project=project, file__in=files)
-    left = files.keys() - set(others.values_list("file", flat=True))
-    expiry.delete_uploads(Assembly.objects.of(project, [files[pk] for pk in left]))
-    _lapse(project, left, received_before)
-    return gone
-
-
-def unused_ownerships(received_before: datetime) -> QuerySet[ChunkOwner]:
-    """Return the proofs of chunks that no file of their organization has any more."""
-    own = DebugFile.objects.filter(
-        file=OuterRef("file"),
-        project__organization=OuterRef(OuterRef("organization")),
-    )
-    having = FileChunk.objects.filter(Exists(own), chunk=OuterRef("chunk"))
-    return expiry.expired_ownerships(received_before).filter(~Exists(having))
-
-
-def _lapse(project: Project, files: Collection[int], received_before: datetime) -> None:
-    parts = FileChunk.objects.filter(file__in=files)
+    unused = files.keys() - set(others.values_list("file", flat=True))
+    expiry.delete_uploads(Assembly.objects.of(project, [files[pk] for pk in unused]))
+    parts = FileChunk.objects.filter(file__in=unused)
     unused_ownerships(received_before).filter(
         organization=project.organization_id, chunk__in=parts.values("chunk")
     ).delete()
+    return deleted
 
 
-_AT_ONCE = 1000
+def delete_files(files: Collection[int]) -> tuple[set[int], set[Checksum]]:
+    """Delete those of these files that no debug file has, with their symcaches.
 
-
-def find_orphans(step: Callable[[int], object]) -> Iterator[StoredBlob]:
-    """Yield the blobs that no row names and that are old enough to be orphans.
-
-    Bytes come before rows: what is younger than the grace may yet be named. `step` is
-    told how many blobs have been looked at.
+    Returns the deleted ids, and the blobs of the symcaches.
     """
+    unused = File.objects.filter(
+        ~Exists(DebugFile.objects.filter(file=OuterRef("pk"))), pk__in=files
+    )
+    deleted = set(unused.values_list("pk", flat=True))
+    symcaches = SymCache.objects.filter(file__in=deleted)
+    blobs = {Checksum(c) for c in symcaches.values_list("checksum", flat=True) if c}
+    symcaches.delete()
+    File.objects.filter(pk__in=deleted).delete()
+    return deleted, blobs
+
+
+def delete_chunks(
+    candidates: Collection[int], received_before: datetime
+) -> dict[int, Checksum]:
+    """Delete those of these chunks that are unreferenced; return ids and checksums."""
+    unused = expiry.unreferenced_chunks(received_before).filter(pk__in=candidates)
+    deleted = dict(unused.values_list("pk", "checksum"))
+    Chunk.objects.filter(pk__in=deleted).delete()
+    return {pk: Checksum(checksum) for pk, checksum in deleted.items()}
+
+
+def delete_blobs(candidates: Iterable[Checksum]) -> set[Checksum]:
+    """Delete those of these blobs that no row names; return the deleted ones.
+
+    Raises:
+        StorageUnavailable: the store did not answer. The rest are orphans.
+    """
+    store = blob_store()
+    deleted: set[Checksum] = set()
+    for batch in batched(candidates, _BLOBS_PER_LOCK):
+        with chunks.freeing():
+            unnamed = set(batch) - referenced_blobs(batch)
+            for checksum in unnamed:
+                store.delete(checksum)
+        deleted |= unnamed
+    return deleted
+
+
+def referenced_blobs(checksums: Iterable[Checksum]) -> set[Checksum]:
+    """Return those of these blobs that the row of a chunk or a symcache names."""
+    names = [c.hex for c in checksums]
+    return {
+        Checksum(found)
+        for rows in (Chunk.objects, SymCache.objects)
+        for found in rows.filter(checksum__in=names).values_list("checksum", flat=True)
+    }
+
+
+def unused_ownerships(received_before: datetime) -> QuerySet[ChunkOwner]:
+    """Return the ownerships of chunks that no debug file of the organization uses."""
+    debug_files = DebugFile.objects.filter(
+        file=OuterRef("file"),
+        project__organization=OuterRef(OuterRef("organization")),
+    )
+    uses = FileChunk.objects.filter(Exists(debug_files), chunk=OuterRef("chunk"))
+    return expiry.expired_ownerships(received_before).filter(~Exists(uses))
+
+
+def find_orphans(progress: Progress) -> Iterator[StoredBlob]:
+    """Yield the blobs that no row names and that are older than the grace period."""
     before = timezone.now() - orphan_grace()
-    for some in batched(blob_store().stored(), _AT_ONCE):
-        old = {blob.checksum: blob for blob in some if blob.written_at < before}
-        for name in old.keys() - referenced_blobs(old):
-            yield old[name]
-        step(len(some))
+    for batch in batched(blob_store().stored(), _BLOBS_PER_LOOKUP):
+        old = {blob.checksum: blob for blob in batch if blob.written_at < before}
+        for checksum in old.keys() - referenced_blobs(old):
+            yield old[checksum]
+        progress("stored blobs", len(batch))
 
 
 def orphan_grace() -> timedelta:
-    """Return how long a blob may lie without a row."""
+    """Return how long a blob may exist before its row: blobs are written first."""
     return timedelta(hours=settings.ORPHAN_GRACE_HOURS)

@@ -1,9 +1,9 @@
-"""Says what a sweep is to take, and why, and takes nothing.
+"""Compute what garbage collection is to delete, without changing anything.
 
-Each step asks a fixed number of questions for a thousand rows.
+The number of SQL statements per 1,000 rows is fixed.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import batched
@@ -16,19 +16,17 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline.gc import retention_rules
 from symdepot.pipeline.gc.retention_rules import Reason, RetentionRule
+from symdepot.pipeline.progress import Progress
 from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.uploads import expiry
 from symdepot.uploads.models import AwaitedChunk, Chunk, File, FileChunk
 
-AT_ONCE = 1000
-"""Rows in a question, and in a transaction."""
-
-type Row = tuple[Any, ...]
+_ROWS_PER_QUERY = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedBlob:
-    """Bytes that a row names which is to go."""
+    """A blob named by a row that is to be deleted."""
 
     checksum: Checksum
     size_bytes: int
@@ -37,15 +35,15 @@ class PlannedBlob:
 
 @dataclass(slots=True)
 class Plan:
-    """What is to go: rows by their ids, each with the first reason that it has.
+    """The ids of the rows to delete, each with the first reason that applies.
 
-    `outdated_symcaches` are those of `symcaches` whose file stays. `blobs` are what they and the
-    chunks are kept as, less those that a row names which stays.
+    `symcaches` are all symcaches to delete; `outdated` are those of them whose file
+    stays. `blobs` are the blobs of `chunks` and `symcaches` that no other row names.
     """
 
     now: datetime
     received_before: datetime
-    history_before: datetime
+    failed_before: datetime
     rules: list[tuple[RetentionRule, list[int]]] = field(default_factory=list)
     debug_files: dict[int, Reason] = field(default_factory=dict)
     files: dict[int, Reason] = field(default_factory=dict)
@@ -56,130 +54,27 @@ class Plan:
     blobs: dict[Checksum, PlannedBlob] = field(default_factory=dict)
 
 
-def make_plan(now: datetime, step: Callable[[str], object] = str) -> Plan:
-    """Return what is to go at `now`; `step` is told what is looked for."""
-    made = Plan(
+def make_plan(now: datetime, progress: Progress) -> Plan:
+    """Return what is to be deleted at `now`."""
+    plan = Plan(
         now,
         received_before=now - timedelta(hours=settings.KEEP_UNASSEMBLED_HOURS),
-        history_before=now - timedelta(days=settings.KEEP_HISTORY_DAYS),
+        failed_before=now - timedelta(days=settings.KEEP_HISTORY_DAYS),
     )
-    step("debug files")
-    touched = _debug_files(made)
-    _files(made, touched)
-    step("uploads")
-    _assemblies(made)
-    step("chunks")
-    _chunks(made)
-    _symcaches(made)
-    _blobs(made)
-    return made
-
-
-def _debug_files(made: Plan) -> dict[int, Reason]:
-    """Choose debug files; return what files they are of."""
-    touched: dict[int, Reason] = {}
-    for rule in retention_rules.active_rules(made.now):
-        own: list[int] = []
-        for pk, file in _rows(rule.files.values_list("pk", "file_id")):
-            if pk not in made.debug_files:
-                own.append(pk)
-                made.debug_files[pk] = rule.reason
-                touched.setdefault(file, rule.reason)
-        made.rules.append((rule, own))
-    return touched
-
-
-def _files(made: Plan, touched: Mapping[int, Reason]) -> None:
-    """Choose the files that no debug file is left of."""
-    made.files.update(touched)
-    for some in batched(touched, AT_ONCE):
-        for pk, file in DebugFile.objects.filter(file__in=some).values_list(
-            "pk", "file_id"
-        ):
-            if pk not in made.debug_files:
-                made.files.pop(file, None)
-    bare = File.objects.filter(~Exists(DebugFile.objects.filter(file=OuterRef("pk"))))
-    for (pk,) in _rows(bare.values_list("pk")):
-        made.files[pk] = Reason.UNREFERENCED
-
-
-def _assemblies(made: Plan) -> None:
-    for rows, reason in (
-        (expiry.stalled_uploads(made.received_before), Reason.UNFINISHED),
-        (expiry.failed_uploads(made.history_before), Reason.FAILED),
-    ):
-        for (pk,) in _rows(rows.values_list("pk")):
-            made.assemblies[pk] = reason
-
-
-def _chunks(made: Plan) -> None:
-    """Choose the chunks that are in no file that stays, and that nobody waits for."""
-    candidates = _of_files(made.files)
-    in_no_file = Chunk.objects.filter(
-        ~Exists(FileChunk.objects.filter(chunk=OuterRef("pk"))),
-        received_at__lte=made.received_before,
-    )
-    for (pk,) in _rows(in_no_file.values_list("pk")):
-        candidates[pk] = Reason.NEVER_ASSEMBLED
-    for some in batched(candidates, AT_ONCE):
-        rows = Chunk.objects.filter(pk__in=some, received_at__lte=made.received_before)
-        found = list(rows.values_list("pk", "checksum", "size_bytes"))
-        awaited = _awaited(made, [checksum for _, checksum, _ in found])
-        for pk, checksum, size in found:
-            if checksum not in awaited:
-                made.chunks[pk] = PlannedBlob(Checksum(checksum), size, candidates[pk])
-
-
-def _of_files(files: Mapping[int, Reason]) -> dict[int, Reason]:
-    """Return the chunks that none but these files have, with the files' reasons."""
-    having: dict[int, Reason] = {}
-    for some in batched(files, AT_ONCE):
-        for chunk, file in FileChunk.objects.filter(file__in=some).values_list(
-            "chunk_id", "file_id"
-        ):
-            having.setdefault(chunk, files[file])
-    for some in batched(list(having), AT_ONCE):
-        for chunk, file in FileChunk.objects.filter(chunk__in=some).values_list(
-            "chunk_id", "file_id"
-        ):
-            if file not in files:
-                having.pop(chunk, None)
-    return having
-
-
-def _awaited(made: Plan, checksums: Collection[str]) -> set[str]:
-    """Return those that an upload counts on which goes on."""
-    pins = AwaitedChunk.objects.filter(checksum__in=checksums)
-    return {
-        checksum
-        for checksum, assembly in pins.values_list("checksum", "assembly_id")
-        if assembly not in made.assemblies
-    }
-
-
-def _symcaches(made: Plan) -> None:
-    """Choose the symcaches of files that go, and those that a newer maker has redone."""
-    fields = ("pk", "checksum", "size_bytes", "file_id")
-    for some in batched(made.files, AT_ONCE):
-        own = SymCache.objects.filter(file__in=some)
-        for pk, checksum, size, file in own.values_list(*fields):
-            _let_go(made, pk, (checksum, size), made.files[file])
-    for pk, checksum, size, file in _rows(outdated_symcaches().values_list(*fields)):
-        if file not in made.files:
-            made.outdated.add(pk)
-            _let_go(made, pk, (checksum, size), Reason.OUTDATED)
-
-
-def _let_go(made: Plan, pk: int, kept: tuple[str, int], reason: Reason) -> None:
-    checksum, size_bytes = kept
-    made.symcaches.add(pk)
-    if checksum:
-        name = Checksum(checksum)
-        made.blobs.setdefault(name, PlannedBlob(name, size_bytes, reason))
+    progress("debug files", 0)
+    affected_files = _plan_debug_files(plan)
+    _plan_files(plan, affected_files)
+    progress("uploads", 0)
+    _plan_assemblies(plan)
+    progress("chunks", 0)
+    _plan_chunks(plan)
+    _plan_symcaches(plan)
+    _plan_blobs(plan)
+    return plan
 
 
 def outdated_symcaches() -> QuerySet[SymCache]:
-    """Return the symcaches for which a newer version of the maker has made another."""
+    """Return the symcaches that a newer version of the converter has replaced."""
     newer = SymCache.objects.filter(
         file=OuterRef("file"),
         debug_id=OuterRef("debug_id"),
@@ -190,18 +85,123 @@ def outdated_symcaches() -> QuerySet[SymCache]:
     return SymCache.objects.filter(Exists(newer))
 
 
-def _blobs(made: Plan) -> None:
-    """Leave out the bytes that a row names which stays."""
-    for chunk in made.chunks.values():
-        made.blobs.setdefault(chunk.checksum, chunk)
-    for some in batched(list(made.blobs), AT_ONCE):
-        names = [c.hex for c in some]
-        for model, going in ((Chunk, made.chunks), (SymCache, made.symcaches)):
+def _plan_debug_files(plan: Plan) -> dict[int, Reason]:
+    """Add the expired debug files; return the files that they have."""
+    affected: dict[int, Reason] = {}
+    for rule in retention_rules.active_rules(plan.now):
+        expired: list[int] = []
+        for pk, file in _iterate(rule.files.values_list("pk", "file_id")):
+            if pk not in plan.debug_files:
+                expired.append(pk)
+                plan.debug_files[pk] = rule.reason
+                affected.setdefault(file, rule.reason)
+        plan.rules.append((rule, expired))
+    return affected
+
+
+def _plan_files(plan: Plan, affected: Mapping[int, Reason]) -> None:
+    """Add the files that will have no debug file."""
+    plan.files.update(affected)
+    for batch in batched(affected, _ROWS_PER_QUERY):
+        for pk, file in DebugFile.objects.filter(file__in=batch).values_list(
+            "pk", "file_id"
+        ):
+            if pk not in plan.debug_files:
+                plan.files.pop(file, None)
+    unused = File.objects.filter(~Exists(DebugFile.objects.filter(file=OuterRef("pk"))))
+    for (pk,) in _iterate(unused.values_list("pk")):
+        plan.files[pk] = Reason.UNREFERENCED
+
+
+def _plan_assemblies(plan: Plan) -> None:
+    for rows, reason in (
+        (expiry.stalled_uploads(plan.received_before), Reason.UNFINISHED),
+        (expiry.failed_uploads(plan.failed_before), Reason.FAILED),
+    ):
+        for (pk,) in _iterate(rows.values_list("pk")):
+            plan.assemblies[pk] = reason
+
+
+def _plan_chunks(plan: Plan) -> None:
+    """Add the chunks that no remaining file has and no remaining upload awaits."""
+    candidates = _chunks_only_in(plan.files)
+    never_assembled = Chunk.objects.filter(
+        ~Exists(FileChunk.objects.filter(chunk=OuterRef("pk"))),
+        received_at__lte=plan.received_before,
+    )
+    for (pk,) in _iterate(never_assembled.values_list("pk")):
+        candidates[pk] = Reason.NEVER_ASSEMBLED
+    for batch in batched(candidates, _ROWS_PER_QUERY):
+        rows = Chunk.objects.filter(pk__in=batch, received_at__lte=plan.received_before)
+        found = list(rows.values_list("pk", "checksum", "size_bytes"))
+        awaited = _awaited(plan, [checksum for _, checksum, _ in found])
+        for pk, checksum, size in found:
+            if checksum not in awaited:
+                plan.chunks[pk] = PlannedBlob(Checksum(checksum), size, candidates[pk])
+
+
+def _chunks_only_in(files: Mapping[int, Reason]) -> dict[int, Reason]:
+    """Return the chunks that no other files have, with the reasons of the files."""
+    reasons: dict[int, Reason] = {}
+    for batch in batched(files, _ROWS_PER_QUERY):
+        for chunk, file in FileChunk.objects.filter(file__in=batch).values_list(
+            "chunk_id", "file_id"
+        ):
+            reasons.setdefault(chunk, files[file])
+    for batch in batched(list(reasons), _ROWS_PER_QUERY):
+        for chunk, file in FileChunk.objects.filter(chunk__in=batch).values_list(
+            "chunk_id", "file_id"
+        ):
+            if file not in files:
+                reasons.pop(chunk, None)
+    return reasons
+
+
+def _awaited(plan: Plan, checksums: Collection[str]) -> set[str]:
+    """Return those of these chunks that an upload outside of the plan awaits."""
+    awaited = AwaitedChunk.objects.filter(checksum__in=checksums)
+    return {
+        checksum
+        for checksum, assembly in awaited.values_list("checksum", "assembly_id")
+        if assembly not in plan.assemblies
+    }
+
+
+def _plan_symcaches(plan: Plan) -> None:
+    """Add the symcaches of the files to delete, and the outdated ones."""
+    fields = ("pk", "checksum", "size_bytes", "file_id")
+    for batch in batched(plan.files, _ROWS_PER_QUERY):
+        rows = SymCache.objects.filter(file__in=batch)
+        for pk, checksum, size, file in rows.values_list(*fields):
+            plan.symcaches.add(pk)
+            _plan_symcache_blob(plan, checksum, size, plan.files[file])
+    for pk, checksum, size, file in _iterate(outdated_symcaches().values_list(*fields)):
+        if file not in plan.files:
+            plan.outdated.add(pk)
+            plan.symcaches.add(pk)
+            _plan_symcache_blob(plan, checksum, size, Reason.OUTDATED)
+
+
+def _plan_symcache_blob(
+    plan: Plan, hex_checksum: str, size_bytes: int, reason: Reason
+) -> None:
+    if hex_checksum:
+        checksum = Checksum(hex_checksum)
+        plan.blobs.setdefault(checksum, PlannedBlob(checksum, size_bytes, reason))
+
+
+def _plan_blobs(plan: Plan) -> None:
+    """Add the blobs of chunks, and remove those that a remaining row names."""
+    for chunk in plan.chunks.values():
+        plan.blobs.setdefault(chunk.checksum, chunk)
+    for batch in batched(list(plan.blobs), _ROWS_PER_QUERY):
+        names = [c.hex for c in batch]
+        for model, planned in ((Chunk, plan.chunks), (SymCache, plan.symcaches)):
             rows = model.objects.filter(checksum__in=names)
             for pk, checksum in rows.values_list("pk", "checksum"):
-                if pk not in going:
-                    made.blobs.pop(Checksum(checksum), None)
+                if pk not in planned:
+                    plan.blobs.pop(Checksum(checksum), None)
 
 
-def _rows(rows: QuerySet[Any, Row]) -> Iterator[Row]:
-    return rows.iterator(chunk_size=AT_ONCE)
+def _iterate[Row: tuple[Any, ...]](rows: QuerySet[Any, Row]) -> Iterator[Row]:
+    return rows.iterator(chunk_size=_ROWS_PER_QUERY)

@@ -1,4 +1,4 @@
-"""Which debug files are to go, by the rules of their projects."""
+"""Which debug files expire by the rules of their projects, and all reasons to delete."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from symdepot.projects.models import Project
 
 
 class Reason(StrEnum):
-    """Why something goes; what it is of is counted in a report."""
+    """Why something is deleted. The values are keys of reports and of the audit log."""
 
     UNUSED = "unused"
     OLD = "old"
@@ -30,7 +30,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RetentionRule:
-    """Debug files of `project` that are to go, and why; `files` are not sliced."""
+    """The debug files of `project` that expire for `reason`; `files` is not sliced."""
 
     project: Project
     reason: Reason
@@ -38,32 +38,30 @@ class RetentionRule:
 
 
 def active_rules(now: datetime) -> Iterator[RetentionRule]:
-    """Yield what each project's rules let go of, a file perhaps by several."""
-    kept = ~Q(keep_unused_days=None) | ~Q(keep_days=None) | ~Q(keep_releases=None)
+    """Yield every rule of every project; a debug file may match several."""
+    has_rule = ~Q(keep_unused_days=None) | ~Q(keep_days=None) | ~Q(keep_releases=None)
     projects = Project.objects.select_related("organization").order_by("pk")
-    for project in projects.filter(kept):
-        yield from _of(project, now)
+    for project in projects.filter(has_rule):
+        yield from _project_rules(project, now)
     before = now - timedelta(days=settings.KEEP_SUPERSEDED_DAYS)
     superseded = DebugFile.objects.filter(superseded_at__lt=before)
     for project in projects.filter(pk__in=superseded.values("project")):
-        own = DebugFile.objects.within(project)
-        yield RetentionRule(
-            project, Reason.SUPERSEDED, own.filter(superseded_at__lt=before)
-        )
+        files = DebugFile.objects.within(project).filter(superseded_at__lt=before)
+        yield RetentionRule(project, Reason.SUPERSEDED, files)
 
 
-def _of(project: Project, now: datetime) -> Iterator[RetentionRule]:
-    own = DebugFile.objects.within(project)
+def _project_rules(project: Project, now: datetime) -> Iterator[RetentionRule]:
+    files = DebugFile.objects.within(project)
     if project.keep_unused_days is not None:
         before = now - timedelta(days=project.keep_unused_days)
-        # Never used is used last when it came.
-        unused = own.filter(created_at__lt=before).filter(
+        # A file that was never used counts as used when it was uploaded.
+        unused = files.filter(created_at__lt=before).filter(
             Q(last_used_at=None) | Q(last_used_at__lt=before)
         )
         yield RetentionRule(project, Reason.UNUSED, unused)
     if project.keep_days is not None:
         before = now - timedelta(days=project.keep_days)
-        yield RetentionRule(project, Reason.OLD, own.filter(created_at__lt=before))
+        yield RetentionRule(project, Reason.OLD, files.filter(created_at__lt=before))
     if project.keep_releases is not None:
         older = associations.only_of_older_releases(project, project.keep_releases)
         yield RetentionRule(project, Reason.OLD_RELEASE, older)

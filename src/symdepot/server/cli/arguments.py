@@ -1,6 +1,6 @@
-"""Options that several commands have. Each is a setting, and wins over it.
+"""Options and arguments that several commands have.
 
-A project, as it is typed.
+The options of the panel "Settings" override the environment variable in brackets.
 """
 
 from pathlib import Path
@@ -10,19 +10,22 @@ import typer
 
 from symdepot.server import setup
 
+if TYPE_CHECKING:
+    from symdepot.projects.models import Project
+
 _SETTINGS = "Settings"
 
 DataDir = Annotated[
     Path | None,
     typer.Option(
-        help="Where the data lies, instead of ./data. [SYMDEPOT_DATA_DIR]",
+        help="Folder of the data; ./data by default. [SYMDEPOT_DATA_DIR]",
         rich_help_panel=_SETTINGS,
     ),
 ]
 PublicUrl = Annotated[
     str | None,
     typer.Option(
-        help="How clients reach the server, if not at http://127.0.0.1:PORT. "
+        help="URL by which clients reach the server; http://127.0.0.1:PORT by default. "
         "[SYMDEPOT_PUBLIC_URL]",
         metavar="URL",
         rich_help_panel=_SETTINGS,
@@ -31,44 +34,49 @@ PublicUrl = Annotated[
 Host = Annotated[
     str | None,
     typer.Option(
-        help="The address to listen on; 0.0.0.0 is all of them. [SYMDEPOT_HOST]",
+        help="Address to listen on; 0.0.0.0 is all addresses. [SYMDEPOT_HOST]",
         rich_help_panel=_SETTINGS,
     ),
 ]
 Port = Annotated[
     int | None,
-    typer.Option(
-        help="The port to listen on. [SYMDEPOT_PORT]", rich_help_panel=_SETTINGS
-    ),
+    typer.Option(help="Port to listen on. [SYMDEPOT_PORT]", rich_help_panel=_SETTINGS),
 ]
 Workers = Annotated[
     int | None,
     typer.Option(
-        help="How many background workers to run. [SYMDEPOT_WORKERS]",
+        help="Number of background workers. [SYMDEPOT_WORKERS]",
         rich_help_panel=_SETTINGS,
     ),
 ]
 
-
-if TYPE_CHECKING:
-    from symdepot.projects.models import Project
-
-PLACE_WORDS = "The organization and its project."
+PROJECT_HELP = "The organization and its project."
+PROJECT_METAVAR = "ORG/PROJECT"
 ProjectArgument = Annotated[
-    str, typer.Argument(help=PLACE_WORDS, metavar="ORG/PROJECT")
+    str, typer.Argument(help=PROJECT_HELP, metavar=PROJECT_METAVAR)
 ]
 
 
-def setup_project(place: str, data_dir: DataDir) -> "Project":
-    """Enter the house and return the project that is meant.
+def parse_project(text: str) -> tuple[str, str]:
+    """Return the slugs of the organization and the project in `ORG/PROJECT`.
 
     Raises:
-        BadParameter: `place` is not of the form ORG/PROJECT.
-        OrganizationMissing, ProjectMissing: there is none.
+        BadParameter: `text` has another form.
     """
-    organization, slash, slug = place.partition("/")
+    organization, slash, project = text.partition("/")
     if not slash:
-        raise typer.BadParameter(f"write it as ORG/PROJECT, not as {place!r}")
+        raise typer.BadParameter(f"write it as ORG/PROJECT, not as {text!r}")
+    return organization, project
+
+
+def setup_project(text: str, data_dir: DataDir) -> "Project":
+    """Set up Django and return the project that `ORG/PROJECT` names.
+
+    Raises:
+        BadParameter: `text` has another form.
+        OrganizationMissing, ProjectMissing: it does not exist.
+    """
+    organization, slug = parse_project(text)
     setup.setup(data_dir=data_dir)
     from symdepot.projects import access
 

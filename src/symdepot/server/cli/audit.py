@@ -12,54 +12,55 @@ from symdepot.server import setup
 from symdepot.server.cli.arguments import DataDir
 
 EXAMPLES = """
-The last month, to be kept elsewhere: symdepot audit acme --since 2026-11-01 --json
+Since the start of a month, to archive it: symdepot audit acme --since 2026-11-01 --json
 
-Who made tokens: symdepot audit acme --action token.minted
+Who created tokens: symdepot audit acme --action token.minted
 """
 
-_TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
+_TIME_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 
 
 def audit(  # noqa: PLR0913 -- each is an option
     org: Annotated[str, typer.Argument(help="The organization.", metavar="ORG")],
     *,
     project: Annotated[
-        str | None, typer.Option(help="Only what was done in this project of it.")
+        str | None, typer.Option(help="Only entries about this project.")
     ] = None,
     action: Annotated[
-        str | None, typer.Option(help="Only this, such as token.minted.")
+        str | None, typer.Option(help="Only this action, such as token.minted.")
     ] = None,
     since: Annotated[
         datetime | None,
-        typer.Option(help="From then on; UTC unless it says a zone.", formats=_TIMES),
+        typer.Option(help="From this time on; UTC by default.", formats=_TIME_FORMATS),
     ] = None,
     until: Annotated[
-        datetime | None, typer.Option(help="Until before then.", formats=_TIMES)
+        datetime | None,
+        typer.Option(help="Before this time; UTC by default.", formats=_TIME_FORMATS),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="As JSON, one object a line.")
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Tell who did what, oldest first: uploads, deletions, tokens, settings."""
+    """Show the audit log, oldest first: uploads, deletions, tokens, settings."""
     setup.setup(data_dir=data_dir)
     from symdepot.projects import access
     from symdepot.projects import audit as log
 
-    asked = log.AuditQuery(
+    query = log.AuditQuery(
         project=project,
-        action=_known(action, log.Action) if action else None,
+        action=_parse_action(action, log.Action) if action else None,
         since=log.as_utc(since),
         until=log.as_utc(until),
     )
-    for entry in log.export(access.organization(org), asked):
-        told = log.as_json(entry)
+    for row in log.export(access.organization(org), query):
+        entry = log.as_json(row)
         typer.echo(
-            json.dumps({"organization": org, **told}) if as_json else _line(told)
+            json.dumps({"organization": org, **entry}) if as_json else _line(entry)
         )
 
 
-def _known[Action: StrEnum](action: str, actions: type[Action]) -> Action:
+def _parse_action[Action: StrEnum](action: str, actions: type[Action]) -> Action:
     try:
         return actions(action)
     except ValueError:
@@ -68,11 +69,11 @@ def _known[Action: StrEnum](action: str, actions: type[Action]) -> Action:
         ) from None
 
 
-def _line(told: dict[str, object]) -> str:
-    place = f"{told['project']}: " if told["project"] else ""
-    details = json.dumps(told["details"]) if told["details"] else ""
+def _line(entry: dict[str, object]) -> str:
+    project = f"{entry['project']}: " if entry["project"] else ""
+    details = json.dumps(entry["details"]) if entry["details"] else ""
     line = (
-        f"{told['at']}  {told['actor']}  {told['action']}  "
-        f"{place}{told['subject']}  {details}"
+        f"{entry['at']}  {entry['actor']}  {entry['action']}  "
+        f"{project}{entry['subject']}  {details}"
     )
     return text_format.printable(line.rstrip())

@@ -16,30 +16,33 @@ if TYPE_CHECKING:
 EXAMPLES = """
 Every night, without reading all bytes: symdepot fsck --quick
 
-After a disk failed: symdepot fsck --repair
+After a disk failure: symdepot fsck --repair
 """
 
-_SENTENCES = {
-    ("missing", "chunk"): "its bytes are gone",
+DESCRIPTIONS = {
+    ("missing", "chunk"): "its bytes are missing",
     ("damaged", "chunk"): "its bytes are damaged",
-    ("missing", "symcache"): "its bytes are gone",
+    ("missing", "symcache"): "its bytes are missing",
     ("damaged", "symcache"): "its bytes are damaged",
-    ("wrong-size", "chunk"): "its row tells another size than its bytes have",
-    ("wrong-size", "symcache"): "its row tells another size than its bytes have",
+    ("wrong-size", "chunk"): "its row has another size than its bytes",
+    ("wrong-size", "symcache"): "its row has another size than its bytes",
     ("orphan", "blob"): "nothing refers to it",
-    ("incomplete", "file"): "its chunks do not make it",
-    ("sound-but-held-for-damaged", "file"): "it is held for damaged, and is sound",
-    ("ok-without-debug-file", "upload"): "it is told to be ok, and there is no file",
+    ("incomplete", "file"): "its chunks are not the whole file",
+    ("sound-but-held-for-damaged", "file"): "it is marked as damaged, but is not",
+    ("ok-without-debug-file", "upload"): "its status is ok, but it has no debug file",
 }
-_REPAIRED = {
-    "missing": "from now on it counts as missing",
-    "damaged": "from now on it counts as missing",
-    "wrong-size": "the row is right now",
+"""What is wrong, by `Fault` and `Subject`."""
+
+REPAIRS = {
+    "missing": "it now counts as missing",
+    "damaged": "it now counts as missing",
+    "wrong-size": "the row is corrected",
     "orphan": "it is deleted",
-    "incomplete": "from now on it counts as missing",
-    "sound-but-held-for-damaged": "it is found again",
-    "ok-without-debug-file": "it is told so no longer",
+    "incomplete": "it now counts as missing",
+    "sound-but-held-for-damaged": "the mark is removed",
+    "ok-without-debug-file": "the status is deleted",
 }
+"""The result of a repair, by `Fault`."""
 
 
 def fsck(
@@ -49,70 +52,74 @@ def fsck(
     ] = False,
     quick: Annotated[
         bool,
-        typer.Option("--quick", help="Do not read the bytes, only their text_format."),
+        typer.Option(
+            "--quick",
+            help="Check that the bytes exist and their size; do not read them.",
+        ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Report as JSON.")] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Compare all rows and all bytes with each other; end with status 1 if any is wrong.
+    """Check all rows and all stored bytes against each other.
 
-    With --repair, what is damaged or gone counts as missing, so that uploading the
-    files that are named sends just that again; symcaches are made again. May run at
-    any time beside uploads.
+    With --repair, damaged chunks count as missing: clients that upload the listed files
+    again send just those. Symcaches are created again. Can run at any time beside
+    uploads. The exit status is 1 if there is a fault.
     """
     setup.setup(data_dir=data_dir)
     from symdepot.pipeline.fsck import checker
     from symdepot.pipeline.fsck import repair as fsck_repair
 
-    with output.show_bytes("Checking", checker.total_bytes()) as step:
-        made = checker.check(hashing=not quick, step=step)
-    repaired = fsck_repair.repair(made.findings) if repair else []
+    total_bytes = checker.total_bytes()
+    with output.show_progress("Checking", total_bytes=total_bytes) as progress:
+        report = checker.check(hashing=not quick, progress=progress)
+    repaired = fsck_repair.repair(report.findings) if repair else []
     if as_json:
-        typer.echo(json.dumps(_plain(made, repaired), indent=2))
+        typer.echo(json.dumps(_as_json(report, repaired), indent=2))
     else:
-        _print(made, repaired)
-    if not made.is_sound:
+        _print(report, repaired)
+    if not report.is_sound:
         raise typer.Exit(1)
 
 
-def _plain(made: "FsckReport", repaired: list["Finding"]) -> dict[str, object]:
+def _as_json(report: "FsckReport", repaired: list["Finding"]) -> dict[str, object]:
     return {
-        "sound": made.is_sound,
-        "blobs": made.blobs,
-        "bytes": made.size_bytes,
-        "young_blobs": made.young,
-        "files": made.files,
+        "sound": report.is_sound,
+        "blobs": report.blobs,
+        "bytes": report.size_bytes,
+        "young_blobs": report.young_blobs,
+        "files": report.files,
         "findings": [
             {
                 "fault": finding.fault.value,
                 "of": finding.subject.value,
                 "checksum": finding.checksum.hex,
-                "heals_by_upload_of": list(finding.hurts),
+                "heals_by_upload_of": list(finding.affected),
                 "repaired": finding in repaired,
             }
-            for finding in made.findings
+            for finding in report.findings
         ],
     }
 
 
-def _print(made: "FsckReport", repaired: list["Finding"]) -> None:
-    for finding in made.findings:
-        typer.echo(_line(finding, is_repaired=finding in repaired))
-        for name in finding.hurts:
-            typer.echo(f"    uploading it again heals {name}")
-    looked = f"{made.blobs:,} blobs of {text_format.format_size(made.size_bytes)}"
-    young = f", {made.young:,} of them too young to have a row" if made.young else ""
-    typer.echo(f"Looked at {looked}{young}, and {made.files:,} files.")
-    if made.is_sound:
-        typer.echo("All is sound.")
-    else:
-        done = f", {len(repaired):,} repaired" if repaired else ""
-        typer.echo(f"{len(made.findings):,} found{done}.")
-    if not made.is_sound and not repaired:
-        typer.echo("symdepot fsck --repair does about it what is safe.")
-
-
-def _line(finding: "Finding", *, is_repaired: bool) -> str:
-    wrong = _SENTENCES[finding.fault.value, finding.subject.value]
-    done = f"; {_REPAIRED[finding.fault.value]}" if is_repaired else ""
-    return f"{finding.subject.value} {finding.checksum}: {wrong}{done}."
+def _print(report: "FsckReport", repaired: list["Finding"]) -> None:
+    for finding in report.findings:
+        done = f"; {REPAIRS[finding.fault.value]}" if finding in repaired else ""
+        wrong = DESCRIPTIONS[finding.fault.value, finding.subject.value]
+        typer.echo(f"{finding.subject.value} {finding.checksum}: {wrong}{done}.")
+        for name in finding.affected:
+            typer.echo(f"    to repair it, upload {name} again")
+    size = text_format.format_size(report.size_bytes)
+    young = report.young_blobs
+    new = f", of which {young:,} are too new to have a row" if young else ""
+    typer.echo(
+        f"Checked {report.blobs:,} blobs ({size}){new}, and {report.files:,} files."
+    )
+    if report.is_sound:
+        typer.echo("No faults found.")
+        return
+    done = f", repaired {len(repaired):,}" if repaired else ""
+    count = len(report.findings)
+    typer.echo(f"Found {count:,} {'fault' if count == 1 else 'faults'}{done}.")
+    if not repaired:
+        typer.echo("`symdepot fsck --repair` repairs what can be repaired safely.")

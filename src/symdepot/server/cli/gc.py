@@ -16,56 +16,60 @@ if TYPE_CHECKING:
     from symdepot.pipeline.gc.collector import GcReport
 
 EXAMPLES = """
-What would go, and why: symdepot gc --dry-run
+What would be deleted, and why: symdepot gc --dry-run
 """
 
-_SENTENCES = {
-    "unused": "debug files that nobody used for as long as their project keeps them",
-    "old": "debug files that came longer ago than their project keeps them",
-    "old-release": "debug files of older releases only than their project keeps",
-    "superseded": "debug files that newer ones made redundant",
-    "unreferenced-file": "files that are no debug file of any project",
-    "unfinished-upload": "uploads whose chunks never came",
-    "failed-upload": "failed uploads that are no longer told of",
+DESCRIPTIONS = {
+    "unused": "debug files not used for as long as their project keeps them",
+    "old": "debug files older than their project keeps them",
+    "old-release": "debug files only of older releases than their project keeps",
+    "superseded": "debug files superseded by newer ones",
+    "unreferenced-file": "files that are not a debug file of any project",
+    "unfinished-upload": "uploads whose chunks never arrived",
+    "failed-upload": "old failed uploads",
     "never-assembled": "chunks that are in no file",
     "outdated-symcache": "symcaches of an earlier version",
     "orphan": "stored blobs that nothing refers to",
 }
+"""What is deleted, by `Reason`."""
 
 
 def gc(
     *,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would go, and change nothing.")
+        bool,
+        typer.Option(
+            "--dry-run", help="Print what would be deleted, and change nothing."
+        ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="GcReport as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON.")] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Clear away what nobody needs, and say what that was and why.
+    """Delete expired and unreferenced data, and report what was deleted and why.
 
-    What is to be kept for how long is said by `symdepot project retention` and by the
-    settings SYMDEPOT_KEEP_…. A background worker does the same every day
-    (SYMDEPOT_GC_INTERVAL). May run at any time beside uploads, and be broken off.
+    `symdepot project retention` and the settings SYMDEPOT_KEEP_… define how long data
+    is kept. A background worker does the same every day (SYMDEPOT_GC_INTERVAL). Can
+    run at any time beside uploads, and can be interrupted.
     """
     setup.setup(data_dir=data_dir)
     from symdepot.pipeline.gc import collector
 
-    with output.show_counts("Looking" if dry_run else "Sweeping") as step:
-        report = collector.preview(step) if dry_run else collector.collect(step)
+    with output.show_progress("Searching" if dry_run else "Deleting") as progress:
+        report = collector.preview(progress) if dry_run else collector.collect(progress)
     if as_json:
-        typer.echo(json.dumps(_plain(report, dry_run=dry_run), indent=2))
+        typer.echo(json.dumps(_as_json(report, dry_run=dry_run), indent=2))
     else:
         _print(report, dry_run=dry_run)
 
 
-def _plain(report: "GcReport", *, dry_run: bool) -> dict[str, object]:
+def _as_json(report: "GcReport", *, dry_run: bool) -> dict[str, object]:
     return {
         "dry_run": dry_run,
         "count": report.count,
         "freed_bytes": report.size_bytes,
         "reasons": {
-            reason.value: {"count": taken.count, "freed_bytes": taken.size_bytes}
-            for reason, taken in report.taken.items()
+            reason.value: {"count": deleted.count, "freed_bytes": deleted.size_bytes}
+            for reason, deleted in report.by_reason.items()
         },
     }
 
@@ -73,20 +77,18 @@ def _plain(report: "GcReport", *, dry_run: bool) -> dict[str, object]:
 def _print(report: "GcReport", *, dry_run: bool) -> None:
     table = Table("", "", "", box=None, show_header=False, pad_edge=False)
     table.columns[0].justify = table.columns[1].justify = "right"
-    for reason, taken in report.taken.items():
-        if taken.count or taken.size_bytes:
-            table.add_row(
-                f"{taken.count:,}",
-                text_format.format_size(taken.size_bytes),
-                _SENTENCES[reason.value],
-            )
+    for reason, deleted in report.by_reason.items():
+        if deleted.count or deleted.size_bytes:
+            size = text_format.format_size(deleted.size_bytes)
+            table.add_row(f"{deleted.count:,}", size, DESCRIPTIONS[reason.value])
     console = Console(highlight=False, soft_wrap=True)
-    if table.row_count:
-        console.print(table)
+    if not table.row_count:
+        console.print("There is nothing to delete.")
+        return
+    console.print(table)
     freed = text_format.format_size(report.size_bytes)
-    would = (
-        f"would free {freed}. Nothing was changed." if dry_run else f"freed {freed}."
-    )
     console.print(
-        f"This {would}" if table.row_count else "There is nothing to clear away."
+        f"This would free {freed}. Nothing was changed."
+        if dry_run
+        else f"This freed {freed}."
     )

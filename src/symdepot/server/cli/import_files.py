@@ -17,33 +17,33 @@ if TYPE_CHECKING:
     from symdepot.pipeline.bulk_import.importer import ImportedFile
 
 EXAMPLES = """
-What this machine has: symdepot import acme/linux /usr/lib/debug
+The debug files of this machine: symdepot import acme/linux /usr/lib/debug
 
-What would come of it: symdepot import acme/windows /srv/symbols --dry-run --verbose
+What would be imported: symdepot import acme/windows /srv/symbols --dry-run --verbose
 """
 
 
 @dataclass(slots=True)
-class _Report:
-    """What became of all files; by `Fate`, how many."""
+class _ImportReport:
+    """The results of an import; `counts` by `ImportStatus`."""
 
-    is_trial: bool
+    dry_run: bool
     counts: dict[str, int] = field(default_factory=dict)
     size_bytes: int = 0
     failed: list[dict[str, str]] = field(default_factory=list)
-    stopped: SymdepotError | None = None
+    stopped_by: SymdepotError | None = None
 
-    def add(self, told: "ImportedFile") -> None:
-        self.counts[told.fate.value] = self.counts.get(told.fate.value, 0) + 1
-        match told.fate.value:
-            case "imported":
-                self.size_bytes += told.size_bytes
-            case "failed":
-                self.failed.append({"path": told.name, "why": told.why})
+    def add(self, file: "ImportedFile") -> None:
+        status = file.status.value
+        self.counts[status] = self.counts.get(status, 0) + 1
+        if status == "imported":
+            self.size_bytes += file.size_bytes
+        elif status == "failed":
+            self.failed.append({"path": file.name, "why": file.reason})
 
 
 def import_(  # noqa: PLR0913 -- each is an option
-    to: ProjectArgument,
+    project: ProjectArgument,
     paths: Annotated[
         list[Path],
         typer.Argument(help="Folders, debug files and packages.", exists=True),
@@ -51,85 +51,76 @@ def import_(  # noqa: PLR0913 -- each is an option
     *,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Say what would come in, and change nothing."),
+        typer.Option(
+            "--dry-run", help="Print what would be imported, and change nothing."
+        ),
     ] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", help="Name all files that are passed over.")
+        bool, typer.Option("--verbose", help="List the skipped files, too.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Report as JSON.")] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Take debug files into a project that lie on this machine, as if they were uploaded.
+    """Import debug files on this machine into a project, as if they were uploaded.
 
-    Goes through folders, such as /usr/lib/debug, a symbol store or a Breakpad tree, and
-    opens .deb, .ddeb, .rpm, .tar.*, .zip and .pd_ files. What is no debug file is
-    passed over. May be broken off and run again at any time, and then goes on: it
-    reads no file twice. Ends with status 1 if a file could not be taken.
+    Searches folders, such as /usr/lib/debug, a symbol store or a Breakpad tree, and
+    opens .deb, .ddeb, .rpm, .tar.*, .zip and .pd_ files. Other files are skipped. Can
+    be interrupted and run again at any time: it reads no file twice. The exit status
+    is 1 if a file failed.
     """
-    project = arguments.setup_project(to, data_dir)
+    into = arguments.setup_project(project, data_dir)
     from symdepot.pipeline.bulk_import import file_walk, importer
 
-    extent = file_walk.count_files(paths)
-    report = _Report(dry_run)
-    with output.show_files(
-        "Importing", files=extent.files, size_bytes=extent.size_bytes
-    ) as voyage:
+    total = file_walk.count_files(paths)
+    report = _ImportReport(dry_run)
+    with output.show_progress(
+        "Importing", total_count=total.files, total_bytes=total.size_bytes
+    ) as progress:
         try:
-            for event in importer.import_files(
-                project, paths, by=setup.cli_actor(), is_trial=dry_run
+            for file in importer.import_files(
+                into, paths, by=setup.cli_actor(), dry_run=dry_run, progress=progress
             ):
-                match event:
-                    case importer.FileDone(size_bytes):
-                        voyage.step(size_bytes)
-                    case importer.ImportedFile() as told:
-                        report.add(told)
-                        if told.fate.value == "failed" or (verbose and told.why):
-                            voyage.say(
-                                text_format.printable(f"{told.name}: {told.why}")
-                            )
+                report.add(file)
+                if file.status.value == "failed" or (verbose and file.reason):
+                    progress.print(text_format.printable(f"{file.name}: {file.reason}"))
         except SymdepotError as error:
-            report.stopped = error
-    _end(report, to, as_json=as_json)
-
-
-def _end(report: _Report, project: str, *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(_plain(report), indent=2))
-    else:
-        typer.echo(_summary(report, project))
-    if report.stopped:
-        raise report.stopped
+            report.stopped_by = error
+    typer.echo(
+        json.dumps(_as_json(report), indent=2) if as_json else _summary(report, project)
+    )
+    if report.stopped_by:
+        raise report.stopped_by
     if report.failed:
         raise typer.Exit(1)
 
 
-def _plain(report: _Report) -> dict[str, object]:
+def _as_json(report: _ImportReport) -> dict[str, object]:
     return {
-        "dry_run": report.is_trial,
+        "dry_run": report.dry_run,
         "imported": report.counts.get("imported", 0),
         "imported_bytes": report.size_bytes,
-        "here_already": report.counts.get("here", 0),
-        "passed_over": report.counts.get("passed over", 0),
+        "here_already": report.counts.get("present", 0),
+        "passed_over": report.counts.get("skipped", 0),
         "failed": report.failed,
-        "stopped": str(report.stopped) if report.stopped else None,
+        "stopped": str(report.stopped_by) if report.stopped_by else None,
     }
 
 
-def _summary(report: _Report, project: str) -> str:
-    imported, here, passed, failed = (
-        report.counts.get(fate, 0)
-        for fate in ("imported", "here", "passed over", "failed")
+def _summary(report: _ImportReport, project: str) -> str:
+    imported, present, skipped, failed = (
+        report.counts.get(status, 0)
+        for status in ("imported", "present", "skipped", "failed")
     )
-    did = "This would import" if report.is_trial else "Imported"
+    did = "This would import" if report.dry_run else "Imported"
     size = text_format.format_size(report.size_bytes)
     files = "debug file" if imported == 1 else "debug files"
     sentences = [f"{did} {imported:,} {files}, {size}, into {project}."]
-    if here:
-        sentences.append(f"Here already: {here:,}.")
-    if passed:
-        sentences.append(f"No debug files, and passed over: {passed:,}.")
+    if present:
+        sentences.append(f"Already present: {present:,}.")
+    if skipped:
+        sentences.append(f"Skipped, because they are not debug files: {skipped:,}.")
     if failed:
-        sentences.append(f"Could not be taken, for the reasons above: {failed:,}.")
-    if report.is_trial:
+        sentences.append(f"Failed, for the reasons above: {failed:,}.")
+    if report.dry_run:
         sentences.append("Nothing was changed.")
     return "\n".join(sentences)

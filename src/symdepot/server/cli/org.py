@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="org",
-    help="Make organizations, which own projects; see what they keep.",
+    help="Manage organizations, which own projects, and their storage.",
     no_args_is_help=True,
 )
+
+OrgArgument = Annotated[str, typer.Argument(help="The organization.")]
 
 
 @app.command(epilog="Example: symdepot org create acme")
@@ -23,19 +25,19 @@ def create(
     slug: Annotated[str, typer.Argument(help="Its name in URLs: a-z, 0-9, - and _.")],
     data_dir: DataDir = None,
 ) -> None:
-    """Make an organization."""
+    """Create an organization."""
     setup.setup(data_dir=data_dir)
     from symdepot.projects import organizations
 
     organizations.create_organization(slug, by=setup.cli_actor())
     typer.echo(
-        f"Organization {slug!r} is made. Next: symdepot project create {slug}/PROJECT"
+        f"Created organization {slug!r}. Next: symdepot project create {slug}/PROJECT"
     )
 
 
 @app.command("list", epilog="Example: symdepot org list")
 def list_(data_dir: DataDir = None) -> None:
-    """List organizations, and how much each keeps of how much it may."""
+    """List organizations, how much each stores, and its quota."""
     setup.setup(data_dir=data_dir)
     from symdepot.projects import access
     from symdepot.uploads import quota
@@ -47,11 +49,8 @@ def list_(data_dir: DataDir = None) -> None:
 
 
 @app.command(epilog="Example: symdepot org show acme")
-def show(
-    slug: Annotated[str, typer.Argument(help="The organization.")],
-    data_dir: DataDir = None,
-) -> None:
-    """Say how much an organization keeps, and how much of that each project has.
+def show(slug: OrgArgument, data_dir: DataDir = None) -> None:
+    """Show how much an organization stores, and how much each of its projects.
 
     What several projects share counts once for the organization, and for each project.
     """
@@ -62,38 +61,38 @@ def show(
 
     organization = access.organization(slug)
     typer.echo(_usage(organization, quota.used_bytes(organization)))
-    room = usage.usage_by_project(organization)
+    used = usage.usage_by_project(organization)
     for project in access.projects(organization):
-        has = room[project.pk]
+        of_project = used[project.pk]
         typer.echo(
-            f"  {project}: {text_format.format_size(has.size_bytes)} "
-            f"in {has.debug_files:,} debug files"
+            f"  {project}: {text_format.format_size(of_project.size_bytes)} "
+            f"in {of_project.debug_files:,} debug files"
         )
 
 
 @app.command("set", epilog="Example: symdepot org set acme --quota 500GB")
 def change(
-    slug: Annotated[str, typer.Argument(help="The organization.")],
+    slug: OrgArgument,
     chunk_upload: Annotated[
         bool | None,
         typer.Option(
             "--chunk-upload/--no-chunk-upload",
-            help="Whether clients are told to send chunks. sentry-cli before 3.0 sends "
-            "zips otherwise; newer ones send chunks all the same.",
+            help="Whether clients upload chunks. Without, sentry-cli before 3.0 uploads "
+            "zips; newer versions upload chunks all the same.",
             show_default=False,
         ),
     ] = None,
     quota: Annotated[
         str | None,
         typer.Option(
-            help="How much it may keep, such as 500GB or 1.5TiB; none is no limit.",
+            help="How much it may store, such as 500GB or 1.5TiB; none is no limit.",
             metavar="SIZE|none",
         ),
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Change what holds for an organization."""
-    quota_bytes = None if quota is None else _size(quota)
+    """Change the settings of an organization."""
+    quota_bytes = None if quota is None else _parse_quota(quota)
     setup.setup(data_dir=data_dir)
     from symdepot.projects import access, organizations
 
@@ -102,19 +101,14 @@ def change(
         organizations.set_chunk_upload(
             organization, on=chunk_upload, by=setup.cli_actor()
         )
-        told = "send chunks" if chunk_upload else "send zips, if they know how"
-        typer.echo(f"Clients of {slug!r} are told to {told}.")
+        uploads = "chunks" if chunk_upload else "zips, if they support it"
+        typer.echo(f"Clients of {slug!r} now upload {uploads}.")
     if quota is not None:
         organizations.set_quota(organization, quota_bytes, by=setup.cli_actor())
-        may = (
-            "no quota"
-            if quota_bytes is None
-            else f"{text_format.format_size(quota_bytes)} of quota"
-        )
-        typer.echo(f"Organization {slug!r} has {may}.")
+        typer.echo(f"Organization {slug!r} now has {_quota_text(quota_bytes)}.")
 
 
-def _size(text: str) -> int | None:
+def _parse_quota(text: str) -> int | None:
     if text == "none":
         return None
     try:
@@ -124,6 +118,11 @@ def _size(text: str) -> int | None:
 
 
 def _usage(organization: "Organization", used_bytes: int) -> str:
-    may = organization.quota_bytes
-    of = "no quota" if may is None else f"a quota of {text_format.format_size(may)}"
-    return f"{organization}: {text_format.format_size(used_bytes)}, {of}"
+    used = text_format.format_size(used_bytes)
+    return f"{organization}: {used}, {_quota_text(organization.quota_bytes)}"
+
+
+def _quota_text(quota_bytes: int | None) -> str:
+    if quota_bytes is None:
+        return "no quota"
+    return f"a quota of {text_format.format_size(quota_bytes)}"

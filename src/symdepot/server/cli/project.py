@@ -6,34 +6,32 @@ from typing import Annotated
 import typer
 
 from symdepot.server import setup
+from symdepot.server.cli import arguments
 from symdepot.server.cli.arguments import DataDir, ProjectArgument
-from symdepot.server.cli.arguments import setup_project as of_name
 
 _NUMBER = "N|none"
-_MOST = 100_000
+_MAX_NUMBER = 100_000
 
 app = typer.Typer(
     name="project",
-    help="Make projects, which debug files are uploaded to.",
+    help="Manage projects, which debug files are uploaded to.",
     no_args_is_help=True,
 )
 
 
 @app.command(epilog="Example: symdepot project create acme/rocket")
 def create(
-    place: Annotated[
+    project: Annotated[
         str,
         typer.Argument(
-            help="The organization, which must be there, and the project's name in URLs.",
-            metavar="ORG/PROJECT",
+            help="An existing organization, and the name of the project in URLs.",
+            metavar=arguments.PROJECT_METAVAR,
         ),
     ],
     data_dir: DataDir = None,
 ) -> None:
-    """Make a project in an organization."""
-    organization, slash, slug = place.partition("/")
-    if not slash:
-        raise typer.BadParameter(f"write it as ORG/PROJECT, not as {place!r}")
+    """Create a project in an organization."""
+    organization, slug = arguments.parse_project(project)
     setup.setup(data_dir=data_dir)
     from symdepot.projects import access, organizations
 
@@ -41,59 +39,62 @@ def create(
         access.organization(organization), slug, by=setup.cli_actor()
     )
     typer.echo(
-        f"Project {place!r} is made. "
+        f"Created project {project!r}. "
         f"Next: symdepot token create {organization} --project {slug}"
     )
 
 
 @app.command(name="set", epilog="Example: symdepot project set acme/rocket --public")
 def set_(
-    place: ProjectArgument,
+    project: ProjectArgument,
     *,
     public: Annotated[
         bool | None,
-        typer.Option(help="Let anybody read its debug files, without any token."),
+        typer.Option(help="Whether debug files can be read without a token."),
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Say, or show, who may read the debug files of a project with a debugger."""
-    found = of_name(place, data_dir)
+    """Change or show whether debuggers need a token to read debug files."""
+    found = arguments.setup_project(project, data_dir)
     from symdepot.projects import access
 
     if public is not None:
         access.set_public(found, is_public=public, by=setup.cli_actor())
         found.refresh_from_db()
-    who = "anybody" if found.is_public else "only bearers of a token"
-    typer.echo(f"The debug files of {place} can be read by {who}.")
+    token = "without a token" if found.is_public else "only with a token"
+    typer.echo(f"The debug files of {project} can be read {token}.")
 
 
 @app.command(epilog="Example: symdepot project retention acme/rocket --unused-days 90")
 def retention(
-    place: ProjectArgument,
+    project: ProjectArgument,
     *,
     unused_days: Annotated[
         str | None,
-        typer.Option(help="Keep unused ones so many days.", metavar=_NUMBER),
+        typer.Option(
+            help="Delete files that were not used for N days.", metavar=_NUMBER
+        ),
     ] = None,
     days: Annotated[
         str | None,
-        typer.Option(help="Keep any so many days from its upload.", metavar=_NUMBER),
+        typer.Option(help="Delete files N days after their upload.", metavar=_NUMBER),
     ] = None,
     releases: Annotated[
         str | None,
         typer.Option(
-            help="Of those that belong to releases, keep those of the newest so many.",
+            help="Delete files that belong only to releases before the newest N.",
             metavar=_NUMBER,
         ),
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Say, or show, how long a project keeps its debug files; none is for ever.
+    """Change or show how long a project keeps its debug files; none is forever.
 
-    What goes by any of the rules goes with the next `symdepot gc`, or within a day.
+    Files to which any rule applies are deleted by the next `symdepot gc`, or within a
+    day.
     """
     changes = {
-        name: _number(text)
+        name: _parse_number(text)
         for name, text in (
             ("unused_days", unused_days),
             ("days", days),
@@ -101,26 +102,32 @@ def retention(
         )
         if text is not None
     }
-    found = of_name(place, data_dir)
+    found = arguments.setup_project(project, data_dir)
     from symdepot.projects import organizations
 
-    held = organizations.retention(found)
+    rules = organizations.retention(found)
     if changes:
-        held = replace(held, **changes)
-        organizations.set_retention(found, held, by=setup.cli_actor())
-    for said, kept in (
-        ("unused for {} days", held.unused_days),
-        ("uploaded {} days ago", held.days),
-        ("of none of the newest {} releases", held.releases),
+        rules = replace(rules, **changes)
+        organizations.set_retention(found, rules, by=setup.cli_actor())
+    for number, rule, no_rule in (
+        (rules.unused_days, "after {} days without use", "for not being used"),
+        (rules.days, "{} days after upload", "for their age"),
+        (
+            rules.releases,
+            "if they belong only to releases before the newest {}",
+            "for their releases",
+        ),
     ):
-        rule = "keeps" if kept is None else "lets go"
-        number = "any number of" if kept is None else str(kept)
-        typer.echo(f"{place} {rule} what is {said.format(number)}.")
+        typer.echo(
+            f"{project}: debug files are never deleted {no_rule}."
+            if number is None
+            else f"{project}: debug files are deleted {rule.format(number)}."
+        )
 
 
-def _number(text: str) -> int | None:
+def _parse_number(text: str) -> int | None:
     if text == "none":
         return None
-    if not text.isdecimal() or not 0 < int(text) <= _MOST:
+    if not text.isdecimal() or not 0 < int(text) <= _MAX_NUMBER:
         raise typer.BadParameter(f"{text!r} is neither a number from 1 on nor none")
     return int(text)

@@ -18,15 +18,15 @@ EXAMPLES = """
 From a device: adb logcat -d AndroidRuntime:E '*:S' | symdepot retrace acme/rocket
 """
 
-_MOST_LISTED = 10
+_MAX_LISTED = 10
 
 
 def retrace(
-    where: ProjectArgument,
+    project: ProjectArgument,
     file: Annotated[
         Path | None,
         typer.Argument(
-            help="What to read, instead of standard input.",
+            help="The text to read; standard input by default.",
             metavar="FILE",
             exists=True,
             dir_okay=False,
@@ -35,40 +35,43 @@ def retrace(
     ] = None,
     *,
     uuid: Annotated[
-        str | None, typer.Option(help="Which mapping to use.", metavar="UUID")
+        str | None, typer.Option(help="The id of the mapping to use.", metavar="UUID")
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="As JSON, with what was found.")
+        bool, typer.Option("--json", help="As JSON, with mapping and frame count.")
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Print a text with the stack traces in it as they were before ProGuard or R8.
+    """Print a text with its stack traces restored to the names before ProGuard or R8.
 
-    Without --uuid, the mapping is the one whose id stands in the text, or that R8
-    names there, or the only one that the project has.
+    Without --uuid, uses the mapping whose id is in the text, or that R8 names there, or
+    the only one of the project.
     """
-    project = arguments.setup_project(where, data_dir)
+    found = arguments.setup_project(project, data_dir)
     from symdepot.debugfiles import usage
     from symdepot.symbolication import jvm_mappings
 
     content = sys.stdin.buffer.read() if file is None else file.read_bytes()
-    # Whatever is in it comes out again, be it text or not.
+    # Bytes that are not UTF-8 come out unchanged.
     text = content.decode("utf-8", "surrogateescape")
-    mapping = _mapping(project, where, text) if uuid is None else _of(project, uuid)
-    usage.mark_used(project, [mapping])
+    if uuid is None:
+        mapping = _mapping_for_text(found, project, text)
+    else:
+        mapping = _mapping_by_uuid(found, uuid)
+    usage.mark_used(found, [mapping])
     retraced = jvm_mappings.retrace_text(text, mapping)
     if as_json:
-        told = {
+        answer = {
             "mapping": mapping.debug_id,
             "frames_found": retraced.frames_found,
             "text": retraced.text.encode("utf-8", "replace").decode(),
         }
-        typer.echo(json.dumps(told, indent=2))
+        typer.echo(json.dumps(answer, indent=2))
     else:
         typer.echo(retraced.text.encode("utf-8", "surrogateescape"), nl=False)
 
 
-def _of(project: "Project", uuid: str) -> "DebugFile":
+def _mapping_by_uuid(project: "Project", uuid: str) -> "DebugFile":
     from symdepot.debugfiles import project_files
     from symdepot.domain.errors import DebugFileMissing
     from symdepot.domain.ids import DebugId
@@ -78,31 +81,31 @@ def _of(project: "Project", uuid: str) -> "DebugFile":
         debug_id = DebugId.parse(uuid)
     except ValueError:
         raise typer.BadParameter(f"{uuid!r} is no id of a mapping") from None
-    found = project_files.by_ids(project, debug_id, None, [Format.PROGUARD])
-    if not found:
+    mappings = project_files.by_ids(project, debug_id, None, [Format.PROGUARD])
+    if not mappings:
         raise DebugFileMissing(uuid)
-    return found[0]
+    return mappings[0]
 
 
-def _mapping(project: "Project", where: str, text: str) -> "DebugFile":
+def _mapping_for_text(project: "Project", name: str, text: str) -> "DebugFile":
     from symdepot.debugfiles import proguard_mappings
     from symdepot.domain.jvm import stack_text
 
-    meant = proguard_mappings.candidates_for_text(project, text)
-    if len(meant) == 1:
-        return meant[0]
-    if not meant:
+    candidates = proguard_mappings.candidates_for_text(project, text)
+    if len(candidates) == 1:
+        return candidates[0]
+    if not candidates:
         named = "that R8 names in the text" if stack_text.r8_map_ids(text) else "at all"
         raise typer.BadParameter(
-            f"{where} has no mapping {named}; upload it: "
+            f"{name} has no mapping {named}; upload it: "
             "sentry-cli upload-proguard mapping.txt"
         )
     listed = [
         f"{row.debug_id} of {row.created_at:%Y-%m-%d %H:%M}"
-        for row in meant[:_MOST_LISTED]
+        for row in candidates[:_MAX_LISTED]
     ]
-    more = len(meant) - len(listed)
+    more = len(candidates) - len(listed)
     others = f", and {more} older ones" if more else ""
     raise typer.BadParameter(
-        f"say which mapping with --uuid: {where} has {', '.join(listed)}{others}"
+        f"choose a mapping with --uuid: {name} has {', '.join(listed)}{others}"
     )

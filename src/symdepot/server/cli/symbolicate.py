@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from symdepot.server.cli import arguments
-from symdepot.server.cli.arguments import PLACE_WORDS, DataDir
+from symdepot.server.cli.arguments import DataDir
 
 if TYPE_CHECKING:
     from symdepot.domain.selection.module_ids import ModuleIds
@@ -18,12 +18,11 @@ if TYPE_CHECKING:
     from symdepot.symbolication.request import ModuleResult, SymbolicationResult
 
 EXAMPLES = (
-    "What is at two addresses of a program: "
+    "Two addresses of a program: "
     "symdepot symbolicate --project acme/rocket --module ./rocket 0x1139 0x1150. "
-    "A backtrace with names and lines: "
-    "symdepot symbolicate --project acme/rocket < backtrace.txt"
+    "A backtrace: symdepot symbolicate --project acme/rocket < backtrace.txt"
 )
-_ASKER = "symdepot symbolicate"
+_CALLER = "symdepot symbolicate"
 _WAIT_SECONDS = 60.0
 _BUILD_ID_DIGITS = 40
 
@@ -32,14 +31,15 @@ def symbolicate(  # noqa: PLR0913 -- each is an option
     addresses: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Relative to the module, in hex; without any, lines of them are read "
-            "from standard input.",
+            help="Addresses relative to the module, in hex; read from standard input "
+            "by default.",
             metavar="ADDR…",
         ),
     ] = None,
     *,
-    where: Annotated[
-        str, typer.Option("--project", help=PLACE_WORDS, metavar="ORG/PROJECT")
+    project: Annotated[
+        str,
+        typer.Option(help=arguments.PROJECT_HELP, metavar=arguments.PROJECT_METAVAR),
     ],
     debug_id: Annotated[
         str | None,
@@ -47,57 +47,57 @@ def symbolicate(  # noqa: PLR0913 -- each is an option
     ] = None,
     module: Annotated[
         Path | None,
-        typer.Option(help="The module, as a file on this machine; it may be stripped."),
+        typer.Option(help="The module, as a file on this machine; may be stripped."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="As JSON, one object an address.")
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Look addresses of a module up: functions, files and lines, inlined ones first.
+    """Print functions, files and lines for addresses of a module, inlined ones first.
 
-    Without a module, a text is read from standard input, and comes back with whatever
-    addresses stand in it resolved: a backtrace, a crash report, an obfuscated trace.
+    Without a module, reads a text from standard input and prints it with its addresses
+    resolved: a backtrace, a crash report, an obfuscated stack trace.
     """
     if debug_id is not None and module is not None:
         raise typer.BadParameter("one module only: --debug-id ID or --module FILE")
     if addresses and debug_id is None and module is None:
-        raise typer.BadParameter("say which module: --debug-id ID or --module FILE")
-    project = arguments.setup_project(where, data_dir)
+        raise typer.BadParameter("choose a module: --debug-id ID or --module FILE")
+    found = arguments.setup_project(project, data_dir)
     if debug_id is None and module is None:
-        _resolve(project, sys.stdin.read(), as_json=as_json)
+        _print_resolved_text(found, sys.stdin.read(), as_json=as_json)
         return
-    ids = _ids(debug_id) if module is None else _ids_of(Path(module))
+    ids = _parse_ids(debug_id) if module is None else _file_ids(Path(module))
     name = module.name if module else ""
-    typed = list(_numbers(addresses or sys.stdin.read().split()))
-    if not typed:
+    numbers = list(_parse_addresses(addresses or sys.stdin.read().split()))
+    if not numbers:
         raise typer.BadParameter("no addresses, neither here nor on standard input")
-    answer = _asked(project, ids, name, typed)
-    _complain_of(answer.modules[0])
-    for line in _told(answer, typed, as_json=as_json):
+    result = _symbolicate(found, ids, name, numbers)
+    _print_missing_symbols(result.modules[0])
+    for line in _result_lines(result, numbers, as_json=as_json):
         typer.echo(line)
-    if answer.modules[0].symbols is None:
+    if result.modules[0].symbols is None:
         raise typer.Exit(1)
 
 
-def _resolve(project: "Project", text: str, *, as_json: bool) -> None:
-    """Print a text with what can be resolved in it; what cannot be, and why, apart."""
+def _print_resolved_text(project: "Project", text: str, *, as_json: bool) -> None:
+    """Print a resolved text, and on standard error what could not be resolved."""
     from symdepot.symbolication import pasted_text
 
-    found = pasted_text.resolve_text(
-        project, text, by=_ASKER, wait_seconds=_WAIT_SECONDS
+    resolved = pasted_text.resolve_text(
+        project, text, by=_CALLER, wait_seconds=_WAIT_SECONDS
     )
     if as_json:
-        typer.echo(json.dumps(dataclasses.asdict(found)))
+        typer.echo(json.dumps(dataclasses.asdict(resolved)))
         return
-    typer.echo(found.text, nl=False)
-    for note in found.notes:
+    typer.echo(resolved.text, nl=False)
+    for note in resolved.notes:
         typer.echo(note, err=True)
-    for one in found.unresolved:
-        typer.echo(f"Line {one.line}: {one.text}: {one.reason}", err=True)
+    for failure in resolved.unresolved:
+        typer.echo(f"Line {failure.line}: {failure.text}: {failure.reason}", err=True)
 
 
-def _numbers(words: Sequence[str]) -> Iterator[int]:
+def _parse_addresses(words: Sequence[str]) -> Iterator[int]:
     for word in words:
         try:
             address = int(word, 16)
@@ -108,8 +108,8 @@ def _numbers(words: Sequence[str]) -> Iterator[int]:
         yield address
 
 
-def _ids(text: str | None) -> "ModuleIds":
-    """Read a debug id or, by its 40 digits and where it is none, a build id."""
+def _parse_ids(text: str | None) -> "ModuleIds":
+    """Parse a debug id, or a build id: 40 digits, or what is not a debug id."""
     from symdepot.domain.ids import CodeId, DebugId
     from symdepot.domain.selection.module_ids import ModuleIds
 
@@ -123,7 +123,7 @@ def _ids(text: str | None) -> "ModuleIds":
         raise typer.BadParameter(f"{text!r} is no debug id") from None
 
 
-def _ids_of(file: Path) -> "ModuleIds":
+def _file_ids(file: Path) -> "ModuleIds":
     from symdepot.domain import objects
     from symdepot.domain.selection.module_ids import ModuleIds
     from symdepot.sandbox import operations
@@ -136,7 +136,7 @@ def _ids_of(file: Path) -> "ModuleIds":
     return ModuleIds.known(found.debug_id, found.code_id, is_windows=True)
 
 
-def _asked(
+def _symbolicate(
     project: "Project", ids: "ModuleIds", name: str, addresses: Sequence[int]
 ) -> "SymbolicationResult":
     from symdepot.domain.stacks.memory_map import MemoryRange
@@ -149,49 +149,53 @@ def _asked(
     from symdepot.symbolication.symbolicate import symbolicate
 
     frames = [FrameRequest(address, module=0, adjusted=False) for address in addresses]
-    question = SymbolicationRequest(
+    request = SymbolicationRequest(
         [StackRequest(frames)],
         [ModuleRequest(MemoryRange(0), ids, name)],
         with_misses=True,
     )
-    scope = LookupScope.of(project, _ASKER)
-    return symbolicate(scope, question, wait_seconds=_WAIT_SECONDS)
+    scope = LookupScope.of(project, _CALLER)
+    return symbolicate(scope, request, wait_seconds=_WAIT_SECONDS)
 
 
-def _complain_of(found: "ModuleResult") -> None:
-    """Say on standard error why there are no symbols."""
-    if found.symbols is not None or found.status == "unused":
+def _print_missing_symbols(module: "ModuleResult") -> None:
+    """Print on standard error why a module has no symbols, if it has none."""
+    if module.symbols is not None or module.status == "unused":
         return
-    typer.echo(f"No symbols: the module is {found.status}.", err=True)
-    for one in found.candidates:
-        if one.details:
-            typer.echo(f"  {one.debug_file}: {one.details}", err=True)
-    for miss in found.misses:
+    typer.echo(f"No symbols: the module is {module.status}.", err=True)
+    for candidate in module.candidates:
+        if candidate.details:
+            typer.echo(f"  {candidate.debug_file}: {candidate.details}", err=True)
+    for miss in module.misses:
         typer.echo(f"  {miss}", err=True)
 
 
-def _told(
-    answer: "SymbolicationResult", addresses: Sequence[int], *, as_json: bool
+def _result_lines(
+    result: "SymbolicationResult", addresses: Sequence[int], *, as_json: bool
 ) -> Iterator[str]:
     from symdepot.domain.symcache.demangler import demangle
 
-    told: dict[int, list[dict[str, object]]] = {}
-    for frame in answer.stacks[0] if answer.stacks else ():
+    frames_by_index: dict[int, list[dict[str, object]]] = {}
+    for frame in result.stacks[0] if result.stacks else ():
         if frame.symbol is not None:
-            at = frame.symbol
-            line = {"function": demangle(at.function), "symbol": at.function}
-            told.setdefault(frame.original_index, []).append(
-                {**line, "file": at.path, "line": at.line}
+            symbol = frame.symbol
+            frames_by_index.setdefault(frame.original_index, []).append(
+                {
+                    "function": demangle(symbol.function),
+                    "symbol": symbol.function,
+                    "file": symbol.path,
+                    "line": symbol.line,
+                }
             )
     for index, address in enumerate(addresses):
-        frames = told.get(index, [])
+        frames = frames_by_index.get(index, [])
         if as_json:
             yield json.dumps({"address": hex(address), "frames": frames})
         else:
-            yield from _lines(address, frames)
+            yield from _frame_lines(address, frames)
 
 
-def _lines(address: int, frames: Sequence[dict[str, object]]) -> Iterator[str]:
+def _frame_lines(address: int, frames: Sequence[dict[str, object]]) -> Iterator[str]:
     start = hex(address)
     if not frames:
         yield f"{start} ??"

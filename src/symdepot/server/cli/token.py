@@ -24,32 +24,31 @@ SCOPES = (
 """The values of `tokens.Scope`, which cannot be imported before the command runs."""
 
 _DEFAULT_SCOPES = ["project:releases", "project:read"]
-_WIDE_ENOUGH = 160
+_WIDTH_WITHOUT_TERMINAL = 160
+
+app = typer.Typer(
+    name="token",
+    help="Manage tokens, with which clients authenticate.",
+    no_args_is_help=True,
+)
 
 
-def _known(scope: str) -> str:
+def _parse_scope(scope: str) -> str:
     if scope not in SCOPES:
         raise typer.BadParameter(f"{scope!r} is none of {', '.join(SCOPES)}")
     return scope
 
 
-app = typer.Typer(
-    name="token",
-    help="Make, list and revoke tokens, with which clients show who they are.",
-    no_args_is_help=True,
-)
-
-
 @app.command(
     epilog="For CI: symdepot token create acme --label ci\n\n"
-    "To delete, too: symdepot token create acme --scope project:write\n\n"
+    "That may delete, too: symdepot token create acme --scope project:write\n\n"
     "For gdb: symdepot token create acme --url"
 )
 def create(  # noqa: PLR0913 -- each is an option
-    org: Annotated[str, typer.Argument(help="The organization it is for.")],
+    org: Annotated[str, typer.Argument(help="The organization.")],
     *,
     project: Annotated[
-        str | None, typer.Option(help="Make it for this one project of it only.")
+        str | None, typer.Option(help="Restrict it to one project.")
     ] = None,
     scope: Annotated[
         list[str],
@@ -57,7 +56,7 @@ def create(  # noqa: PLR0913 -- each is an option
             help="What it may do; can be repeated. project:read lists and downloads, "
             "project:releases and org:ci list and upload, project:write and "
             "project:admin do all that and delete.",
-            parser=_known,
+            parser=_parse_scope,
             metavar="SCOPE",
         ),
     ] = _DEFAULT_SCOPES,
@@ -65,43 +64,45 @@ def create(  # noqa: PLR0913 -- each is an option
         bool,
         typer.Option(
             "--url",
-            help="Make one that can stand in a URL, as in http://HOST/s/TOKEN/, for "
-            "debuggers. It may read and nothing else.",
+            help="Create a read-only token to use in a URL, as in "
+            "http://HOST/s/TOKEN/, for debuggers.",
         ),
     ] = False,
-    label: Annotated[str, typer.Option(help="What it is for, to tell it by.")] = "",
+    label: Annotated[
+        str, typer.Option(help="A note to recognise it by in lists and logs.")
+    ] = "",
     expires_in_days: Annotated[
         int | None,
-        typer.Option(help="After how many days it ends; never by default.", min=1),
+        typer.Option(help="Days until it expires; never by default.", min=1),
     ] = None,
     public_url: PublicUrl = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Make a token and print it, and nothing else. It cannot be shown again.
+    """Create a token and print it, and nothing else. It cannot be shown again.
 
-    The token tells sentry-cli where the server is and which organization is meant: if
-    the server was started with a public URL or port of its own, name that here too.
+    The token contains the URL of the server and the organization, for sentry-cli. If
+    the server was started with a public URL or port of its own, pass the same here.
     """
     if url and scope != _DEFAULT_SCOPES:
         raise typer.BadParameter("a token for URLs may read only; leave out --scope")
     setup.setup(data_dir=data_dir, public_url=public_url)
     from symdepot.projects import access, tokens
 
-    place = access.project(org, project) if project else access.organization(org)
-    ends_at = (
+    owner = access.project(org, project) if project else access.organization(org)
+    expires_at = (
         timezone.now() + timedelta(days=expires_in_days) if expires_in_days else None
     )
     if url:
         token = tokens.create_url_token(
-            place, by=setup.cli_actor(), label=label, expires_at=ends_at
+            owner, by=setup.cli_actor(), label=label, expires_at=expires_at
         )
     else:
         token = tokens.create_token(
-            place,
+            owner,
             scopes=[tokens.Scope(name) for name in scope],
             by=setup.cli_actor(),
             label=label,
-            expires_at=ends_at,
+            expires_at=expires_at,
         )
     typer.echo(token)
 
@@ -109,26 +110,27 @@ def create(  # noqa: PLR0913 -- each is an option
 @app.command(name="list", epilog="Example: symdepot token list acme")
 def list_(
     org: Annotated[
-        str | None, typer.Argument(help="Only those of this organization.")
+        str | None, typer.Argument(help="Only tokens of this organization.")
     ] = None,
     *,
     data_dir: DataDir = None,
 ) -> None:
-    """List tokens: what they may do, when they end, when they were last used.
+    """List tokens: what they may do, when they expire, when they were last used.
 
-    The tokens themselves are not kept; "…" stands before their last characters.
+    The tokens themselves are not stored; only their last characters are shown.
     """
     setup.setup(data_dir=data_dir)
     from symdepot.projects import access, tokens
 
     table = Table(
-        "id", "token", "label", "for", "may", "made", "last used", "ends", box=None
+        *("id", "token", "label", "for", "scopes", "created", "last used", "expires"),
+        box=None,
     )
     for row in tokens.list_tokens(access.organization(org) if org else None):
         table.add_row(*_cells(row))
     console = Console()
     if not console.is_terminal:
-        console.width = _WIDE_ENOUGH
+        console.width = _WIDTH_WITHOUT_TERMINAL
     console.print(table)
 
 
@@ -136,32 +138,34 @@ def list_(
 def revoke(
     token_id: Annotated[
         int,
-        typer.Argument(help="Its id, as `symdepot token list` tells.", metavar="ID"),
+        typer.Argument(
+            help="Its id in the output of `symdepot token list`.", metavar="ID"
+        ),
     ],
     *,
     data_dir: DataDir = None,
 ) -> None:
-    """Let a token open nothing from now on."""
+    """Revoke a token at once and for good."""
     setup.setup(data_dir=data_dir)
     from symdepot.projects import tokens
 
     row = tokens.by_number(token_id)
     tokens.revoke(row, by=setup.cli_actor())
-    typer.echo(f"Token {token_id} ({row}) is revoked.")
+    typer.echo(f"Revoked token {token_id} ({row}).")
 
 
 def _cells(row: "Token") -> list[str]:
-    place = (
+    owner = (
         f"{row.organization}/{row.project}" if row.project else f"{row.organization}"
     )
-    ends = f"{row.expires_at:%Y-%m-%d %H:%M}" if row.expires_at else "never"
+    expires = f"{row.expires_at:%Y-%m-%d %H:%M}" if row.expires_at else "never"
     return [
         str(row.pk),
         f"…{row.hint}",
         row.label,
-        place,
+        owner,
         " ".join(row.scopes),
         f"{row.created_at:%Y-%m-%d %H:%M}",
         f"{row.last_used_at:%Y-%m-%d %H:%M}" if row.last_used_at else "never",
-        "revoked" if row.revoked_at else ends,
+        "revoked" if row.revoked_at else expires,
     ]

@@ -11,45 +11,48 @@ from symdepot.server.cli import arguments
 from symdepot.server.cli.arguments import DataDir, ProjectArgument
 
 EXAMPLES = "What to upload next: symdepot wanted acme/rocket --most --limit 10"
-_AT_ONCE = 100
+_IDS_PER_QUERY = 100
 
 
 def wanted(
-    where: ProjectArgument,
+    project: ProjectArgument,
     *,
     most: Annotated[
-        bool, typer.Option("--most", help="The most wanted first, not the latest.")
+        bool,
+        typer.Option("--most", help="List the most requested first, not the latest."),
     ] = False,
     limit: Annotated[
-        int | None, typer.Option(help="Only so many of them.", min=1)
+        int | None, typer.Option(help="Maximum number of ids to list.", min=1)
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="As JSON, one object a line.")
     ] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """List the ids that were asked for and are not here, the latest first.
+    """List the ids that clients requested and no debug file has, the latest first.
 
-    Below each: what is here that is almost it, and why it is not.
+    Below each id: debug files that almost have it, and why they do not serve.
     """
-    project = arguments.setup_project(where, data_dir)
-    from symdepot.debugfiles import missing_ids as ids
+    found = arguments.setup_project(project, data_dir)
+    from symdepot.debugfiles import missing_ids
     from symdepot.symcaches import status
 
-    order = ids.MissingIdOrder.MOST if most else ids.MissingIdOrder.LATEST
-    for rows in batched(ids.list_ids(project, order)[:limit].iterator(), _AT_ONCE):
-        for told in status.missing_ids_as_json(project, rows):
-            typer.echo(json.dumps(told) if as_json else _lines(told))
+    order = (
+        missing_ids.MissingIdOrder.MOST if most else missing_ids.MissingIdOrder.LATEST
+    )
+    rows = missing_ids.list_ids(found, order)[:limit].iterator()
+    for batch in batched(rows, _IDS_PER_QUERY):
+        for entry in status.missing_ids_as_json(found, batch):
+            typer.echo(json.dumps(entry) if as_json else _lines(entry))
 
 
-def _lines(told: dict[str, Any]) -> str:
-    near = [f"    {text_format.printable(miss['text'])}" for miss in told["nearMisses"]]
-    return "\n".join([_line(told), *near])
-
-
-def _line(told: dict[str, Any]) -> str:
-    names = [told[key] for key in ("debugId", "codeId", "name") if told[key]]
-    return text_format.printable(
-        f"{told['count']} times, last {told['lastAsked']} by {told['askedBy']}: "
+def _lines(entry: dict[str, Any]) -> str:
+    names = [entry[key] for key in ("debugId", "codeId", "name") if entry[key]]
+    line = (
+        f"{entry['count']} times, last {entry['lastAsked']} by {entry['askedBy']}: "
         + ", ".join(map(str, names))
     )
+    near = [
+        f"    {text_format.printable(miss['text'])}" for miss in entry["nearMisses"]
+    ]
+    return "\n".join([text_format.printable(line), *near])
