@@ -1,4 +1,8 @@
-"""What the house says about itself: structured lines on standard error."""
+"""Logging: structured lines on standard error, through structlog.
+
+Every event is a key `noun.verb` with keyword fields; docs/operations.md lists them all.
+Lines of other libraries get the same shape.
+"""
 
 import logging
 import logging.config
@@ -7,24 +11,28 @@ import sys
 from typing import Any, Literal
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
-_SHARED: list[Processor] = [
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.add_logger_name,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.StackInfoRenderer(),
-]
-_QUIET = ("django.tasks", "django_tasks_db")
 _TOKEN = re.compile(r"\b(?:(symd_)[\w-]+|(sntrys_)[\w=+/-]+)", re.ASCII)
-_SAYS_WHAT_OUR_DOORS_SAID = "django.request"
+_LEVELS = {
+    "django.tasks": logging.WARNING,
+    "django_tasks_db": logging.WARNING,
+    # `protocols` logs refused requests itself, with more fields.
+    "django.request": logging.ERROR,
+}
+
+
+def drop_absent_fields(_logger: object, _method: str, line: EventDict) -> EventDict:
+    """Drop the fields that are None, such as the cause of an error that has none.
+
+    >>> drop_absent_fields(None, "", {"event": "upload.failed", "cause": None})
+    {'event': 'upload.failed'}
+    """
+    return {name: value for name, value in line.items() if value is not None}
 
 
 def redact_tokens(_logger: object, _method: str, line: Any) -> str:
-    """Return a line that is ready to be written, without the tokens in it.
-
-    Whatever library it comes from: those that stand in URLs are logged all too easily.
+    """Return a rendered line without tokens; URLs in any library's line may hold one.
 
     >>> redact_tokens(None, "", "GET /s/symd_Gx7-_3.")
     'GET /s/symd_….'
@@ -32,14 +40,24 @@ def redact_tokens(_logger: object, _method: str, line: Any) -> str:
     return _TOKEN.sub(r"\1\2…", str(line))
 
 
+_SHARED: list[Processor] = [
+    structlog.contextvars.merge_contextvars,
+    drop_absent_fields,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+]
+
+
 def configure(*, level: str, style: Literal["auto", "json", "text"]) -> None:
-    """Send our lines and everybody else's to standard error, in one shape."""
+    """Send all lines, those of libraries too, to standard error in one format."""
     text = style == "text" or (style == "auto" and sys.stderr.isatty())
     last: list[Processor] = (
         [
             structlog.dev.ConsoleRenderer(
                 colors=sys.stderr.isatty(),
-                # The usual one shows variables, and a token may be in one.
+                # The default shows local variables, which may hold a token.
                 exception_formatter=structlog.dev.plain_traceback,
             )
         ]
@@ -63,10 +81,8 @@ def configure(*, level: str, style: Literal["auto", "json", "text"]) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(logging.WARNING)
-    # Whatever is refused our doors log themselves, with more in it.
-    logging.getLogger(_SAYS_WHAT_OUR_DOORS_SAID).setLevel(logging.ERROR)
+    for name, threshold in _LEVELS.items():
+        logging.getLogger(name).setLevel(threshold)
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
