@@ -1,4 +1,4 @@
-"""Tells a supervisor whether this process lives, and a balancer whether to send work."""
+"""Health checks: `/health/live` for a supervisor, `/health/ready` for a load balancer."""
 
 import structlog
 from django.db import DatabaseError, connection
@@ -14,17 +14,17 @@ _log = structlog.get_logger(__name__)
 
 
 def live(request: HttpRequest) -> JsonResponse:
-    """Answer 200: the process answers."""
+    """Answer 200 always."""
     return JsonResponse({"status": "ok"})
 
 
 def ready(request: HttpRequest) -> JsonResponse:
-    """Answer 200 if database and storage do, else 503 with what does not."""
+    """Answer 200 if database and storage answer, else 503 and the problems."""
     problems = {"database": _database_problem(), "storage": _storage_problem()}
-    found = {what: problem for what, problem in problems.items() if problem}
-    if found:
-        _log.warning("not ready", **found)
-        return JsonResponse({"status": "unavailable", "problems": found}, status=503)
+    problems = {part: problem for part, problem in problems.items() if problem}
+    if problems:
+        _log.warning("health.failed", **problems)
+        return JsonResponse({"status": "unavailable", "problems": problems}, status=503)
     return JsonResponse({"status": "ok"})
 
 

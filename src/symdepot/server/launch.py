@@ -1,4 +1,4 @@
-"""Runs everything that one machine needs: those who answer, and those who work."""
+"""`symdepot serve`: the web process and the background workers of one machine."""
 
 import http.client
 import os
@@ -18,31 +18,30 @@ _log = structlog.get_logger(__name__)
 
 
 def serve(chosen: Config) -> None:
-    """Serve until SIGTERM or SIGINT; say on standard output how to use it.
+    """Serve until SIGTERM or SIGINT. Prints to standard output how to use the server.
 
     Raises:
-        Misconfigured: the port is taken, files cannot be handed over as they should,
-            or the server does not come up.
+        Misconfigured: the port is taken, downloads cannot be offloaded as configured,
+            or the server does not start.
     """
     startup_checks.check_port_free(chosen)
     startup_checks.check_download_offload()
     for name in config.unknown_variables():
-        _log.warning("not a setting, see docs/configuration.md", variable=name)
-    _let_go_of_database()
+        _log.warning("setting.ignored", variable=name)
+    _close_connections()
     supervise(
-        _children(chosen),
-        has_begun=lambda: _answers(chosen),
-        on_begun=lambda: _announce(chosen),
+        _processes(chosen),
+        is_ready=lambda: _answers(chosen),
+        on_ready=lambda: _print_greeting(chosen),
     )
 
 
-def _children(chosen: Config) -> list[SupervisedProcess]:
+def _processes(chosen: Config) -> list[SupervisedProcess]:
     python, own_pid = sys.executable, str(os.getpid())
+    web = [python, "-m", "symdepot.server.web_process", own_pid]
     worker = [python, "-m", "symdepot", "worker", "--parent", own_pid]
     return [
-        SupervisedProcess(
-            "web", [python, "-m", "symdepot.server.web_process", own_pid]
-        ),
+        SupervisedProcess("web", web),
         *(
             SupervisedProcess(f"worker {n}", worker)
             for n in range(1, chosen.workers + 1)
@@ -51,26 +50,26 @@ def _children(chosen: Config) -> list[SupervisedProcess]:
 
 
 def _answers(chosen: Config) -> bool:
-    """Say whether our own front door opens, wherever else clients may knock."""
+    """Whether the web process answers on the address it listens on."""
     address = startup_checks.reachable_address(chosen.host, chosen.port)
-    line = http.client.HTTPConnection(address, chosen.port, timeout=1)
+    connection = http.client.HTTPConnection(address, chosen.port, timeout=1)
     try:
-        line.request("GET", "/health/live")
-        return line.getresponse().status == http.HTTPStatus.OK
+        connection.request("GET", "/health/live")
+        return connection.getresponse().status == http.HTTPStatus.OK
     except (OSError, http.client.HTTPException):
         return False
     finally:
-        line.close()
+        connection.close()
 
 
-def _announce(chosen: Config) -> None:
-    """Print what to do next; who starts the first time gets a token to paste."""
+def _print_greeting(chosen: Config) -> None:
+    """Print the URL and, at the first start, a token to paste."""
     token = organizations.create_defaults()
-    _let_go_of_database()
+    _close_connections()
     url = settings.PUBLIC_URL
-    say(f"symdepot is running at {url}, with its data in {settings.DATA_DIR}.")
+    _print(f"symdepot is running at {url}, with its data in {settings.DATA_DIR}.")
     if token:
-        say(
+        _print(
             "",
             "To send debug files here, paste these lines. The token is shown this once.",
             f"Clients before sentry-cli 2.20 need SENTRY_ORG={organizations.DEFAULT}, too.",
@@ -83,22 +82,24 @@ def _announce(chosen: Config) -> None:
             "",
         )
     else:
-        say(f"For a new token: symdepot token create {_as_here(chosen)} ORGANIZATION")
+        _print(
+            f"For a new token: symdepot token create {_options(chosen)} ORGANIZATION"
+        )
 
 
-def _as_here(chosen: Config) -> str:
-    """Return the options with which another command means this very server."""
+def _options(chosen: Config) -> str:
+    """Return the options with which another command uses this installation."""
     return f"--data-dir {chosen.data_dir.absolute()} --public-url {settings.PUBLIC_URL}"
 
 
-def say(*lines: str) -> None:
-    """Print to standard output at once, also when that is a pipe."""
+def _print(*lines: str) -> None:
+    """Print to standard output without buffering, also when that is a pipe."""
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
 
 
-def _let_go_of_database() -> None:
-    """Close connections: from here on they would lie idle for as long as we run."""
+def _close_connections() -> None:
+    """Close connections, which the supervisor would leave idle."""
     for connection in connections.all(initialized_only=True):
         connection.close()
         if isinstance(connection, postgresql.DatabaseWrapper):

@@ -1,4 +1,4 @@
-"""One description of all doors that speak JSON: GET /openapi.json."""
+"""GET /openapi.json: one OpenAPI document for all JSON APIs."""
 
 from collections.abc import Callable, Iterable
 from functools import cache
@@ -12,27 +12,27 @@ type Document = dict[str, Any]
 
 
 def openapi_view(
-    doors: Iterable[tuple[str, NinjaAPI]], components: Iterable[Document]
+    apis: Iterable[tuple[str, NinjaAPI]], components: Iterable[Document]
 ) -> Callable[[HttpRequest], JsonResponse]:
-    """Return a view that tells what these doors do, each behind its prefix.
+    """Return a view that serves the document. `apis` are path prefixes and APIs.
 
-    `components` are schemas that doors refer to without ninja's knowledge.
+    `components`: further schemas, which ninja does not know of.
     """
-    told = cache(lambda: _document(tuple(doors), tuple(components)))
+    document = cache(lambda: _document(tuple(apis), tuple(components)))
 
     def view(request: HttpRequest) -> JsonResponse:
-        return JsonResponse(told())
+        return JsonResponse(document())
 
     return view
 
 
 def _document(
-    doors: Iterable[tuple[str, NinjaAPI]], components: Iterable[Document]
+    apis: Iterable[tuple[str, NinjaAPI]], components: Iterable[Document]
 ) -> Document:
     paths: Document = {}
     schemas: Document = {}
-    for prefix, door in doors:
-        described = dict(door.get_openapi_schema(path_prefix=prefix))
+    for prefix, api in apis:
+        described = dict(api.get_openapi_schema(path_prefix=prefix))
         paths.update(described["paths"])
         schemas.update(described["components"].get("schemas", {}))
     for more in components:
@@ -43,8 +43,8 @@ def _document(
             "title": "symdepot",
             "version": metadata.version("symdepot"),
             "description": (
-                "A self-hosted server for debug information files. All that is "
-                "read with a token can be asked for below `/s/TOKEN/`, too."
+                "A self-hosted server for debug information files. Everything that "
+                "can be read with a token is also below `/s/TOKEN/`."
             ),
         },
         "paths": paths,

@@ -1,9 +1,14 @@
-"""Brings back work that was left lying, and clears away what is done with."""
+"""Periodic jobs: requeue abandoned work, deliver webhooks, delete what has expired.
+
+Every worker process runs all jobs, in three threads: quick ones, ones that call external
+hosts, and slow ones. Jobs that only one process may do take a lock in the database.
+"""
 
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -21,90 +26,56 @@ from symdepot.pipeline.webhooks import delivery
 from symdepot.symbolication import pending_requests
 from symdepot.symcaches.disk_cache import disk_cache
 
-_REDRIVE_SECONDS = 2.0
-_CATCH_UP_SECONDS = 10.0
-_PRUNE_SECONDS = 600.0
-_SWEEP_SECONDS = 3600.0
-_FINISHED_KEPT = timedelta(hours=1)
-_STUCK_KEPT = timedelta(days=1)
-"""A task whose worker was killed is RUNNING for ever; leases have long redone it."""
-_SCRATCH_KEPT = timedelta(days=1)
-_AT_ONCE = 500
-Job = tuple[Callable[[], int], float]
-"""What to do, which says how much was done, and how many seconds to rest from it."""
-
-NETWORK_JOBS: tuple[Job, ...] = ((delivery.deliver_due, _REDRIVE_SECONDS),)
-"""Rounds that wait for strangers; they go in a thread of their own, to hold up none."""
-
-_GC = "gc"
-_GC_LOOK_SECONDS = 60.0
-
+_TICK_SECONDS = 2.0
+_FINISHED_TASK_AGE = timedelta(hours=1)
+_STUCK_TASK_AGE = timedelta(days=1)
+"""A task whose worker was killed stays RUNNING; its lease has long been given away."""
+_SCRATCH_AGE = timedelta(days=1)
+_ROWS_PER_DELETE = 500
+_GC_LOCK = "gc"
 _log = structlog.get_logger(__name__)
 
 
-class PeriodicJobs(threading.Thread):
-    """A thread beside the worker. Whatever goes wrong in it is logged, and tried again."""
+@dataclass(frozen=True, slots=True)
+class PeriodicJob:
+    """A function that returns how many things it did, and the pause between runs."""
 
-    def __init__(self, rounds: Sequence[Job] = ()) -> None:
-        super().__init__(name="caretaker", daemon=True)
-        self._rounds = rounds or (
-            (intake.requeue_abandoned, _REDRIVE_SECONDS),
-            (redrive_symcaches, _REDRIVE_SECONDS),
-            (catch_up_with_symcaches, _CATCH_UP_SECONDS),
-            (clear_shelf, _PRUNE_SECONDS),
-            (forget_questions, _PRUNE_SECONDS),
-            (prune_queue, _PRUNE_SECONDS),
-            (sweep_scratch, _SWEEP_SECONDS),
-            (sweep_incoming, _SWEEP_SECONDS),
-        )
+    name: str
+    run: Callable[[], int]
+    pause_seconds: float
+
+
+class PeriodicJobs(threading.Thread):
+    """A daemon thread that runs jobs in turn. A job that fails is logged and retried."""
+
+    def __init__(self, jobs: Sequence[PeriodicJob]) -> None:
+        super().__init__(name="periodic-jobs", daemon=True)
+        self._jobs = jobs
 
     def run(self) -> None:
-        """Go the rounds, each as often as it needs."""
-        due = dict.fromkeys((round_ for round_, _ in self._rounds), 0.0)
+        """Run each job whenever its pause is over."""
+        due = {job.name: 0.0 for job in self._jobs}
         while True:
-            for round_, pause_seconds in self._rounds:
-                if time.monotonic() >= due[round_]:
-                    _go(round_)
-                    due[round_] = time.monotonic() + pause_seconds
-            time.sleep(_REDRIVE_SECONDS)
-
-
-def redrive_symcaches() -> int:
-    """Queue again the symcaches whose worker left them lying; return how many."""
-    return symcache_backfill.requeue_abandoned()
-
-
-def catch_up_with_symcaches() -> int:
-    """Queue symcaches that are missing; return of how many files."""
-    return symcache_backfill.request_missing()
-
-
-def clear_shelf() -> int:
-    """Remove symcaches from this machine's disk that nobody uses; return how many."""
-    return disk_cache().clear()
-
-
-def forget_questions() -> int:
-    """Forget requests whose answer nobody came for; return how many."""
-    return pending_requests.delete_expired()
+            for job in self._jobs:
+                if time.monotonic() >= due[job.name]:
+                    _run(job)
+                    due[job.name] = time.monotonic() + job.pause_seconds
+            time.sleep(_TICK_SECONDS)
 
 
 def prune_queue() -> int:
-    """Delete tasks that ended an hour ago; return how many.
-
-    What they were about is told by the rows that they wrote.
-    """
+    """Delete tasks that ended an hour ago, and stuck ones; return how many."""
     now = timezone.now()
     finished = DBTaskResult.objects.finished().filter(
-        finished_at__lt=now - _FINISHED_KEPT
+        finished_at__lt=now - _FINISHED_TASK_AGE
     )
-    stuck = DBTaskResult.objects.running().filter(started_at__lt=now - _STUCK_KEPT)
+    stuck = DBTaskResult.objects.running().filter(started_at__lt=now - _STUCK_TASK_AGE)
     return sum(_delete(rows) for rows in (finished, stuck))
 
 
 def sweep_scratch() -> int:
-    """Delete scratch files that nobody has touched for a day; return how many."""
-    too_old = time.time() - _SCRATCH_KEPT.total_seconds()
+    """Delete scratch files that were not written to for a day; return how many."""
+    too_old = time.time() - _SCRATCH_AGE.total_seconds()
     swept = 0
     for path in settings.SCRATCH_DIR.rglob("*"):
         with suppress(FileNotFoundError):
@@ -114,48 +85,59 @@ def sweep_scratch() -> int:
     return swept
 
 
-def sweep_incoming() -> int:
-    """Forget what crashed uploads left in the store; return how many blobs."""
-    return blob_store().remove_stale(_SCRATCH_KEPT)
-
-
 def collect_garbage() -> int:
-    """Clear away what nobody needs, if that is due; return how much that was.
+    """Run garbage collection if it is due; return how many things were deleted.
 
-    Of all the processes of an installation one does it.
+    One process of an installation does it.
     """
     if not settings.GC_INTERVAL_HOURS:
         return 0
     every = timedelta(hours=settings.GC_INTERVAL_HOURS)
-    with locks.periodic_lock(_GC, every=every) as go_on:
-        if go_on is None:
+    with locks.periodic_lock(_GC_LOCK, every=every) as renew:
+        if renew is None:
             return 0
-        report = collector.collect(lambda *_: go_on())
-    _log.info("swept", count=report.count, freed_bytes=report.size_bytes)
+        report = collector.collect(lambda *_: renew())
+    _log.info("gc.finished", count=report.count, freed_bytes=report.size_bytes)
     return report.count
 
 
-SLOW_JOBS: tuple[Job, ...] = ((collect_garbage, _GC_LOOK_SECONDS),)
-"""Rounds that may take hours, in a thread of their own."""
+QUICK_JOBS = (
+    PeriodicJob("requeue_uploads", intake.requeue_abandoned, 2.0),
+    PeriodicJob("requeue_symcaches", symcache_backfill.requeue_abandoned, 2.0),
+    PeriodicJob("request_symcaches", symcache_backfill.request_missing, 10.0),
+    PeriodicJob("clear_disk_cache", lambda: disk_cache().clear(), 600.0),
+    PeriodicJob("delete_pending_requests", pending_requests.delete_expired, 600.0),
+    PeriodicJob("prune_queue", prune_queue, 600.0),
+    PeriodicJob("sweep_scratch", sweep_scratch, 3600.0),
+    PeriodicJob(
+        "sweep_incoming", lambda: blob_store().remove_stale(_SCRATCH_AGE), 3600.0
+    ),
+)
+NETWORK_JOBS = (PeriodicJob("deliver_webhooks", delivery.deliver_due, 2.0),)
+"""Jobs that call external hosts; a separate thread, so that they delay nothing else."""
+SLOW_JOBS = (PeriodicJob("collect_garbage", collect_garbage, 60.0),)
+"""Jobs that may take hours; a separate thread, too."""
 
 
 def _delete(rows: QuerySet[DBTaskResult[..., object]]) -> int:
-    """Delete `rows` a few at a time, so that nobody waits long for the database."""
+    """Delete `rows` in batches, so that the database is never locked for long."""
     deleted = 0
-    while some := list(rows.order_by("pk").values_list("pk", flat=True)[:_AT_ONCE]):
-        deleted += DBTaskResult.objects.filter(pk__in=some).delete()[0]
-        if len(some) < _AT_ONCE:
+    while batch := list(
+        rows.order_by("pk").values_list("pk", flat=True)[:_ROWS_PER_DELETE]
+    ):
+        deleted += DBTaskResult.objects.filter(pk__in=batch).delete()[0]
+        if len(batch) < _ROWS_PER_DELETE:
             break
     return deleted
 
 
-def _go(round_: Callable[[], int]) -> None:
+def _run(job: PeriodicJob) -> None:
     try:
-        done = round_()
-    except Exception:  # noqa: BLE001 -- the outermost door of a thread that must not end
-        _log.exception("a round failed", round=round_.__name__)
+        count = job.run()
+    except Exception:  # noqa: BLE001 -- the thread must not end
+        _log.exception("job.failed", job=job.name)
     else:
-        if done:
-            _log.info("a round is done", round=round_.__name__, count=done)
+        if count:
+            _log.info("job.finished", job=job.name, count=count)
     finally:
         connections.close_all()

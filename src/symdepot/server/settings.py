@@ -1,7 +1,4 @@
-"""Django's settings, derived from `Config`. Nothing here reads the environment.
-
-The key that Django signs with, made once and kept in the data folder.
-"""
+"""Django's settings, derived from `Config`, which alone reads the environment."""
 
 import secrets
 from contextlib import suppress
@@ -13,21 +10,18 @@ import dj_database_url
 from symdepot.server import logs
 from symdepot.server.config import Config
 
-_FILE = "secret-key"
-_LENGTH_BYTES = 48
 
+def _secret_key(data_dir: Path) -> str:
+    """Return the key in the file `secret-key`, which is created if missing.
 
-def secret_key(data_dir: Path) -> str:
-    """Return the key of `data_dir`; the first caller makes it.
-
-    Two that come first at once agree: the file appears whole or not at all.
+    The file appears at once and whole, so that several processes get the same key.
     """
-    file = data_dir / _FILE
+    file = data_dir / "secret-key"
     if not file.exists():
         data_dir.mkdir(parents=True, exist_ok=True)
-        draft = data_dir / f"{_FILE}.{secrets.token_hex(4)}"
+        draft = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
         draft.touch(mode=0o600)
-        draft.write_text(secrets.token_urlsafe(_LENGTH_BYTES))
+        draft.write_text(secrets.token_urlsafe(48))
         try:
             file.hardlink_to(draft)
         except FileExistsError:
@@ -35,6 +29,40 @@ def secret_key(data_dir: Path) -> str:
         finally:
             draft.unlink()
     return file.read_text()
+
+
+def _database(url: str) -> dict[str, Any]:
+    database: dict[str, Any] = dict(dj_database_url.parse(url))
+    if "sqlite" in str(database["ENGINE"]):
+        # synchronous=FULL: a commit is on the disk before the response is sent.
+        database["CONN_MAX_AGE"] = None
+        database["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
+        # mmap_size: connections share the mapped pages. Without, each has a cache of 2 MB,
+        # and a query for 4,096 chunks among a million takes twice as long.
+        database["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 30,
+            "init_command": (
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
+                "PRAGMA foreign_keys=ON; PRAGMA mmap_size=1073741824;"
+            ),
+        }
+    else:
+        # Requests take connections from a pool; a stalled upload has none.
+        database["OPTIONS"] = {
+            **database.get("OPTIONS", {}),
+            # Idle connections are closed, since Postgres allows few of them in all. The
+            # pool reconnects after pauses that double; `reconnect_timeout` makes it start
+            # over soon, since clients retry soon after a 503.
+            "pool": {
+                "min_size": 0,
+                "max_size": 16,
+                "max_idle": 5,
+                "timeout": 10,
+                "reconnect_timeout": 4,
+            },
+        }
+    return database
 
 
 CONFIG = Config()
@@ -76,8 +104,8 @@ ORPHAN_GRACE_HOURS = CONFIG.orphan_grace
 GC_INTERVAL_HOURS = CONFIG.gc_interval
 
 DEBUG = False
-SECRET_KEY = CONFIG.secret_key or secret_key(DATA_DIR)
-# URLs are built from PUBLIC_URL alone, so no Host header is believed.
+SECRET_KEY = CONFIG.secret_key or _secret_key(DATA_DIR)
+# URLs are built from PUBLIC_URL; the Host header is not used.
 ALLOWED_HOSTS = ["*"]
 INSTALLED_APPS = [
     "django_tasks_db",
@@ -96,53 +124,16 @@ TIME_ZONE = "UTC"
 USE_I18N = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# A request is streamed; what Django itself would hold in memory is the JSON of an
-# assemble request, which names every file of an upload.
+# Only the JSON of an assemble request is read into memory by Django; uploads are streamed.
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.max_assemble_body
 DATA_UPLOAD_MAX_NUMBER_FILES = None
 FILE_UPLOAD_TEMP_DIR = str(SCRATCH_DIR)
-with suppress(OSError):  # Django's checks say that it is missing
+with suppress(OSError):  # reported by the startup checks
     SCRATCH_DIR.mkdir(parents=True, exist_ok=True)
 
 TASKS = {"default": {"BACKEND": CONFIG.task_backend, "QUEUES": []}}
 LOGGING_CONFIG = None
 logs.configure(level=CONFIG.log_level, style=CONFIG.log_format)
-
-
-def _database(url: str) -> dict[str, Any]:
-    database: dict[str, Any] = dict(dj_database_url.parse(url))
-    if "sqlite" in str(database["ENGINE"]):
-        # A commit is on the disk when it is answered: synchronous=FULL.
-        database["CONN_MAX_AGE"] = None
-        database["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
-        # Mapped, pages are shared by all connections: without, each has 2 MB of its own,
-        # and a question about 4,096 chunks among a million takes twice as long.
-        database["OPTIONS"] = {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 30,
-            "init_command": (
-                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
-                "PRAGMA foreign_keys=ON; PRAGMA mmap_size=1073741824;"
-            ),
-        }
-    else:
-        # Connections are lent by the request; a stalled upload holds none.
-        database["OPTIONS"] = {
-            **database.get("OPTIONS", {}),
-            # What is not used is let go: a database has few of them for all who ask. And
-            # whoever is told 503 asks again soon. A pool that lost its database looks for
-            # it after pauses that double; so it had better begin anew before long.
-            "pool": {
-                "min_size": 0,
-                "max_size": 16,
-                "max_idle": 5,
-                "timeout": 10,
-                "reconnect_timeout": 4,
-            },
-        }
-    return database
-
-
 DATABASES = {
     "default": _database(CONFIG.database_url or f"sqlite:///{DATA_DIR}/symdepot.db")
 }

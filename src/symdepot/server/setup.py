@@ -1,8 +1,6 @@
-"""Opens the house: from here on models and settings can be used.
+"""Set Django up for a command: settings, checks, migrations, and the actor.
 
-Brings the database up to date, also when several processes start at once.
-
-Who it is that types commands, as the audit names them.
+Until `setup` was called, models and settings cannot be used.
 """
 
 import fcntl
@@ -19,45 +17,18 @@ from django.db import connection
 from symdepot.server import config, startup_checks
 from symdepot.server.config import Config
 
-_LOCK = 0x53594D4D
-"""An arbitrary number, for Postgres' advisory locks."""
-
-
-def migrate() -> None:
-    """Create or alter tables as this version needs them; wait for who does so already.
-
-    Raises:
-        DatabaseError: the database does not answer.
-    """
-    with _alone():
-        call_command("migrate", verbosity=0, interactive=False)
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
-            try:
-                yield
-            finally:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
-    else:
-        # SQLite lies on a disk of this machine, and so does the lock.
-        with (settings.DATA_DIR / "migrate.lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+_ADVISORY_LOCK = 0x53594D4D
+"""Arbitrary number of the Postgres advisory lock for migrations."""
 
 
 def setup(*, migrated: bool = True, **settings: object) -> Config:
-    """Set Django up, after `settings` have been put over the environment.
+    """Set Django up, with `settings` over the environment; those that are None are not.
 
-    What is None is not put there. Unless told otherwise, tables are brought up to
-    date, so that any command may be the first one.
+    `migrated`: create or alter the tables first, so that any command may be the first.
 
     Raises:
-        ValidationError: a setting is wrong.
-        Misconfigured: a setting is right, but cannot be followed.
+        ValidationError: a setting is invalid.
+        Misconfigured: a setting is valid but cannot be used.
     """
     config.override_settings(**settings)
     config.name_django_settings()
@@ -71,14 +42,40 @@ def setup(*, migrated: bool = True, **settings: object) -> Config:
     return chosen
 
 
-def cli_actor() -> str:
-    """Return that the command line was used, and by which user of this machine.
+def migrate() -> None:
+    """Create or alter the tables for this version; one process at a time.
 
-    The user is the one that the kernel knows, not the one whom a variable names.
+    Raises:
+        DatabaseError: the database does not answer.
+    """
+    with _migration_lock():
+        call_command("migrate", verbosity=0, interactive=False)
+
+
+def cli_actor() -> str:
+    """Return the actor for the audit log: the command line, and the user of this process.
+
+    The user comes from the kernel, not from an environment variable.
     """
     uid = os.getuid()
     try:
         name = pwd.getpwuid(uid).pw_name
-    except KeyError:  # a container may run as a number that has no name
+    except KeyError:  # in a container, a uid may have no name
         name = str(uid)
     return f"command line ({name})"
+
+
+@contextmanager
+def _migration_lock() -> Iterator[None]:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [_ADVISORY_LOCK])
+            try:
+                yield
+            finally:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [_ADVISORY_LOCK])
+    else:
+        # SQLite is on a disk of this machine, and so is the lock.
+        with (settings.DATA_DIR / "migrate.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield

@@ -1,6 +1,6 @@
-"""Refuses to start when something is misconfigured, and says what.
+"""Checks before anything starts, and the address to listen on.
 
-Where we listen, as numbers.
+A failed check raises `Misconfigured` with a message to the operator.
 """
 
 import errno
@@ -21,33 +21,31 @@ from symdepot.domain.errors import StorageUnavailable
 from symdepot.domain.ids import Checksum
 from symdepot.server.config import Config, Misconfigured
 
-_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- recognised, not bound
+_CONNECT_SECONDS = 5
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- recognised, not bound
 
 
 def numeric_address(host: str, port: int) -> str:
-    """Return the address that `host` stands for, since granian knows no names.
+    """Resolve `host`, since granian only takes numeric addresses.
 
     Raises:
-        OSError: it stands for none.
+        OSError: `host` cannot be resolved.
     """
     return str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0])
 
 
 def reachable_address(host: str, port: int) -> str:
-    """Return an address at which a server on this machine that listens on `host` answers.
+    """Return an address to connect to for a server on this machine that binds `host`.
 
     Raises:
         OSError: see `numeric_address`.
     """
     address = numeric_address(host, port)
-    return _ANYWHERE.get(address, address)
-
-
-_CONNECT_SECONDS = 5
+    return _LOOPBACK.get(address, address)
 
 
 def check_folder_writable(folder: Path) -> None:
-    """Check that files can be written to `folder`, which is made if need be.
+    """Check that files can be written to `folder`, which is created if missing.
 
     Raises:
         Misconfigured: they cannot.
@@ -65,10 +63,10 @@ def check_folder_writable(folder: Path) -> None:
 
 
 def check_port_free(config: Config) -> None:
-    """Check that we may listen where the configuration says.
+    """Check that the configured address and port can be bound.
 
     Raises:
-        Misconfigured: somebody else does, or we may not, or there is no such address.
+        Misconfigured: the port is taken or not permitted, or the address is not local.
     """
     try:
         address = numeric_address(config.host, config.port)
@@ -78,20 +76,20 @@ def check_port_free(config: Config) -> None:
         ) from error
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as probe:
-        # As granian does: what lingers of a server that has just stopped is no hurdle.
+        # As granian does: sockets in TIME_WAIT do not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address, config.port))
             probe.listen()
         except OSError as error:
-            raise Misconfigured(_why_not(config, error)) from error
+            raise Misconfigured(_bind_problem(config, error)) from error
 
 
 def check_storage_url() -> None:
-    """Check that the storage's URL means something; it is not asked for anything.
+    """Check that the URL of the blob store is valid, without connecting.
 
     Raises:
-        Misconfigured: it means nothing.
+        Misconfigured: it is not.
     """
     try:
         blob_store()
@@ -100,10 +98,10 @@ def check_storage_url() -> None:
 
 
 def check_download_offload() -> None:
-    """Check that whoever shall send files, if not we ourselves, can get at them.
+    """Check that the blob store suits SYMDEPOT_DOWNLOADS.
 
     Raises:
-        Misconfigured: they cannot.
+        Misconfigured: nginx or clients could not read the blobs.
     """
     scheme = urlsplit(settings.BLOB_URL).scheme
     if settings.DOWNLOADS == "accel" and scheme != "file":
@@ -117,29 +115,32 @@ def check_download_offload() -> None:
             f"that clients could be sent to ({scheme}://). For a folder there is 'accel'."
         )
     if settings.DOWNLOADS == "redirect":
-        _try_to_sign()
+        _check_url_signing()
 
 
 def check_database() -> None:
-    """Check that there is a Postgres where the settings say; SQLite always answers.
+    """Check that Postgres answers; SQLite always does.
 
-    Connections that requests and tasks use come from a pool, which is patient.
+    Connects without the pool, which would wait and retry.
 
     Raises:
         Misconfigured: it does not answer.
     """
     if connection.vendor != "postgresql":
         return
-    wanted = {**connection.get_connection_params(), "connect_timeout": _CONNECT_SECONDS}
+    parameters = {
+        **connection.get_connection_params(),
+        "connect_timeout": _CONNECT_SECONDS,
+    }
     try:
-        psycopg.connect(**wanted).close()
+        psycopg.connect(**parameters).close()
     except psycopg.OperationalError as error:
         raise Misconfigured(
             f"The database that SYMDEPOT_DATABASE_URL names does not answer: {error}"
         ) from error
 
 
-def _try_to_sign() -> None:
+def _check_url_signing() -> None:
     try:
         blob_store().signed_url(Checksum.of(b""), valid_for=timedelta(seconds=1))
     except StorageUnavailable as error:
@@ -150,7 +151,7 @@ def _try_to_sign() -> None:
         ) from error
 
 
-def _why_not(config: Config, error: OSError) -> str:
+def _bind_problem(config: Config, error: OSError) -> str:
     match error.errno:
         case errno.EADDRINUSE:
             return (

@@ -1,4 +1,4 @@
-"""Takes tasks from the queue and runs them, for as long as this process lives."""
+"""The background worker: runs tasks from the queue, and the periodic jobs."""
 
 import logging
 import threading
@@ -22,46 +22,45 @@ from symdepot.sandbox import operations
 from symdepot.server import periodic_jobs
 from symdepot.server.periodic_jobs import PeriodicJobs
 
-_RETRY_SECONDS = 1.0
-_SYMCACHES_PAUSE_SECONDS = 1.0
-_LEAVING_SECONDS = 3.0
+_DATABASE_RETRY_SECONDS = 1.0
+_SYMCACHE_POLL_SECONDS = 1.0
+_SYMCACHE_STOP_SECONDS = 3.0
 _log = structlog.get_logger(__name__)
 
 
 def work() -> None:
-    """Run tasks until SIGTERM or SIGINT; a task in hand is finished first.
+    """Run tasks until SIGTERM or SIGINT; the current task is finished first.
 
-    Outlasts a database that is away for a while.
+    Survives a database outage.
     """
-    PeriodicJobs().start()
-    PeriodicJobs(periodic_jobs.NETWORK_JOBS).start()
-    PeriodicJobs(periodic_jobs.SLOW_JOBS).start()
+    for jobs in (
+        periodic_jobs.QUICK_JOBS,
+        periodic_jobs.NETWORK_JOBS,
+        periodic_jobs.SLOW_JOBS,
+    ):
+        PeriodicJobs(jobs).start()
     if not isinstance(task_backends["default"], DatabaseBackend):
-        _log.warning(
-            "this queue has workers of its own; here only care is taken of it",
-            task_backend=settings.CONFIG.task_backend,
-        )
+        _log.warning("queue.skipped", task_backend=settings.CONFIG.task_backend)
         while True:
             time.sleep(3600)
-    # Its warnings speak of Ctrl-C; what fails, it says louder.
+    # Its warnings are about Ctrl-C; failures are logged as errors.
     logging.getLogger("django_tasks_db").setLevel(logging.ERROR)
-    with suppress(SandboxUnavailable):  # the first file would say so, and try again
+    with suppress(SandboxUnavailable):  # the first file tries again, and reports it
         operations.warm_up()
     worker = new_worker()
     worker.configure_signals()
-    _log.info("at work", worker=worker.worker_id)
+    _log.info("worker.started", worker=worker.worker_id)
     with symcache_thread():
         while worker.running:
-            look_for_work(worker)
+            run_queued_tasks(worker)
 
 
 @contextmanager
 def symcache_thread() -> Iterator[None]:
-    """Make symcaches beside the work of the block, if they are made here.
+    """Create symcaches in a thread beside the block, if symcaches are on.
 
-    In a thread of its own, so that however many there are and however long each
-    takes, no upload waits for one; the conversion itself goes on in a child process
-    that lets all others go first. At the end, what is in hand is left to others.
+    So no upload waits for a symcache; conversion runs in a child process of low
+    priority. When the block ends, unfinished conversions are left to other workers.
     """
     if not settings.SYMCACHES:
         yield
@@ -69,10 +68,10 @@ def symcache_thread() -> Iterator[None]:
     worker = new_worker(
         queues=[tasks.SYMCACHE_QUEUE],
         excluded=[],
-        pause_seconds=_SYMCACHES_PAUSE_SECONDS,
+        poll_seconds=_SYMCACHE_POLL_SECONDS,
     )
     thread = threading.Thread(
-        target=_look_on, args=(worker,), name="symcaches", daemon=True
+        target=_work_in_thread, args=(worker,), name="symcaches", daemon=True
     )
     thread.start()
     try:
@@ -80,22 +79,22 @@ def symcache_thread() -> Iterator[None]:
     finally:
         worker.running = False
         operations.stop_conversion()
-        thread.join(_LEAVING_SECONDS)
+        thread.join(_SYMCACHE_STOP_SECONDS)
 
 
-def look_for_work(worker: Worker) -> None:
-    """Run what is queued; if nothing is, rest a moment.
+def run_queued_tasks(worker: Worker) -> None:
+    """Run the tasks that are queued, then sleep for the poll interval.
 
-    Asks before it takes, since taking locks all of an SQLite database.
+    Looks before it claims: claiming locks the whole of an SQLite database.
     """
     try:
         close_old_connections()
-        if _ready_for(worker).exists():
+        if _ready_tasks(worker).exists():
             worker.run()
     except DatabaseError as error:
-        _log.warning("the database does not answer", error=str(error).strip())
+        _log.warning("database.failed", error=str(error).strip())
         connection.close()
-        time.sleep(_RETRY_SECONDS)
+        time.sleep(_DATABASE_RETRY_SECONDS)
     else:
         close_old_connections()
         time.sleep(worker.interval)
@@ -104,31 +103,30 @@ def look_for_work(worker: Worker) -> None:
 def new_worker(
     queues: Sequence[str] = ("*",),
     excluded: Sequence[str] = (tasks.SYMCACHE_QUEUE,),
-    pause_seconds: float | None = None,
+    poll_seconds: float | None = None,
 ) -> Worker:
-    """Return a worker that runs what is in these queues, and then returns."""
+    """Return a worker of these queues whose `run` returns when they are empty."""
     return Worker(
         queue_names=list(queues),
         excluded_queue_names=list(excluded),
         backend_name="default",
-        interval=pause_seconds or settings.CONFIG.worker_poll,
-        # To return when the queue is empty, instead of asking again by itself.
-        batch=True,
+        interval=poll_seconds or settings.CONFIG.worker_poll,
+        batch=True,  # return when the queue is empty
         startup_delay=False,
         max_tasks=None,
         worker_id=get_random_string(16),
     )
 
 
-def _look_on(worker: Worker) -> None:
+def _work_in_thread(worker: Worker) -> None:
     try:
         while worker.running:
-            look_for_work(worker)
+            run_queued_tasks(worker)
     finally:
         connections.close_all()
 
 
-def _ready_for(worker: Worker) -> QuerySet[DBTaskResult[..., object]]:
+def _ready_tasks(worker: Worker) -> QuerySet[DBTaskResult[..., object]]:
     ready = DBTaskResult.objects.ready().exclude(
         queue_name__in=worker.excluded_queue_names
     )

@@ -1,4 +1,4 @@
-"""Which protocol answers where."""
+"""The routes of all protocols."""
 
 from django.urls import URLPattern, include, path, re_path
 from ninja import NinjaAPI
@@ -42,7 +42,7 @@ SENTRY_MODULES = (
         text_symbolication,
         audit_log,
     ),
-    # A version may have slashes in it, so what is below a release is looked at first.
+    # A version may contain slashes, so longer paths below a release come first.
     *(mapping_releases, source_maps, releases),
 )
 
@@ -51,7 +51,7 @@ sentry_api = NinjaAPI(
     urls_namespace="sentry",
     docs_url=None,
     openapi_url=None,
-    auth=auth.caller,  # before anything of a request is looked at
+    auth=auth.caller,  # before parameters are parsed
 )
 for module in SENTRY_MODULES:
     sentry_api.add_router("", module.router)
@@ -63,8 +63,8 @@ symbolicator_api = NinjaAPI(
     docs_url=None,
     openapi_url=None,
 )
-for door in (native, jvm):
-    symbolicator_api.add_router("", door.router)
+for views in (native, jvm):
+    symbolicator_api.add_router("", views.router)
 symbolicator.add_error_handlers(symbolicator_api)
 
 eliot_api = NinjaAPI(
@@ -77,17 +77,17 @@ eliot_api.add_router("/symbolicate", eliot.router)
 eliot_errors.add_error_handlers(eliot_api)
 
 
-def doors(api: NinjaAPI) -> list[URLPattern]:
-    """Return what `api` answers, without the page that ninja would put at its root."""
-    found = [one for one in api.urls[0] if isinstance(one, URLPattern)]
-    return [one for one in found if one.name != "api-root"]
+def patterns(api: NinjaAPI) -> list[URLPattern]:
+    """Return the routes of `api`, without the page that ninja puts at its root."""
+    routes = [route for route in api.urls[0] if isinstance(route, URLPattern)]
+    return [route for route in routes if route.name != "api-root"]
 
 
-# Paths are taken as they come, slashes and dots and all: clients mean what they send.
-# The last one takes whatever no other door has, so it stays the last of all.
-reading = [
-    *doors(symbolicator_api),
-    *doors(eliot_api),
+# Paths are not normalized: repeated slashes and dots are matched as they are. The last
+# pattern matches everything that is left, so it must stay last.
+read_patterns = [
+    *patterns(symbolicator_api),
+    *patterns(eliot_api),
     re_path(r"^/*$", info.about),
     re_path(r"^/*metadata$", info.metadata),
     re_path(r"^/*metrics$", info.metrics),
@@ -114,8 +114,8 @@ urlpatterns = [
     ),
     path("health/live", health.live),
     path("health/ready", health.ready),
-    re_path(rf"^/*s/(?P<token>{URL_PREFIX}[^/]*)/", include(reading)),
-    *reading,
+    re_path(rf"^/*s/(?P<token>{URL_PREFIX}[^/]*)/", include(read_patterns)),
+    *read_patterns,
 ]
 
 handler404 = "symdepot.protocols.sentry.errors.unknown_path"

@@ -1,4 +1,4 @@
-"""The process that listens for clients, and starts those which answer them.
+"""The process that listens, and that forks the processes which answer requests.
 
 Run as `python -m symdepot.server.web_process PARENT_PID`; `symdepot serve` does.
 """
@@ -14,13 +14,13 @@ from granian.log import LogLevels
 from symdepot.server import startup_checks, supervisor
 from symdepot.server.config import Config
 
-# Before it forks, so that one that was killed is replaced in no time.
+# Imported before the fork, so that a killed process is replaced at once.
 from symdepot.server.wsgi import application
 
 _KILL_AFTER_SECONDS = 8
-"""Less than the supervisor grants, so that all end in order."""
+"""Less than the grace of the supervisor, so that all end in order."""
 
-_LOG_AS_WE_DO = {
+_LOGGING = {
     "formatters": {},
     "handlers": {},
     "loggers": {"_granian": {"propagate": True}, "granian.access": {"propagate": True}},
@@ -28,7 +28,7 @@ _LOG_AS_WE_DO = {
 
 
 def main() -> None:
-    """Listen until told to stop."""
+    """Listen until SIGTERM."""
     supervisor.die_with_parent(int(sys.argv[1]))
     config = Config()
     Granian(
@@ -42,12 +42,12 @@ def main() -> None:
         workers_kill_timeout=_KILL_AFTER_SECONDS,
         websockets=False,
         log_level=LogLevels.error,
-        log_dictconfig=_LOG_AS_WE_DO,
+        log_dictconfig=_LOGGING,
     ).serve(target_loader=_application, wrap_loader=False)
 
 
 def _application() -> WSGIApplication:
-    """Return what answers, in the process which shall run it."""
+    """Return the application; called in each forked process."""
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid is not None:
         supervisor.die_with_parent(parent.pid)

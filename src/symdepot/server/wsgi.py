@@ -1,4 +1,4 @@
-"""What answers requests, for a server that speaks WSGI."""
+"""The WSGI application."""
 
 import gc
 
@@ -10,15 +10,15 @@ from symdepot.server import config
 config.name_django_settings()
 django = get_wsgi_application()
 
-# Django would read its routes, and all behind them, while the first client waits.
+# Load the routes and their modules now, not during the first request.
 resolve("/health/live")
 
-# Only now, since it needs Django to be set up.
+# Imported here, since it needs Django to be set up.
 from symdepot.protocols.debuginfod.fast_path import FastPath  # noqa: E402
 
 application = FastPath(django)
 
-# What is here stays, and an answer with 10,000 frames makes 100,000 objects that are gone
-# when it is sent: to look for cycles among them every 2,000 took a third of its time.
+# A response with 10,000 frames creates 100,000 short-lived objects. With the default
+# thresholds, the search for cycles among them took a third of the time of the request.
 gc.freeze()
 gc.set_threshold(100_000, 20, 20)

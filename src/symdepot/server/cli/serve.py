@@ -81,10 +81,10 @@ def doctor(data_dir: DataDir = None, *, public_url: PublicUrl = None) -> None:
     for result in checks.run_checks():
         console.print(_check_line(result))
         results.append(result)
-    if not all(result.is_well for result in results):
+    if not all(result.is_ok for result in results):
         raise typer.Exit(1)
 
 
 def _check_line(result: "CheckResult") -> Text:
-    mark, style = _MARKS[result.is_well]
+    mark, style = _MARKS[result.is_ok]
     return Text.assemble((f"{mark} {result.subject}", style), f": {result.sentence}")

@@ -1,4 +1,4 @@
-"""What `symdepot doctor` looks at, in this order. Each check ends in one sentence."""
+"""The checks of `symdepot doctor`, in order. Each results in one sentence."""
 
 import http.client
 import io
@@ -25,39 +25,39 @@ from symdepot.server.config import Misconfigured
 from symdepot.server.doctor import self_test
 
 _RELEASED = datetime(2026, 11, 1, tzinfo=UTC)
-_CLOCKS_MAY_DIFFER = timedelta(seconds=2)
-_PATIENCE_SECONDS = 10.0
+_MAX_CLOCK_DIFFERENCE = timedelta(seconds=2)
+_TIMEOUT_SECONDS = 10.0
 
 
 class CheckFailed(Exception):
-    """Something is wrong; the text says what, and what to do about it."""
+    """A check failed; the text describes the problem and what to do about it."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What came of a check. `is_well` is None if it was not made."""
+    """The result of a check. `is_ok` is None if it was skipped."""
 
     subject: str
-    is_well: bool | None
+    is_ok: bool | None
     sentence: str
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Something to look at, if all that it `needs` is well."""
+    """A check; skipped unless the checks that it `needs` have passed."""
 
-    look: Callable[[], str]
+    check: Callable[[], str]
     needs: tuple[str, ...] = ()
 
     @property
     def subject(self) -> str:
-        """What it is about."""
-        return self.look.__name__
+        """The name of the checked part."""
+        return self.check.__name__
 
-    def find(self) -> CheckResult:
-        """Look, and say what was found."""
+    def run(self) -> CheckResult:
+        """Run the check; no exception is raised."""
         try:
-            return CheckResult(self.subject, is_well=True, sentence=self.look())
+            return CheckResult(self.subject, is_ok=True, sentence=self.check())
         except (
             CheckFailed,
             Misconfigured,
@@ -65,28 +65,28 @@ class Check:
             DatabaseError,
             OSError,
         ) as error:
-            return CheckResult(self.subject, is_well=False, sentence=str(error).strip())
-        except Exception as error:  # noqa: BLE001 -- whatever it is, the operator is told
-            return CheckResult(self.subject, is_well=False, sentence=repr(error))
+            return CheckResult(self.subject, is_ok=False, sentence=str(error).strip())
+        except Exception as error:  # noqa: BLE001 -- reported to the operator
+            return CheckResult(self.subject, is_ok=False, sentence=repr(error))
 
 
 def run_checks() -> Iterator[CheckResult]:
-    """Make all checks, in order; what rests on something unwell is not tried."""
-    well: set[str] = set()
+    """Yield the results of all checks, in order."""
+    passed: set[str] = set()
     for check in CHECKS:
-        if lacking := [need for need in check.needs if need not in well]:
+        if missing := [need for need in check.needs if need not in passed]:
             yield CheckResult(
-                check.subject, None, f"not tried, because of {' and '.join(lacking)}"
+                check.subject, None, f"not tried, because of {' and '.join(missing)}"
             )
             continue
-        finding = check.find()
-        if finding.is_well:
-            well.add(check.subject)
-        yield finding
+        result = check.run()
+        if result.is_ok:
+            passed.add(check.subject)
+        yield result
 
 
 def configuration() -> str:
-    """Check that no setting is misspelt; wrong ones have ended the command before."""
+    """Check that no setting is misspelt; wrong values have ended the command before."""
     if names := config.unknown_variables():
         raise CheckFailed(
             f"{', '.join(names)}: there is no such setting, so it does nothing. "
@@ -99,7 +99,7 @@ def configuration() -> str:
 
 
 def storage() -> str:
-    """Check that bytes can be kept, read again and forgotten."""
+    """Check that a blob can be stored, read and deleted."""
     content = token_bytes(4096)
     checksum = Checksum.of(content)
     started_at = time.monotonic()
@@ -110,29 +110,29 @@ def storage() -> str:
     store.delete(checksum)
     if returned != content or checksum in store:
         raise CheckFailed(
-            "What was kept came back changed, or could not be deleted. Check the disk "
+            "What was stored came back changed, or could not be deleted. Check the disk "
             "or bucket that SYMDEPOT_BLOB_URL names before you trust it."
         )
     startup_checks.check_download_offload()
     took_ms = (time.monotonic() - started_at) * 1000
-    return f"bytes are kept, read again and deleted in {took_ms:.0f} ms"
+    return f"bytes are stored, read again and deleted in {took_ms:.0f} ms"
 
 
 def database() -> str:
     """Check that the database answers, and has the tables of this version."""
     startup_checks.check_database()
     executor = MigrationExecutor(connection)
-    lacking = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if lacking:
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if missing:
         raise CheckFailed(
-            f"The tables are not those of this version ({len(lacking)} changes are "
-            "to be made). Start `symdepot serve`, or restart it after an upgrade."
+            f"The tables are not those of this version ({len(missing)} migrations "
+            "are missing). Start `symdepot serve`, or restart it after an upgrade."
         )
     return f"{connection.vendor} answers, and its tables are those of this version"
 
 
 def clock() -> str:
-    """Check that this machine and the database agree on what time it is."""
+    """Check that the clocks of this machine and of the database agree."""
     now = datetime.now(UTC)
     if now < _RELEASED:
         raise CheckFailed(
@@ -140,7 +140,7 @@ def clock() -> str:
             "version was made. Set it, best by NTP: tokens and leases expire by it."
         )
     difference = abs(_database_time() - datetime.now(UTC))
-    if difference > _CLOCKS_MAY_DIFFER:
+    if difference > _MAX_CLOCK_DIFFERENCE:
         raise CheckFailed(
             f"The clocks of this machine and the database are "
             f"{difference.total_seconds():.0f} s apart. Set both by NTP: leases on "
@@ -160,7 +160,7 @@ def sandbox() -> str:
 
 
 def server() -> str:
-    """Check that the server answers where clients look for it."""
+    """Check that the server answers at its public URL."""
     status, body = _get(settings.PUBLIC_URL, "/health/ready")
     if status != http.HTTPStatus.OK:
         raise CheckFailed(
@@ -170,11 +170,11 @@ def server() -> str:
 
 
 def worker() -> str:
-    """Check that a background worker takes up a task."""
-    took_seconds = self_test.time_worker(patience_seconds=_PATIENCE_SECONDS)
+    """Check that a background worker runs a task."""
+    took_seconds = self_test.time_worker(timeout_seconds=_TIMEOUT_SECONDS)
     if took_seconds is None:
         raise CheckFailed(
-            f"No background worker took up a task in {_PATIENCE_SECONDS:.0f} s. Start "
+            f"No background worker took up a task in {_TIMEOUT_SECONDS:.0f} s. Start "
             "`symdepot serve` or `symdepot worker` with these same settings; if they "
             "run, they are busy, and more of them may help."
         )
@@ -182,14 +182,14 @@ def worker() -> str:
 
 
 def upload() -> str:
-    """Check that a small file goes all the way, and delete it again."""
-    outcome = self_test.upload(patience_seconds=_PATIENCE_SECONDS)
-    if not outcome.is_ok:
+    """Check that a small file can be uploaded, found and deleted."""
+    result = self_test.upload(timeout_seconds=_TIMEOUT_SECONDS)
+    if not result.is_ok:
         raise CheckFailed(
-            f"A small upload ended as {outcome.state!r} ({outcome.detail or 'no word'}). "
+            f"A small upload ended as {result.state!r} ({result.detail or 'no detail'}). "
             "The log of the workers says more."
         )
-    return f"a small file was taken in, found and deleted in {outcome.seconds:.1f} s"
+    return f"a small file was uploaded, found and deleted in {result.seconds:.1f} s"
 
 
 CHECKS = (
@@ -214,27 +214,29 @@ def _database_time() -> datetime:
 
 def _get(url: str, path: str) -> tuple[int, bytes]:
     parts = urlsplit(url)
-    kind = (
+    connect = (
         http.client.HTTPSConnection
         if parts.scheme == "https"
         else http.client.HTTPConnection
     )
-    line = kind(parts.hostname or "", parts.port, timeout=_PATIENCE_SECONDS)
+    http_connection = connect(
+        parts.hostname or "", parts.port, timeout=_TIMEOUT_SECONDS
+    )
     try:
-        line.request("GET", path)
-        answer = line.getresponse()
-        return answer.status, answer.read()
+        http_connection.request("GET", path)
+        response = http_connection.getresponse()
+        return response.status, response.read()
     except (OSError, http.client.HTTPException) as error:
         raise CheckFailed(
             f"Nothing answers at {url} ({error}). Start `symdepot serve`; if it runs, "
             "SYMDEPOT_PUBLIC_URL, or the proxy behind that name, points elsewhere."
         ) from error
     finally:
-        line.close()
+        http_connection.close()
 
 
 def _problems(body: bytes) -> str:
     try:
         return ", ".join(json.loads(body)["problems"].values())
     except (ValueError, KeyError, AttributeError, TypeError):
-        return "which is not what symdepot would say; something else answers there"
+        return "which is no answer of symdepot; another server answers there"

@@ -1,4 +1,4 @@
-"""An upload like any other, made to see whether uploads work, and undone again."""
+"""The self-test of `symdepot doctor`: a task and an upload, deleted again."""
 
 import io
 import time
@@ -26,7 +26,7 @@ _PAUSE_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class SelfTestResult:
-    """How far the file came, in the words of `uploads.models.State`, and how fast."""
+    """The state of the upload (`uploads.models.State`), and the time it took."""
 
     state: str
     detail: str
@@ -34,48 +34,50 @@ class SelfTestResult:
 
     @property
     def is_ok(self) -> bool:
-        """Say whether it came all the way."""
+        """Whether the upload succeeded."""
         return self.state == State.OK
 
 
 @task
 def no_op() -> None:
-    """Do nothing: that somebody came to do it is the news."""
+    """Do nothing; the test is whether a worker runs it."""
 
 
-def time_worker(*, patience_seconds: float) -> float | None:
-    """Return after how many seconds a worker took up a task; None if none did."""
-    began_at = time.monotonic()
+def time_worker(*, timeout_seconds: float) -> float | None:
+    """Return the seconds until a worker had run a task; None: the timeout passed."""
+    started_at = time.monotonic()
     result = no_op.using(priority=100).enqueue()
-    backoff = _backoff(began_at + patience_seconds)
+    backoff = _backoff(started_at + timeout_seconds)
     while not result.is_finished and backoff.pause():
         result.refresh()
-    return time.monotonic() - began_at if result.is_finished else None
+    return time.monotonic() - started_at if result.is_finished else None
 
 
-def upload(*, patience_seconds: float) -> SelfTestResult:
-    """Send a small file all the way, in an organization made for it; leave nothing."""
+def upload(*, timeout_seconds: float) -> SelfTestResult:
+    """Upload a small file to an organization of its own, then delete both."""
     content = tiny_symbol_file()
     checksum = Checksum.of(content)
     organization, _ = Organization.objects.get_or_create(slug=_ORGANIZATION)
     project, _ = Project.objects.get_or_create(
-        organization=organization, slug=f"trial-{token_hex(4)}"
+        organization=organization, slug=f"self-test-{token_hex(4)}"
     )
-    began_at = time.monotonic()
+    started_at = time.monotonic()
     try:
         blob_store().put(checksum, io.BytesIO(content))
         intake.accept_chunks(organization, {checksum: len(content)})
-        came_to = _offered(project, checksum, until=began_at + patience_seconds)
-        seconds = time.monotonic() - began_at
-        if came_to.debug_file:
-            deletion.delete_debug_file(came_to.debug_file, by="doctor")
+        status = _upload_status(
+            project, checksum, deadline=started_at + timeout_seconds
+        )
+        seconds = time.monotonic() - started_at
+        if status.debug_file:
+            deletion.delete_debug_file(status.debug_file, by="doctor")
     finally:
-        _forget(project, checksum)
-    return SelfTestResult(came_to.state, came_to.detail, seconds)
+        _delete_all(project, checksum)
+    return SelfTestResult(status.state, status.detail, seconds)
 
 
 def tiny_symbol_file() -> bytes:
-    """Return a Breakpad symbol file that nobody has ever seen.
+    """Return a Breakpad symbol file with a random id.
 
     Source: breakpad/docs/symbol_files.md.
     """
@@ -86,26 +88,28 @@ def tiny_symbol_file() -> bytes:
     ).encode()
 
 
-def _offered(project: Project, checksum: Checksum, *, until: float) -> UploadStatus:
-    offer = UploadRequest(checksum, "doctor.sym", (checksum,))
-    standing = intake.request_uploads(project, [offer])[checksum]
-    backoff = _backoff(until)
-    while standing.state == State.ASSEMBLING and backoff.pause():
-        standing = intake.request_uploads(project, [offer])[checksum]
-    return standing
+def _upload_status(
+    project: Project, checksum: Checksum, *, deadline: float
+) -> UploadStatus:
+    request = UploadRequest(checksum, "doctor.sym", (checksum,))
+    status = intake.request_uploads(project, [request])[checksum]
+    backoff = _backoff(deadline)
+    while status.state == State.ASSEMBLING and backoff.pause():
+        status = intake.request_uploads(project, [request])[checksum]
+    return status
 
 
 def _backoff(deadline: float) -> Backoff:
     return Backoff(deadline, first_seconds=_PAUSE_SECONDS, max_seconds=_PAUSE_SECONDS)
 
 
-def _forget(project: Project, checksum: Checksum) -> None:
-    """Delete what is left of a trial, which is much if it did not come to its end."""
+def _delete_all(project: Project, checksum: Checksum) -> None:
+    """Delete the rows and the blob of a self-test, whether or not it succeeded."""
     with chunks.freeing():
         project.delete()
         File.objects.filter(checksum=checksum.hex).delete()
         Chunk.objects.filter(checksum=checksum.hex).delete()
     blob_store().delete(checksum)
-    # Another doctor may be at work.
+    # Another self-test may run in the organization.
     with suppress(ProtectedError):
         project.organization.delete()

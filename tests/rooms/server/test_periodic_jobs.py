@@ -1,4 +1,4 @@
-"""What is left lying is brought back, and what is done with is cleared away."""
+"""Periodic jobs, and the loop of the background worker."""
 
 import os
 import time
@@ -15,6 +15,7 @@ from tests.task_queues import DATABASE
 
 from symdepot.server import periodic_jobs, task_worker
 from symdepot.server.doctor import self_test
+from symdepot.server.periodic_jobs import PeriodicJob, PeriodicJobs
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -32,7 +33,7 @@ DAY = timedelta(days=1)
         ("RUNNING", DAY * 1.1, False),
     ],
 )
-def test_tasks_are_forgotten_when_nobody_can_still_be_at_them(
+def test_tasks_are_pruned_when_ended_or_stuck_for_long(
     settings: Settings, status: str, age: timedelta, *, is_kept: bool
 ) -> None:
     settings.TASKS = DATABASE
@@ -49,11 +50,11 @@ def test_tasks_are_forgotten_when_nobody_can_still_be_at_them(
 
 
 @pytest.mark.django_db
-def test_any_number_of_tasks_is_forgotten(
+def test_tasks_are_pruned_in_batches(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.TASKS = DATABASE
-    monkeypatch.setattr(periodic_jobs, "_AT_ONCE", 2)
+    monkeypatch.setattr(periodic_jobs, "_ROWS_PER_DELETE", 2)
     for _ in range(5):
         self_test.no_op.enqueue()
     DBTaskResult.objects.update(
@@ -65,7 +66,7 @@ def test_any_number_of_tasks_is_forgotten(
     assert not DBTaskResult.objects.exists()
 
 
-def test_scratch_files_are_deleted_when_nobody_has_touched_them_for_a_day(
+def test_scratch_files_are_deleted_a_day_after_the_last_write(
     settings: Settings, tmp_path: Path
 ) -> None:
     settings.SCRATCH_DIR = tmp_path
@@ -81,7 +82,7 @@ def test_scratch_files_are_deleted_when_nobody_has_touched_them_for_a_day(
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["fresh"]
 
 
-def test_a_scratch_folder_that_is_not_there_is_clean(
+def test_a_missing_scratch_folder_is_no_error(
     settings: Settings, tmp_path: Path
 ) -> None:
     settings.SCRATCH_DIR = tmp_path / "nowhere"
@@ -89,30 +90,32 @@ def test_a_scratch_folder_that_is_not_there_is_clean(
     assert periodic_jobs.sweep_scratch() == 0
 
 
-def test_a_round_that_fails_does_not_keep_the_others_from_being_gone(
+def test_a_failing_job_does_not_stop_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    gone: list[str] = []
+    runs: list[str] = []
 
     def fails() -> int:
-        gone.append("fails")
+        runs.append("fails")
         raise RuntimeError("this once")
 
     def succeeds() -> int:
-        gone.append("succeeds")
+        runs.append("succeeds")
         return 0
 
     monkeypatch.setattr("time.sleep", _stop_after(2))
-    caretaker = periodic_jobs.PeriodicJobs([(fails, 0), (succeeds, 0)])
+    thread = PeriodicJobs(
+        [PeriodicJob("fails", fails, 0), PeriodicJob("succeeds", succeeds, 0)]
+    )
 
     with pytest.raises(StopIteration):
-        caretaker.run()
+        thread.run()
 
-    assert gone == ["fails", "succeeds"] * 2
+    assert runs == ["fails", "succeeds"] * 2
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_outlasts_a_database_that_is_away(
+def test_a_worker_survives_a_database_outage(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.TASKS = DATABASE
@@ -120,24 +123,24 @@ def test_a_worker_outlasts_a_database_that_is_away(
     worker = task_worker.new_worker()
     monkeypatch.setattr("time.sleep", lambda _: None)
 
-    def is_away() -> None:
+    def fail() -> None:
         raise OperationalError("server closed the connection unexpectedly")
 
-    with monkeypatch.context() as away:
-        away.setattr(DBTaskResult.objects, "ready", is_away)
-        task_worker.look_for_work(worker)
-    task_worker.look_for_work(worker)
+    with monkeypatch.context() as outage:
+        outage.setattr(DBTaskResult.objects, "ready", fail)
+        task_worker.run_queued_tasks(worker)
+    task_worker.run_queued_tasks(worker)
 
     task.refresh()
     assert task.is_finished
 
 
 def _stop_after(times: int) -> Callable[[float], None]:
-    slept: list[float] = []
+    pauses: list[float] = []
 
     def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        if len(slept) == times:
+        pauses.append(seconds)
+        if len(pauses) == times:
             raise StopIteration
 
     return sleep
