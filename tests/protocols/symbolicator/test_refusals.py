@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pytest_django import Settings
+from tests import environment
 from tests.factories import a_client, a_project, upload
 from tests.protocols.symbolicator.asking import (
     BREAKPAD_ID,
@@ -157,7 +158,7 @@ def hello(settings: Settings) -> Client:
 
 @given(body=BODIES)
 @hypothesis_settings(
-    max_examples=150,
+    max_examples=150 if environment.IS_THOROUGH else 30,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_no_json_whatever_is_a_fault_of_ours(hello: Client, body: object) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
+from tests import environment
 from tests.concurrency import run_at_once
 from tests.factories import (
     a_breakpad_file,
@@ -23,7 +24,7 @@ from symdepot.uploads.models import Chunk
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(110)]
 
-ROUNDS = 25
+ROUNDS = 25 if environment.IS_THOROUGH else 8
 SHARED = b"INFO shared by all\n"
 
 

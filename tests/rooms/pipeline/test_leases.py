@@ -178,6 +178,7 @@ def test_a_lease_is_renewed_as_long_as_the_work_goes_on(settings: Settings) -> N
     assert not is_leased_within(seconds=0.3)
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("queued")
 def test_a_heart_that_lost_its_lease_stops_beating(settings: Settings) -> None:
     settings.LEASE_SECONDS = 0.15

@@ -38,19 +38,18 @@ def noted(organization: str = "acme", **asked: Any) -> list[tuple[str, str, str]
     return [(row.actor, row.action, row.subject) for row in rows]
 
 
-@pytest.mark.parametrize("action", Action)
-def test_every_action_is_noted_somewhere(action: Action) -> None:
+def test_every_action_is_recorded_by_some_module() -> None:
     named = {
         node.attr
         for path in SOURCES.rglob("*.py")
-        if path.name != "audit.py"
-        for node in ast.walk(ast.parse(path.read_text()))
+        if path.name != "audit.py" and "Action" in (source := path.read_text())
+        for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
         and node.value.id == "Action"
     }
 
-    assert action.name in named
+    assert {action.name for action in Action} <= named
 
 
 def test_what_is_founded_is_noted() -> None:
