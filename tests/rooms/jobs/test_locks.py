@@ -1,4 +1,4 @@
-"""Of all processes one does what is done once in a while."""
+"""One process at a time runs a periodic job."""
 
 from datetime import timedelta
 
@@ -14,43 +14,43 @@ pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
 
 
-def let_pass(time: timedelta) -> None:
+def age_lock(time: timedelta) -> None:
     PeriodicLock.objects.update(
         finished_at=F("finished_at") - time,
         lease_expires_at=F("lease_expires_at") - time,
     )
 
 
-def test_what_nobody_has_asked_for_before_is_due_after_a_while() -> None:
+def test_a_new_job_is_due_after_its_interval() -> None:
     assert locks.acquire("gc", every=DAY) is None
-    let_pass(DAY * 0.9)
+    age_lock(DAY * 0.9)
     assert locks.acquire("gc", every=DAY) is None
-    let_pass(DAY * 0.2)
+    age_lock(DAY * 0.2)
     assert locks.acquire("gc", every=DAY) is not None
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_one_may() -> None:
+def test_concurrent_acquires_give_one_lock() -> None:
     locks.acquire("gc", every=DAY)
-    let_pass(2 * DAY)
+    age_lock(2 * DAY)
 
     holders = run_at_once([lambda: locks.acquire("gc", every=DAY)] * 8)
 
     assert len([holder for holder in holders if holder]) == 1
 
 
-def test_what_is_finished_is_due_again_later() -> None:
-    with locks.periodic_lock("gc", every=timedelta(0)) as go_on:
-        assert go_on is not None
-        go_on()
+def test_a_finished_job_is_due_again_after_its_interval() -> None:
+    with locks.periodic_lock("gc", every=timedelta(0)) as renew:
+        assert renew is not None
+        renew()
         assert locks.acquire("gc", every=timedelta(0)) is None
 
     assert locks.acquire("gc", every=DAY) is None
-    let_pass(2 * DAY)
+    age_lock(2 * DAY)
     assert locks.acquire("gc", every=DAY) is not None
 
 
-def test_what_failed_may_be_tried_at_once() -> None:
+def test_a_failed_job_stays_due() -> None:
     with (
         pytest.raises(RuntimeError, match="mine"),
         locks.periodic_lock("gc", every=timedelta(0)),
@@ -60,10 +60,10 @@ def test_what_failed_may_be_tried_at_once() -> None:
     assert locks.acquire("gc", every=timedelta(0)) is not None
 
 
-def test_what_was_left_lying_is_taken_over_when_the_lease_is_over() -> None:
+def test_an_expired_lock_can_be_acquired_by_another() -> None:
     dead = locks.acquire("gc", every=timedelta(0))
     assert dead is not None
-    let_pass(locks.LEASE * 1.1)
+    age_lock(locks.LEASE * 1.1)
 
     other = locks.acquire("gc", every=timedelta(0))
 
@@ -72,17 +72,17 @@ def test_what_was_left_lying_is_taken_over_when_the_lease_is_over() -> None:
     assert locks.renew("gc", other)
 
 
-def test_whoever_goes_on_keeps_it() -> None:
+def test_a_renewed_lock_is_kept() -> None:
     holder = locks.acquire("gc", every=timedelta(0))
     assert holder is not None
-    let_pass(locks.LEASE * 0.9)
+    age_lock(locks.LEASE * 0.9)
 
     assert locks.renew("gc", holder)
 
-    let_pass(locks.LEASE * 0.9)
+    age_lock(locks.LEASE * 0.9)
     assert locks.acquire("gc", every=timedelta(0)) is None
 
 
-def test_one_does_not_wait_for_another() -> None:
+def test_jobs_have_separate_locks() -> None:
     assert locks.acquire("gc", every=timedelta(0)) is not None
     assert locks.acquire("symcaches", every=timedelta(0)) is not None

@@ -1,4 +1,4 @@
-"""A real HTTP server that behaves as it is told, and remembers what it was sent."""
+"""An HTTP server with given responses that records its requests."""
 
 import ssl
 import threading
@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 type Answer = int | bytes | Callable[["Exchange"], None]
-"""A status, all bytes of an answer, or what to do with the connection."""
+"""A status, the bytes of a response, or a function that writes it."""
 
 
 @dataclass(slots=True)
 class Consumer:
-    """Where it is, what it answers next, and what has come."""
+    """Its address, its next responses, and the requests that it received."""
 
     port: int
     answers: list[Answer] = field(default_factory=list)
-    heard: list["Exchange"] = field(default_factory=list)
+    received: list["Exchange"] = field(default_factory=list)
     scheme: str = "http"
 
     def url(self, host: str = "127.0.0.1", path: str = "/hook?a=b") -> str:
@@ -33,7 +33,7 @@ class Exchange:
     body: bytes
     handler: BaseHTTPRequestHandler
 
-    def say(self, data: bytes) -> None:
+    def write(self, data: bytes) -> None:
         self.handler.wfile.write(data)
         self.handler.wfile.flush()
 
@@ -46,7 +46,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         exchange = Exchange(self.path, headers, body, self)
         answer = self.consumer.answers.pop(0) if self.consumer.answers else 200
-        self.consumer.heard.append(exchange)
+        self.consumer.received.append(exchange)
         self.close_connection = True
         try:
             match answer:
@@ -54,19 +54,19 @@ class _Handler(BaseHTTPRequestHandler):
                     self.send_response(answer)
                     self.end_headers()
                 case bytes():
-                    exchange.say(answer)
+                    exchange.write(answer)
                 case _:
                     answer(exchange)
         except OSError:
-            pass  # it was the client that went away
+            pass  # the client closed the connection
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- theirs
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def listening(tls: ssl.SSLContext | None = None) -> Iterator[Consumer]:
-    """Run a consumer on a port of its own."""
+    """Run a consumer on a free port."""
 
     class Handler(_Handler):
         pass

@@ -1,4 +1,4 @@
-"""Nobody keeps more than they may, and who has no room is told before sending."""
+"""The quota limits what an organization stores, and is checked before sending."""
 
 import io
 import zipfile
@@ -44,7 +44,7 @@ def allowed(quota_bytes: int | None) -> Organization:
     return organization
 
 
-def test_each_chunk_counts_once_for_each_organization_that_sent_it() -> None:
+def test_a_chunk_counts_once_for_each_organization_that_owns_it() -> None:
     ours, sibling = a_project(), a_project("sibling")
     theirs = a_project(organization="other")
     a_debug_file(ours, b"12345")
@@ -56,7 +56,7 @@ def test_each_chunk_counts_once_for_each_organization_that_sent_it() -> None:
     assert quota.used_bytes(theirs.organization) == 5
 
 
-def test_what_is_deleted_makes_room() -> None:
+def test_deleting_a_file_frees_quota() -> None:
     project = a_project()
     a_debug_file(a_project(organization="other"), b"12345")
     row = a_debug_file(project, b"12345")
@@ -75,9 +75,9 @@ def test_a_file_that_cannot_fit_is_refused_before_it_is_sent(
     own(a_project(), b"x" * 60)
     content = a_breakpad_file()[:65]
 
-    told = standing(a_client(), content, piece=32)
+    status = standing(a_client(), content, piece=32)
 
-    assert told == {
+    assert status == {
         "state": "error",
         "missingChunks": [],
         "detail": FULL.format("65 bytes"),
@@ -87,7 +87,7 @@ def test_a_file_that_cannot_fit_is_refused_before_it_is_sent(
     assert not AwaitedChunk.objects.exists()
 
 
-def test_it_is_asked_for_as_soon_as_there_is_room(settings: Settings) -> None:
+def test_a_refused_file_is_accepted_after_the_quota_grows(settings: Settings) -> None:
     settings.CHUNK_SIZE = 32
     organization, client = allowed(100), a_client()
     own(a_project(), b"x" * 60)
@@ -100,46 +100,46 @@ def test_it_is_asked_for_as_soon_as_there_is_room(settings: Settings) -> None:
     assert standing(client, content, piece=32)["state"] == "not_found"
 
 
-def test_what_may_fit_is_asked_for(settings: Settings) -> None:
+def test_a_file_that_may_fit_is_not_refused(settings: Settings) -> None:
     settings.CHUNK_SIZE = 32
     allowed(100)
     own(a_project(), b"x" * 60)
-    # Of the second chunk nobody knows more than that it is not empty.
+    # All that is known of the second chunk is that it is not empty.
     content = a_breakpad_file()[:64]
 
     assert standing(a_client(), content, piece=32)["state"] == "not_found"
 
 
-def test_of_several_files_the_first_ones_get_the_room(settings: Settings) -> None:
+def test_of_several_files_the_first_ones_get_the_quota(settings: Settings) -> None:
     settings.CHUNK_SIZE = 32
     # Both have the last chunk, which counts once.
     allowed(65 + 33 - 1)
     contents = [a_breakpad_file()[:70] for _ in range(2)]
-    offered = {
+    requests = {
         checksum: file
         for content in contents
         for checksum, file in described(content, piece=32).items()
     }
 
-    answers = assemble(a_client(), offered).json()
+    answers = assemble(a_client(), requests).json()
 
     states = sorted(answer["state"] for answer in answers.values())
     assert states == ["error", "not_found"]
 
 
-def test_a_chunk_of_two_files_needs_room_once(settings: Settings) -> None:
+def test_a_chunk_of_two_files_counts_once(settings: Settings) -> None:
     settings.CHUNK_SIZE = 32
     allowed(65 + 33)
-    offered: dict[str, object] = {}
+    requests: dict[str, object] = {}
     for _ in range(2):
-        offered |= described(a_breakpad_file()[:70], piece=32)
+        requests |= described(a_breakpad_file()[:70], piece=32)
 
-    answers = assemble(a_client(), offered).json()
+    answers = assemble(a_client(), requests).json()
 
     assert {answer["state"] for answer in answers.values()} == {"not_found"}
 
 
-def test_what_is_there_already_needs_no_room() -> None:
+def test_owned_chunks_need_no_quota_at_assembly() -> None:
     client, content = a_client(), a_breakpad_file()
     project = a_project()
     own(project, content)
@@ -148,7 +148,7 @@ def test_what_is_there_already_needs_no_room() -> None:
     assert standing(client, content)["state"] == "ok"
 
 
-def test_chunks_that_do_not_fit_are_refused_and_not_kept() -> None:
+def test_chunks_over_quota_are_refused_and_deleted() -> None:
     allowed(100)
     own(a_project(), b"x" * 60)
 
@@ -160,28 +160,28 @@ def test_chunks_that_do_not_fit_are_refused_and_not_kept() -> None:
     assert Chunk.objects.count() == 1
 
 
-def test_chunks_that_fit_exactly_are_taken() -> None:
+def test_chunks_that_fit_exactly_are_accepted() -> None:
     allowed(100)
     own(a_project(), b"x" * 60)
 
     assert send(a_client(), b"y" * 40).status_code == 200
 
 
-def test_sending_again_what_is_owned_needs_no_room() -> None:
+def test_owned_chunks_need_no_quota_when_sent_again() -> None:
     allowed(100)
     own(a_project(), b"x" * 60)
 
     assert send(a_client(), b"x" * 60, b"y" * 40).status_code == 200
 
 
-def test_where_no_byte_has_room_nothing_is_written() -> None:
+def test_chunks_are_refused_unread_if_the_quota_is_used_up() -> None:
     allowed(60)
     own(a_project(), b"x" * 60)
 
     answer = send(a_client(), b"y" * 41)
 
     assert answer.status_code == 400
-    # Nobody has looked how much it is.
+    # The size is not known yet.
     assert "at least 1 byte more" in answer.json()["error"]
     assert list(blob_store()) == [Checksum.of(b"x" * 60)]
 
@@ -202,7 +202,7 @@ def test_a_zip_that_does_not_fit_is_refused() -> None:
     assert list(blob_store()) == [Checksum.of(b"x" * 60)]
 
 
-def test_the_bytes_of_a_refused_chunk_that_another_has_stay() -> None:
+def test_a_refused_chunk_of_another_organization_is_not_deleted() -> None:
     allowed(10)
     a_debug_file(a_project(organization="other"), b"y" * 41)
 
@@ -211,7 +211,7 @@ def test_the_bytes_of_a_refused_chunk_that_another_has_stay() -> None:
     assert Checksum.of(b"y" * 41) in blob_store()
 
 
-def test_without_a_quota_nobody_is_asked_for_one(
+def test_without_a_quota_there_is_no_query(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     organization = allowed(None)
@@ -222,7 +222,7 @@ def test_without_a_quota_nobody_is_asked_for_one(
         assert quota.refusals(organization, [], chunk_bytes=1) == {}
 
 
-def test_a_change_of_the_quota_is_in_the_audit() -> None:
+def test_changes_of_the_quota_are_in_the_audit_log() -> None:
     organization = allowed(100)
     organizations.set_quota(organization, 100, by="somebody")
     organizations.set_quota(organization, None, by="somebody else")
@@ -234,7 +234,7 @@ def test_a_change_of_the_quota_is_in_the_audit() -> None:
     ]
 
 
-def test_an_upload_goes_through_where_there_is_room() -> None:
+def test_an_upload_within_the_quota_succeeds() -> None:
     allowed(1 << 20)
 
     assert upload(a_client(), a_breakpad_file())["state"] == "ok"

@@ -13,7 +13,7 @@ from tests.task_queues import DATABASE
 from symdepot.pipeline import intake, tasks
 from symdepot.server import task_worker
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def test_the_names_of_the_tasks_are_stored_in_queues() -> None:

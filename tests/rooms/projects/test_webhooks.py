@@ -1,4 +1,4 @@
-"""Webhooks are told of revisions in turns, the newest only, until they hear or give up."""
+"""Deliveries to webhooks are leased, retried and given up."""
 
 import base64
 import threading
@@ -42,11 +42,11 @@ def pause(webhook: Webhook, since: datetime) -> timedelta:
 def fail(webhook: Webhook, times: int) -> None:
     for _ in range(times):
         is_due(webhook)
-        (turn,) = webhooks.claim_due(9)
-        webhooks.mark_failed(turn, "It answered 500.")
+        (attempt,) = webhooks.claim_due(9)
+        webhooks.mark_failed(attempt, "It answered 500.")
 
 
-def test_a_new_webhook_has_a_secret_of_its_own_and_nothing_to_tell() -> None:
+def test_a_new_webhook_has_its_own_secret_and_nothing_to_deliver() -> None:
     project = a_project()
     webhooks.bump_revision(project)
 
@@ -72,7 +72,7 @@ def test_a_new_webhook_has_a_secret_of_its_own_and_nothing_to_tell() -> None:
         *("https://ci.example.com:0/", "gopher://ci.example.com"),
     ],
 )
-def test_what_cannot_be_told_is_refused(url: str) -> None:
+def test_invalid_urls_are_refused(url: str) -> None:
     with pytest.raises(InvalidRequest, match="cannot be told anything"):
         a_webhook(url=url)
 
@@ -82,7 +82,7 @@ def test_what_cannot_be_told_is_refused(url: str) -> None:
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1:8000", "https://[::1]/?a=b&c", "https://x.example:8443/"]
 )
-def test_a_plain_url_is_taken_once_for_each_project(url: str) -> None:
+def test_a_project_has_a_url_once(url: str) -> None:
     a_webhook(url=url)
     a_webhook(a_project("other"), url)
 
@@ -90,27 +90,27 @@ def test_a_plain_url_is_taken_once_for_each_project(url: str) -> None:
         a_webhook(url=url)
 
 
-def test_a_move_is_told_to_the_project_s_own_webhooks_and_only_then() -> None:
+def test_a_revision_makes_the_project_s_own_webhooks_due() -> None:
     project, other = a_project(), a_project("other")
     mine, second = a_webhook(project), a_webhook(project, URL + "2")
     a_webhook(other)
 
     webhooks.bump_revision(project)
 
-    turns = webhooks.claim_due(9)
-    assert {turn.webhook for turn in turns} == {mine, second}
-    assert {(t.organization, t.project, t.revision) for t in turns} == {
+    attempts = webhooks.claim_due(9)
+    assert {attempt.webhook for attempt in attempts} == {mine, second}
+    assert {(t.organization, t.project, t.revision) for t in attempts} == {
         ("acme", "game", 1)
     }
     assert webhooks.claim_due(9) == []
-    for turn in turns:
-        webhooks.mark_delivered(turn)
+    for attempt in attempts:
+        webhooks.mark_delivered(attempt)
     assert webhooks.claim_due(9) == []
     assert again(mine).told_revision == 1
     assert webhooks.describe_state(again(mine)) == "up to date"
 
 
-def test_a_move_that_is_undone_is_not_told() -> None:
+def test_a_rolled_back_revision_is_not_due() -> None:
     webhook = a_webhook()
 
     def undone() -> None:
@@ -124,44 +124,44 @@ def test_a_move_that_is_undone_is_not_told() -> None:
     assert webhooks.claim_due(9) == []
 
 
-def test_many_moves_are_told_as_one() -> None:
+def test_only_the_newest_revision_is_delivered() -> None:
     webhook = a_webhook()
     for _ in range(5):
         webhooks.bump_revision(webhook.project)
 
-    (turn,) = webhooks.claim_due(9)
-    webhooks.mark_delivered(turn)
+    (attempt,) = webhooks.claim_due(9)
+    webhooks.mark_delivered(attempt)
 
-    assert turn.revision == 5
+    assert attempt.revision == 5
     assert webhooks.claim_due(9) == []
 
 
-def test_a_move_while_an_older_one_is_told_is_told_right_after() -> None:
+def test_a_revision_during_a_delivery_is_due_right_after() -> None:
     webhook = a_webhook()
     webhooks.bump_revision(webhook.project)
-    (turn,) = webhooks.claim_due(9)
+    (attempt,) = webhooks.claim_due(9)
 
     webhooks.bump_revision(webhook.project)
     assert webhooks.claim_due(9) == []
-    webhooks.mark_delivered(turn)
+    webhooks.mark_delivered(attempt)
 
-    (turn,) = webhooks.claim_due(9)
-    assert turn.revision == 2
+    (attempt,) = webhooks.claim_due(9)
+    assert attempt.revision == 2
     assert again(webhook).told_revision == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_who_ask_for_a_turn_one_gets_it() -> None:
+def test_concurrent_claims_get_an_attempt_once() -> None:
     hooks = [a_webhook(url=f"{URL}{n}") for n in range(5)]
     webhooks.bump_revision(hooks[0].project)
 
     given = run_at_once([partial(webhooks.claim_due, 9) for _ in range(6)])
 
-    taken = [turn.webhook.pk for turns in given for turn in turns]
+    taken = [attempt.webhook.pk for attempts in given for attempt in attempts]
     assert sorted(taken) == sorted(hook.pk for hook in hooks)
 
 
-def test_a_turn_that_somebody_else_takes_in_between_is_not_taken_again() -> None:
+def test_an_attempt_claimed_by_another_is_not_claimed_again() -> None:
     webhook = a_webhook()
     webhooks.bump_revision(webhook.project)
     theirs: list[webhooks.DeliveryAttempt] = []
@@ -180,10 +180,10 @@ def test_a_turn_that_somebody_else_takes_in_between_is_not_taken_again() -> None
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_move_that_is_just_being_made_is_waited_for() -> None:
+def test_marking_as_delivered_waits_for_an_open_transaction() -> None:
     webhook = a_webhook()
     webhooks.bump_revision(webhook.project)
-    (turn,) = webhooks.claim_due(9)
+    (attempt,) = webhooks.claim_due(9)
     has_begun = threading.Event()
 
     def move() -> None:
@@ -194,22 +194,22 @@ def test_a_move_that_is_just_being_made_is_waited_for() -> None:
 
     def tell() -> None:
         assert has_begun.wait(5)
-        webhooks.mark_delivered(turn)
+        webhooks.mark_delivered(attempt)
 
     run_at_once([move, tell])
 
-    (turn,) = webhooks.claim_due(9)
-    assert turn.revision == 2
+    (attempt,) = webhooks.claim_due(9)
+    assert attempt.revision == 2
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_move_is_lost_however_moves_and_tellings_meet() -> None:
+def test_no_revision_is_lost_by_concurrent_deliveries() -> None:
     webhook = a_webhook()
 
     def tell() -> None:
         for _ in range(20):
-            for turn in webhooks.claim_due(9):
-                webhooks.mark_delivered(turn)
+            for attempt in webhooks.claim_due(9):
+                webhooks.mark_delivered(attempt)
 
     def move() -> None:
         for _ in range(10):
@@ -222,7 +222,7 @@ def test_no_move_is_lost_however_moves_and_tellings_meet() -> None:
     assert again(webhook).next_attempt_at is None
 
 
-def test_a_turn_whose_process_was_killed_is_taken_again_when_it_ends() -> None:
+def test_an_abandoned_attempt_is_due_when_its_lease_ends() -> None:
     webhook = a_webhook()
     webhooks.bump_revision(webhook.project)
     (lost,) = webhooks.claim_due(9)
@@ -230,16 +230,16 @@ def test_a_turn_whose_process_was_killed_is_taken_again_when_it_ends() -> None:
     assert webhooks.claim_due(9) == []
     assert pause(webhook, timezone.now()) == webhooks.LEASE
     is_due(webhook)
-    (turn,) = webhooks.claim_due(9)
+    (attempt,) = webhooks.claim_due(9)
 
     webhooks.mark_failed(lost, "too late to say so")
     assert again(webhook).last_error == ""
-    webhooks.mark_delivered(turn)
+    webhooks.mark_delivered(attempt)
     webhooks.mark_delivered(lost)
     assert again(webhook).told_revision == 1
 
 
-def test_pauses_grow_and_the_last_failure_gives_up_with_its_reason() -> None:
+def test_pauses_grow_and_the_last_failure_gives_up() -> None:
     webhook = a_webhook()
     webhooks.bump_revision(webhook.project)
 
@@ -259,24 +259,24 @@ def test_pauses_grow_and_the_last_failure_gives_up_with_its_reason() -> None:
     )
 
 
-def test_one_that_was_given_up_is_tried_once_for_each_move_until_it_hears() -> None:
+def test_after_giving_up_each_revision_is_tried_once() -> None:
     webhook = a_webhook()
     fail(webhook, 10)
 
     webhooks.bump_revision(webhook.project)
-    (turn,) = webhooks.claim_due(9)
-    webhooks.mark_failed(turn, "It answered 503.")
+    (attempt,) = webhooks.claim_due(9)
+    webhooks.mark_failed(attempt, "It answered 503.")
     assert again(webhook).next_attempt_at is None
 
     webhooks.bump_revision(webhook.project)
-    (turn,) = webhooks.claim_due(9)
-    webhooks.mark_delivered(turn)
+    (attempt,) = webhooks.claim_due(9)
+    webhooks.mark_delivered(attempt)
 
     told = again(webhook)
     assert (told.told_revision, told.attempts, told.last_error) == (2, 0, "")
 
 
-def test_a_move_does_not_shorten_the_pause_after_a_failure() -> None:
+def test_a_revision_does_not_shorten_the_pause_after_a_failure() -> None:
     webhook = a_webhook()
     fail(webhook, 3)
 
@@ -286,37 +286,40 @@ def test_a_move_does_not_shorten_the_pause_after_a_failure() -> None:
     assert pause(webhook, timezone.now()) == timedelta(seconds=90)
 
 
-def test_no_more_turns_are_taken_than_asked_for_the_oldest_first() -> None:
+def test_the_oldest_attempts_are_claimed_up_to_the_limit() -> None:
     hooks = [a_webhook(url=f"{URL}{n}") for n in range(3)]
     for hook in reversed(hooks):
         is_due(hook)
 
-    assert [turn.webhook for turn in webhooks.claim_due(2)] == [hooks[2], hooks[1]]
+    assert [attempt.webhook for attempt in webhooks.claim_due(2)] == [
+        hooks[2],
+        hooks[1],
+    ]
 
 
-def test_a_webhook_that_is_removed_in_mid_turn_stays_so() -> None:
+def test_a_webhook_removed_during_a_delivery_stays_removed() -> None:
     webhook = a_webhook()
     webhooks.bump_revision(webhook.project)
-    (turn,) = webhooks.claim_due(9)
+    (attempt,) = webhooks.claim_due(9)
 
     assert webhooks.remove(webhook.project, webhook.pk, by="me").url == URL
-    webhooks.mark_delivered(turn)
-    webhooks.mark_failed(turn, "x")
+    webhooks.mark_delivered(attempt)
+    webhooks.mark_failed(attempt, "x")
 
     assert webhooks.list_webhooks(webhook.project) == []
 
 
-def test_a_project_that_is_deleted_in_mid_turn_is_no_fault() -> None:
+def test_a_project_deleted_during_a_delivery_is_no_error() -> None:
     webhook = a_webhook()
     webhooks.bump_revision(webhook.project)
-    (turn,) = webhooks.claim_due(9)
+    (attempt,) = webhooks.claim_due(9)
 
     Project.objects.all().delete()
 
-    webhooks.mark_delivered(turn)
+    webhooks.mark_delivered(attempt)
 
 
-def test_only_the_project_s_own_webhooks_can_be_removed() -> None:
+def test_webhooks_of_other_projects_cannot_be_removed() -> None:
     webhook = a_webhook()
     other = a_project("other")
 

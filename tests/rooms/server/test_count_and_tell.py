@@ -70,7 +70,7 @@ def test_a_webhook_hears_of_a_revision_within_seconds(
 
         call(server, "reprocessing/", method="POST")
 
-        assert eventually(lambda: consumer.heard)
+        assert eventually(lambda: consumer.received)
         listed = installation.run("webhook", "list", "default/default").stdout
         assert eventually(
             lambda: (
@@ -78,8 +78,8 @@ def test_a_webhook_hears_of_a_revision_within_seconds(
                 in installation.run("webhook", "list", "default/default").stdout
             )
         ), listed
-        assert len(consumer.heard) == 1
-    told = json.loads(consumer.heard[0].body)
+        assert len(consumer.received) == 1
+    told = json.loads(consumer.received[0].body)
     assert (told["organization"], told["project"]) == ("default", "default")
 
 
@@ -94,19 +94,19 @@ def test_what_a_killed_worker_was_telling_is_told_again_when_its_turn_ends(
         consumer.answers = [lambda _: time.sleep(3)]
         installation.run("webhook", "add", "default/default", consumer.url())
         call(server, "reprocessing/", method="POST")
-        assert eventually(lambda: consumer.heard)
+        assert eventually(lambda: consumer.received)
 
         server.workers()[0].kill()
         end_all_turns(installation)
 
-        assert eventually(lambda: len(consumer.heard) == 2)
+        assert eventually(lambda: len(consumer.received) == 2)
         assert eventually(
             lambda: (
                 "received revision 1 of 1: up to date"
                 in installation.run("webhook", "list", "default/default").stdout
             )
         )
-    first, second = consumer.heard
+    first, second = consumer.received
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
 
 

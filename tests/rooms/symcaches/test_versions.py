@@ -1,8 +1,8 @@
-"""The version says all that decides about the bytes of a symcache."""
+"""The version of symcaches includes the format that symbolic writes."""
 
 from symdepot.domain.symcache import reader
 from symdepot.symcaches import models
 
 
-def test_the_version_moves_with_the_format_that_symbolic_writes() -> None:
+def test_the_version_contains_the_format_version_of_symbolic() -> None:
     assert models.VERSION % 1000 == reader.FORMAT_VERSION

@@ -1,4 +1,4 @@
-"""Who holds the lease of an upload may write how far it has come, and nobody else."""
+"""Only the worker with the lease of an upload may change its state."""
 
 from datetime import timedelta
 
@@ -21,24 +21,24 @@ pytestmark = pytest.mark.django_db
 
 PARTS = (b"one", b"two", b"one")
 CHUNKS = tuple(Checksum.of(part) for part in PARTS)
-OFFER = UploadRequest(Checksum.of(b"".join(PARTS)), "hello.sym", CHUNKS)
+REQUEST = UploadRequest(Checksum.of(b"".join(PARTS)), "hello.sym", CHUNKS)
 LEASE = timedelta(seconds=15)
 
 
 @pytest.fixture(autouse=True)
-def lease(settings: Settings) -> None:
+def short_leases(settings: Settings) -> None:
     settings.LEASE_SECONDS = LEASE.total_seconds()
     settings.MAX_ATTEMPTS = 3
 
 
-def queued(offer: UploadRequest = OFFER) -> int:
+def queued(request: UploadRequest = REQUEST) -> int:
     with transaction.atomic():
-        held = assembly.lock_rows(a_project(), [offer])
-        [pk] = assembly.queue({offer: held[offer.checksum]})
+        held = assembly.lock_rows(a_project(), [request])
+        [pk] = assembly.queue({request: held[request.checksum]})
     return pk
 
 
-def begun(pk: int) -> Assembly:
+def claimed(pk: int) -> Assembly:
     held = assembly.claim(pk)
     assert held is not None
     return held
@@ -48,8 +48,8 @@ def row() -> Assembly:
     return Assembly.objects.get()
 
 
-def test_a_queued_file_carries_what_the_client_said() -> None:
-    queued(UploadRequest(OFFER.checksum, "a/b", CHUNKS, DebugId.parse("a" * 32)))
+def test_a_queued_row_has_the_data_of_the_request() -> None:
+    queued(UploadRequest(REQUEST.checksum, "a/b", CHUNKS, DebugId.parse("a" * 32)))
 
     assert row().state == State.CREATED
     assert (row().name, row().debug_id) == (
@@ -63,10 +63,10 @@ def test_a_queued_file_carries_what_the_client_said() -> None:
     }
 
 
-def test_a_worker_that_begins_has_a_lease_of_its_own() -> None:
+def test_a_claimed_row_has_a_lease() -> None:
     before = timezone.now()
 
-    held = begun(queued())
+    held = claimed(queued())
 
     assert (held.state, held.attempts) == (State.ASSEMBLING, 1)
     assert len(held.lease_holder) == 16
@@ -74,15 +74,15 @@ def test_a_worker_that_begins_has_a_lease_of_its_own() -> None:
     assert before + LEASE <= held.lease_expires_at <= timezone.now() + LEASE
 
 
-def test_what_is_in_work_is_not_begun_by_another() -> None:
+def test_a_leased_row_cannot_be_claimed() -> None:
     pk = queued()
-    begun(pk)
+    claimed(pk)
 
     assert assembly.claim(pk) is None
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_workers_that_begin_at_once_one_holds_the_lease() -> None:
+def test_concurrent_claims_give_one_lease() -> None:
     pk = queued()
 
     held = run_at_once([lambda: assembly.claim(pk)] * 8)
@@ -91,19 +91,19 @@ def test_of_many_workers_that_begin_at_once_one_holds_the_lease() -> None:
     assert row().attempts == 1
 
 
-def test_what_was_left_lying_is_begun_by_another() -> None:
+def test_a_row_whose_lease_expired_can_be_claimed() -> None:
     pk = queued()
-    first = begun(pk)
+    first = claimed(pk)
 
     age_assemblies(LEASE + timedelta(seconds=1))
-    second = begun(pk)
+    second = claimed(pk)
 
     assert second.attempts == 2
     assert second.lease_holder != first.lease_holder
 
 
 @pytest.mark.parametrize("state", [State.NOT_FOUND, State.OK, State.ERROR])
-def test_what_is_not_queued_is_not_begun(state: State) -> None:
+def test_rows_at_rest_cannot_be_claimed(state: State) -> None:
     pk = queued()
     Assembly.objects.update(state=state)
     age_assemblies(timedelta(days=1))
@@ -111,8 +111,8 @@ def test_what_is_not_queued_is_not_begun(state: State) -> None:
     assert assembly.claim(pk) is None
 
 
-def test_a_renewed_lease_runs_anew() -> None:
-    held = begun(queued())
+def test_renewing_extends_the_lease() -> None:
+    held = claimed(queued())
     age_assemblies(LEASE - timedelta(seconds=1))
 
     leases.renew(held)
@@ -123,11 +123,11 @@ def test_a_renewed_lease_runs_anew() -> None:
     assert assembly.requeue_abandoned() == []
 
 
-def test_a_worker_that_lost_its_lease_writes_nothing_any_more() -> None:
+def test_a_worker_without_its_lease_changes_nothing() -> None:
     pk = queued()
-    slow = begun(pk)
+    slow = claimed(pk)
     age_assemblies(LEASE + timedelta(seconds=1))
-    begun(pk)
+    claimed(pk)
     before = Assembly.objects.values().get()
 
     with pytest.raises(LeaseLost):
@@ -142,8 +142,8 @@ def test_a_worker_that_lost_its_lease_writes_nothing_any_more() -> None:
     assert Assembly.objects.values().get() == before
 
 
-def test_a_lease_that_ran_out_is_good_as_long_as_nobody_took_it() -> None:
-    held = begun(queued())
+def test_an_expired_lease_is_valid_until_another_worker_claims_the_row() -> None:
+    held = claimed(queued())
     age_assemblies(timedelta(hours=1))
 
     assembly.finish(held)
@@ -151,8 +151,8 @@ def test_a_lease_that_ran_out_is_good_as_long_as_nobody_took_it() -> None:
     assert row().state == State.OK
 
 
-def test_what_was_taken_back_is_not_finished_by_its_old_worker() -> None:
-    held = begun(queued())
+def test_a_requeued_row_cannot_be_finished_by_its_old_worker() -> None:
+    held = claimed(queued())
     age_assemblies(LEASE + timedelta(seconds=1))
     assembly.requeue_abandoned()
 
@@ -162,46 +162,44 @@ def test_what_was_taken_back_is_not_finished_by_its_old_worker() -> None:
     assert row().state == State.CREATED
 
 
-def test_finished_is_ok_and_awaits_nothing() -> None:
-    assembly.finish(begun(queued()))
+def test_a_finished_row_is_ok_and_awaits_no_chunks() -> None:
+    assembly.finish(claimed(queued()))
 
     assert (row().state, row().detail) == (State.OK, "")
     assert not AwaitedChunk.objects.exists()
 
 
 @pytest.mark.parametrize("retryable", [True, False])
-def test_failed_is_an_error_with_its_text_and_awaits_nothing(
-    *, retryable: bool
-) -> None:
-    assembly.fail(begun(queued()), "It is none.", retryable=retryable)
+def test_a_failed_row_has_the_error_and_awaits_no_chunks(*, retryable: bool) -> None:
+    assembly.fail(claimed(queued()), "It is none.", retryable=retryable)
 
     assert (row().state, row().detail) == (State.ERROR, "It is none.")
     assert row().retryable is retryable
     assert not AwaitedChunk.objects.exists()
 
 
-def test_what_is_put_back_waits_longer_each_time_and_is_an_error_in_the_end() -> None:
+def test_pauses_of_retries_double_and_the_last_attempt_fails() -> None:
     pk = queued()
     pauses = []
     for _ in range(2):
-        assembly.retry_later(begun(pk), "The storage does not answer.")
+        assembly.retry_later(claimed(pk), "The storage does not answer.")
         expires_at = row().lease_expires_at
         assert expires_at is not None
         pauses.append(round((expires_at - timezone.now()).total_seconds()))
         assert row().state == State.CREATED
 
-    assembly.retry_later(begun(pk), "The storage does not answer.")
+    assembly.retry_later(claimed(pk), "The storage does not answer.")
 
     assert pauses == [2, 4]
     assert (row().state, row().retryable) == (State.ERROR, True)
     assert row().detail == "The storage does not answer."
 
 
-def test_only_what_nobody_works_on_is_taken_back() -> None:
-    offers = [UploadRequest(Checksum.of(b"%d" % n), "x", CHUNKS) for n in range(4)]
-    waiting, in_work, dead, lost = (queued(offer) for offer in offers)
-    begun(in_work)
-    begun(dead)
+def test_only_abandoned_rows_are_requeued() -> None:
+    requests = [UploadRequest(Checksum.of(b"%d" % n), "x", CHUNKS) for n in range(4)]
+    waiting, in_work, dead, lost = (queued(request) for request in requests)
+    claimed(in_work)
+    claimed(dead)
     Assembly.objects.filter(pk__in=[dead, lost]).update(
         lease_expires_at=timezone.now() - timedelta(seconds=1)
     )
@@ -218,9 +216,7 @@ def test_only_what_nobody_works_on_is_taken_back() -> None:
     }
 
 
-def test_what_is_taken_back_is_left_alone_longer_the_longer_it_has_been_queued() -> (
-    None
-):
+def test_the_time_until_the_next_requeue_doubles() -> None:
     queued()
     pauses = []
     for hours in (1, 2, 4):
@@ -233,40 +229,40 @@ def test_what_is_taken_back_is_left_alone_longer_the_longer_it_has_been_queued()
     assert pauses == [1, 3, 7]
 
 
-def test_a_file_that_ends_each_of_its_workers_is_given_up() -> None:
+def test_requeueing_gives_up_after_the_last_attempt() -> None:
     pk = queued()
-    taken_back = []
+    requeued = []
     for _ in range(4):
         if assembly.claim(pk):
             age_assemblies(LEASE + timedelta(seconds=1))
-        taken_back.append(assembly.requeue_abandoned())
+        requeued.append(assembly.requeue_abandoned())
 
-    assert taken_back == [[pk], [pk], [], []]
+    assert requeued == [[pk], [pk], [], []]
     assert (row().state, row().attempts, row().retryable) == (State.ERROR, 3, True)
     assert row().detail == (
         "Gave up after 3 attempts: each ended the worker that made it."
     )
 
 
-def test_an_offer_made_anew_begins_to_count_from_nothing() -> None:
+def test_a_new_request_resets_the_attempts() -> None:
     pk = queued()
-    assembly.fail(begun(pk), "It is none.", retryable=True)
+    assembly.fail(claimed(pk), "It is none.", retryable=True)
 
     assert queued() == pk
 
     assert (row().attempts, row().detail, row().retryable) == (0, "", False)
 
 
-def test_finished_are_those_that_nobody_works_on_or_will() -> None:
-    offers = {
+def test_finished_returns_rows_at_rest() -> None:
+    requests = {
         s: UploadRequest(Checksum.of(s.encode()), "x", CHUNKS) for s in State.values
     }
-    for state, offer in offers.items():
-        pk = queued(offer)
+    for state, request in requests.items():
+        pk = queued(request)
         Assembly.objects.filter(pk=pk).update(state=state)
 
-    done = assembly.finished(a_project(), [o.checksum for o in offers.values()])
+    done = assembly.finished(a_project(), [o.checksum for o in requests.values()])
 
     assert done == {
-        offers[state].checksum for state in (State.OK, State.ERROR, State.NOT_FOUND)
+        requests[state].checksum for state in (State.OK, State.ERROR, State.NOT_FOUND)
     }

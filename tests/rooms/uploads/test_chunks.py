@@ -1,4 +1,4 @@
-"""It is known who has sent which chunk, and what those complete."""
+"""Rows of chunks and of their owners."""
 
 from contextlib import suppress
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 ONE, TWO, THREE = (Checksum.of(content) for content in (b"1", b"22", b"333"))
 
 
-def test_the_sizes_of_the_chunks_that_an_organization_owns_are_known() -> None:
+def test_owned_sizes_are_of_the_organization_s_own_chunks() -> None:
     own(a_project(), b"1", b"22")
     own(a_project(organization="other"), b"22", b"333")
 
@@ -26,24 +26,24 @@ def test_the_sizes_of_the_chunks_that_an_organization_owns_are_known() -> None:
     assert chunks.owned_sizes(an_organization(), []) == {}
 
 
-def test_the_sizes_of_many_chunks_are_one_question(
+def test_the_sizes_of_many_chunks_take_one_query(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     own(a_project(), b"1")
     organization = an_organization()
-    wanted = [ONE, *(Checksum.of(b"x%d" % n) for n in range(4096))]
+    requested = [ONE, *(Checksum.of(b"x%d" % n) for n in range(4096))]
 
     with django_assert_num_queries(1):
-        assert chunks.owned_sizes(organization, wanted) == {ONE: 1}
+        assert chunks.owned_sizes(organization, requested) == {ONE: 1}
 
 
-def test_each_missing_chunk_is_named_once_and_in_order() -> None:
+def test_missing_chunks_are_listed_once_and_in_order() -> None:
     assert chunks.missing([THREE, ONE, TWO, THREE, ONE], {TWO}) == [THREE, ONE]
     assert chunks.missing([], {TWO}) == []
     assert chunks.missing([TWO, TWO], {TWO}) == []
 
 
-def test_noting_a_chunk_twice_keeps_one_row_and_the_later_time() -> None:
+def test_recording_a_chunk_twice_updates_its_time() -> None:
     own(a_project(), b"1")
     before = Chunk.objects.get()
 
@@ -55,7 +55,7 @@ def test_noting_a_chunk_twice_keeps_one_row_and_the_later_time() -> None:
     assert ChunkOwner.objects.count() == 1
 
 
-def test_a_chunk_whose_bytes_were_freed_meanwhile_is_not_noted() -> None:
+def test_a_chunk_whose_bytes_were_freed_meanwhile_is_not_recorded() -> None:
     own(a_project(), b"1")
     blob_store().delete(TWO)
 
@@ -67,7 +67,7 @@ def test_a_chunk_whose_bytes_were_freed_meanwhile_is_not_noted() -> None:
         pytest.fail("the row is there, and its bytes are not")
 
 
-def test_a_chunk_that_is_disowned_is_missing_to_all_and_heals_when_sent_again() -> None:
+def test_a_damaged_chunk_is_missing_until_it_is_sent_again() -> None:
     own(a_project(), b"1")
     own(a_project(organization="other"), b"1", b"22")
 

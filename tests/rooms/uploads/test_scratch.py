@@ -1,4 +1,4 @@
-"""What is lent on the scratch disk is gone at the end, and its troubles are the storage's."""
+"""Scratch files are deleted, and errors of their disk are `StorageUnavailable`."""
 
 import resource
 import signal
@@ -13,8 +13,8 @@ from symdepot.uploads.scratch import scratch_file
 
 
 @contextmanager
-def a_disk_that_takes(size_bytes: int) -> Iterator[None]:
-    """Let no file of this process grow larger."""
+def file_size_limit(size_bytes: int) -> Iterator[None]:
+    """Limit the size of files that this process writes."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, limits[1]))
@@ -25,7 +25,7 @@ def a_disk_that_takes(size_bytes: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_what_is_lent_is_empty_and_gone_at_the_end(tmp_path: Path) -> None:
+def test_a_scratch_file_is_empty_and_deleted_at_the_end(tmp_path: Path) -> None:
     folder = tmp_path / "made when it is needed"
 
     with scratch_file(folder, prefix="joined-") as path:
@@ -35,11 +35,11 @@ def test_what_is_lent_is_empty_and_gone_at_the_end(tmp_path: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
-def test_a_disk_that_is_full_while_it_is_written_is_ours_to_answer_for(
+def test_a_full_disk_is_storage_unavailable(
     tmp_path: Path,
 ) -> None:
     with (
-        a_disk_that_takes(1000),
+        file_size_limit(1000),
         pytest.raises(StorageUnavailable),
         scratch_file(tmp_path, prefix="joined-") as path,
     ):
@@ -48,7 +48,7 @@ def test_a_disk_that_is_full_while_it_is_written_is_ours_to_answer_for(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_disk_that_lends_nothing_is_ours_to_answer_for(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_storage_unavailable(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with (

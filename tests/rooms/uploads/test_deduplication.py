@@ -1,4 +1,4 @@
-"""The same bytes are kept once, for as long as anything is made of them."""
+"""Equal bytes are stored once, as long as a file needs them."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -32,20 +32,20 @@ LONG_AGO = timedelta(days=4)
 
 @pytest.fixture(autouse=True)
 def scratch(settings: Settings) -> Iterator[Path]:
-    """Where files lie while they are read; nothing may be left of them."""
+    """The scratch folder. No joined file may be left in it."""
     folder = Path(settings.SCRATCH_DIR)
     yield folder
     assert not folder.exists() or list(folder.rglob("joined-*")) == []
 
 
 def blobs(disk: Path) -> dict[str, bytes]:
-    """Return all files of the store with their places."""
+    """Return the files of the store: content by path."""
     found = [path for path in disk.rglob("*") if path.is_file()]
     return {path.relative_to(disk).as_posix(): path.read_bytes() for path in found}
 
 
 def let_grow_old() -> None:
-    """Let all chunks have come long ago, and all files have been made soon after."""
+    """Make all chunks and files older than what garbage collection spares."""
     now = timezone.now()
     Chunk.objects.update(received_at=now - LONG_AGO)
     File.objects.update(created_at=now - LONG_AGO + timedelta(hours=1))
@@ -56,7 +56,7 @@ def delete(client: Client, row_id: str) -> None:
 
 
 @pytest.mark.upstream(93)
-def test_the_same_bytes_twice_are_one_row_and_one_blob_in_one_place(disk: Path) -> None:
+def test_the_same_bytes_are_one_row_and_one_blob(disk: Path) -> None:
     project, content = a_project(), uuid4().bytes
 
     own(project, content)
@@ -69,7 +69,7 @@ def test_the_same_bytes_twice_are_one_row_and_one_blob_in_one_place(disk: Path) 
 
 
 @pytest.mark.upstream(94)
-def test_every_content_has_a_place_of_its_own_two_folders_deep(disk: Path) -> None:
+def test_blobs_are_two_folders_deep(disk: Path) -> None:
     contents = [b"%d" % n for n in range(300)]
 
     keep(*contents)
@@ -82,7 +82,7 @@ def test_every_content_has_a_place_of_its_own_two_folders_deep(disk: Path) -> No
 
 
 @pytest.mark.upstream(96)
-def test_a_file_that_comes_as_a_whole_adds_no_blob_for_bytes_that_are_known(
+def test_a_zip_upload_adds_no_blobs_for_known_chunks(
     disk: Path, settings: Settings
 ) -> None:
     settings.CHUNK_SIZE = 64
@@ -102,7 +102,7 @@ def test_a_file_that_comes_as_a_whole_adds_no_blob_for_bytes_that_are_known(
 
 
 @pytest.mark.upstream(97)
-def test_of_an_old_file_that_is_deleted_no_place_no_chunk_and_no_blob_is_left(
+def test_deleting_an_old_file_deletes_its_chunks_and_blobs(
     disk: Path,
 ) -> None:
     a_project()
@@ -119,7 +119,7 @@ def test_of_an_old_file_that_is_deleted_no_place_no_chunk_and_no_blob_is_left(
 
 
 @pytest.mark.upstream(98)
-def test_chunks_that_another_old_file_shares_survive_with_their_order(
+def test_deleting_a_file_keeps_chunks_shared_with_another(
     disk: Path,
 ) -> None:
     a_project()
@@ -140,7 +140,7 @@ def test_chunks_that_another_old_file_shares_survive_with_their_order(
 
 @pytest.mark.upstream(85)
 @pytest.mark.parametrize("piece", [1 << 20, 40])
-def test_a_zip_is_read_where_its_files_lie_and_no_copy_outlives_the_upload(
+def test_a_zip_upload_leaves_no_scratch_files(
     disk: Path, scratch: Path, settings: Settings, piece: int
 ) -> None:
     settings.CHUNK_SIZE = piece

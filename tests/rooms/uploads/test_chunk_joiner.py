@@ -1,4 +1,4 @@
-"""Chunks are joined to the file they make, and none of them is believed."""
+"""Chunks are joined to files, and verified."""
 
 import io
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from symdepot.domain.ids import Checksum
 from symdepot.uploads import chunk_joiner
 
 
-def holding(store: BlobStore, *contents: bytes) -> list[Checksum]:
+def stored(store: BlobStore, *contents: bytes) -> list[Checksum]:
     checksums = [Checksum.of(content) for content in contents]
     for checksum, content in zip(checksums, contents, strict=True):
         store.put(checksum, io.BytesIO(content))
@@ -41,16 +41,16 @@ def test_any_chunks_are_joined_in_order(
     tmp_path_factory: pytest.TempPathFactory, contents: list[bytes]
 ) -> None:
     store, whole = MemoryStore(), b"".join(contents)
-    chunks = holding(store, *contents)
+    chunks = stored(store, *contents)
     scratch = tmp_path_factory.mktemp("scratch")
 
     assert joined(store, chunks, scratch, Checksum.of(whole)) == whole
     assert list(scratch.iterdir()) == []
 
 
-def test_a_file_of_one_chunk_is_lent_where_it_lies(tmp_path: Path) -> None:
+def test_a_file_of_one_chunk_is_not_copied(tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "blobs")
-    [chunk] = holding(store, b"content")
+    [chunk] = stored(store, b"content")
 
     with chunk_joiner.verified_file(
         chunk, [chunk], store, tmp_path / "scratch"
@@ -61,11 +61,11 @@ def test_a_file_of_one_chunk_is_lent_where_it_lies(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("contents", [[b"one"], [b"one", b"two"]])
-def test_sound_chunks_that_make_another_file_are_a_mismatch(
+def test_chunks_of_another_file_are_a_checksum_mismatch(
     tmp_path: Path, contents: list[bytes]
 ) -> None:
     store, claimed = MemoryStore(), Checksum.of(b"something else")
-    chunks = holding(store, *contents)
+    chunks = stored(store, *contents)
 
     with pytest.raises(ChecksumMismatch) as caught:
         joined(store, chunks, tmp_path, claimed)
@@ -77,11 +77,11 @@ def test_sound_chunks_that_make_another_file_are_a_mismatch(
 
 @pytest.mark.parametrize("contents", [[b"one"], [b"zero", b"one", b"two"]])
 @pytest.mark.parametrize("harmed", [b"", b"on", b"onf", b"one more"])
-def test_a_damaged_chunk_is_named_and_not_the_file_blamed(
+def test_a_damaged_chunk_is_found(
     tmp_path: Path, contents: list[bytes], harmed: bytes
 ) -> None:
     store = LocalStore(tmp_path / "blobs")
-    chunks, whole = holding(store, *contents), Checksum.of(b"".join(contents))
+    chunks, whole = stored(store, *contents), Checksum.of(b"".join(contents))
     with store.on_disk(Checksum.of(b"one")) as blob:
         blob.write_bytes(harmed)
 
@@ -92,9 +92,9 @@ def test_a_damaged_chunk_is_named_and_not_the_file_blamed(
 
 
 @pytest.mark.parametrize("contents", [[b"one"], [b"zero", b"one", b"two"]])
-def test_a_chunk_that_is_gone_is_named(tmp_path: Path, contents: list[bytes]) -> None:
+def test_a_missing_blob_is_found(tmp_path: Path, contents: list[bytes]) -> None:
     store = MemoryStore()
-    chunks, whole = holding(store, *contents), Checksum.of(b"".join(contents))
+    chunks, whole = stored(store, *contents), Checksum.of(b"".join(contents))
     store.delete(Checksum.of(b"one"))
 
     with pytest.raises(BlobMissing) as caught:
@@ -103,18 +103,18 @@ def test_a_chunk_that_is_gone_is_named(tmp_path: Path, contents: list[bytes]) ->
     assert caught.value.checksum == Checksum.of(b"one")
 
 
-def test_no_room_for_the_copy_is_ours_to_answer_for(tmp_path: Path) -> None:
+def test_a_failing_scratch_disk_is_storage_unavailable(tmp_path: Path) -> None:
     store = MemoryStore()
-    chunks = holding(store, b"one", b"two")
+    chunks = stored(store, b"one", b"two")
     (tmp_path / "scratch").write_text("a file where a folder should be")
 
     with pytest.raises(StorageUnavailable):
         joined(store, chunks, tmp_path / "scratch", Checksum.of(b"onetwo"))
 
 
-def test_the_copy_is_gone_though_whoever_had_it_failed(tmp_path: Path) -> None:
+def test_the_copy_is_deleted_after_an_exception(tmp_path: Path) -> None:
     store = MemoryStore()
-    chunks = holding(store, b"one", b"two")
+    chunks = stored(store, b"one", b"two")
 
     with (
         pytest.raises(ZeroDivisionError),
@@ -125,7 +125,7 @@ def test_the_copy_is_gone_though_whoever_had_it_failed(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_size_of_a_file_counts_repeats_as_they_occur() -> None:
+def test_the_size_of_a_file_includes_repeats() -> None:
     one, two = Checksum.of(b"1"), Checksum.of(b"22")
     sizes = {one: 1, two: 2}
 

@@ -1,4 +1,4 @@
-"""A file is entered once, with its chunks in order and as often as they occur."""
+"""Rows of files and their chunks."""
 
 from functools import partial
 
@@ -17,7 +17,7 @@ CHUNKS = tuple(Checksum.of(part) for part in PARTS)
 WHOLE = Checksum.of(b"".join(PARTS))
 
 
-def places() -> list[tuple[int, str]]:
+def positions() -> list[tuple[int, str]]:
     return list(
         FileChunk.objects.order_by("position").values_list(
             "position", "chunk__checksum"
@@ -31,24 +31,24 @@ def test_a_file_has_its_chunks_in_order_and_with_repeats() -> None:
     file = chunks.record_file(WHOLE, CHUNKS, 9)
 
     assert (file.checksum, file.size_bytes) == (WHOLE.hex, 9)
-    assert places() == [(n, chunk.hex) for n, chunk in enumerate(CHUNKS)]
+    assert positions() == [(n, chunk.hex) for n, chunk in enumerate(CHUNKS)]
 
 
-def test_a_file_that_is_there_stays_as_it_was_first_cut() -> None:
+def test_an_existing_file_keeps_its_chunks() -> None:
     own(a_project(), *PARTS, b"onetwoone")
     first = chunks.record_file(WHOLE, CHUNKS, 9)
 
     again = chunks.record_file(WHOLE, [WHOLE], 9)
 
     assert again == first
-    assert places() == [(n, chunk.hex) for n, chunk in enumerate(CHUNKS)]
+    assert positions() == [(n, chunk.hex) for n, chunk in enumerate(CHUNKS)]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_many_that_enter_the_same_file_at_once_enter_it_once() -> None:
+def test_concurrent_records_of_a_file_create_it_once() -> None:
     own(a_project(), *PARTS)
 
-    entered = run_at_once([partial(chunks.record_file, WHOLE, CHUNKS, 9)] * 8)
+    files = run_at_once([partial(chunks.record_file, WHOLE, CHUNKS, 9)] * 8)
 
-    assert len(set(entered)) == File.objects.count() == 1
-    assert len(places()) == 3
+    assert len(set(files)) == File.objects.count() == 1
+    assert len(positions()) == 3

@@ -1,4 +1,4 @@
-"""A webhook hears of new revisions, and can see for itself that it was us."""
+"""New revisions are delivered to webhooks, with a signature."""
 
 import base64
 import hashlib
@@ -51,51 +51,51 @@ def verified_by_docs(secret: str, headers: dict[str, str], body: bytes) -> bool:
     return bool(verdict)
 
 
-def test_an_upload_is_told_to_the_webhook(consumer: Consumer) -> None:
+def test_an_upload_is_delivered(consumer: Consumer) -> None:
     a_webhook(consumer, "/hook")
     before = datetime.now(UTC)
 
     upload(a_client(), a_breakpad_file())
     assert delivery.deliver_due() == 1
 
-    (heard,) = consumer.heard
-    told = json.loads(heard.body)
-    sent_at = datetime.fromisoformat(told.pop("sent_at"))
-    assert heard.path == "/hook"
-    assert heard.headers["content-type"] == "application/json"
-    assert heard.headers["user-agent"].startswith("symdepot/")
-    assert told == {"organization": "acme", "project": "game", "revision": 1}
+    (received,) = consumer.received
+    payload = json.loads(received.body)
+    sent_at = datetime.fromisoformat(payload.pop("sent_at"))
+    assert received.path == "/hook"
+    assert received.headers["content-type"] == "application/json"
+    assert received.headers["user-agent"].startswith("symdepot/")
+    assert payload == {"organization": "acme", "project": "game", "revision": 1}
     assert before <= sent_at <= datetime.now(UTC)
-    assert sent_at.timestamp() // 1 == int(heard.headers["webhook-timestamp"])
+    assert sent_at.timestamp() // 1 == int(received.headers["webhook-timestamp"])
     assert state() == "up to date"
 
 
-def test_what_has_been_told_is_not_told_again(consumer: Consumer) -> None:
+def test_a_revision_is_delivered_once(consumer: Consumer) -> None:
     webhook = a_webhook(consumer)
     webhooks.bump_revision(webhook.project)
 
     assert [delivery.deliver_due() for _ in range(3)] == [1, 0, 0]
 
-    assert len(consumer.heard) == 1
+    assert len(consumer.received) == 1
 
 
-def test_the_signature_can_be_made_by_others_who_have_the_secret(
+def test_the_signature_equals_that_of_openssl(
     consumer: Consumer, tmp_path: Path
 ) -> None:
     webhook = a_webhook(consumer)
     webhooks.bump_revision(webhook.project)
     delivery.deliver_due()
-    (heard,) = consumer.heard
+    (received,) = consumer.received
     key = base64.b64decode(webhook.secret.removeprefix("whsec_"))
     signed = b"%s.%s.%s" % (
-        heard.headers["webhook-id"].encode(),
-        heard.headers["webhook-timestamp"].encode(),
-        heard.body,
+        received.headers["webhook-id"].encode(),
+        received.headers["webhook-timestamp"].encode(),
+        received.body,
     )
     file = tmp_path / "signed"
     file.write_bytes(signed)
 
-    by_openssl = subprocess.run(  # noqa: S603 -- to have it from somebody else
+    by_openssl = subprocess.run(  # noqa: S603 -- a second implementation
         [
             *("openssl", "dgst", "-sha256", "-binary", "-mac", "HMAC"),
             *("-macopt", f"hexkey:{key.hex()}", str(file)),
@@ -107,19 +107,19 @@ def test_the_signature_can_be_made_by_others_who_have_the_secret(
 
     assert by_openssl == by_python
     assert (
-        heard.headers["webhook-signature"]
+        received.headers["webhook-signature"]
         == "v1," + base64.b64encode(by_openssl).decode()
     )
 
 
-def test_the_example_of_the_docs_believes_us_and_nobody_else(
+def test_the_example_of_the_docs_verifies_signatures(
     consumer: Consumer,
 ) -> None:
     webhook = a_webhook(consumer)
     webhooks.bump_revision(webhook.project)
     delivery.deliver_due()
-    (heard,) = consumer.heard
-    secret, headers, body = webhook.secret, heard.headers, heard.body
+    (received,) = consumer.received
+    secret, headers, body = webhook.secret, received.headers, received.body
 
     assert verified_by_docs(secret, headers, body)
 
@@ -132,7 +132,7 @@ def test_the_example_of_the_docs_believes_us_and_nobody_else(
     assert not verified_by_docs(secret, {**headers, "webhook-signature": "v1,"}, body)
 
 
-def test_the_example_of_the_docs_does_not_believe_old_news() -> None:
+def test_the_example_of_the_docs_rejects_old_timestamps() -> None:
     secret = "whsec_" + base64.b64encode(b"x" * 32).decode()
 
     def verified(age: timedelta) -> bool:
@@ -151,7 +151,7 @@ def test_the_example_of_the_docs_does_not_believe_old_news() -> None:
     assert not verified(-timedelta(minutes=6))
 
 
-def test_a_failure_is_tried_again_under_the_same_name(consumer: Consumer) -> None:
+def test_a_retry_has_the_same_webhook_id(consumer: Consumer) -> None:
     webhook = a_webhook(consumer)
     webhooks.bump_revision(webhook.project)
     consumer.answers = [500, 200]
@@ -162,39 +162,41 @@ def test_a_failure_is_tried_again_under_the_same_name(consumer: Consumer) -> Non
     Webhook.objects.update(next_attempt_at=timezone.now())
     assert delivery.deliver_due() == 1
 
-    first, second = consumer.heard
+    first, second = consumer.received
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
     assert state() == "up to date"
 
 
-def test_news_have_names_of_their_own(consumer: Consumer) -> None:
+def test_each_webhook_and_revision_has_its_own_webhook_id(consumer: Consumer) -> None:
     webhook = a_webhook(consumer)
     a_webhook(consumer, "/other")
     for _ in range(2):
         webhooks.bump_revision(webhook.project)
         delivery.deliver_due()
 
-    assert len({heard.headers["webhook-id"] for heard in consumer.heard}) == 4
+    assert len({received.headers["webhook-id"] for received in consumer.received}) == 4
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_moves_while_it_is_told_is_told_next(consumer: Consumer) -> None:
+def test_a_revision_during_a_delivery_is_delivered_next(consumer: Consumer) -> None:
     webhook = a_webhook(consumer)
     webhooks.bump_revision(webhook.project)
 
     def moves_meanwhile(exchange: Exchange) -> None:
         webhooks.bump_revision(webhook.project)
         connections.close_all()
-        exchange.say(b"HTTP/1.1 204 No Content\r\n\r\n")
+        exchange.write(b"HTTP/1.1 204 No Content\r\n\r\n")
 
     consumer.answers = [moves_meanwhile]
 
     assert [delivery.deliver_due() for _ in range(3)] == [1, 1, 0]
 
-    assert [json.loads(heard.body)["revision"] for heard in consumer.heard] == [1, 2]
+    assert [
+        json.loads(received.body)["revision"] for received in consumer.received
+    ] == [1, 2]
 
 
-def test_who_is_slow_holds_up_nobody_who_is_told_beside_it(
+def test_a_slow_webhook_does_not_delay_others(
     consumer: Consumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_post, "TOTAL_SECONDS", 1.0)
@@ -204,16 +206,16 @@ def test_who_is_slow_holds_up_nobody_who_is_told_beside_it(
     webhooks.bump_revision(webhook.project)
 
     def is_slow(exchange: Exchange) -> None:
-        while len(consumer.heard) < 4:
+        while len(consumer.received) < 4:
             time.sleep(0.01)
-        exchange.say(b"HTTP/1.1 204 No Content\r\n\r\n")
+        exchange.write(b"HTTP/1.1 204 No Content\r\n\r\n")
 
     consumer.answers = [is_slow]
 
     assert delivery.deliver_due() == 4
 
 
-def test_a_private_address_is_not_told_unless_it_is_allowed(
+def test_private_addresses_get_no_delivery_unless_allowed(
     consumer: Consumer, settings: Settings
 ) -> None:
     webhook = a_webhook(consumer)
@@ -222,5 +224,5 @@ def test_a_private_address_is_not_told_unless_it_is_allowed(
 
     assert delivery.deliver_due() == 0
 
-    assert consumer.heard == []
+    assert consumer.received == []
     assert "has the address 127.0.0.1, which is not public" in state()

@@ -1,4 +1,4 @@
-"""A file that comes as a whole is cut as a client would have cut it."""
+"""Files are split into the chunks that a client would send."""
 
 import hashlib
 import secrets
@@ -17,25 +17,25 @@ from symdepot.uploads import file_splitter
 
 
 @given(content=st.binary(max_size=200), chunk_bytes=st.integers(1, 64))
-def test_any_file_is_cut_into_its_chunks_in_order(
+def test_any_file_is_split_into_its_chunks_in_order(
     tmp_path_factory: pytest.TempPathFactory, content: bytes, chunk_bytes: int
 ) -> None:
     path = tmp_path_factory.mktemp("whole") / "file"
     path.write_bytes(content)
     store = MemoryStore()
 
-    cut = file_splitter.split(path, store, chunk_bytes=chunk_bytes)
+    split = file_splitter.split(path, store, chunk_bytes=chunk_bytes)
 
     parts = pieces(content, chunk_bytes)
-    assert cut.checksum == Checksum.of(content)
-    assert list(cut.chunks) == [Checksum.of(part) for part in parts]
-    assert cut.sizes == {Checksum.of(part): len(part) for part in parts}
+    assert split.checksum == Checksum.of(content)
+    assert list(split.chunks) == [Checksum.of(part) for part in parts]
+    assert split.sizes == {Checksum.of(part): len(part) for part in parts}
     assert {c: store.open(c).read() for c in store} == {
         Checksum.of(part): part for part in parts
     }
 
 
-def test_no_byte_of_a_file_of_one_chunk_is_hashed_twice(
+def test_a_file_of_one_chunk_is_hashed_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = secrets.token_bytes(3_000_000)
@@ -45,32 +45,34 @@ def test_no_byte_of_a_file_of_one_chunk_is_hashed_twice(
     file_splitter.split(tmp_path / "file", LocalStore(tmp_path), chunk_bytes=1 << 22)
     assert sum(hashed) == len(content)
 
-    # What has several chunks has a checksum of its own, beside theirs.
+    # A file of several chunks has its own checksum, in addition to theirs.
     hashed.clear()
     file_splitter.split(tmp_path / "file", LocalStore(tmp_path), chunk_bytes=1 << 20)
     assert sum(hashed) == 2 * len(content)
 
 
-def test_what_is_kept_already_is_not_kept_again(tmp_path: Path) -> None:
+def test_stored_chunks_are_not_written_again(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"heretherehere")
     store = LocalStore(tmp_path / "blobs")
 
     here = Checksum.of(b"here")
-    cut = file_splitter.split(path, store, chunk_bytes=4, is_stored=lambda c: c == here)
+    split = file_splitter.split(
+        path, store, chunk_bytes=4, is_stored=lambda c: c == here
+    )
 
     assert set(store) == {Checksum.of(b"ther"), Checksum.of(b"eher"), Checksum.of(b"e")}
-    assert cut.chunks[0] == here
-    assert cut.size_bytes == 13
+    assert split.chunks[0] == here
+    assert split.size_bytes == 13
     assert list((tmp_path / "blobs" / "incoming").iterdir()) == []
 
 
-def test_a_file_that_is_gone_is_an_error_of_the_system(tmp_path: Path) -> None:
+def test_a_missing_file_is_a_file_not_found_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         file_splitter.split(tmp_path / "gone", MemoryStore(), chunk_bytes=7)
 
 
-def test_a_store_that_takes_nothing_is_ours_to_answer_for(tmp_path: Path) -> None:
+def test_a_failing_store_is_storage_unavailable(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"content")
 
@@ -79,7 +81,7 @@ def test_a_store_that_takes_nothing_is_ours_to_answer_for(tmp_path: Path) -> Non
 
 
 def counting_hashes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Return a list that each hashing of some bytes adds their number to."""
+    """Return a list of the number of bytes of each hash update."""
     hashed: list[int] = []
     sha1 = hashlib.sha1
 

@@ -1,8 +1,4 @@
-"""Any list of chunks with repeats assembles to the same bytes, and no other list does.
-
-All goes through the doors that clients use: chunks are sent, files are offered,
-downloaded and deleted.
-"""
+"""Properties of uploads by chunks, through the HTTP API, with random lists of chunks."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -47,7 +43,7 @@ class Upload:
 
     @property
     def contents(self) -> dict[str, bytes]:
-        """The whole of each file, by its checksum."""
+        """Content of each file, by checksum."""
         wholes = [b"".join(chunks) for chunks in self.files]
         return {Checksum.of(whole).hex: whole for whole in wholes}
 
@@ -78,7 +74,7 @@ def named(chunks: Iterable[bytes]) -> list[str]:
     return [Checksum.of(chunk).hex for chunk in chunks]
 
 
-def offer(client: Client, upload: Upload) -> dict[str, Answer]:
+def request(client: Client, upload: Upload) -> dict[str, Answer]:
     files = {
         Checksum.of(b"".join(chunks)).hex: {"name": "x.sym", "chunks": named(chunks)}
         for chunks in upload.files
@@ -108,15 +104,15 @@ def downloaded(client: Client, row_id: str) -> bytes:
 
 
 @given(uploads())
-def test_any_lists_of_chunks_with_repeats_assemble_to_the_same_bytes(
+def test_any_chunks_with_repeats_assemble_to_the_same_bytes(
     upload: Upload,
 ) -> None:
     a_project()
     client = a_client()
 
-    first = offer(client, upload)
+    first = request(client, upload)
     send_all(client, upload, missing(upload, first))
-    second = offer(client, upload)
+    second = request(client, upload)
 
     assert {found["state"] for found in first.values()} == {"not_found"}
     assert {c: found["state"] for c, found in second.items()} == dict.fromkeys(
@@ -127,14 +123,14 @@ def test_any_lists_of_chunks_with_repeats_assemble_to_the_same_bytes(
 
 
 @given(uploads())
-def test_what_files_share_is_kept_once_and_goes_with_the_last_of_them(
+def test_shared_chunks_are_deleted_with_the_last_file(
     upload: Upload,
 ) -> None:
     a_project()
     client = a_client()
-    # Each once: what is sent again after a file is done may be meant for another.
-    send_all(client, upload, dict.fromkeys(missing(upload, offer(client, upload))))
-    rows = {c: found["dif"]["id"] for c, found in offer(client, upload).items()}
+    # Each once: a chunk that is sent again after its file is finished is not deleted.
+    send_all(client, upload, dict.fromkeys(missing(upload, request(client, upload))))
+    rows = {c: found["dif"]["id"] for c, found in request(client, upload).items()}
     left = upload.contents
 
     assert kept().items() >= called(*upload.chunks).items()
@@ -152,7 +148,7 @@ def test_what_files_share_is_kept_once_and_goes_with_the_last_of_them(
     chunks=st.lists(st.sampled_from(LINES), min_size=2, max_size=8),
     other=st.data(),
 )
-def test_another_order_or_number_of_the_same_chunks_is_never_ok(
+def test_another_order_or_number_of_chunks_is_a_checksum_mismatch(
     chunks: list[bytes], other: st.DataObject
 ) -> None:
     project, client = a_project(), a_client()
@@ -168,8 +164,8 @@ def test_another_order_or_number_of_the_same_chunks_is_never_ok(
     checksum = Checksum.of(b"".join(right)).hex
 
     def standing(listed: Sequence[bytes]) -> tuple[str, str | None]:
-        offered = {checksum: {"name": "x.sym", "chunks": named(listed)}}
-        found = assemble(client, offered).json()[checksum]
+        requests = {checksum: {"name": "x.sym", "chunks": named(listed)}}
+        found = assemble(client, requests).json()[checksum]
         return found["state"], found["detail"]
 
     refused = ("error", "Reported checksum mismatch")

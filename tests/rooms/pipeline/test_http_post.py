@@ -1,4 +1,4 @@
-"""A stranger's URL is posted to once, and can neither misuse nor hold us."""
+"""POST requests of webhooks are limited in time, addresses and what is read."""
 
 import socket
 import ssl
@@ -30,13 +30,13 @@ def post(url: str, *, allow_private: bool = True) -> str | None:
 
 
 def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:
-    """Let every name have these addresses; return which names were asked for."""
-    asked: list[str] = []
+    """Resolve every name to these addresses. Returns a list of the names."""
+    names: list[str] = []
 
     def getaddrinfo(
         host: str, port: int, **_: object
     ) -> list[tuple[int, int, int, str, tuple[object, ...]]]:
-        asked.append(host)
+        names.append(host)
         return [
             (socket.AF_INET6, 1, 6, "", (a, port, 0, 0))
             if ":" in a
@@ -45,21 +45,21 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:
         ]
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    return asked
+    return names
 
 
-def test_what_is_posted_arrives_whole_and_once(consumer: Consumer) -> None:
+def test_the_request_has_the_body_and_the_headers(consumer: Consumer) -> None:
     assert post(consumer.url()) is None
 
-    (heard,) = consumer.heard
-    assert (heard.path, heard.body) == ("/hook?a=b", b"body")
-    assert heard.headers["x-test"] == "yes"
-    assert heard.headers["host"] == f"127.0.0.1:{consumer.port}"
-    assert heard.headers["connection"] == "close"
+    (received,) = consumer.received
+    assert (received.path, received.body) == ("/hook?a=b", b"body")
+    assert received.headers["x-test"] == "yes"
+    assert received.headers["host"] == f"127.0.0.1:{consumer.port}"
+    assert received.headers["connection"] == "close"
 
 
 @pytest.mark.parametrize(
-    ("status", "why"),
+    ("status", "error"),
     [
         (200, None),
         (204, None),
@@ -69,46 +69,46 @@ def test_what_is_posted_arrives_whole_and_once(consumer: Consumer) -> None:
         (500, "It answered 500."),
     ],
 )
-def test_only_two_hundred_and_some_is_taken(
-    consumer: Consumer, status: int, why: str | None
+def test_only_statuses_of_2xx_are_a_success(
+    consumer: Consumer, status: int, error: str | None
 ) -> None:
     consumer.answers = [status]
 
-    assert post(consumer.url()) == why
+    assert post(consumer.url()) == error
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_no_redirect_is_followed(consumer: Consumer, status: int) -> None:
+def test_redirects_are_not_followed(consumer: Consumer, status: int) -> None:
     elsewhere = consumer.url(path="/elsewhere")
     head = f"HTTP/1.1 {status} Go\r\nLocation: {elsewhere}\r\nContent-Length: 0\r\n\r\n"
     consumer.answers = [head.encode()]
 
-    why = post(consumer.url())
+    error = post(consumer.url())
 
-    assert why == f"It answered {status}, and redirects are not followed."
-    assert [heard.path for heard in consumer.heard] == ["/hook?a=b"]
+    assert error == f"It answered {status}, and redirects are not followed."
+    assert [received.path for received in consumer.received] == ["/hook?a=b"]
 
 
-def test_a_huge_answer_is_not_read(consumer: Consumer) -> None:
+def test_the_body_of_a_response_is_not_read(consumer: Consumer) -> None:
     sent: list[int] = []
 
     def pour(exchange: Exchange) -> None:
-        exchange.say(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+        exchange.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
         for _ in range(1000):
-            exchange.say(b"x" * 1_000_000)
+            exchange.write(b"x" * 1_000_000)
             sent.append(1_000_000)
 
     consumer.answers = [pour]
-    began_at = time.monotonic()
+    started_at = time.monotonic()
 
     assert post(consumer.url()) is None
 
-    assert time.monotonic() - began_at < 1
+    assert time.monotonic() - started_at < 1
     time.sleep(0.2)
     assert sum(sent) < 50_000_000
 
 
-def test_endless_headers_are_refused(consumer: Consumer) -> None:
+def test_too_many_headers_are_an_error(consumer: Consumer) -> None:
     consumer.answers = [b"HTTP/1.1 200 OK\r\n" + b"X-Y: z\r\n" * 10_000 + b"\r\n"]
 
     assert post(consumer.url()) == "It does not speak HTTP: HTTPException."
@@ -125,71 +125,69 @@ def test_endless_headers_are_refused(consumer: Consumer) -> None:
         (b"HTTP/1.1 200 OK\r\nX-Y: ", b"z"),
     ],
 )
-def test_who_answers_slowly_is_cut_off_even_if_bytes_keep_coming(
+def test_a_slow_response_is_cut_off_even_if_bytes_keep_coming(
     consumer: Consumer, first: bytes, drip: bytes
 ) -> None:
     def trickle(exchange: Exchange) -> None:
-        until = time.monotonic() + 3
-        exchange.say(first)
-        while time.monotonic() < until:
-            exchange.say(drip)
+        end = time.monotonic() + 3
+        exchange.write(first)
+        while time.monotonic() < end:
+            exchange.write(drip)
             time.sleep(0.05)
 
     consumer.answers = [trickle]
-    began_at = time.monotonic()
+    started_at = time.monotonic()
 
     assert post(consumer.url()) == "It took too long."
 
-    assert 0.4 < time.monotonic() - began_at < 2
+    assert 0.4 < time.monotonic() - started_at < 2
 
 
 @pytest.mark.usefixtures("briefly")
-def test_who_does_not_accept_is_given_up_soon() -> None:
+def test_connecting_times_out() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         port = full.getsockname()[1]
         lines = [socket.socket() for _ in range(4)]
         for line in lines:
             line.settimeout(0)
             line.connect_ex(("127.0.0.1", port))
-        began_at = time.monotonic()
+        started_at = time.monotonic()
 
-        why = post(f"http://127.0.0.1:{port}/")
+        error = post(f"http://127.0.0.1:{port}/")
 
         for line in lines:
             line.close()
-    assert why == "It took too long."
-    assert time.monotonic() - began_at < 2
+    assert error == "It took too long."
+    assert time.monotonic() - started_at < 2
 
 
-def test_where_nobody_listens_is_said_so() -> None:
+def test_a_refused_connection_is_an_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
-    why = post(f"http://127.0.0.1:{port}/")
+    error = post(f"http://127.0.0.1:{port}/")
 
-    assert why == "It cannot be reached: Connection refused."
+    assert error == "It cannot be reached: Connection refused."
 
 
 @pytest.mark.parametrize("answer", [b"SSH-2.0-OpenSSH\r\n", b"HTTP/9 oops\r\n\r\n"])
-def test_who_speaks_something_else_is_said_so(
-    consumer: Consumer, answer: bytes
-) -> None:
+def test_another_protocol_is_an_error(consumer: Consumer, answer: bytes) -> None:
     consumer.answers = [answer]
 
     assert post(consumer.url()) == "It does not speak HTTP: BadStatusLine."
 
 
-def test_who_hangs_up_is_said_so(consumer: Consumer) -> None:
+def test_a_closed_connection_is_an_error(consumer: Consumer) -> None:
     consumer.answers = [b""]
 
-    why = post(consumer.url())
+    error = post(consumer.url())
 
-    assert why is not None
-    assert why.startswith("It cannot be reached: ")
+    assert error is not None
+    assert error.startswith("It cannot be reached: ")
 
 
 @pytest.mark.parametrize("host", ["no.such.host.invalid", "x" * 70 + ".invalid"])
-def test_a_host_without_an_address_is_said_so(host: str) -> None:
+def test_a_host_without_an_address_is_an_error(host: str) -> None:
     assert post(f"http://{host}/") == f"The host {host} has no address."
 
 
@@ -204,7 +202,7 @@ def test_a_host_without_an_address_is_said_so(host: str) -> None:
         *("::127.0.0.1", "2001::1"),
     ],
 )
-def test_an_address_that_is_not_everybody_s_is_not_public(address: str) -> None:
+def test_special_addresses_are_not_public(address: str) -> None:
     assert not http_post.is_public(address)
 
 
@@ -212,52 +210,52 @@ def test_an_address_that_is_not_everybody_s_is_not_public(address: str) -> None:
     "address",
     ["1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "::ffff:1.1.1.1"],
 )
-def test_an_address_that_is_everybody_s_is_public(address: str) -> None:
+def test_global_addresses_are_public(address: str) -> None:
     assert http_post.is_public(address)
 
 
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]"]
 )
-def test_a_private_address_is_not_connected_to_however_it_is_written(
+def test_private_addresses_are_refused_in_any_notation(
     consumer: Consumer, host: str
 ) -> None:
-    why = post(consumer.url(host), allow_private=False)
+    error = post(consumer.url(host), allow_private=False)
 
-    assert why is not None
-    assert "which is not public" in why
-    assert "SYMDEPOT_WEBHOOK_PRIVATE_ADDRESSES" in why
-    assert consumer.heard == []
+    assert error is not None
+    assert "which is not public" in error
+    assert "SYMDEPOT_WEBHOOK_PRIVATE_ADDRESSES" in error
+    assert consumer.received == []
 
 
 @pytest.mark.parametrize(
     "addresses", [["127.0.0.1"], ["93.184.216.34", "127.0.0.1"], ["::ffff:10.0.0.1"]]
 )
-def test_a_name_that_has_one_private_address_is_not_connected_to(
+def test_a_host_with_one_private_address_is_refused(
     monkeypatch: pytest.MonkeyPatch, consumer: Consumer, addresses: list[str]
 ) -> None:
     resolve_to(monkeypatch, *addresses)
 
-    why = post(consumer.url("consumer.example.com"), allow_private=False)
+    error = post(consumer.url("consumer.example.com"), allow_private=False)
 
-    assert why is not None
-    assert why.startswith("The host consumer.example.com has the address ")
-    assert consumer.heard == []
+    assert error is not None
+    assert error.startswith("The host consumer.example.com has the address ")
+    assert consumer.received == []
 
 
-def test_the_address_that_was_checked_is_the_one_that_is_connected_to(
+def test_the_host_is_looked_up_only_once(
     monkeypatch: pytest.MonkeyPatch, consumer: Consumer
 ) -> None:
-    asked = resolve_to(monkeypatch, "127.0.0.1")
+    names = resolve_to(monkeypatch, "127.0.0.1")
 
     assert post(consumer.url("rebinding.example.com")) is None
 
-    assert asked == ["rebinding.example.com"]
-    (heard,) = consumer.heard
-    assert heard.headers["host"] == f"rebinding.example.com:{consumer.port}"
+    assert names == ["rebinding.example.com"]
+    (received,) = consumer.received
+    assert received.headers["host"] == f"rebinding.example.com:{consumer.port}"
 
 
-def test_of_several_addresses_the_next_is_tried(
+def test_other_addresses_are_tried_if_the_first_fails(
     monkeypatch: pytest.MonkeyPatch, consumer: Consumer
 ) -> None:
     resolve_to(monkeypatch, "127.0.0.2", "::1", "127.0.0.1")
@@ -265,7 +263,7 @@ def test_of_several_addresses_the_next_is_tried(
     assert post(consumer.url("several.example.com")) is None
 
 
-def test_no_proxy_comes_between(
+def test_proxy_variables_are_ignored(
     monkeypatch: pytest.MonkeyPatch, consumer: Consumer
 ) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy"):
@@ -305,46 +303,46 @@ def trusted(monkeypatch: pytest.MonkeyPatch, certificate: Path) -> None:
 
 
 @pytest.mark.usefixtures("trusted")
-def test_https_reaches_who_proves_to_be_that_host(
+def test_https_works_with_a_valid_certificate(
     monkeypatch: pytest.MonkeyPatch, secure_consumer: Consumer
 ) -> None:
     resolve_to(monkeypatch, "127.0.0.1")
 
     assert post(secure_consumer.url("good.example.com")) is None
 
-    assert secure_consumer.heard[0].body == b"body"
+    assert secure_consumer.received[0].body == b"body"
 
 
 @pytest.mark.usefixtures("trusted")
 @pytest.mark.parametrize("host", ["evil.example.com", "127.0.0.1"])
-def test_https_tells_nothing_to_who_has_another_s_certificate(
+def test_https_sends_nothing_if_the_certificate_is_for_another_host(
     monkeypatch: pytest.MonkeyPatch, secure_consumer: Consumer, host: str
 ) -> None:
     resolve_to(monkeypatch, "127.0.0.1")
 
-    why = post(secure_consumer.url(host))
+    error = post(secure_consumer.url(host))
 
-    assert why is not None
-    assert why.startswith("Its certificate does not hold: ")
-    assert "mismatch" in why
-    assert secure_consumer.heard == []
+    assert error is not None
+    assert error.startswith("Its certificate does not hold: ")
+    assert "mismatch" in error
+    assert secure_consumer.received == []
 
 
-def test_https_tells_nothing_to_whom_nobody_vouches_for(
+def test_https_sends_nothing_if_the_certificate_is_not_trusted(
     monkeypatch: pytest.MonkeyPatch, secure_consumer: Consumer
 ) -> None:
     resolve_to(monkeypatch, "127.0.0.1")
 
-    why = post(secure_consumer.url("good.example.com"))
+    error = post(secure_consumer.url("good.example.com"))
 
-    assert why is not None
-    assert why.startswith("Its certificate does not hold: self-signed certificate")
-    assert secure_consumer.heard == []
+    assert error is not None
+    assert error.startswith("Its certificate does not hold: self-signed certificate")
+    assert secure_consumer.received == []
 
 
 @pytest.mark.usefixtures("briefly")
-def test_who_never_shakes_hands_is_cut_off() -> None:
+def test_a_tls_handshake_times_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        why = post(f"https://127.0.0.1:{silent.getsockname()[1]}/")
+        error = post(f"https://127.0.0.1:{silent.getsockname()[1]}/")
 
-    assert why == "It took too long."
+    assert error == "It took too long."

@@ -1,4 +1,4 @@
-"""Work whose worker died is done by another, and work that goes on is left alone."""
+"""Leases of uploads, from the queue to the status that clients see."""
 
 import os
 import time
@@ -64,7 +64,7 @@ def is_leased_within(*, seconds: float) -> bool:
     return False
 
 
-def test_a_file_whose_worker_died_is_finished_by_another_without_the_client(
+def test_a_file_whose_worker_died_is_requeued_and_finished(
     queued: bytes, held_queue: HeldQueue
 ) -> None:
     held_queue.work_is_lost()
@@ -79,7 +79,7 @@ def test_a_file_whose_worker_died_is_finished_by_another_without_the_client(
     assert row().attempts == 2
 
 
-def test_a_file_that_the_queue_lost_is_queued_again(
+def test_a_file_whose_task_was_lost_is_requeued(
     queued: bytes, held_queue: HeldQueue
 ) -> None:
     held_queue.work_is_lost()
@@ -94,7 +94,7 @@ def test_a_file_that_the_queue_lost_is_queued_again(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("queued")
-def test_many_that_redrive_at_once_queue_a_file_once(settings: Settings) -> None:
+def test_concurrent_requeues_queue_a_file_once(settings: Settings) -> None:
     age_assemblies(A_WHILE)
 
     counts = run_at_once([intake.requeue_abandoned] * 8)
@@ -102,7 +102,7 @@ def test_many_that_redrive_at_once_queue_a_file_once(settings: Settings) -> None
     assert sorted(counts) == [0] * 7 + [1]
 
 
-def test_a_file_that_ends_each_of_its_workers_is_an_error_in_the_end(
+def test_a_file_fails_after_its_last_attempt_and_can_be_uploaded_again(
     queued: bytes, held_queue: HeldQueue, settings: Settings
 ) -> None:
     settings.MAX_ATTEMPTS = 2
@@ -123,7 +123,7 @@ def test_a_file_that_ends_each_of_its_workers_is_an_error_in_the_end(
 
 
 @pytest.mark.usefixtures("queued")
-def test_a_worker_that_lost_its_lease_leaves_nothing_behind() -> None:
+def test_a_worker_without_its_lease_writes_no_rows() -> None:
     slow = begun()
     age_assemblies(A_WHILE)
     begun()
@@ -136,7 +136,7 @@ def test_a_worker_that_lost_its_lease_leaves_nothing_behind() -> None:
     assert not File.objects.exists()
 
 
-def test_whoever_lost_its_lease_does_not_spoil_what_the_other_did(
+def test_a_worker_without_its_lease_does_not_change_the_result_of_another(
     queued: bytes, held_queue: HeldQueue
 ) -> None:
     slow = begun()
@@ -153,7 +153,7 @@ def test_whoever_lost_its_lease_does_not_spoil_what_the_other_did(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("queued")
-def test_workers_that_do_the_same_work_at_once_do_it_once() -> None:
+def test_concurrent_tasks_for_a_file_assemble_it_once() -> None:
     pk = row().pk
 
     run_at_once([lambda: tasks.assemble_files.call(assembly_ids=[pk])] * 6)
@@ -164,7 +164,7 @@ def test_workers_that_do_the_same_work_at_once_do_it_once() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("queued")
-def test_a_lease_is_renewed_as_long_as_the_work_goes_on(settings: Settings) -> None:
+def test_the_heartbeat_renews_the_lease_until_the_work_ends(settings: Settings) -> None:
     settings.LEASE_SECONDS = 0.3
     held = begun()
 
@@ -180,7 +180,7 @@ def test_a_lease_is_renewed_as_long_as_the_work_goes_on(settings: Settings) -> N
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("queued")
-def test_a_heart_that_lost_its_lease_stops_beating(settings: Settings) -> None:
+def test_the_heartbeat_ends_when_the_lease_is_lost(settings: Settings) -> None:
     settings.LEASE_SECONDS = 0.15
     held = begun()
     Assembly.objects.update(lease_holder="another", lease_expires_at=timezone.now())
@@ -193,7 +193,7 @@ def test_a_heart_that_lost_its_lease_stops_beating(settings: Settings) -> None:
 
 
 @pytest.mark.usefixtures("queued")
-def test_a_fault_of_ours_is_tried_again_and_told_without_its_reason(
+def test_an_unexpected_exception_is_retried_and_its_text_is_not_shown(
     monkeypatch: pytest.MonkeyPatch, settings: Settings, held_queue: HeldQueue
 ) -> None:
     settings.MAX_ATTEMPTS = 2
@@ -213,7 +213,7 @@ def test_a_fault_of_ours_is_tried_again_and_told_without_its_reason(
     assert row().retryable
 
 
-def test_one_file_that_stumbles_does_not_hold_up_the_others_of_its_task(
+def test_an_exception_for_one_file_does_not_stop_the_others_of_its_task(
     monkeypatch: pytest.MonkeyPatch, held_queue: HeldQueue
 ) -> None:
     project, client = a_project(), a_client()
@@ -238,7 +238,7 @@ def test_one_file_that_stumbles_does_not_hold_up_the_others_of_its_task(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("queued")
-def test_nothing_is_locked_while_bytes_are_read(
+def test_files_are_inspected_outside_of_transactions(
     monkeypatch: pytest.MonkeyPatch, disk: Path, held_queue: HeldQueue
 ) -> None:
     inspect, seen = operations.inspect, []

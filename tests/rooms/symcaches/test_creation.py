@@ -1,4 +1,4 @@
-"""Each debug file comes to one symcache, or to a reason why there is none."""
+"""Each debug file gets one symcache, or a reason why there is none."""
 
 import logging
 from datetime import timedelta
@@ -51,7 +51,7 @@ A_MAPPING_NAME = "/proguard/67e9247c-814e-392b-a027-dbde6748fcbf.txt"
 
 
 @pytest.fixture(autouse=True)
-def symcaches_are_made(settings: Settings) -> None:
+def symcaches_on(settings: Settings) -> None:
     settings.SYMCACHES = True
 
 
@@ -60,8 +60,8 @@ def blobs_besides_chunks() -> set[Checksum]:
     return set(blob_store()) - {Checksum(c) for c in chunks}
 
 
-def a_look_is_due() -> None:
-    """Let it be ten minutes ago that anybody looked for what is missing."""
+def make_backfill_due() -> None:
+    """Make the job that looks for missing symcaches due."""
     long_ago = timezone.now() - A_DAY
     PeriodicLock.objects.update_or_create(
         name="symcaches", defaults={"finished_at": long_ago}
@@ -73,13 +73,13 @@ def listed(client: Client) -> list[dict[str, object] | None]:
 
 
 def upload_and_work(held_queue: HeldQueue) -> None:
-    """Have a file taken in, and its symcache not begun."""
+    """Upload a file and assemble it; its symcache stays queued."""
     a_project()
     upload(a_client(), a_breakpad_file())
     held_queue.work()
 
 
-def test_a_file_that_is_taken_in_has_a_symcache_soon() -> None:
+def test_an_uploaded_file_gets_a_symcache() -> None:
     records = ["FILE 0 hello.c", "FUNC 1000 10 0 main", "1000 10 7 0"]
     uploaded(a_breakpad_file(records=records))
 
@@ -91,7 +91,7 @@ def test_a_file_that_is_taken_in_has_a_symcache_soon() -> None:
     assert (found[:4], len(found)) == (b"SYMC", made.size_bytes)
 
 
-def test_a_file_is_ok_before_its_symcache_is_begun(held_queue: HeldQueue) -> None:
+def test_an_upload_is_ok_before_its_symcache_is_created(held_queue: HeldQueue) -> None:
     a_project()
     client, content = a_client(), a_breakpad_file()
     upload(client, content)
@@ -104,7 +104,7 @@ def test_a_file_is_ok_before_its_symcache_is_begun(held_queue: HeldQueue) -> Non
     assert row().outcome == Outcome.MADE
 
 
-def test_one_content_in_many_projects_has_one_symcache() -> None:
+def test_a_content_in_two_projects_has_one_symcache() -> None:
     content = a_breakpad_file()
     for slug in ("game", "editor"):
         a_project(slug)
@@ -114,7 +114,7 @@ def test_one_content_in_many_projects_has_one_symcache() -> None:
     assert SymCache.objects.count() == 1
 
 
-def test_a_replaced_file_has_a_symcache_of_its_own() -> None:
+def test_files_with_the_same_debug_id_have_separate_symcaches() -> None:
     identity = "DFB8E43AF2423D73A453AEB6A777EF750"
     old = uploaded(a_breakpad_file(identity, records=["FUNC 1000 10 0 before"]))
     new = uploaded(a_breakpad_file(identity, records=["FUNC 1000 10 0 after"]))
@@ -124,7 +124,7 @@ def test_a_replaced_file_has_a_symcache_of_its_own() -> None:
     assert made[old.file_id] != made[new.file_id]
 
 
-def test_files_that_name_no_functions_have_none_and_need_none() -> None:
+def test_files_without_functions_have_no_symcache() -> None:
     a_project()
     upload(a_client(), a_mapping(), name=A_MAPPING_NAME)
 
@@ -132,7 +132,7 @@ def test_files_that_name_no_functions_have_none_and_need_none() -> None:
     assert not SymCache.objects.exists()
 
 
-def test_where_none_are_to_be_made_none_are(settings: Settings) -> None:
+def test_the_setting_turns_symcaches_off(settings: Settings) -> None:
     settings.SYMCACHES = False
 
     uploaded()
@@ -140,7 +140,7 @@ def test_where_none_are_to_be_made_none_are(settings: Settings) -> None:
     assert not SymCache.objects.exists()
 
 
-def test_one_of_a_symbol_table_alone_says_so_in_the_list() -> None:
+def test_the_list_shows_symbols_only() -> None:
     uploaded(a_breakpad_file(records=["PUBLIC 2000 0 exported"]))
 
     assert listed(a_client()) == [
@@ -148,7 +148,7 @@ def test_one_of_a_symbol_table_alone_says_so_in_the_list() -> None:
     ]
 
 
-def test_a_file_of_which_none_can_be_made_is_ok_and_tells_why() -> None:
+def test_a_file_that_cannot_be_converted_is_ok_with_the_reason() -> None:
     a_project()
     client, content = a_client(), an_unreadable_pdb()
 
@@ -164,7 +164,7 @@ def test_a_file_of_which_none_can_be_made_is_ok_and_tells_why() -> None:
     assert str(symcache["retryAt"]).endswith("Z")
 
 
-def test_that_none_can_be_made_is_no_error_of_ours(
+def test_a_failed_conversion_logs_no_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.WARNING):
@@ -174,7 +174,7 @@ def test_that_none_can_be_made_is_no_error_of_ours(
     assert caplog.records == []
 
 
-def test_a_failure_is_not_tried_again_before_its_time(
+def test_a_failure_is_not_retried_before_its_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     content = an_unreadable_pdb()
@@ -182,9 +182,9 @@ def test_a_failure_is_not_tried_again_before_its_time(
     tried: list[int] = []
     make = steps.create_symcache
 
-    def counted(held: SymCache) -> Outcome:
-        tried.append(held.pk)
-        return make(held)
+    def counted(symcache: SymCache) -> Outcome:
+        tried.append(symcache.pk)
+        return make(symcache)
 
     monkeypatch.setattr(steps, "create_symcache", counted)
 
@@ -199,7 +199,7 @@ def test_a_failure_is_not_tried_again_before_its_time(
     assert row().outcome == Outcome.FAILED
 
 
-def test_a_file_that_ended_its_reader_is_left_alone_for_longer(
+def test_a_file_that_crashed_the_parser_is_retried_later(
     settings: Settings,
 ) -> None:
     settings.SYMCACHE_RETRY_SECONDS = 100
@@ -219,7 +219,7 @@ def test_a_file_that_ended_its_reader_is_left_alone_for_longer(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_workers_that_make_the_same_one_at_once_make_it_once(
+def test_concurrent_tasks_create_a_symcache_once(
     held_queue: HeldQueue,
 ) -> None:
     upload_and_work(held_queue)
@@ -232,7 +232,7 @@ def test_workers_that_make_the_same_one_at_once_make_it_once(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_uploads_of_one_content_at_once_leave_one_symcache() -> None:
+def test_concurrent_uploads_of_a_content_leave_one_symcache() -> None:
     content = a_breakpad_file()
     clients = []
     for number in range(4):
@@ -250,7 +250,7 @@ def test_uploads_of_one_content_at_once_leave_one_symcache() -> None:
     assert len(blobs_besides_chunks()) == 1
 
 
-def test_one_whose_worker_died_is_made_by_another(held_queue: HeldQueue) -> None:
+def test_a_symcache_whose_worker_died_is_requeued(held_queue: HeldQueue) -> None:
     upload_and_work(held_queue)
     held_queue.work_is_lost()
     claimed()
@@ -264,7 +264,7 @@ def test_one_whose_worker_died_is_made_by_another(held_queue: HeldQueue) -> None
     assert (row().outcome, row().attempts) == (Outcome.MADE, 2)
 
 
-def test_one_that_the_queue_lost_is_queued_again(held_queue: HeldQueue) -> None:
+def test_a_symcache_whose_task_was_lost_is_requeued(held_queue: HeldQueue) -> None:
     upload_and_work(held_queue)
     held_queue.work_is_lost()
 
@@ -275,7 +275,7 @@ def test_one_that_the_queue_lost_is_queued_again(held_queue: HeldQueue) -> None:
     assert row().outcome == Outcome.MADE
 
 
-def test_one_that_ends_each_of_its_workers_has_failed_in_the_end(
+def test_a_symcache_fails_after_its_last_attempt(
     held_queue: HeldQueue, settings: Settings
 ) -> None:
     settings.MAX_ATTEMPTS = 2
@@ -291,7 +291,7 @@ def test_one_that_ends_each_of_its_workers_has_failed_in_the_end(
     )
 
 
-def test_a_worker_that_lost_its_lease_leaves_no_blob_behind(
+def test_a_worker_without_its_lease_leaves_no_blob(
     held_queue: HeldQueue,
 ) -> None:
     upload_and_work(held_queue)
@@ -305,7 +305,7 @@ def test_a_worker_that_lost_its_lease_leaves_no_blob_behind(
     assert blobs_besides_chunks() == set()
 
 
-def test_a_worker_that_lost_its_lease_frees_nothing_that_the_other_kept(
+def test_a_worker_without_its_lease_does_not_delete_the_blob_of_another(
     held_queue: HeldQueue,
 ) -> None:
     upload_and_work(held_queue)
@@ -321,7 +321,7 @@ def test_a_worker_that_lost_its_lease_frees_nothing_that_the_other_kept(
     assert blobs_besides_chunks() == {Checksum(row().checksum)}
 
 
-def test_what_could_not_be_read_for_a_moment_is_tried_again(
+def test_a_temporary_error_is_retried(
     held_queue: HeldQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload_and_work(held_queue)
@@ -340,23 +340,23 @@ def test_what_could_not_be_read_for_a_moment_is_tried_again(
     assert row().outcome == Outcome.MADE
 
 
-def test_a_fault_of_ours_is_tried_again(
+def test_an_unexpected_exception_is_retried(
     held_queue: HeldQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload_and_work(held_queue)
 
-    def stumble(_: SymCache) -> Outcome:
-        raise RuntimeError("something that nobody need know")
+    def fail(_: SymCache) -> Outcome:
+        raise RuntimeError("a secret")
 
     with monkeypatch.context() as patch:
-        patch.setattr(steps, "create_symcache", stumble)
+        patch.setattr(steps, "create_symcache", fail)
         with pytest.raises(ExceptionGroup):
             held_queue.work()
 
     assert (row().outcome, row().attempts) == (Outcome.QUEUED, 1)
 
 
-def test_a_file_whose_bytes_went_bad_is_tried_again_when_it_is_sent_again(
+def test_a_damaged_file_is_retried_when_it_is_uploaded_again(
     held_queue: HeldQueue,
 ) -> None:
     a_project()
@@ -369,8 +369,8 @@ def test_a_file_whose_bytes_went_bad_is_tried_again_when_it_is_sent_again(
     assert Checksum.of(content).hex in row().detail
 
     a_project("editor")
-    asked = standing(client, content, project="editor")
-    assert asked["missingChunks"] == [Checksum.of(content).hex]
+    status = standing(client, content, project="editor")
+    assert status["missingChunks"] == [Checksum.of(content).hex]
     upload(client, content, project="editor")
     held_queue.work()
     held_queue.work()
@@ -378,14 +378,14 @@ def test_a_file_whose_bytes_went_bad_is_tried_again_when_it_is_sent_again(
     assert row().outcome == Outcome.MADE
 
 
-def test_an_earlier_version_is_made_anew_and_forgotten(held_queue: HeldQueue) -> None:
+def test_a_symcache_of_an_earlier_version_is_replaced(held_queue: HeldQueue) -> None:
     upload_and_work(held_queue)
     (old,) = keep(b"an old symcache")
     SymCache.objects.update(
         version=VERSION - 1, outcome=Outcome.MADE, checksum=old, lease_expires_at=None
     )
     held_queue.work_is_lost()
-    a_look_is_due()
+    make_backfill_due()
 
     assert symcache_backfill.request_missing() == 1
     held_queue.work()
@@ -394,14 +394,14 @@ def test_an_earlier_version_is_made_anew_and_forgotten(held_queue: HeldQueue) ->
     assert blobs_besides_chunks() == {Checksum(row().checksum)}
 
 
-def test_an_earlier_version_is_not_told_of() -> None:
+def test_a_symcache_of_an_earlier_version_is_not_listed() -> None:
     uploaded()
     SymCache.objects.update(version=VERSION - 1)
 
     assert listed(a_client()) == [None]
 
 
-def test_files_that_came_before_there_were_symcaches_get_theirs(
+def test_files_without_a_symcache_get_one_later(
     held_queue: HeldQueue, settings: Settings
 ) -> None:
     settings.SYMCACHES = False
@@ -411,7 +411,7 @@ def test_files_that_came_before_there_were_symcaches_get_theirs(
     settings.SYMCACHES = True
     assert symcache_backfill.request_missing() == 0
 
-    a_look_is_due()
+    make_backfill_due()
 
     assert symcache_backfill.request_missing() == 1
     assert symcache_backfill.request_missing() == 0
@@ -428,7 +428,7 @@ def test_deleting_the_last_debug_file_of_a_content_deletes_its_symcache() -> Non
     assert list(blob_store()) == []
 
 
-def test_a_symcache_in_the_making_does_not_hold_up_the_deletion_of_its_file(
+def test_a_file_can_be_deleted_while_its_symcache_is_created(
     held_queue: HeldQueue,
 ) -> None:
     upload_and_work(held_queue)
@@ -444,19 +444,19 @@ def test_a_symcache_in_the_making_does_not_hold_up_the_deletion_of_its_file(
     assert list(blob_store()) == []
 
 
-def test_bytes_that_were_freed_in_this_moment_are_made_again(
+def test_a_symcache_whose_bytes_were_freed_meanwhile_is_created_again(
     held_queue: HeldQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload_and_work(held_queue)
-    conclude = creation.finish
+    finish = creation.finish
 
-    def conclude_late(*arguments: Any) -> object:
+    def finish_late(*arguments: Any) -> object:
         _, _, kept, store = arguments
         monkeypatch.undo()
         store.delete(kept[0])
-        return conclude(*arguments)
+        return finish(*arguments)
 
-    monkeypatch.setattr(creation, "finish", conclude_late)
+    monkeypatch.setattr(creation, "finish", finish_late)
     held_queue.work()
     assert row().outcome == Outcome.QUEUED
 
@@ -467,7 +467,7 @@ def test_bytes_that_were_freed_in_this_moment_are_made_again(
     assert Checksum(row().checksum) in blob_store()
 
 
-def test_lists_ask_about_all_symcaches_at_once(
+def test_a_list_needs_few_queries(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     for _ in range(5):
