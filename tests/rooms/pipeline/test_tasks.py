@@ -37,7 +37,7 @@ A_WHILE = timedelta(hours=1)
 
 @pytest.fixture
 def queued(held_queue: HeldQueue) -> bytes:
-    """A file that is complete and queued, and that nobody works on yet."""
+    """A complete, queued upload."""
     content = a_breakpad_file()
     own(a_project(), *pieces(content, 40))
     assert standing(a_client(), content, piece=40)["state"] == "assembling"
