@@ -22,7 +22,7 @@ from symdepot.debugfiles.symstore_log import first_since
 from symdepot.projects.rate_limit import rate_limiter
 from symdepot.protocols.request_metrics import page
 from symdepot.symcaches.disk_cache import disk_cache
-from symdepot.symcaches.memory_cache import memory_cache
+from symdepot.symcaches.opener import memory_cache
 
 # No deadline: an example takes longer on a busy machine.
 hypothesis.settings.register_profile(

@@ -105,7 +105,7 @@ QUICK_JOBS = (
     PeriodicJob("requeue_uploads", intake.requeue_abandoned, 2.0),
     PeriodicJob("requeue_symcaches", symcache_backfill.requeue_abandoned, 2.0),
     PeriodicJob("request_symcaches", symcache_backfill.request_missing, 10.0),
-    PeriodicJob("clear_disk_cache", lambda: disk_cache().clear(), 600.0),
+    PeriodicJob("clear_disk_cache", lambda: disk_cache().evict(), 600.0),
     PeriodicJob("delete_pending_requests", pending_requests.delete_expired, 600.0),
     PeriodicJob("prune_queue", prune_queue, 600.0),
     PeriodicJob("sweep_scratch", sweep_scratch, 3600.0),

@@ -1,12 +1,12 @@
-"""Symcaches at hand: files on the local disk that can be mapped into memory.
+"""Disk cache: symcaches on the local disk, to be mapped into memory.
 
     folder/
-    ├── abcd…             the bytes whose SHA-1 is abcd…, verified when they came
-    └── incoming-5eed…    on their way in: of no use to anybody after a crash
+    ├── abcd…             bytes whose SHA-1 is abcd…, verified when they were fetched
+    └── incoming-5eed…    being fetched; garbage after a crash
 
-Any number of processes may share the folder. An entry that is in use may go at any
-time, since who uses it has it open. Where the store lies on the same disk, an entry is
-another name for the store's own file and takes no room of its own.
+Any number of processes may share the folder. An entry may be removed while it is in use,
+because its users have it open. If the blob store is on the same disk, an entry is a hard
+link to the store's file and takes no space.
 """
 
 import os
@@ -29,13 +29,13 @@ from symdepot.symcaches import creation
 
 _INCOMING = "incoming-"
 _UNUSED_SECONDS = 36 * 3600.0
-"""What nobody has used for so long goes. Source: spec/sentry-server 6."""
-_IN_HAND_SECONDS = 60.0
-"""What was used so lately stays, even if there is too much."""
+"""Entries unused for longer are removed. Source: spec/sentry-server 6."""
+_RECENT_SECONDS = 60.0
+"""Entries used more recently stay, even if the cache is too large."""
 _TOUCH_SECONDS = 30.0
 _ABANDONED_SECONDS = 3600.0
-_PAUSE_SECONDS = 5.0
-"""Between two looks at the whole folder, which may hold thousands of files."""
+_MIN_EVICTION_INTERVAL_SECONDS = 5.0
+"""Between two scans of the folder, which may have thousands of files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +46,24 @@ class _Entry:
 
 
 class DiskCache:
-    """A folder of symcaches that is kept to so many bytes."""
+    """A folder of symcaches, limited to `limit_bytes`."""
 
     def __init__(self, folder: Path, limit_bytes: int) -> None:
         self._folder = folder
         self._limit_bytes = limit_bytes
-        self._cleared_at = 0.0
+        self._evicted_at = 0.0
 
     @contextmanager
-    def lent(
+    def file(
         self, checksum: Checksum, size_bytes: int, store: BlobStore
     ) -> Iterator[Path]:
-        """Lend a file with these bytes, to be opened or mapped before the end.
+        """Yield the path of a file with these bytes, fetched from `store` if necessary.
 
-        Whoever has it mapped may go on afterwards.
+        The path is valid inside the context; mappings of the file stay valid after it.
 
         Raises:
-            BlobMissing: `store` has no such bytes.
-            BlobDamaged: what it has are others.
+            BlobMissing: `store` has no such blob.
+            BlobDamaged: the bytes in `store` have another checksum.
             StorageUnavailable: the store or the disk did not answer.
         """
         try:
@@ -73,34 +73,36 @@ class DiskCache:
         except OSError as error:
             raise StorageUnavailable from error
         try:
-            # By this name it can be opened even if the entry is cleared away.
+            # This path can be opened even after the entry was removed.
             yield Path(f"/proc/self/fd/{descriptor}")
         finally:
             os.close(descriptor)
 
-    def clear(self) -> int:
-        """Remove what is not used, and of the rest what is too much, oldest use first.
+    def evict(self) -> int:
+        """Remove unused entries, then the least recently used above the size limit.
 
-        Returns how many entries went.
+        Returns the number of removed entries.
         """
-        self._cleared_at = time.monotonic()
+        self._evicted_at = time.monotonic()
         now = time.time()
-        gone, left_bytes = 0, 0
+        removed, left_bytes = 0, 0
         for entry in sorted(self._entries(), key=lambda e: e.used_at, reverse=True):
             unused_seconds = now - entry.used_at
             left_bytes += entry.size_bytes
             is_too_much = left_bytes > self._limit_bytes
-            if unused_seconds > self._lasts(entry.path, is_too_much=is_too_much):
+            if unused_seconds > self._max_unused_seconds(
+                entry.path, is_too_much=is_too_much
+            ):
                 with suppress(FileNotFoundError):
                     entry.path.unlink()
                 left_bytes -= entry.size_bytes
-                gone += 1
-        return gone
+                removed += 1
+        return removed
 
-    def _lasts(self, path: Path, *, is_too_much: bool) -> float:
+    def _max_unused_seconds(self, path: Path, *, is_too_much: bool) -> float:
         if path.name.startswith(_INCOMING):
             return _ABANDONED_SECONDS
-        return _IN_HAND_SECONDS if is_too_much else _UNUSED_SECONDS
+        return _RECENT_SECONDS if is_too_much else _UNUSED_SECONDS
 
     def _entries(self) -> Iterator[_Entry]:
         with suppress(FileNotFoundError):
@@ -110,7 +112,7 @@ class DiskCache:
                     yield _Entry(path, found.st_mtime, found.st_size)
 
     def _open(self, checksum: Checksum, size_bytes: int) -> int | None:
-        """Open the entry; None if there is none, or one that a crash cut short."""
+        """Open an entry. None: there is none, or a crash truncated it."""
         try:
             descriptor = os.open(self._folder / checksum.hex, os.O_RDONLY)
         except FileNotFoundError:
@@ -124,7 +126,7 @@ class DiskCache:
         return descriptor
 
     def _fetch(self, checksum: Checksum, store: BlobStore) -> int:
-        """Make the entry, and open it."""
+        """Create an entry and open it."""
         self._folder.mkdir(parents=True, exist_ok=True)
         incoming = self._folder / f"{_INCOMING}{token_hex(8)}"
         try:
@@ -133,28 +135,28 @@ class DiskCache:
             descriptor = _verified(incoming, checksum)
             incoming.replace(self._folder / checksum.hex)
         finally:
-            # If both are names of one file, replacing one by the other does nothing.
+            # `replace` does nothing if both are links to one file.
             incoming.unlink(missing_ok=True)
-        if time.monotonic() - self._cleared_at > _PAUSE_SECONDS:
-            self.clear()
+        if time.monotonic() - self._evicted_at > _MIN_EVICTION_INTERVAL_SECONDS:
+            self.evict()
         return descriptor
 
 
 @cache
 def disk_cache() -> DiskCache:
-    """Return the shelf of this machine, the same one each time."""
+    """Return the disk cache of this machine."""
     return DiskCache(settings.SYMCACHE_DIR, settings.SYMCACHE_DISK_BYTES)
 
 
 def _link_or_copy(source: Path, copy: Path) -> None:
     try:
         os.link(source, copy)
-    except OSError:  # another disk, or one that knows no links
+    except OSError:  # another disk, or no hard links
         shutil.copyfile(source, copy)
 
 
 def _verified(path: Path, checksum: Checksum) -> int:
-    """Open a new entry, if its bytes are right; they are safe from a loss of power."""
+    """Verify a new entry, sync it to disk, and return its descriptor."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         _check(descriptor, checksum)

@@ -1,7 +1,10 @@
-"""Opens symcaches, or says why there are none."""
+"""Open symcaches; queue those that are missing, due for another attempt, or damaged."""
 
+import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from django.conf import settings
 from django.utils import timezone
@@ -14,41 +17,78 @@ from symdepot.domain.symcache import conversion
 from symdepot.domain.symcache.reader import OpenSymCache
 from symdepot.symcaches import creation, status
 from symdepot.symcaches.disk_cache import DiskCache
-from symdepot.symcaches.memory_cache import memory_cache
 from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.uploads import chunks
 from symdepot.uploads.models import File
 
+_MAX_OPEN = 128
+"""Symcaches that a process keeps open. Each is mapped and caches names that were read."""
+
 
 @dataclass(frozen=True, slots=True)
 class SymCacheUnavailable:
-    """There is no symcache: not yet, not any more, or never; `detail` may say why.
+    """Why there is no symcache. `detail`: the reason of a failure.
 
-    Without an outcome, none would be of use, or none are made here.
+    `outcome` is None if the file cannot have one, or this server creates none.
     """
 
     outcome: Outcome | None
     detail: str = ""
 
 
-def open_symcache(
-    debug_file: DebugFile, store: BlobStore, shelf: DiskCache
-) -> OpenSymCache | SymCacheUnavailable:
-    """Open the symcache of `debug_file`, or say why there is none.
+class MemoryCache:
+    """The most recently used open symcaches, by checksum. Thread-safe."""
 
-    One that is not there but might be, or whose bytes turn out damaged, is made soon:
-    who asks again in a few seconds may find it.
+    def __init__(self, max_entries: int = _MAX_OPEN) -> None:
+        self._max_entries = max_entries
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[Checksum, OpenSymCache] = OrderedDict()
+
+    def get(self, checksum: Checksum) -> OpenSymCache | None:
+        """Return the open symcache with this checksum."""
+        with self._lock:
+            found = self._entries.get(checksum)
+            if found is not None:
+                self._entries.move_to_end(checksum)
+            return found
+
+    def add(self, checksum: Checksum, symcache: OpenSymCache) -> OpenSymCache:
+        """Add an open symcache. Return it, or the one that another thread added first.
+
+        Evicts the least recently used; it stays usable for callers that have it.
+        """
+        with self._lock:
+            found = self._entries.setdefault(checksum, symcache)
+            self._entries.move_to_end(checksum)
+            while len(self._entries) > self._max_entries:
+                self._entries.popitem(last=False)
+            return found
+
+
+@cache
+def memory_cache() -> MemoryCache:
+    """Return the memory cache of this process."""
+    return MemoryCache()
+
+
+def open_symcache(
+    debug_file: DebugFile, store: BlobStore, disk_cache: DiskCache
+) -> OpenSymCache | SymCacheUnavailable:
+    """Open the symcache of `debug_file`.
+
+    Queues a missing or damaged symcache; retry after a few seconds.
 
     Raises:
         StorageUnavailable: the store or the disk did not answer.
     """
-    return open_row(rows_by_file([debug_file]).get(debug_file.pk), store, shelf)
+    row = ensure_rows([debug_file]).get(debug_file.pk)
+    return open_row(row, store, disk_cache)
 
 
-def rows_by_file(debug_files: Sequence[DebugFile]) -> dict[int, SymCache]:
-    """Return the symcaches of these, by the ids of their rows, and ask for the others.
+def ensure_rows(debug_files: Sequence[DebugFile]) -> dict[int, SymCache]:
+    """Return the symcache rows by debug file id; queue missing ones and due failures.
 
-    Those of which none would be of use have none.
+    Files that cannot be converted have none.
     """
     rows = status.latest_rows(debug_files)
     lacking = [
@@ -65,22 +105,22 @@ def rows_by_file(debug_files: Sequence[DebugFile]) -> dict[int, SymCache]:
 
 
 def open_row(
-    row: SymCache | None, store: BlobStore, shelf: DiskCache
+    row: SymCache | None, store: BlobStore, disk_cache: DiskCache
 ) -> OpenSymCache | SymCacheUnavailable:
-    """Open what stands in `row`; see `open_symcache`. One that is open already is shared."""
+    """Open the symcache of `row`, or share the open one; see `open_symcache`."""
     if row is None:
         return SymCacheUnavailable(None)
     if row.outcome != Outcome.MADE:
         return SymCacheUnavailable(Outcome(row.outcome), row.detail)
-    return memory_cache().get(Checksum(row.checksum)) or _mapped(row, store, shelf)
+    return memory_cache().get(Checksum(row.checksum)) or _map(row, store, disk_cache)
 
 
-def _mapped(
-    row: SymCache, store: BlobStore, shelf: DiskCache
+def _map(
+    row: SymCache, store: BlobStore, disk_cache: DiskCache
 ) -> OpenSymCache | SymCacheUnavailable:
     checksum = Checksum(row.checksum)
     try:
-        with shelf.lent(checksum, row.size_bytes, store) as path:
+        with disk_cache.file(checksum, row.size_bytes, store) as path:
             return memory_cache().add(checksum, OpenSymCache.open(path))
     except (BlobMissing, BlobDamaged, ValueError):
         creation.recreate(row)
@@ -88,13 +128,12 @@ def _mapped(
 
 
 def request_symcache(debug_file: DebugFile) -> None:
-    """See that `debug_file` gets its symcache soon, if one would be of any use."""
+    """Queue the symcache of `debug_file`, if it can have one and was not deleted."""
     with chunks.not_while_freeing():
-        # It may have been deleted a moment ago.
         file = File.objects.filter(pk=debug_file.file_id).first()
         if file is not None:
-            wanted = [(file, debug_file.object_file())]
-            creation.request(wanted, lost_after=timezone.now())
+            objects = [(file, debug_file.object_file())]
+            creation.request(objects, lost_after=timezone.now())
 
 
 def _is_due(row: SymCache) -> bool:

@@ -41,7 +41,7 @@ def read(
     shelf: DiskCache, store: BlobStore | None = None, content: bytes = CONTENT
 ) -> bytes:
     checksum = Checksum.of(content)
-    with shelf.lent(checksum, len(content), store or blob_store()) as path:
+    with shelf.file(checksum, len(content), store or blob_store()) as path:
         return path.read_bytes()
 
 
@@ -90,7 +90,7 @@ def test_on_the_stores_own_disk_no_byte_is_kept_twice(
 def test_what_the_store_forgets_can_be_read_to_the_end(shelf: DiskCache) -> None:
     keep(CONTENT)
 
-    with shelf.lent(NAME, len(CONTENT), blob_store()) as path:
+    with shelf.file(NAME, len(CONTENT), blob_store()) as path:
         blob_store().delete(NAME)
         assert path.read_bytes() == CONTENT
 
@@ -100,7 +100,7 @@ def test_an_entry_can_be_opened_even_if_it_is_cleared_away(
 ) -> None:
     keep(CONTENT)
 
-    with shelf.lent(NAME, len(CONTENT), blob_store()) as path:
+    with shelf.file(NAME, len(CONTENT), blob_store()) as path:
         (folder / NAME.hex).unlink()
         assert path.read_bytes() == CONTENT
 
@@ -113,7 +113,7 @@ def test_a_blob_that_is_old_is_a_new_entry(
 
     read(shelf)
 
-    assert shelf.clear() == 0
+    assert shelf.evict() == 0
     assert names(folder) == {NAME.hex}
 
 
@@ -178,13 +178,13 @@ def test_what_is_used_stays_and_what_nobody_used_for_two_days_goes(
     shelf: DiskCache, folder: Path
 ) -> None:
     path = put(shelf, CONTENT)
-    assert shelf.clear() == 0
+    assert shelf.evict() == 0
     used(path, hours_ago=35)
-    assert shelf.clear() == 0
+    assert shelf.evict() == 0
 
     used(path, hours_ago=48)
 
-    assert shelf.clear() == 1
+    assert shelf.evict() == 1
     assert names(folder) == set()
 
 
@@ -194,7 +194,7 @@ def test_using_an_entry_keeps_it(shelf: DiskCache) -> None:
 
     read(shelf)
 
-    assert shelf.clear() == 0
+    assert shelf.evict() == 0
     assert path.exists()
 
 
@@ -205,7 +205,7 @@ def test_of_too_much_what_was_not_used_for_longest_goes_first(
     for hours, path in enumerate(paths, start=1):
         used(path, hours_ago=hours)
 
-    assert shelf.clear() == 2
+    assert shelf.evict() == 2
     assert names(folder) == {path.name for path in paths[:3]}
 
 
@@ -215,7 +215,7 @@ def test_what_was_used_a_moment_ago_stays_even_if_it_is_too_much(
     put(shelf, b"a" * 800)
     put(shelf, b"b" * 800)
 
-    assert shelf.clear() == 0
+    assert shelf.evict() == 0
     assert len(names(folder)) == 2
 
 
@@ -237,12 +237,12 @@ def test_what_a_crash_left_half_fetched_goes_after_an_hour(
         path.write_bytes(CONTENT)
     used(old, hours_ago=2)
 
-    assert shelf.clear() == 1
+    assert shelf.evict() == 1
     assert names(folder) == {"incoming-new"}
 
 
 def test_a_shelf_that_was_never_used_has_nothing_to_clear(shelf: DiskCache) -> None:
-    assert shelf.clear() == 0
+    assert shelf.evict() == 0
 
 
 def test_a_symcache_in_a_bucket_is_fetched_once(

@@ -138,7 +138,7 @@ def test_one_that_is_open_outlives_its_file() -> None:
     assert isinstance(found, OpenSymCache)
 
     blob_store().delete(Checksum(row().checksum))
-    disk_cache().clear()
+    disk_cache().evict()
     for path in disk_cache()._folder.iterdir():  # noqa: SLF001 -- as if it were full
         path.unlink()
 
