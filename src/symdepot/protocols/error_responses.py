@@ -18,6 +18,16 @@ CHALLENGE = 'Basic realm="symdepot", Bearer'
 """What a client that shows no token, or a wrong one, is asked for."""
 DATABASE_ERRORS = (OperationalError, InterfaceError)
 """What is raised when the database is away."""
+JSON_STATUSES: Mapping[type[SymdepotError], HTTPStatus] = {
+    errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    errors.NotAllowed: HTTPStatus.FORBIDDEN,
+    errors.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.Refused: HTTPStatus.BAD_REQUEST,
+    errors.Missing: HTTPStatus.NOT_FOUND,
+    errors.RateExceeded: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+"""Statuses for Symbolicator and Eliot. The nearest base class of an error decides."""
 
 type Said = Callable[[HttpRequest, HTTPStatus, SymdepotError], HttpResponse]
 """Puts an error into the words of a protocol."""

@@ -9,7 +9,6 @@ from symdepot.protocols import auth
 from symdepot.protocols.breakpad import views as breakpad
 from symdepot.protocols.debuginfod import info
 from symdepot.protocols.debuginfod import views as debuginfod
-from symdepot.protocols.eliot import errors as eliot_errors
 from symdepot.protocols.eliot import views as eliot
 from symdepot.protocols.sentry import (
     account,
@@ -74,7 +73,7 @@ eliot_api = NinjaAPI(
     openapi_url=None,
 )
 eliot_api.add_router("/symbolicate", eliot.router)
-eliot_errors.add_error_handlers(eliot_api)
+eliot.add_error_handlers(eliot_api)
 
 
 def patterns(api: NinjaAPI) -> list[URLPattern]:

@@ -1,1 +1,1 @@
-"""Addresses in, functions, files and lines out."""
+"""Symbolication: addresses to functions, files and lines; JVM names to real names."""

@@ -1,7 +1,6 @@
-"""The lines around each frame, from the source bundles of the modules."""
+"""Source context of frames, read from source bundles."""
 
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +8,9 @@ import structlog
 from django.conf import settings
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles import bundle_sources as kept
-from symdepot.debugfiles import project_files, usage
+from symdepot.debugfiles import bundle_sources, project_files, usage
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain.errors import BlobMissing, NotADebugFile, Unavailable
+from symdepot.domain.errors import BlobMissing, Refused, Unavailable
 from symdepot.domain.formats.source_bundle import SourceBundle
 from symdepot.domain.stacks import sources
 from symdepot.domain.stacks.sources import SourceContext
@@ -20,59 +18,77 @@ from symdepot.domain.stacks.stack_resolver import ResolvedFrame
 from symdepot.symbolication.module_finder import FoundModule
 from symdepot.symbolication.request import Line
 
-_MOST_CHARACTERS = 256_000_000
-"""How much source is read for one request; what comes after has no context."""
+_MAX_CHARACTERS = 256_000_000
+"""Source text read for one request; later lines get no context."""
 _log = structlog.get_logger(__name__)
+
+type LineNumbers = dict[str, set[int]]
+"""Requested line numbers by source path."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceContexts:
-    """Lines with those around them, and which bundle they are from, by module."""
+    """Context by line, and the source bundle used by module index."""
 
     lines: Mapping[Line, SourceContext]
     bundles: Mapping[int, DebugFile]
 
 
-NONE = SourceContexts({}, {})
-
-
-def add_sources(
-    frames: Iterable[ResolvedFrame], found: Mapping[int, FoundModule]
-) -> SourceContexts:
-    """Return the context of each line that frames are at, where there is a source.
-
-    A bundle that is damaged or gone has none, and the next of its id is asked.
-    """
-    lines: dict[Line, SourceContext] = {}
-    bundles: dict[int, DebugFile] = {}
-    used: list[DebugFile] = []
-    budget = SourceBudget()
-    for module, paths in _wanted(frames, found).items():
-        left = paths
-        for row in found[module].bundles:
-            if not left:
-                break
-            told = _told_by(row, module, left, budget)
-            if told:
-                bundles.setdefault(module, row)
-                used.append(row)
-            lines |= told
-            left = _still_wanted(left, module, told)
-    usage.mark_all_used(used)
-    return SourceContexts(lines, bundles)
+NO_SOURCES = SourceContexts({}, {})
 
 
 @dataclass(slots=True)
 class SourceBudget:
-    """How much source may still be read for one request."""
+    """How much source text may still be read for one request."""
 
-    characters_left: int = _MOST_CHARACTERS
+    characters_left: int = _MAX_CHARACTERS
 
 
-def read_lines(
+def add_sources(
+    frames: Iterable[ResolvedFrame], modules: Mapping[int, FoundModule]
+) -> SourceContexts:
+    """Return the context of each frame's line that a source bundle of its module has.
+
+    Bundles are tried best first; one that cannot be read is skipped.
+    """
+    contexts: dict[Line, SourceContext] = {}
+    bundles: dict[int, DebugFile] = {}
+    used: list[DebugFile] = []
+    budget = SourceBudget()
+    for module, requested in _requested(frames, modules).items():
+        left = requested
+        for row in modules[module].bundles:
+            if not left:
+                break
+            found = read_bundle(row, left, budget)
+            if found:
+                bundles.setdefault(module, row)
+                used.append(row)
+            contexts |= {(module, *line): context for line, context in found.items()}
+            left = _without(left, found)
+    usage.mark_all_used(used)
+    return SourceContexts(contexts, bundles)
+
+
+def read_bundle(
+    row: DebugFile, numbers: Mapping[str, Iterable[int]], budget: SourceBudget
+) -> dict[tuple[str, int], SourceContext]:
+    """Return contexts by path and line number. Empty if the bundle cannot be read."""
+    content, scratch = project_files.file_content(row), Path(settings.SCRATCH_DIR)
+    found: dict[tuple[str, int], SourceContext] = {}
+    try:
+        with bundle_sources.open_kept_bundle(content, blob_store(), scratch) as bundle:
+            for path, of_path in numbers.items():
+                for number, context in _read_lines(bundle, path, of_path, budget):
+                    found[path, number] = context
+    except (Refused, BlobMissing, Unavailable) as error:
+        _log.warning("source_bundle.unreadable", row=row.pk, reason=str(error))
+    return found
+
+
+def _read_lines(
     bundle: SourceBundle, path: str, numbers: Iterable[int], budget: SourceBudget
-) -> Iterable[tuple[int, SourceContext]]:
-    """Return the lines of these numbers with those around them, if there are any."""
+) -> Iterator[tuple[int, SourceContext]]:
     text = bundle.source(path) if budget.characters_left > 0 else None
     if text is None:
         return
@@ -84,50 +100,28 @@ def read_lines(
             yield number, context
 
 
-type _Paths = dict[str, set[int]]
-
-
-def _wanted(
-    frames: Iterable[ResolvedFrame], found: Mapping[int, FoundModule]
-) -> dict[int, _Paths]:
-    """Return the lines that are wanted of each path, in modules that have bundles."""
-    wanted: dict[int, _Paths] = {
-        module: {} for module, one in found.items() if one.bundles
+def _requested(
+    frames: Iterable[ResolvedFrame], modules: Mapping[int, FoundModule]
+) -> dict[int, LineNumbers]:
+    """Return the lines of `frames` by module, for modules that have bundles."""
+    requested: dict[int, LineNumbers] = {
+        index: {} for index, module in modules.items() if module.bundles
     }
-    if not wanted:
+    if not requested:
         return {}
     for frame in frames:
-        place = frame.symbol
-        if place is None or frame.module not in wanted or not place.line:
+        symbol = frame.symbol
+        if symbol is None or frame.module not in requested or not symbol.line:
             continue
-        wanted[frame.module].setdefault(place.path, set()).add(place.line)
-    return wanted
+        requested[frame.module].setdefault(symbol.path, set()).add(symbol.line)
+    return requested
 
 
-def _still_wanted(
-    paths: _Paths, module: int, told: Mapping[Line, SourceContext]
-) -> _Paths:
+def _without(
+    requested: LineNumbers, found: Mapping[tuple[str, int], SourceContext]
+) -> LineNumbers:
     left = {
-        path: {number for number in numbers if (module, path, number) not in told}
-        for path, numbers in paths.items()
+        path: {number for number in numbers if (path, number) not in found}
+        for path, numbers in requested.items()
     }
     return {path: numbers for path, numbers in left.items() if numbers}
-
-
-def _told_by(
-    row: DebugFile, module: int, paths: _Paths, budget: SourceBudget
-) -> dict[Line, SourceContext]:
-    content, scratch = project_files.file_content(row), Path(settings.SCRATCH_DIR)
-    told: dict[Line, SourceContext] = {}
-    with ExitStack() as stack:
-        try:
-            bundle = stack.enter_context(
-                kept.open_kept_bundle(content, blob_store(), scratch)
-            )
-        except (NotADebugFile, BlobMissing, Unavailable) as error:
-            _log.warning("source bundle not read", row=row.pk, why=str(error))
-            return told
-        for path, numbers in paths.items():
-            for number, context in read_lines(bundle, path, numbers, budget):
-                told[module, path, number] = context
-    return told

@@ -1,8 +1,6 @@
-"""Asks several mappings, one after the other, for real names.
+"""Query ProGuard and R8 mappings for real names; merge the results of several mappings.
 
-Finds mappings and source bundles by the ids that programs for the JVM carry.
-
-Asks mappings that are kept for real names.
+Also finds mappings and source bundles by the debug ids that JVM programs carry.
 """
 
 from dataclasses import dataclass, field
@@ -43,14 +41,19 @@ from symdepot.symbolication.request import LookupScope
 from symdepot.uploads import chunk_joiner
 from symdepot.uploads.scratch import scratch_file
 
+_DAMAGED = (BlobMissing, BlobDamaged, ChecksumMismatch)
+UNREADABLE = (NotADebugFile, ParserDied, *_DAMAGED)
+"""Errors of `query_mapping` that a retry does not help."""
+_log = structlog.get_logger(__name__)
 
-def query_mapping(mapping: DebugFile, asked: MappingQuery) -> MappingResult:
-    """Ask one mapping.
+
+def query_mapping(mapping: DebugFile, query: MappingQuery) -> MappingResult:
+    """Query one mapping, in the sandbox.
 
     Raises:
-        NotADebugFile, ParserDied: it cannot be read, now or ever.
-        BlobMissing, BlobDamaged, ChecksumMismatch: its bytes are not what they were.
-        Unavailable: something of ours failed; the same may work in a moment.
+        NotADebugFile, ParserDied: it cannot be parsed.
+        BlobMissing, BlobDamaged, ChecksumMismatch: its bytes are missing or damaged.
+        Unavailable: temporary failure of this server; retry.
     """
     content, scratch = project_files.file_content(mapping), Path(settings.SCRATCH_DIR)
     chunks = [chunk for chunk, _ in content.chunks]
@@ -58,36 +61,104 @@ def query_mapping(mapping: DebugFile, asked: MappingQuery) -> MappingResult:
         chunk_joiner.local_file(
             content.checksum, chunks, blob_store(), scratch
         ) as path,
-        scratch_file(scratch, prefix="questions-") as paper,
+        scratch_file(scratch, prefix="questions-") as spill_path,
     ):
-        return operations.query_mapping(path, asked, paper)
+        return operations.query_mapping(path, query, spill_path)
 
 
 def retrace_text(trace: str, mapping: DebugFile) -> RetracedText:
-    """Return a text with the frames and exceptions in it under their real names.
+    """Return a text with real names in its frames and exceptions.
 
     Raises:
         As `query_mapping`.
     """
-    asked = retrace.query_for_text(trace)
-    return retrace.retrace_text(trace, query_mapping(mapping, asked))
+    query = retrace.query_for_text(trace)
+    return retrace.retrace_text(trace, query_mapping(mapping, query))
+
+
+def log_unreadable(mapping: DebugFile, error: Exception) -> bool:
+    """Log that a mapping is UNREADABLE. Return whether its bytes are at fault."""
+    is_damaged = isinstance(error, _DAMAGED)
+    log = _log.error if is_damaged else _log.warning
+    log("mapping.unreadable", mapping=str(mapping), reason=str(error))
+    return is_damaged
 
 
 def find_mapping(scope: LookupScope, debug_id: DebugId) -> DebugFile | None:
-    """Return the mapping of this id, and note that it is used, or else wanted."""
+    """Return the mapping of this id and mark it used; record a missing id if None."""
     return _found(scope, FileRole.MAPPING, Format.PROGUARD, debug_id)
 
 
 def find_bundle(scope: LookupScope, debug_id: DebugId) -> DebugFile | None:
-    """Return the source bundle of this id, likewise."""
+    """Return the source bundle of this id; as `find_mapping`."""
     return _found(scope, FileRole.SOURCES, Format.SOURCE_BUNDLE, debug_id)
 
 
+@dataclass(slots=True)
+class MergedNames:
+    """Merged results of several mappings; the first that knows a name wins.
+
+    `errors`: mappings that could not be used.
+    """
+
+    frames: dict[ObfuscatedFrame, list[JavaFrame]] = field(default_factory=dict)
+    class_names: dict[str, str] = field(default_factory=dict)
+    signatures: dict[str, str] = field(default_factory=dict)
+    errors: dict[DebugId, MappingError] = field(default_factory=dict)
+
+    def query_mappings(self, scope: LookupScope, request: JvmRequest) -> None:
+        """Query each mapping of `request` for the names that are still unknown.
+
+        Raises:
+            Unavailable: temporary failure of this server; retry.
+        """
+        query = _query(request)
+        for debug_id in dict.fromkeys(request.mappings):
+            row = find_mapping(scope, debug_id)
+            error = MappingError.MISSING if row is None else self._query(row, query)
+            if error is not None:
+                self.errors[debug_id] = error
+
+    def real_frames(self, frame: JvmFrame) -> list[JavaFrame]:
+        """Return the real frames of a frame, innermost first; empty if unknown."""
+        return self.frames.get(_obfuscated(frame), [])
+
+    def signature(self, frame: JvmFrame) -> str | None:
+        """Return the readable signature of a frame's method, else the client's."""
+        sent = frame.signature
+        return None if sent is None else self.signatures.get(sent, sent)
+
+    def exception(self, exception: JvmException) -> JvmException:
+        """Return an exception under its real name, if it is known."""
+        name = self.class_names.get(exception.class_name)
+        return exception if name is None else JvmException.named(name)
+
+    def _query(self, row: DebugFile, query: MappingQuery) -> MappingError | None:
+        left = MappingQuery(
+            tuple(frame for frame in query.frames if frame not in self.frames),
+            tuple(name for name in query.class_names if name not in self.class_names),
+        )
+        if not (left.frames or left.class_names):
+            return None
+        try:
+            self._add(query_mapping(row, left))
+        except UNREADABLE as error:
+            is_damaged = log_unreadable(row, error)
+            return MappingError.MISSING if is_damaged else MappingError.INVALID
+        return None
+
+    def _add(self, result: MappingResult) -> None:
+        self.frames.update(result.frames)
+        self.class_names.update(result.class_names)
+        for signature, readable in result.signatures.items():
+            self.signatures.setdefault(signature, readable)
+
+
 def _found(
-    scope: LookupScope, role: FileRole, kind: Format, debug_id: DebugId
+    scope: LookupScope, role: FileRole, file_format: Format, debug_id: DebugId
 ) -> DebugFile | None:
-    asked = FileQuery(role, frozenset({kind}), debug_ids=(debug_id,))
-    row = finder.find_best(scope.projects, asked)
+    query = FileQuery(role, frozenset({file_format}), debug_ids=(debug_id,))
+    row = finder.find_best(scope.projects, query)
     if row is not None:
         usage.mark_used(row.project, [row])
     elif scope.project is not None:
@@ -95,78 +166,14 @@ def _found(
     return row
 
 
-_log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class MergedNames:
-    """The names that the first mapping told that knows something; and which told none."""
-
-    frames: dict[ObfuscatedFrame, list[JavaFrame]] = field(default_factory=dict)
-    class_names: dict[str, str] = field(default_factory=dict)
-    signatures: dict[str, str] = field(default_factory=dict)
-    lacking: dict[DebugId, MappingError] = field(default_factory=dict)
-
-    def learn(self, scope: LookupScope, asked: JvmRequest) -> None:
-        """Ask each mapping what those before it did not know.
-
-        Raises:
-            Unavailable: something of ours failed; the same may work in a moment.
-        """
-        questions = _questions(asked)
-        for debug_id in dict.fromkeys(asked.mappings):
-            row = find_mapping(scope, debug_id)
-            lack = MappingError.MISSING if row is None else self._ask(row, questions)
-            if lack is not None:
-                self.lacking[debug_id] = lack
-
-    def real(self, frame: JvmFrame) -> list[JavaFrame]:
-        """Return the real frames of a frame, those inlined into it first; or none."""
-        return self.frames.get(_asked(frame), [])
-
-    def signature(self, frame: JvmFrame) -> str | None:
-        """Return the signature of a frame's method as people read it, if it is known."""
-        said = frame.signature
-        return None if said is None else self.signatures.get(said, said)
-
-    def exception(self, exception: JvmException) -> JvmException:
-        """Return an exception under its real name, if that is known."""
-        name = self.class_names.get(exception.class_name)
-        return exception if name is None else JvmException.named(name)
-
-    def _ask(self, row: DebugFile, asked: MappingQuery) -> MappingError | None:
-        still_open = MappingQuery(
-            tuple(frame for frame in asked.frames if frame not in self.frames),
-            tuple(name for name in asked.class_names if name not in self.class_names),
-        )
-        if not (still_open.frames or still_open.class_names):
-            return None
-        try:
-            found = query_mapping(row, still_open)
-        except (NotADebugFile, ParserDied) as error:
-            _log.warning("useless mapping", mapping=str(row), why=str(error))
-            return MappingError.INVALID
-        except (BlobMissing, BlobDamaged, ChecksumMismatch) as error:
-            _log.error("lost mapping", mapping=str(row), why=str(error))
-            return MappingError.MISSING
-        self._add(found)
-        return None
-
-    def _add(self, found: MappingResult) -> None:
-        self.frames.update(found.frames)
-        self.class_names.update(found.class_names)
-        for signature, spoken in found.signatures.items():
-            self.signatures.setdefault(signature, spoken)
-
-
-def _questions(asked: JvmRequest) -> MappingQuery:
-    frames = {_asked(frame): None for trace in asked.stacktraces for frame in trace}
-    exceptions = [each.class_name for each in asked.exceptions]
-    names = dict.fromkeys([*exceptions, *asked.class_names])
+def _query(request: JvmRequest) -> MappingQuery:
+    frames = {_obfuscated(f): None for trace in request.stacktraces for f in trace}
+    exceptions = [each.class_name for each in request.exceptions]
+    names = dict.fromkeys([*exceptions, *request.class_names])
     return MappingQuery(tuple(frames), tuple(names))
 
 
-def _asked(frame: JvmFrame) -> ObfuscatedFrame:
+def _obfuscated(frame: JvmFrame) -> ObfuscatedFrame:
     return ObfuscatedFrame(
         frame.module, frame.function, frame.lineno or 0, frame.signature
     )

@@ -1,4 +1,4 @@
-"""What is asked and answered about a program for the JVM: frames, exceptions, classes."""
+"""Request and result of JVM symbolication: frames, exceptions, classes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from symdepot.domain.ids import DebugId
 
 @dataclass(frozen=True, slots=True)
 class JvmFrame:
-    """A call, as a client knows it; `index` is its place in what the client has.
+    """A frame as the client sends it; `index` identifies it to the client.
 
-    A line of 0 is one that is not known; without one, a client did not even ask.
+    `lineno`: 0 is unknown; None if the client did not send a line.
     """
 
     module: str
@@ -32,28 +32,28 @@ class JvmFrame:
 
 @dataclass(frozen=True, slots=True)
 class JvmException:
-    """The class of an exception: its package, and its name in there."""
+    """The class of an exception: `module` is the package, `type` the simple name."""
 
     type: str
     module: str
 
     @classmethod
     def named(cls, class_name: str) -> Self:
-        """Return the exception of this whole name."""
+        """Return the exception with this full class name."""
         module, _, simple = class_name.rpartition(".")
         return cls(type=simple, module=module)
 
     @property
     def class_name(self) -> str:
-        """The whole name of the class."""
+        """The full class name."""
         return f"{self.module}.{self.type}" if self.module else self.type
 
 
 @dataclass(frozen=True, slots=True)
 class JvmRequest:
-    """All that is asked at once, and the files that may know: they are tried in order.
+    """A request. `mappings` and `bundles` are tried in their order.
 
-    Frames stand callers first, or else the other way around.
+    Frames are ordered callers first, or callees first unless `callers_first`.
     """
 
     stacktraces: Sequence[Sequence[JvmFrame]] = ()
@@ -66,7 +66,7 @@ class JvmRequest:
 
 
 class MappingError(StrEnum):
-    """Why a mapping did not help."""
+    """Why a mapping could not be used."""
 
     MISSING = "missing"
     INVALID = "invalid"
@@ -74,12 +74,9 @@ class MappingError(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JvmResult:
-    """The same under real names; of classes only those that are known.
-
-    `lacking` are the mappings that did not help.
-    """
+    """The request under real names. `class_names` has only known classes."""
 
     stacktraces: Sequence[Sequence[JvmFrame]]
     exceptions: Sequence[JvmException]
     class_names: dict[str, str]
-    lacking: dict[DebugId, MappingError]
+    mapping_errors: dict[DebugId, MappingError]

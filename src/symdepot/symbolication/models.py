@@ -1,4 +1,4 @@
-"""Questions whose answer is not ready: who asks comes back for it."""
+"""The table of pending symbolication requests."""
 
 from datetime import datetime
 
@@ -8,23 +8,22 @@ from symdepot.projects.models import Token
 
 
 class PendingQuestionQuerySet(models.QuerySet["PendingQuestion"]):
-    """Named questions about pending ones."""
+    """Pending requests by expiry."""
 
-    def open(self, now: datetime) -> "PendingQuestionQuerySet":
-        """Those that may still be asked for."""
+    def active(self, now: datetime) -> "PendingQuestionQuerySet":
+        """Requests that can still be polled."""
         return self.filter(expires_at__gt=now)
 
-    def over(self, now: datetime) -> "PendingQuestionQuerySet":
-        """Those that nobody may ask for any more."""
+    def expired(self, now: datetime) -> "PendingQuestionQuerySet":
+        """Requests that can no longer be polled."""
         return self.filter(expires_at__lte=now)
 
 
 class PendingQuestion(models.Model):
-    """A request as it came, for whoever showed this token, or none.
+    """The body of a request that waits for symcaches, and the token that sent it.
 
-    Not the answer is kept but the question: it is asked again whenever the client comes
-    for its answer, and answered from what there is then. `patient_until` is until when
-    it is worth waiting for more.
+    The request is stored, not its result: each poll runs it again. From `patient_until`
+    on it is answered with the symcaches that exist then.
     """
 
     id = models.UUIDField(primary_key=True)

@@ -1,7 +1,12 @@
-"""Finds the symbols of modules: which file serves, and what became of each tried."""
+"""Find the debug files of modules and open their symcaches.
 
-from collections.abc import Collection, Mapping, Sequence
+Three steps, so that a caller can stop while symcaches are being created: `find_files`,
+`wait_for_symcaches`, `open_symbols`. `find_modules` does all of them.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import structlog
 
@@ -28,7 +33,7 @@ from symdepot.symcaches.opener import SymCacheUnavailable
 
 _FIRST_PAUSE_SECONDS = 0.05
 _MAX_PAUSE_SECONDS = 1.0
-_ON_ITS_WAY = frozenset({Outcome.QUEUED, Outcome.MAKING})
+_UNFINISHED = frozenset({Outcome.QUEUED, Outcome.MAKING})
 _NOT_IN_TIME = "Its symcache is not made yet; ask again in a moment."
 _NOT_MADE_HERE = "No symcaches are made on this server."
 _NOT_BY_ADDRESS = frozenset({Format.IL2CPP, Format.PORTABLE_PDB})
@@ -37,158 +42,172 @@ _OBJECTS = conversion.CONVERTIBLE_FORMATS | _NOT_BY_ADDRESS | {Format.SOURCE_BUN
 _log = structlog.get_logger(__name__)
 
 
-class SymCachesPending(Exception):
-    """Symcaches of the files that serve best are still being made.
-
-    Of no client's concern by itself: see `pending`.
-    """
-
-
 @dataclass(slots=True)
 class FoundModule:
-    """What was found of one module, and what its symbols are, or why there are none.
+    """The debug files of a module, best first, and its open symbols.
 
-    `naming` are those of its `rows` that name functions by address; of both, the best
-    come first.
+    `convertible`: those of `files` that name functions by address. `symbols` is None
+    unless `status` is FOUND; `chosen` is their file.
     """
 
-    asked: ModuleRequest
-    rows: Sequence[DebugFile]
-    naming: Sequence[DebugFile]
-    symbols: OpenSymCache | ModuleStatus = ModuleStatus.MISSING
+    request: ModuleRequest
+    files: Sequence[DebugFile]
+    convertible: Sequence[DebugFile]
+    status: ModuleStatus = ModuleStatus.MISSING
+    symbols: OpenSymCache | None = None
     chosen: DebugFile | None = None
     candidates: list[Candidate] = field(default_factory=list)
-    misses: list[str] = field(default_factory=list)
+    near_misses: list[str] = field(default_factory=list)
 
     @property
     def bundles(self) -> list[DebugFile]:
-        """The source bundles of the module, the best first."""
-        return [row for row in self.rows if row.file_format == Format.SOURCE_BUNDLE]
+        """The source bundles of the module, best first."""
+        return [row for row in self.files if row.file_format == Format.SOURCE_BUNDLE]
+
+    @property
+    def requested_ids(self) -> RequestedIds:
+        """The ids and the name of the request."""
+        ids = self.request.ids
+        return RequestedIds(ids.debug_id, ids.code_id, self.request.name)
 
 
-def find_modules(
-    scope: LookupScope,
-    asked: Mapping[int, ModuleRequest],
-    *,
-    until: float,
-    may_wait: bool,
-) -> dict[int, FoundModule]:
-    """Return what there is of these modules, with the symbols of each open.
+def find_modules[Key](
+    scope: LookupScope, requests: Mapping[Key, ModuleRequest], *, until: float
+) -> dict[Key, FoundModule]:
+    """Find modules and open the symcaches that are ready at `until`.
 
-    Until `until`, on the clock of `time.monotonic`, waits for symcaches that are being
-    made. Then those that are there have to do, unless it `may_wait` longer: a worse file
-    is no answer while a better one is to be had. What is not there is noted as wanted.
-
-    Raises:
-        NotReady: it may wait longer, and should.
-        StorageUnavailable: the store or the disk did not answer.
+    `until` is a time of `time.monotonic`.
     """
-    rows = module_files.find_files(
-        scope.projects, [module.ids for module in asked.values()]
-    )
-    found = {i: _found(module, rows[module.ids]) for i, module in asked.items()}
-    naming = {row.pk: row for one in found.values() for row in one.naming}
-    standing = _made(list(naming.values()), found, until)
-    if may_wait and any(_awaits(one, standing) for one in found.values()):
-        raise SymCachesPending
-    for one in found.values():
-        _open(one, standing)
-    _note(scope, found.values())
+    found = find_files(scope, requests)
+    symcaches = wait_for_symcaches(found.values(), until=until)
+    open_symbols(scope, found.values(), symcaches)
     return found
 
 
-def _found(module: ModuleRequest, rows: Sequence[DebugFile]) -> FoundModule:
-    objects = [row for row in rows if row.file_format in _OBJECTS]
-    naming = [row for row in objects if conversion.is_convertible(row.object_file())]
-    return FoundModule(module, objects, naming)
+def find_files[Key](
+    scope: LookupScope, requests: Mapping[Key, ModuleRequest]
+) -> dict[Key, FoundModule]:
+    """Find the debug files of modules, with the keys of `requests`."""
+    rows = module_files.find_files(
+        scope.projects, [request.ids for request in requests.values()]
+    )
+    return {key: _found(module, rows[module.ids]) for key, module in requests.items()}
 
 
-def _made(
-    naming: Sequence[DebugFile], found: Mapping[int, FoundModule], until: float
+def wait_for_symcaches(
+    modules: Collection[FoundModule], *, until: float
 ) -> dict[int, SymCache]:
-    """Return how far the symcaches of these files are, after having waited for them."""
+    """Return the symcache rows by debug file id, as soon as no module is pending.
+
+    Waits no longer than `until`, a time of `time.monotonic`. Queues missing symcaches.
+    """
+    files = list({row.pk: row for m in modules for row in m.convertible}.values())
     backoff = Backoff(
         until, first_seconds=_FIRST_PAUSE_SECONDS, max_seconds=_MAX_PAUSE_SECONDS
     )
-    standing = opener.rows_by_file(naming)
-    while any(_awaits(one, standing) for one in found.values()) and backoff.pause():
-        standing = opener.rows_by_file(naming)
-    return standing
+    symcaches = opener.ensure_rows(files)
+    while is_pending(modules, symcaches) and backoff.pause():
+        symcaches = opener.ensure_rows(files)
+    return symcaches
 
 
-def _awaits(one: FoundModule, standing: Mapping[int, SymCache]) -> bool:
-    """Whether the best file that may come to something is not ready yet."""
-    for row in one.naming:
-        outcome = standing[row.pk].outcome if row.pk in standing else Outcome.FAILED
+def is_pending(
+    modules: Iterable[FoundModule], symcaches: Mapping[int, SymCache]
+) -> bool:
+    """Whether the best usable file of any module still lacks its symcache."""
+    return any(_is_pending(module, symcaches) for module in modules)
+
+
+def open_symbols(
+    scope: LookupScope,
+    modules: Collection[FoundModule],
+    symcaches: Mapping[int, SymCache],
+) -> None:
+    """Open the best symcache of each module; record used files and missing ids."""
+    for module in modules:
+        _open(module, symcaches)
+    usage.mark_all_used(m.chosen for m in modules if m.chosen is not None)
+    for module in modules:
+        if module.status is ModuleStatus.MISSING and scope.project is not None:
+            newest = max((row.pk for row in module.files), default=0)
+            missing_ids.record_unusable(
+                scope.project, module.requested_ids, by=scope.by, useless=newest
+            )
+
+
+def add_near_misses(scope: LookupScope, modules: Collection[FoundModule]) -> None:
+    """Set `near_misses` of the missing modules."""
+    missing = [m for m in modules if m.status is ModuleStatus.MISSING]
+    if scope.project is None or not missing:
+        return
+    found = status.explain_misses(scope.project, [m.requested_ids for m in missing])
+    for module in missing:
+        module.near_misses = [miss.text for miss in found[module.requested_ids]]
+
+
+def _found(module: ModuleRequest, rows: Sequence[DebugFile]) -> FoundModule:
+    files = [row for row in rows if row.file_format in _OBJECTS]
+    convertible = [r for r in files if conversion.is_convertible(r.object_file())]
+    return FoundModule(module, files, convertible)
+
+
+def _is_pending(module: FoundModule, symcaches: Mapping[int, SymCache]) -> bool:
+    for row in module.convertible:
+        outcome = symcaches[row.pk].outcome if row.pk in symcaches else Outcome.FAILED
         if outcome != Outcome.FAILED:
-            return outcome in _ON_ITS_WAY
+            return outcome in _UNFINISHED
     return False
 
 
-def _open(one: FoundModule, standing: Mapping[int, SymCache]) -> None:
-    """Open the best symcache that can be opened; say what became of each file."""
-    if any(row.file_format in _NOT_BY_ADDRESS for row in one.rows):
-        one.symbols = ModuleStatus.UNSUPPORTED
-    failed: list[ModuleStatus] = []
-    for row in one.rows:
-        if one.chosen is not None or row not in one.naming:
-            one.candidates.append(Candidate(row, None))
+def _open(module: FoundModule, symcaches: Mapping[int, SymCache]) -> None:
+    """Open the best symcache that can be opened; add all files as candidates."""
+    failures: list[ModuleStatus] = []
+    for row in module.files:
+        if module.chosen is not None or row not in module.convertible:
+            module.candidates.append(Candidate(row, None))
             continue
-        opened = _opened(standing.get(row.pk))
-        if isinstance(opened, OpenSymCache):
-            one.symbols, one.chosen = opened, row
-            one.candidates.append(Candidate(row, CandidateStatus.OK))
-            continue
-        status, fate, details = opened
-        failed.append(status)
-        one.candidates.append(Candidate(row, fate, details))
-    if failed and one.chosen is None:
-        one.symbols = failed[0]
+        attempt = _try_to_open(symcaches.get(row.pk))
+        module.candidates.append(Candidate(row, attempt.candidate, attempt.details))
+        if attempt.symbols is not None:
+            module.symbols, module.chosen = attempt.symbols, row
+        else:
+            failures.append(attempt.module)
+    if module.chosen is not None:
+        module.status = ModuleStatus.FOUND
+    elif failures:
+        module.status = failures[0]
+    elif any(row.file_format in _NOT_BY_ADDRESS for row in module.files):
+        module.status = ModuleStatus.UNSUPPORTED
 
 
-type _Failure = tuple[ModuleStatus, CandidateStatus, str]
+class _Attempt(NamedTuple):
+    """An attempt to open a symcache: statuses of the module and the candidate."""
+
+    module: ModuleStatus
+    candidate: CandidateStatus
+    details: str = ""
+    symbols: OpenSymCache | None = None
 
 
-def _opened(row: SymCache | None) -> OpenSymCache | _Failure:
+def _try_to_open(row: SymCache | None) -> _Attempt:
     try:
         opened = opener.open_row(row, blob_store(), disk_cache())
     except StorageUnavailable as error:
-        _log.warning("symcache not opened", why=str(error), cause=repr(error.__cause__))
-        return ModuleStatus.FETCHING_FAILED, CandidateStatus.ERROR, str(error)
-    return opened if isinstance(opened, OpenSymCache) else _why_absent(opened)
+        cause = {"cause": repr(error.__cause__)} if error.__cause__ else {}
+        _log.warning("symcache.unreadable", reason=str(error), **cause)
+        return _Attempt(ModuleStatus.FETCHING_FAILED, CandidateStatus.ERROR, str(error))
+    if isinstance(opened, SymCacheUnavailable):
+        return _failed(opened)
+    return _Attempt(ModuleStatus.FOUND, CandidateStatus.OK, symbols=opened)
 
 
-def _why_absent(absent: SymCacheUnavailable) -> _Failure:
-    match absent.outcome:
+def _failed(unavailable: SymCacheUnavailable) -> _Attempt:
+    match unavailable.outcome:
         case Outcome.FAILED:
-            return ModuleStatus.MALFORMED, CandidateStatus.MALFORMED, absent.detail
-        case None:
-            return ModuleStatus.OTHER, CandidateStatus.ERROR, _NOT_MADE_HERE
-        case _:
-            return ModuleStatus.TIMEOUT, CandidateStatus.ERROR, _NOT_IN_TIME
-
-
-def add_near_misses(scope: LookupScope, found: Collection[FoundModule]) -> None:
-    """Say of each module that is missing what is almost its file."""
-    missing = [one for one in found if one.symbols is ModuleStatus.MISSING]
-    if scope.project is None or not missing:
-        return
-    sought = {id(one): _sought(one) for one in missing}
-    misses = status.explain_misses(scope.project, list(sought.values()))
-    for one in missing:
-        one.misses = [miss.text for miss in misses[sought[id(one)]]]
-
-
-def _sought(one: FoundModule) -> RequestedIds:
-    return RequestedIds(one.asked.ids.debug_id, one.asked.ids.code_id, one.asked.name)
-
-
-def _note(scope: LookupScope, found: Collection[FoundModule]) -> None:
-    """Note which files were used, and which modules nothing here can name."""
-    usage.mark_all_used(one.chosen for one in found if one.chosen is not None)
-    for one in found:
-        if one.symbols is ModuleStatus.MISSING and scope.project is not None:
-            newest = max((row.pk for row in one.rows), default=0)
-            missing_ids.record_unusable(
-                scope.project, _sought(one), by=scope.by, useless=newest
+            return _Attempt(
+                ModuleStatus.MALFORMED, CandidateStatus.MALFORMED, unavailable.detail
             )
+        case None:
+            return _Attempt(ModuleStatus.OTHER, CandidateStatus.ERROR, _NOT_MADE_HERE)
+        case _:
+            return _Attempt(ModuleStatus.TIMEOUT, CandidateStatus.ERROR, _NOT_IN_TIME)

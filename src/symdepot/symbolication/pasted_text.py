@@ -1,106 +1,47 @@
-"""Pasted texts: what can be resolved in them is, and all else stays as it was.
+"""Resolve pasted text: native addresses, and Java names that ProGuard or R8 gave.
 
-What is of Java in a pasted text: real names for those that ProGuard or R8 gave.
+All other characters stay as they are.
 """
 
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import structlog
-
 from symdepot.debugfiles import proguard_mappings, usage
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.crash_text import crash_parser, crash_renderer
 from symdepot.domain.crash_text.crash_parser import AddressSpan
 from symdepot.domain.crash_text.crash_renderer import LineContext
-from symdepot.domain.errors import (
-    BlobDamaged,
-    BlobMissing,
-    ChecksumMismatch,
-    NotADebugFile,
-    ParserDied,
-)
 from symdepot.domain.jvm import stack_text
 from symdepot.projects.models import Project
 from symdepot.symbolication import jvm_mappings, text_lookup, text_modules
 from symdepot.symbolication.request import LookupScope
-from symdepot.symbolication.text_lookup import Place
+from symdepot.symbolication.text_lookup import Resolution
 
+MAX_UNRESOLVED = 1000
+"""Unresolved addresses that are listed with a reason."""
+MAX_ADDED_CHARACTERS = 20_000_000
+"""Addresses beyond it stay as they are."""
+
+_MAX_LINE_CHARACTERS = 300
+_MAX_R8_IDS = 3
+_NOTHING_NEW = "Nothing more is known of it than what stands there."
+_TOO_LONG = "The answer would be too long."
 _NO_MAPPING = "Names of Java stay as they are: there is no ProGuard mapping here."
-_NOT_HERE = (
+_R8_MAPPING_MISSING = (
     "Names of Java stay as they are: the ProGuard mapping that R8 calls {} is not here."
 )
-_SEVERAL = (
+_AMBIGUOUS = (
     "Names of Java stay as they are: {} mappings may be meant, and the text names none. "
     "Write the UUID of one into a line of its own; the newest is {}, of {:%Y-%m-%d}."
 )
-_NOT_READ = "Names of Java stay as they are: the mapping {} cannot be read: {}"
-_TAKEN = "Names of Java are told by the mapping {}, of {:%Y-%m-%d}."
-_MOST_NAMED = 3
-_log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class RetracedJava:
-    """The text under real names, how many frames have some, and what is to be said."""
-
-    text: str
-    frames_found: int
-    notes: Sequence[str]
-
-
-def retrace_java(project: Project, text: str) -> RetracedJava:
-    """Return a text with its stack traces of Java under real names.
-
-    By the mapping that the text names, by its UUID or by R8's id, or the only one.
-
-    Raises:
-        Unavailable: something of ours failed; the same may work in a moment.
-    """
-    if not any(map(stack_text.parse_frame_line, text.split("\n"))):
-        return RetracedJava(text, 0, [])
-    meant = proguard_mappings.candidates_for_text(project, text)
-    if not meant:
-        named = ", ".join(sorted(stack_text.r8_map_ids(text))[:_MOST_NAMED])
-        told = _NOT_HERE.format(named) if named else _NO_MAPPING
-        return RetracedJava(text, 0, [told])
-    newest = meant[0]
-    if len(meant) > 1:
-        told = _SEVERAL.format(len(meant), newest.debug_id, newest.created_at)
-        return RetracedJava(text, 0, [told])
-    return _by(newest, project, text)
-
-
-def _by(mapping: DebugFile, project: Project, text: str) -> RetracedJava:
-    usage.mark_used(project, [mapping])
-    try:
-        found = jvm_mappings.retrace_text(text, mapping)
-    except (NotADebugFile, ParserDied) as error:
-        return RetracedJava(text, 0, [_NOT_READ.format(mapping.debug_id, error)])
-    except (BlobMissing, BlobDamaged, ChecksumMismatch) as error:
-        _log.warning("mapping not read", row=mapping.pk, why=str(error))
-        return RetracedJava(
-            text, 0, [_NOT_READ.format(mapping.debug_id, "it is damaged.")]
-        )
-    told = _TAKEN.format(mapping.debug_id, mapping.created_at)
-    is_named = mapping.debug_id in text.lower()
-    return RetracedJava(found.text, found.frames_found, [] if is_named else [told])
-
-
-MOST_TOLD = 1000
-"""Of so many spots it is told why they could not be resolved."""
-MOST_ADDED = 20_000_000
-"""In characters. What would come to more stays as it is."""
-
-_LONGEST_LINE = 300
-_NOTHING_NEW = "Nothing more is known of it than what stands there."
-_TOO_LONG = "The answer would be too long."
+_UNREADABLE = "Names of Java stay as they are: the mapping {} cannot be read: {}"
+_MAPPING_USED = "Names of Java are told by the mapping {}, of {:%Y-%m-%d}."
 
 
 @dataclass(frozen=True, slots=True)
 class UnresolvedAddress:
-    """A spot that stayed as it was: in which line, counted from 1, and why."""
+    """An address that stayed as it was: its line, counted from 1, and the reason."""
 
     line: int
     text: str
@@ -110,9 +51,9 @@ class UnresolvedAddress:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedText:
-    """The text with `resolve_text` spots and frames of Java in it resolved.
+    """A text with addresses and Java frames resolved.
 
-    `notes` say what is to be known of how that was done.
+    `resolved`: number of addresses and frames. `notes`: remarks on how it was done.
     """
 
     text: str
@@ -121,19 +62,27 @@ class ResolvedText:
     notes: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True)
+class RetracedJava:
+    """A text with real Java names, the number of retraced frames, and remarks."""
+
+    text: str
+    frames_found: int
+    notes: Sequence[str]
+
+
 def resolve_text(
     project: Project, text: str, *, by: str, wait_seconds: float = 0.0
 ) -> ResolvedText:
-    """Resolve what can be in `text`, from the debug files of `project`, for `by`.
+    """Resolve `text` with the debug files of `project`, on behalf of `by`.
 
-    Waits for so long for symcaches that are being made. All characters outside of the
-    spots, and of stack traces of Java, are in the answer unchanged.
+    Waits up to `wait_seconds` for symcaches that are being created.
 
     Raises:
-        Unavailable: something of ours failed; the same may work in a moment.
+        Unavailable: temporary failure of this server; retry.
     """
     until = time.monotonic() + wait_seconds
-    native = _native(LookupScope.of(project, by), project, text, until)
+    native = _resolve_native(LookupScope.of(project, by), project, text, until)
     java = retrace_java(project, native.text)
     return ResolvedText(
         java.text,
@@ -143,66 +92,103 @@ def resolve_text(
     )
 
 
-def _native(
+def retrace_java(project: Project, text: str) -> RetracedJava:
+    """Return a text with real names in its Java stack traces.
+
+    Uses the mapping that the text names by UUID or R8 id, else the only one.
+
+    Raises:
+        Unavailable: temporary failure of this server; retry.
+    """
+    if not any(map(stack_text.parse_frame_line, text.split("\n"))):
+        return RetracedJava(text, 0, [])
+    candidates = proguard_mappings.candidates_for_text(project, text)
+    if not candidates:
+        ids = ", ".join(sorted(stack_text.r8_map_ids(text))[:_MAX_R8_IDS])
+        note = _R8_MAPPING_MISSING.format(ids) if ids else _NO_MAPPING
+        return RetracedJava(text, 0, [note])
+    newest = candidates[0]
+    if len(candidates) > 1:
+        note = _AMBIGUOUS.format(len(candidates), newest.debug_id, newest.created_at)
+        return RetracedJava(text, 0, [note])
+    return _retrace(newest, project, text)
+
+
+def _retrace(mapping: DebugFile, project: Project, text: str) -> RetracedJava:
+    usage.mark_used(project, [mapping])
+    try:
+        found = jvm_mappings.retrace_text(text, mapping)
+    except jvm_mappings.UNREADABLE as error:
+        is_damaged = jvm_mappings.log_unreadable(mapping, error)
+        reason = "it is damaged." if is_damaged else error
+        return RetracedJava(text, 0, [_UNREADABLE.format(mapping.debug_id, reason)])
+    note = _MAPPING_USED.format(mapping.debug_id, mapping.created_at)
+    is_named = mapping.debug_id in text.lower()
+    return RetracedJava(found.text, found.frames_found, [] if is_named else [note])
+
+
+def _resolve_native(
     scope: LookupScope, project: Project, text: str, until: float
 ) -> ResolvedText:
-    spots = crash_parser.find_addresses(text)
-    if not spots:
+    spans = crash_parser.find_addresses(text)
+    if not spans:
         return ResolvedText(text, 0, [], [])
-    choices = text_modules.choose_files(scope, project, spots, text, until=until)
-    places = text_lookup.resolve_addresses(spots, choices.by_module)
-    answers = list(_answers(text, spots, places))
-    unresolved = [answer for answer in answers if isinstance(answer, UnresolvedAddress)]
+    chosen = text_modules.choose_files(scope, project, spans, text, until=until)
+    resolutions = text_lookup.resolve_addresses(spans, chosen.by_module)
+    replacements = list(_replacements(text, spans, resolutions))
+    unresolved = [each for each in replacements if isinstance(each, UnresolvedAddress)]
     return ResolvedText(
-        _spliced(text, spots, answers),
-        len(spots) - len(unresolved),
-        unresolved[:MOST_TOLD],
-        [*choices.notes, *_limits(spots, unresolved)],
+        _spliced(text, spans, replacements),
+        len(spans) - len(unresolved),
+        unresolved[:MAX_UNRESOLVED],
+        [*chosen.notes, *_limit_notes(spans, unresolved)],
     )
 
 
-def _answers(
-    text: str, spots: Sequence[AddressSpan], places: Sequence[Place]
+def _replacements(
+    text: str, spans: Sequence[AddressSpan], resolutions: Sequence[Resolution]
 ) -> Iterator[str | UnresolvedAddress]:
-    """Yield what to write instead of each spot, or why nothing."""
+    """Yield the replacement of each span, or why it stays."""
     added = 0
-    around = crash_renderer.line_contexts(text, spots)
-    for spot, place, here in zip(spots, places, around, strict=True):
-        if isinstance(place, str):
-            yield _unresolved(spot, here, place)
+    contexts = crash_renderer.line_contexts(text, spans)
+    for span, found, context in zip(spans, resolutions, contexts, strict=True):
+        if isinstance(found, str):
+            yield _unresolved(span, context, found)
             continue
-        answer = crash_renderer.render(spot, here, place)
-        added += len(answer or "")
-        if answer is None or answer == here.original:
-            yield _unresolved(spot, here, _NOTHING_NEW)
-        elif added > MOST_ADDED:
-            yield _unresolved(spot, here, _TOO_LONG)
+        replacement = crash_renderer.render(span, context, found)
+        added += len(replacement or "")
+        if replacement is None or replacement == context.original:
+            yield _unresolved(span, context, _NOTHING_NEW)
+        elif added > MAX_ADDED_CHARACTERS:
+            yield _unresolved(span, context, _TOO_LONG)
         else:
-            yield answer
+            yield replacement
 
 
 def _unresolved(
-    spot: AddressSpan, here: LineContext, why_not: str
+    span: AddressSpan, context: LineContext, reason: str
 ) -> UnresolvedAddress:
-    line = f"{here.before}{here.original}".strip()[:_LONGEST_LINE]
-    return UnresolvedAddress(here.number, line, spot.module.name, why_not)
+    line = f"{context.before}{context.original}".strip()[:_MAX_LINE_CHARACTERS]
+    return UnresolvedAddress(context.number, line, span.module.name, reason)
 
 
 def _spliced(
-    text: str, spots: Sequence[AddressSpan], answers: Sequence[str | UnresolvedAddress]
+    text: str,
+    spans: Sequence[AddressSpan],
+    replacements: Sequence[str | UnresolvedAddress],
 ) -> str:
     pieces, copied = list[str](), 0
-    for spot, answer in zip(spots, answers, strict=True):
-        if isinstance(answer, str):
-            pieces += [text[copied : spot.start], answer]
-            copied = spot.end
+    for span, replacement in zip(spans, replacements, strict=True):
+        if isinstance(replacement, str):
+            pieces += [text[copied : span.start], replacement]
+            copied = span.end
     return "".join([*pieces, text[copied:]])
 
 
-def _limits(
-    spots: Sequence[AddressSpan], unresolved: Sequence[UnresolvedAddress]
+def _limit_notes(
+    spans: Sequence[AddressSpan], unresolved: Sequence[UnresolvedAddress]
 ) -> Iterator[str]:
-    if len(unresolved) > MOST_TOLD:
-        yield f"{len(unresolved)} addresses stayed; the first {MOST_TOLD} are listed."
-    if len(spots) == crash_parser.MAX_ADDRESSES:
-        yield f"Only the first {len(spots)} addresses were looked at."
+    if len(unresolved) > MAX_UNRESOLVED:
+        yield f"{len(unresolved)} addresses stayed; the first {MAX_UNRESOLVED} are listed."
+    if len(spans) == crash_parser.MAX_ADDRESSES:
+        yield f"Only the first {len(spans)} addresses were looked at."

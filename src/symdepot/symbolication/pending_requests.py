@@ -1,4 +1,4 @@
-"""Keeps requests that cannot be answered yet, until their clients come again."""
+"""Store requests whose symcaches are not ready, until their clients poll."""
 
 import zlib
 from dataclasses import dataclass
@@ -12,66 +12,69 @@ from symdepot.projects.models import Token
 from symdepot.symbolication.models import PendingQuestion
 
 EXPIRES_AFTER = timedelta(minutes=15)
-"""How long an answer is waited for. Source: spec/serving 4.5, "job hard limit"."""
-_KEPT = EXPIRES_AFTER + timedelta(seconds=90)
-_ANSWERED_KEPT = timedelta(seconds=90)
+"""How long a request may be pending. Source: spec/serving 4.5, "job hard limit"."""
+_STORED_FOR = EXPIRES_AFTER + timedelta(seconds=90)
+_ANSWERED_STORED_FOR = timedelta(seconds=90)
 """Source: spec/serving 4.5, "result kept 90 s"."""
-_QUICK = 1
-_MOST_OF_A_TOKEN = 200
-"""How many requests of a token are kept; those that were asked first go."""
+_FASTEST_COMPRESSION = 1
+_MAX_PER_TOKEN = 200
+"""Stored requests of one token; the oldest are deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class PendingRequest:
-    """A request that waits, as it came; whether it may wait on, rather than be answered."""
+    """The body of a stored request, and whether it may still be pending."""
 
     body: bytes
     may_wait: bool
 
 
-def keep(body: bytes, token: Token | None) -> UUID:
-    """Keep the body of a request for whoever shows `token`, and return its id.
+def store(body: bytes, token: Token | None) -> UUID:
+    """Store the body of a request that `token` sent, and return its id.
 
-    Of those that a token has waiting, or that all without one have, some are kept.
+    Deletes the oldest requests above the limit per token; all requests without a token
+    count as one.
     """
     now = timezone.now()
     others = PendingQuestion.objects.filter(token=token).order_by("-asked_at", "pk")
-    too_old = others.values_list("pk", flat=True)[_MOST_OF_A_TOKEN - 1 :]
+    too_old = others.values_list("pk", flat=True)[_MAX_PER_TOKEN - 1 :]
     PendingQuestion.objects.filter(pk__in=list(too_old)).delete()
-    kept = PendingQuestion.objects.create(
+    row = PendingQuestion.objects.create(
         id=uuid4(),
         token=token,
-        body=zlib.compress(body, _QUICK),
+        body=zlib.compress(body, _FASTEST_COMPRESSION),
         patient_until=now + EXPIRES_AFTER,
-        expires_at=now + _KEPT,
+        expires_at=now + _STORED_FOR,
     )
-    return kept.id
+    return row.id
 
 
 def fetch(request_id: UUID, token: Token | None) -> PendingRequest:
-    """Return what was kept.
+    """Return a stored request.
 
     Raises:
-        RequestMissing: there is no such request, or not of this token.
+        RequestMissing: there is none with this id and token.
     """
     now = timezone.now()
-    found = PendingQuestion.objects.open(now).filter(pk=request_id, token=token).first()
+    found = (
+        PendingQuestion.objects.active(now).filter(pk=request_id, token=token).first()
+    )
     if found is None:
         raise RequestMissing(str(request_id))
     return PendingRequest(zlib.decompress(found.body), now < found.patient_until)
 
 
 def mark_answered(request_id: UUID) -> None:
-    """Forget a request soon: a client may have lost the answer, and ask once more.
+    """Let a request expire soon; until then a client that lost the response may poll.
 
-    Asking again makes it last no longer.
+    Polling again does not extend this.
     """
-    until = timezone.now() + _ANSWERED_KEPT
-    lasting = PendingQuestion.objects.filter(pk=request_id, expires_at__gt=until)
-    lasting.update(expires_at=until)
+    until = timezone.now() + _ANSWERED_STORED_FOR
+    unexpired = PendingQuestion.objects.filter(pk=request_id, expires_at__gt=until)
+    unexpired.update(expires_at=until)
 
 
 def delete_expired() -> int:
-    """Forget what nobody may ask for any more; return how many there were."""
-    gone, _ = PendingQuestion.objects.over(timezone.now()).delete()
-    return gone
+    """Delete expired requests; return their number."""
+    deleted, _ = PendingQuestion.objects.expired(timezone.now()).delete()
+    return deleted

@@ -1,4 +1,4 @@
-"""What is asked, and what is answered, in whatever protocol."""
+"""Request and result of symbolication, independent of the protocol."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ from symdepot.projects.models import Project
 
 @dataclass(frozen=True, slots=True)
 class LookupScope:
-    """Where files may be looked for, and who asks.
+    """The projects to search, and the actor for the audit log.
 
-    `project` is the one in which misses are noted; None if nobody knows which.
+    `project` is the one that records missing ids; None if the token has several.
     """
 
     projects: QuerySet[Project]
@@ -38,7 +38,7 @@ class LookupScope:
 
 @dataclass(frozen=True, slots=True)
 class ModuleRequest:
-    """A module of a process: where it was loaded, its ids, and what it is called."""
+    """A module of a process: its memory range, ids and name."""
 
     image: MemoryRange
     ids: ModuleIds
@@ -47,10 +47,9 @@ class ModuleRequest:
 
 @dataclass(frozen=True, slots=True)
 class SymbolicationRequest:
-    """Stack traces, and the modules of the process that they are of.
+    """Stack traces of a process, and its modules.
 
-    `with_sources` asks for the lines around each frame, `with_misses` for what is
-    almost the file of a module that is missing.
+    `with_sources`: add source context. `with_near_misses`: explain missing modules.
     """
 
     stacks: Sequence[StackRequest]
@@ -58,11 +57,11 @@ class SymbolicationRequest:
     signal: int | None = None
     order: FrameOrder = FrameOrder.CALLEE_FIRST
     with_sources: bool = False
-    with_misses: bool = False
+    with_near_misses: bool = False
 
 
 class CandidateStatus(StrEnum):
-    """What became of a file that was tried.
+    """Whether a file could be used.
 
     Source: spec/serving 4.5, status of a download and of debug information.
     """
@@ -74,42 +73,41 @@ class CandidateStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A debug file that was tried, and what became of it.
+    """A debug file that was tried for a module.
 
-    `debug` is None if it was not needed, or is no file that symbols come from; then
-    nothing is known to be wrong with it.
+    `status` is None if it was not opened: not needed, or without symbols.
     """
 
     debug_file: DebugFile
-    debug: CandidateStatus | None
+    status: CandidateStatus | None
     details: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ModuleResult:
-    """What became of a module; its image with its size filled in.
+    """The result for a module; `image` has a size even if the request had none.
 
-    `symbols` and `sources` are the files that names, and lines of source, come from.
-    `misses` says, of one that was not found, what is there instead.
+    `symbols` and `sources`: the files that function names and source lines come from.
+    `near_misses`: texts about similar files, if the module is missing.
     """
 
-    asked: ModuleRequest
+    request: ModuleRequest
     image: MemoryRange
     status: ModuleStatus
     arch: str = ""
     symbols: DebugFile | None = None
     sources: DebugFile | None = None
     candidates: Sequence[Candidate] = ()
-    misses: Sequence[str] = ()
+    near_misses: Sequence[str] = ()
 
 
 type Line = tuple[int, str, int]
-"""A line of a source: of which module, the path that its compiler wrote, the number."""
+"""A source line: module index, path as the compiler wrote it, line number."""
 
 
 @dataclass(frozen=True, slots=True)
 class SymbolicationResult:
-    """The frames of each stack, what became of each module, and lines of source."""
+    """The frames of each stack, the result for each module, and source context."""
 
     stacks: Sequence[Sequence[ResolvedFrame]]
     modules: Sequence[ModuleResult]

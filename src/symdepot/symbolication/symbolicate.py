@@ -1,7 +1,9 @@
-"""Answers a question: finds the symbols, has stack traces resolved, adds the sources."""
+"""Symbolicate a request: find modules, resolve stacks, add sources."""
 
 import time
+from collections.abc import Mapping
 from itertools import chain
+from typing import NamedTuple
 
 from django.db import close_old_connections
 
@@ -17,75 +19,93 @@ from symdepot.symbolication.request import (
     SymbolicationRequest,
     SymbolicationResult,
 )
+from symdepot.symcaches.models import SymCache
 
 
 def symbolicate(
-    scope: LookupScope,
-    question: SymbolicationRequest,
-    *,
-    wait_seconds: float = 0.0,
-    may_wait: bool = False,
+    scope: LookupScope, request: SymbolicationRequest, *, wait_seconds: float = 0.0
 ) -> SymbolicationResult:
-    """Answer `question` from what may be looked up in `scope`.
+    """Symbolicate `request` with the symcaches that are ready after `wait_seconds`."""
+    return _symbolicate(scope, request, _find(scope, request, wait_seconds))
 
-    Waits for so long for symcaches that are being made. If it `may_wait` longer than
-    that, it raises rather than to answer with less than there will be.
 
-    Raises:
-        NotReady: see `symbols.find`.
-    """
+def symbolicate_if_ready(
+    scope: LookupScope, request: SymbolicationRequest, *, wait_seconds: float = 0.0
+) -> SymbolicationResult | None:
+    """As `symbolicate`. None: better symcaches are still being created."""
+    found = _find(scope, request, wait_seconds)
+    if module_finder.is_pending(found.modules.values(), found.symcaches):
+        return None
+    return _symbolicate(scope, request, found)
+
+
+class _Found(NamedTuple):
+    """The modules that frames touch, by index, and their symcache rows."""
+
+    memory_map: MemoryMap
+    modules: Mapping[int, FoundModule]
+    symcaches: Mapping[int, SymCache]
+
+
+def _find(
+    scope: LookupScope, request: SymbolicationRequest, wait_seconds: float
+) -> _Found:
     until = time.monotonic() + wait_seconds
-    memory_map = MemoryMap([module.image for module in question.modules])
-    touched = stack_resolver.touched_modules(question.stacks, memory_map)
-    found = module_finder.find_modules(
-        scope,
-        {index: question.modules[index] for index in touched},
-        until=until,
-        may_wait=may_wait,
-    )
-    if question.with_misses:
-        module_finder.add_near_misses(scope, found.values())
-    close_old_connections()  # lookups take their time, and need none
+    memory_map = MemoryMap([module.image for module in request.modules])
+    touched = stack_resolver.touched_modules(request.stacks, memory_map)
+    requests = {index: request.modules[index] for index in touched}
+    modules = module_finder.find_files(scope, requests)
+    symcaches = module_finder.wait_for_symcaches(modules.values(), until=until)
+    return _Found(memory_map, modules, symcaches)
+
+
+def _symbolicate(
+    scope: LookupScope, request: SymbolicationRequest, found: _Found
+) -> SymbolicationResult:
+    memory_map, modules, symcaches = found
+    module_finder.open_symbols(scope, modules.values(), symcaches)
+    if request.with_near_misses:
+        module_finder.add_near_misses(scope, modules.values())
+    close_old_connections()  # resolving takes long and needs no database
     resolved = stack_resolver.resolve(
-        question.stacks,
+        request.stacks,
         memory_map,
-        {index: one.symbols for index, one in found.items()},
-        signal=question.signal,
-        order=question.order,
+        {index: module.symbols or module.status for index, module in modules.items()},
+        signal=request.signal,
+        order=request.order,
     )
-    contexts = (
-        frame_sources.add_sources(chain.from_iterable(resolved.stacks), found)
-        if question.with_sources
-        else frame_sources.NONE
-    )
-    close_old_connections()  # nor does telling it
-    modules = [
-        ModuleResult(asked, memory_map[index], resolved.modules[index])
-        if index not in found
-        else _module(
-            found[index],
+    contexts = frame_sources.NO_SOURCES
+    if request.with_sources:
+        frames = chain.from_iterable(resolved.stacks)
+        contexts = frame_sources.add_sources(frames, modules)
+    close_old_connections()  # rendering needs no database either
+    results = [
+        ModuleResult(module, memory_map[index], resolved.modules[index])
+        if index not in modules
+        else _result(
+            modules[index],
             memory_map[index],
             resolved.modules[index],
             contexts.bundles.get(index),
         )
-        for index, asked in enumerate(question.modules)
+        for index, module in enumerate(request.modules)
     ]
-    return SymbolicationResult(resolved.stacks, modules, contexts.lines)
+    return SymbolicationResult(resolved.stacks, results, contexts.lines)
 
 
-def _module(
-    one: FoundModule,
+def _result(
+    module: FoundModule,
     memory_range: MemoryRange,
     status: ModuleStatus,
     bundle: DebugFile | None,
 ) -> ModuleResult:
     return ModuleResult(
-        one.asked,
+        module.request,
         memory_range,
         status,
-        arch="" if isinstance(one.symbols, ModuleStatus) else one.symbols.arch,
-        symbols=one.chosen,
+        arch="" if module.symbols is None else module.symbols.arch,
+        symbols=module.chosen,
         sources=bundle,
-        candidates=tuple(one.candidates),
-        misses=tuple(one.misses),
+        candidates=tuple(module.candidates),
+        near_misses=tuple(module.near_misses),
     )

@@ -1,4 +1,4 @@
-"""Looks up what stands at the spots of a text, each in the symbols of its module."""
+"""Look up the addresses of a text in the symbols of their modules."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -9,142 +9,141 @@ from symdepot.domain.stacks.return_addresses import Adjustment
 from symdepot.domain.symcache.demangler import demangle
 from symdepot.domain.symcache.reader import OpenSymCache, SymbolFrame
 from symdepot.symbolication import text_modules
-from symdepot.symbolication.text_modules import ModuleSymbols, TextModule
+from symdepot.symbolication.text_modules import ChosenFile, TextModule
 
-_MOST_INLINED = 50
-"""As many functions inlined into each other are shown; more are no program's."""
+_MAX_INLINED = 50
+"""Inlined functions shown for one address."""
 
 _NO_SYMBOL = "{} knows no function at this address."
 _NO_FUNCTION = "{} knows no function {!r} that is so long."
 _SEVERAL = "{} has several functions {!r}, and the text does not tell which it was."
-
 _COLD = (
     "{!r} is a part of a function that lies elsewhere, "
     "and symcaches do not tell where it begins."
 )
-_MOST_NAMESAKES = 64
-_ADDRESSES = 1 << 64
-_COUNT_IT_IN = frozenset(
+_MAX_SAME_NAME = 64
+_MAX_ADDRESS = (1 << 64) - 1
+_FROM_LOAD_ADDRESS = frozenset(
     {TextFormat.SANITIZER, TextFormat.SUMMARY, TextFormat.GLIBC, TextFormat.ANDROID}
 )
-"""Who tells an offset from where a file was loaded, not from where it begins."""
+"""Formats with offsets from the load address, not from the start of the file."""
 
-type Place = list[ResolvedName] | str
-"""The functions at a spot, innermost first; or why there are none."""
+type Resolution = list[ResolvedName] | str
+"""The functions at an address, innermost first; or why there are none."""
 
 
 def resolve_addresses(
-    spots: Sequence[AddressSpan], choices: Mapping[TextModule, ModuleSymbols]
-) -> list[Place]:
-    """Return what stands at each of `spots`."""
+    spans: Sequence[AddressSpan], chosen: Mapping[TextModule, ChosenFile]
+) -> list[Resolution]:
+    """Return the resolution of each of `spans`."""
     by_module: dict[TextModule, list[int]] = {}
-    for index, spot in enumerate(spots):
-        by_module.setdefault(text_modules.module_of(spot), []).append(index)
-    told: dict[int, Place] = {}
+    for index, span in enumerate(spans):
+        by_module.setdefault(text_modules.module_of(span), []).append(index)
+    resolutions: dict[int, Resolution] = {}
     for module, indexes in by_module.items():
-        choice = choices[module]
-        own = {index: spots[index] for index in indexes}
-        if choice.symbols is None:
-            told.update(dict.fromkeys(own, choice.why_not))
+        file = chosen[module]
+        own = {index: spans[index] for index in indexes}
+        if file.symbols is None:
+            resolutions.update(dict.fromkeys(own, file.reason))
         else:
-            told.update(_in_module(own, choice, choice.symbols))
-    return [told[index] for index in range(len(spots))]
+            resolutions.update(_resolve_in_module(own, file, file.symbols))
+    return [resolutions[index] for index in range(len(spans))]
 
 
-def _in_module(
-    spots: Mapping[int, AddressSpan], choice: ModuleSymbols, symbols: OpenSymCache
-) -> dict[int, Place]:
-    by_address = {i: spot for i, spot in spots.items() if spot.function is None}
-    begins = 0
-    if any(spot.text_format in _COUNT_IT_IN for spot in by_address.values()):
-        begins = -text_modules.load_address(choice)
-    known = _looked_up(by_address.values(), {begins}, symbols)
-    told: dict[int, Place] = {
-        index: _shown(known[spot, begins], spot.offset + begins)
-        or _NO_SYMBOL.format(choice.debug_file)
-        for index, spot in by_address.items()
+def _resolve_in_module(
+    spans: Mapping[int, AddressSpan], file: ChosenFile, symbols: OpenSymCache
+) -> dict[int, Resolution]:
+    by_address = {i: span for i, span in spans.items() if span.function is None}
+    base = 0
+    if any(span.text_format in _FROM_LOAD_ADDRESS for span in by_address.values()):
+        base = -text_modules.load_address(file)
+    found = _look_up(by_address.values(), {base}, symbols)
+    resolutions: dict[int, Resolution] = {
+        index: _resolved_names(found[span, base], span.offset + base)
+        or _NO_SYMBOL.format(file.debug_file)
+        for index, span in by_address.items()
     }
-    in_functions = {i: spot for i, spot in spots.items() if spot.function is not None}
-    return told | _in_functions(in_functions, choice, symbols)
+    in_functions = {i: span for i, span in spans.items() if span.function is not None}
+    return resolutions | _resolve_in_functions(in_functions, file, symbols)
 
 
-def _in_functions(
-    spots: Mapping[int, AddressSpan], choice: ModuleSymbols, symbols: OpenSymCache
-) -> dict[int, Place]:
-    """Look up spots that are told by how far into a function they are."""
-    why_not = text_modules.relocatable(choice) if spots else None
-    if why_not is not None:
-        return dict.fromkeys(spots, why_not)
-    names = {name for spot in spots.values() for name in _names(spot)}
-    begins = symbols.addresses_of(names)
+def _resolve_in_functions(
+    spans: Mapping[int, AddressSpan], file: ChosenFile, symbols: OpenSymCache
+) -> dict[int, Resolution]:
+    """Look up spans that are offsets in a named function."""
+    reason = text_modules.why_not_by_name(file) if spans else None
+    if reason is not None:
+        return dict.fromkeys(spans, reason)
+    names = {name for span in spans.values() for name in _names(span)}
+    starts_by_name = symbols.addresses_of(names)
     return {
-        index: _in_function(spot, begins, choice, symbols)
-        for index, spot in spots.items()
+        index: _resolve_in_function(span, starts_by_name, file, symbols)
+        for index, span in spans.items()
     }
 
 
-def _in_function(
-    spot: AddressSpan,
-    begins: Mapping[str, list[int]],
-    choice: ModuleSymbols,
+def _resolve_in_function(
+    span: AddressSpan,
+    starts_by_name: Mapping[str, list[int]],
+    file: ChosenFile,
     symbols: OpenSymCache,
-) -> Place:
-    """Return what stands in the one function of the name that reaches so far."""
-    if ".cold" in (spot.function or ""):
-        return _COLD.format(spot.function)
-    for name in _names(spot):
-        starts = sorted(set(begins[name]))[:_MOST_NAMESAKES]
-        known = _looked_up([spot], starts, symbols)
-        fitting = [
-            _shown(frames, start + spot.offset)
-            for (_, start), frames in known.items()
-            if _is_in(frames, name, start)
+) -> Resolution:
+    """Look up an offset in the only function of this name that is long enough."""
+    if ".cold" in (span.function or ""):
+        return _COLD.format(span.function)
+    for name in _names(span):
+        starts = sorted(set(starts_by_name[name]))[:_MAX_SAME_NAME]
+        found = _look_up([span], starts, symbols)
+        matching = [
+            _resolved_names(frames, start + span.offset)
+            for (_, start), frames in found.items()
+            if _starts_at(frames, name, start)
         ]
-        if len(fitting) > 1:
-            return _SEVERAL.format(choice.debug_file, spot.function)
-        if fitting:
-            return fitting[0]
-    return _NO_FUNCTION.format(choice.debug_file, spot.function)
+        if len(matching) > 1:
+            return _SEVERAL.format(file.debug_file, span.function)
+        if matching:
+            return matching[0]
+    return _NO_FUNCTION.format(file.debug_file, span.function)
 
 
-def _names(spot: AddressSpan) -> list[str]:
-    """Return a name, and that of the source if a compiler has made variants of it."""
-    function = spot.function or ""
+def _names(span: AddressSpan) -> list[str]:
+    """Return the function name, and without a suffix that a compiler added (`.isra.0`)."""
+    function = span.function or ""
     return list(dict.fromkeys((function, function.partition(".")[0])))
 
 
-def _is_in(frames: Sequence[SymbolFrame], name: str, start: int) -> bool:
+def _starts_at(frames: Sequence[SymbolFrame], name: str, start: int) -> bool:
     return bool(frames) and (
         frames[-1].function == name and frames[-1].function_address == start
     )
 
 
-def _looked_up(
-    spots: Collection[AddressSpan], starts: Collection[int], symbols: OpenSymCache
+def _look_up(
+    spans: Collection[AddressSpan], starts: Collection[int], symbols: OpenSymCache
 ) -> dict[tuple[AddressSpan, int], list[SymbolFrame]]:
-    """Return the frames at the offset of each spot from each of `starts`."""
+    """Return the frames at the offset of each span from each of `starts`."""
     addresses = {
-        (spot, start): return_addresses.call_address(
-            start + spot.offset,
+        (span, start): return_addresses.call_address(
+            start + span.offset,
             symbols.arch,
-            Adjustment.YES if spot.is_return_address else Adjustment.NO,
+            Adjustment.YES if span.is_return_address else Adjustment.NO,
         )
-        for spot in spots
+        for span in spans
         for start in starts
     }
-    in_order = sorted({at for at in addresses.values() if 0 <= at < _ADDRESSES})
-    known = dict(zip(in_order, symbols.frames_at(in_order), strict=True))
-    return {key: known.get(address, []) for key, address in addresses.items()}
+    in_order = sorted({at for at in addresses.values() if 0 <= at <= _MAX_ADDRESS})
+    found = dict(zip(in_order, symbols.frames_at(in_order), strict=True))
+    return {key: found.get(address, []) for key, address in addresses.items()}
 
 
-def _shown(frames: Sequence[SymbolFrame], address: int) -> list[ResolvedName]:
-    some = [*frames[: _MOST_INLINED - 1], *frames[_MOST_INLINED - 1 :][-1:]]
-    return [_of_frame(frame, address) for frame in some]
+def _resolved_names(frames: Sequence[SymbolFrame], address: int) -> list[ResolvedName]:
+    some = [*frames[: _MAX_INLINED - 1], *frames[_MAX_INLINED - 1 :][-1:]]
+    return [_resolved_name(frame, address) for frame in some]
 
 
-def _of_frame(frame: SymbolFrame, address: int) -> ResolvedName:
-    begins = frame.function_address
-    offset = None if begins is None else address - begins
+def _resolved_name(frame: SymbolFrame, address: int) -> ResolvedName:
+    start = frame.function_address
+    offset = None if start is None else address - start
     return ResolvedName.printable(
         demangle(frame.function), frame.path, frame.line, offset
     )

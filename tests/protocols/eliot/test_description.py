@@ -11,15 +11,15 @@ from tests.protocols.eliot.asking import MODULE, ask, job
 from tests.protocols.eliot.test_refusals import REFUSED
 from tests.protocols.eliot.test_v5 import JOB, WHOLE
 
-from symdepot.protocols.eliot.request_parser import MOST_JOBS
-from symdepot.protocols.eliot.request_parser import MOST_MODULES as MOST
+from symdepot.protocols.eliot.request_parser import MAX_JOBS
+from symdepot.protocols.eliot.request_parser import MAX_MODULES as MOST
 from symdepot.protocols.eliot.schemas import Job, Results, Symbolicated
 from symdepot.protocols.symbolicator.api_description import COMPONENTS
 from symdepot.server.urls import eliot_api, sentry_api
 
 pytestmark = pytest.mark.django_db
 
-JOBS = TypeAdapter(Annotated[list[Job], Field(max_length=MOST_JOBS)])
+JOBS = TypeAdapter(Annotated[list[Job], Field(max_length=MAX_JOBS)])
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def test_the_example_in_the_docs_is_answered_as_it_says() -> None:
 
 
 def test_the_faults_in_the_docs_are_those_that_are_told() -> None:
-    text = " ".join(DOCS.read_text().partition("## When")[2].split())
+    text = " ".join(DOCS.read_text().partition("## Errors")[2].split())
     titles = re.findall(r"`(Payload [^`]*|job 0 [^`]*)`", text)
 
     assert len(titles) == 3

@@ -12,7 +12,7 @@ from tests.protocols.test_errors import ANSWERS, leaves
 
 from symdepot.domain import errors
 from symdepot.domain.errors import SymdepotError
-from symdepot.protocols.eliot.errors import add_error_handlers
+from symdepot.protocols.eliot.views import add_error_handlers
 
 MADE: dict[type[SymdepotError], Callable[[], SymdepotError]] = {
     type(make()): make for make in ANSWERS

@@ -140,7 +140,7 @@ def test_a_body_that_is_too_large_is_not_read(
     monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     payload = json.dumps(job((0, 1)))
-    monkeypatch.setattr(views, "MOST_BODY_BYTES", 2000)
+    monkeypatch.setattr(views, "MAX_BODY_BYTES", 2000)
 
     answers = [ask(payload.ljust(2000)), ask(payload.ljust(2001))]
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
@@ -158,7 +158,7 @@ def test_an_answer_that_would_be_too_long_is_refused(
 ) -> None:
     name = "a" * 10_000
     asking.keep(a_breakpad_file(ID, records=(f"FUNC 1000 10 0 {name}",)))
-    monkeypatch.setattr(response, "MOST_CHARACTERS", 100_000)
+    monkeypatch.setattr(response, "MAX_CHARACTERS", 100_000)
     frames = [(0, 0x1000)] * 9
 
     assert ask(job(*frames)).status_code == 200
@@ -192,7 +192,7 @@ def test_a_fault_is_told_without_its_reason_and_logged_without_the_token(
     def fails(*_: object) -> None:
         raise RuntimeError("Permission denied: '/secret/place'")
 
-    monkeypatch.setattr(views, "_answered", fails)
+    monkeypatch.setattr(views, "_symbolicate", fails)
     token = asking.url_token(a_project())
 
     answer = ask(job((0, 1)), Client(), f"/s/{token}/symbolicate/v5")

@@ -166,7 +166,7 @@ def test_when_too_many_wait_those_come_again_who_can(
 def test_a_token_has_only_so_many_requests_waiting(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pending_requests, "_MOST_OF_A_TOKEN", 2)
+    monkeypatch.setattr(pending_requests, "_MAX_PER_TOKEN", 2)
     body = a_question(at(0x1012))
 
     ids = [post(client, body, AT_ONCE).json()["request_id"] for _ in range(3)]

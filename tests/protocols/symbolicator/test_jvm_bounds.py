@@ -46,7 +46,7 @@ def lose(row: DebugFile) -> None:
 def test_what_would_be_too_many_frames_stays_as_it_came(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(jvm, "MOST_FRAMES", 5)
+    monkeypatch.setattr(jvm, "MAX_FRAMES", 5)
 
     frames = retraced(*[a_frame("a.a", "c", 5)] * 4)
 
@@ -58,7 +58,7 @@ def test_what_would_be_too_many_lines_has_no_context(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     a_bundle_of(a_project(), SOURCE)
-    monkeypatch.setattr(jvm, "MOST_LINES", 1)
+    monkeypatch.setattr(jvm, "MAX_LINES", 1)
     own = [a_frame("com.example.Game", "x", line) for line in (1, 2, 1)]
 
     frames = retraced(*own, modules=BOTH)

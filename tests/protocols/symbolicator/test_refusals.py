@@ -23,7 +23,7 @@ from tests.protocols.symbolicator.asking import (
 
 from symdepot.projects import tokens
 from symdepot.projects.tokens import Scope
-from symdepot.protocols.symbolicator import bodies
+from symdepot.protocols.symbolicator import native_request
 from symdepot.protocols.symbolicator.response_schemas import ANSWER, REFUSAL
 
 pytestmark = pytest.mark.django_db
@@ -59,7 +59,7 @@ def test_json_of_another_form_is_told_where_it_differs(body: Any, place: str) ->
 
 
 def test_a_body_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "LIMIT_BYTES", 1000)
+    monkeypatch.setattr(native_request, "MAX_BODY_BYTES", 1000)
 
     answer = post(a_client(), {"platform": "x" * 1000})
 

@@ -29,7 +29,6 @@ from symdepot.domain.stacks.stack_resolver import (
 )
 from symdepot.domain.symcache.reader import OpenSymCache, SymbolFrame
 from symdepot.projects.models import Project
-from symdepot.symbolication.module_finder import SymCachesPending
 from symdepot.symbolication.request import (
     Candidate,
     CandidateStatus,
@@ -38,7 +37,7 @@ from symdepot.symbolication.request import (
     SymbolicationRequest,
     SymbolicationResult,
 )
-from symdepot.symbolication.symbolicate import symbolicate
+from symdepot.symbolication.symbolicate import symbolicate, symbolicate_if_ready
 from symdepot.symcaches.models import Outcome, SymCache
 
 pytestmark = pytest.mark.django_db
@@ -60,24 +59,29 @@ def sent(content: bytes) -> DebugFile:
     return DebugFile.objects.get(pk=standing["dif"]["id"])
 
 
-def asked(
-    debug_id: DebugId | None = ID,
-    *addresses: int,
-    code_id: CodeId | None = None,
-    wait_seconds: float = 0,
-    may_wait: bool = False,
-) -> SymbolicationResult:
-    """Ask for addresses in the one module that there is."""
+def scope() -> LookupScope:
+    return LookupScope.of(a_project(), "a test")
+
+
+def request(
+    debug_id: DebugId | None = ID, *addresses: int, code_id: CodeId | None = None
+) -> SymbolicationRequest:
+    """Return a request for addresses in a single module."""
     stack = StackRequest([FrameRequest(BASE + address) for address in addresses])
     module = ModuleRequest(
         MemoryRange(BASE, 0x10000), ModuleIds(debug_id, code_id), "hello"
     )
-    return symbolicate(
-        LookupScope.of(a_project(), "a test"),
-        SymbolicationRequest([stack], [module]),
-        wait_seconds=wait_seconds,
-        may_wait=may_wait,
-    )
+    return SymbolicationRequest([stack], [module])
+
+
+def symbolicated(
+    debug_id: DebugId | None = ID,
+    *addresses: int,
+    code_id: CodeId | None = None,
+    wait_seconds: float = 0,
+) -> SymbolicationResult:
+    sent_request = request(debug_id, *addresses, code_id=code_id)
+    return symbolicate(scope(), sent_request, wait_seconds=wait_seconds)
 
 
 def functions(answer: SymbolicationResult) -> list[str | None]:
@@ -87,7 +91,7 @@ def functions(answer: SymbolicationResult) -> list[str | None]:
 def test_an_address_becomes_a_function() -> None:
     known = sent(a_breakpad_file(BREAKPAD_ID))
 
-    answer = asked(ID, 0x1004)
+    answer = symbolicated(ID, 0x1004)
 
     assert functions(answer) == ["main"]
     (module,) = answer.modules
@@ -115,21 +119,21 @@ def test_while_addresses_are_looked_up_no_connection_is_held(
         return frames_at(self, addresses)
 
     monkeypatch.setattr(OpenSymCache, "frames_at", observed)
-    answer = asked(ID, 0x1004)
+    answer = symbolicated(ID, 0x1004)
 
     assert functions(answer) == ["main"]
     assert (were_held, connection.connection) == ([False], None)
 
 
 def test_a_module_that_no_frame_lies_in_is_not_looked_for() -> None:
-    answer = asked(ID)
+    answer = symbolicated(ID)
 
     assert answer.modules[0].status is ModuleStatus.UNUSED
     assert not WantedId.objects.exists()
 
 
 def test_what_is_not_there_is_wanted() -> None:
-    answer = asked(OTHER, 0x1004)
+    answer = symbolicated(OTHER, 0x1004)
 
     assert functions(answer) == [None]
     assert answer.modules[0].status is ModuleStatus.MISSING
@@ -145,7 +149,7 @@ def test_what_is_here_without_names_is_wanted_all_the_same() -> None:
     a_debug_file(a_project(), debug_id=ID, format=Format.SOURCE_BUNDLE, kind="src")
     a_debug_file(a_project(), debug_id=ID, features=frozenset({"unwind"}), kind="exe")
 
-    assert asked(ID, 0x1004).modules[0].status is ModuleStatus.MISSING
+    assert symbolicated(ID, 0x1004).modules[0].status is ModuleStatus.MISSING
     assert [wanted.debug_id for wanted in WantedId.objects.all()] == [str(ID)]
 
 
@@ -153,13 +157,13 @@ def test_a_file_of_another_project_is_not_there() -> None:
     a_project("other")
     upload(a_client(), a_breakpad_file(BREAKPAD_ID), project="other")
 
-    assert asked(ID, 0x1004).modules[0].status is ModuleStatus.MISSING
+    assert symbolicated(ID, 0x1004).modules[0].status is ModuleStatus.MISSING
 
 
 def test_why_a_file_cannot_be_used_is_said() -> None:
     hopeless = sent(an_unreadable_pdb(ID.uuid))
 
-    answer = asked(DebugId(ID.uuid, hopeless.object_file().debug_id.age), 0x1004)
+    answer = symbolicated(DebugId(ID.uuid, hopeless.object_file().debug_id.age), 0x1004)
 
     (module,) = answer.modules
     assert module.status is ModuleStatus.MALFORMED
@@ -173,12 +177,12 @@ def test_a_worse_file_serves_where_the_best_cannot_be_used() -> None:
     age = hopeless.object_file().debug_id.age
     textual = sent(a_breakpad_file(f"{ID.uuid.hex.upper()}{age:x}"))
 
-    answer = asked(DebugId(ID.uuid, age), 0x1004)
+    answer = symbolicated(DebugId(ID.uuid, age), 0x1004)
 
     (module,) = answer.modules
     assert functions(answer) == ["main"]
     assert (module.status, module.symbols) == (ModuleStatus.FOUND, textual)
-    assert [c.debug for c in module.candidates] == [
+    assert [c.status for c in module.candidates] == [
         CandidateStatus.MALFORMED,
         CandidateStatus.OK,
     ]
@@ -187,20 +191,22 @@ def test_a_worse_file_serves_where_the_best_cannot_be_used() -> None:
 def test_methods_without_addresses_are_unsupported() -> None:
     a_debug_file(a_project(), debug_id=ID, format=Format.PORTABLE_PDB, kind=None)
 
-    assert asked(ID, 0x1004).modules[0].status is ModuleStatus.UNSUPPORTED
+    assert symbolicated(ID, 0x1004).modules[0].status is ModuleStatus.UNSUPPORTED
 
 
 def test_a_build_id_finds_its_file_whatever_the_debug_id() -> None:
     sent(a_breakpad_file(BREAKPAD_ID))
     DebugFile.objects.update(code_id="abcd" * 10, file_format=Format.ELF)
 
-    assert functions(asked(OTHER, 0x1004, code_id=CodeId("abcd" * 10))) == ["main"]
+    assert functions(symbolicated(OTHER, 0x1004, code_id=CodeId("abcd" * 10))) == [
+        "main"
+    ]
 
 
 def test_a_later_age_of_a_pdb_serves_and_an_earlier_one_does_not() -> None:
     a_debug_file(a_project(), debug_id=DebugId(ID.uuid, 3), format=Format.PDB)
 
-    earlier, same, later = (asked(DebugId(ID.uuid, n), 1) for n in (2, 3, 4))
+    earlier, same, later = (symbolicated(DebugId(ID.uuid, n), 1) for n in (2, 3, 4))
 
     assert [len(a.modules[0].candidates) for a in (earlier, same, later)] == [1, 1, 0]
 
@@ -212,10 +218,9 @@ def test_what_is_being_made_is_waited_for_or_said_to_come(
     held_queue.work()
     SymCache.objects.update(outcome=Outcome.MAKING)
 
-    with pytest.raises(SymCachesPending):
-        asked(ID, 0x1004, may_wait=True)
+    assert symbolicate_if_ready(scope(), request(ID, 0x1004)) is None
     began = time.monotonic()
-    answer = asked(ID, 0x1004, wait_seconds=0.3)
+    answer = symbolicated(ID, 0x1004, wait_seconds=0.3)
 
     assert time.monotonic() - began >= 0.3
     assert answer.modules[0].status is ModuleStatus.TIMEOUT

@@ -229,7 +229,7 @@ def test_a_symcache_that_is_not_made_yet_is_a_reason_to_come_again(
 def test_a_text_names_no_more_modules_than_are_looked_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(text_modules, "MOST_MODULES", 2)
+    monkeypatch.setattr(text_modules, "MAX_MODULES", 2)
     sent("c.sym")
 
     told = reasons("a(+0x1004) [0x1]\nb(+0x1004) [0x1]\nc(+0x1004) [0x1]\n")
@@ -239,8 +239,8 @@ def test_a_text_names_no_more_modules_than_are_looked_for(
 
 
 def test_an_answer_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pasted_text, "MOST_ADDED", 70)
-    monkeypatch.setattr(pasted_text, "MOST_TOLD", 1)
+    monkeypatch.setattr(pasted_text, "MAX_ADDED_CHARACTERS", 70)
+    monkeypatch.setattr(pasted_text, "MAX_UNRESOLVED", 1)
     monkeypatch.setattr(crash_parser, "MAX_ADDRESSES", 4)
     sent("game.sym")
 

@@ -1,1 +1,1 @@
-"""What Mozilla's profiler and crash tools speak: POST /symbolicate/v5, and the old v4."""
+"""Eliot's protocol, for Mozilla's profiler and crash tools: POST /symbolicate/v5, v4."""

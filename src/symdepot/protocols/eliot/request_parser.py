@@ -1,11 +1,10 @@
-"""Jobs as clients send them, read strictly; what is wrong is said in Eliot's words.
+"""Parse jobs strictly, with Eliot's error texts, and merge them into one request.
+
+The merged request has each module and each address once: of the frames of a profile, one
+in twenty is new.
 
 Source: spec/serving 5.1 and 5.2; eliot/symbolicate_resource.py, `validate_modules` and
-`validate_stacks`, for what comes behind "has invalid modules" and "stacks".
-
-What jobs ask together: each module once, and each address in it once.
-
-Stacks repeat themselves: of a profile, one frame in twenty is new.
+`validate_stacks`, for the texts after "has invalid modules" and "stacks".
 """
 
 import re
@@ -22,12 +21,17 @@ from symdepot.domain.stacks.memory_map import MemoryRange
 from symdepot.domain.stacks.stack_resolver import FrameRequest, StackRequest
 from symdepot.symbolication.request import ModuleRequest, SymbolicationRequest
 
-MOST_JOBS = 10
+MAX_JOBS = 10
+MAX_MODULES = 10_000
+"""Distinct modules of one request; a large process has a thousand."""
+_MAX_OFFSET = 2**64 - 1
+_INVALID_ADDRESS = -1
+"""Stands for offsets above _MAX_OFFSET; no module contains it."""
 
 type Module = tuple[str, str]
-"""What a module's debug file is called, and its debug id; either may be empty."""
+"""Debug file name and debug id; either may be empty."""
 type Address = tuple[int, int]
-"""The place of a module in the memory map, and an offset in it; -1 is unknown."""
+"""Module index and offset in the module; -1 is unknown."""
 
 _is_name = re.compile(r"[A-Za-z0-9_.+{}@<> ~-]*").fullmatch
 _is_id = re.compile(r"[A-Fa-f0-9]*").fullmatch
@@ -35,18 +39,18 @@ _PAIR = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """Stacks of one process, and the modules that lay in its memory."""
+class ParsedJob:
+    """Stacks of one process, and its modules."""
 
     modules: Sequence[Module]
     stacks: Sequence[Sequence[Address]]
 
 
-def of_v5(body: bytes) -> list[Job]:
-    """Return the jobs of a request, which may be a single one without a list.
+def parse_v5(body: bytes) -> list[ParsedJob]:
+    """Return the jobs of a request; a body without `jobs` is a single job.
 
     Raises:
-        InvalidRequest: it is not of that form; the text says where.
+        InvalidRequest: the body is invalid; the text has the location.
     """
     payload = _parsed(body)
     if not isinstance(payload, dict) or "jobs" not in payload:
@@ -54,18 +58,18 @@ def of_v5(body: bytes) -> list[Job]:
     jobs = payload["jobs"]
     if not isinstance(jobs, list):
         raise InvalidRequest("jobs must be a list")
-    if len(jobs) > MOST_JOBS:
+    if len(jobs) > MAX_JOBS:
         raise InvalidRequest(
-            f"please limit number of jobs in a single request to <= {MOST_JOBS}"
+            f"please limit number of jobs in a single request to <= {MAX_JOBS}"
         )
     return [_job(number, job) for number, job in enumerate(jobs)]
 
 
-def of_v4(body: bytes) -> Job:
+def parse_v4(body: bytes) -> ParsedJob:
     """Return the one job of a request.
 
     Raises:
-        InvalidRequest: it is not of that form; the text says where.
+        InvalidRequest: the body is invalid; the text has the location.
     """
     return _job(0, _parsed(body))
 
@@ -77,7 +81,7 @@ def _parsed(body: bytes) -> Any:
         raise InvalidRequest("Payload is not valid JSON") from None
 
 
-def _job(number: int, job: Any) -> Job:
+def _job(number: int, job: Any) -> ParsedJob:
     if not isinstance(job, dict):
         raise InvalidRequest(f"job {number} is invalid")
     for key in ("stacks", "memoryMap"):
@@ -85,18 +89,18 @@ def _job(number: int, job: Any) -> Job:
             raise InvalidRequest(f"job {number} is invalid: no {key} specified")
     try:
         modules = _modules(job["memoryMap"])
-    except ValueError as why:
-        raise InvalidRequest(f"job {number} has invalid modules: {why}") from None
+    except ValueError as error:
+        raise InvalidRequest(f"job {number} has invalid modules: {error}") from None
     try:
-        return Job(modules, _stacks(job["stacks"], len(modules)))
-    except ValueError as why:
-        raise InvalidRequest(f"job {number} has invalid stacks: {why}") from None
+        return ParsedJob(modules, _stacks(job["stacks"], len(modules)))
+    except ValueError as error:
+        raise InvalidRequest(f"job {number} has invalid stacks: {error}") from None
 
 
-def _modules(said: Any) -> list[Module]:
-    if not isinstance(said, list):
-        raise ValueError("modules must be a list")  # noqa: TRY004 -- one for all faults
-    return [_module(index, item) for index, item in enumerate(said)]
+def _modules(value: Any) -> list[Module]:
+    if not isinstance(value, list):
+        raise ValueError("modules must be a list")  # noqa: TRY004 -- one type for all errors
+    return [_module(index, item) for index, item in enumerate(value)]
 
 
 def _module(index: int, item: Any) -> Module:
@@ -112,30 +116,30 @@ def _module(index: int, item: Any) -> Module:
     return name, debug_id
 
 
-def _stacks(said: Any, modules: int) -> list[list[Address]]:
-    if not isinstance(said, list):
+def _stacks(value: Any, modules: int) -> list[list[Address]]:
+    if not isinstance(value, list):
         raise ValueError("stacks must be a list of lists")  # noqa: TRY004 -- as above
-    if not said:
+    if not value:
         raise ValueError("no stacks specified")
-    return [_stack(index, stack, modules) for index, stack in enumerate(said)]
+    return [_stack(index, stack, modules) for index, stack in enumerate(value)]
 
 
-def _stack(index: int, said: Any, modules: int) -> list[Address]:
-    if not isinstance(said, list):
+def _stack(index: int, value: Any, modules: int) -> list[Address]:
+    if not isinstance(value, list):
         raise ValueError(f"stack {index} is not a list")  # noqa: TRY004 -- as above
     addresses = []
-    for number, frame in enumerate(said):
+    for number, frame in enumerate(value):
         try:
             addresses.append(_address(frame, modules))
-        except ValueError as why:
-            raise ValueError(f"stack {index} frame {number} {why}") from None
+        except ValueError as error:
+            raise ValueError(f"stack {index} frame {number} {error}") from None
     return addresses
 
 
 def _address(frame: Any, modules: int) -> Address:
-    """Return a frame as it came; there are ten thousands of them.
+    """Return a frame. Called ten thousand times.
 
-    Their types are compared, since a JSON `true` is an integer to Python.
+    Compares types, because a JSON `true` is an `int` to `isinstance`.
     """
     if type(frame) is not list or len(frame) != _PAIR:
         raise ValueError("is not a list of two items")
@@ -149,64 +153,60 @@ def _address(frame: Any, modules: int) -> Address:
     return module, offset
 
 
-MOST_MODULES = 10_000
-"""Of one request, each counted once; a large process has a thousand."""
-_MOST = 2**64 - 1
-_NOWHERE = -1
-"""Where nothing is, for offsets that no program has."""
-
-
 @dataclass(frozen=True, slots=True)
 class MergedJobs:
-    """Modules and addresses, each with its place in the question.
+    """Distinct modules and addresses of several jobs, each with its index.
 
-    An address is one in a module of the question. Of a module without an id nothing
-    can be asked.
+    An address has a merged module index. Modules without a debug id have no addresses.
     """
 
     modules: dict[Module, int] = field(default_factory=dict)
     addresses: dict[Address, int] = field(default_factory=dict)
 
-    def places(self, job: Job) -> list[int]:
-        """Return the places of the modules of a job, in the order of the job."""
+    def module_indexes(self, job: ParsedJob) -> list[int]:
+        """Return the merged indexes of the modules of a job, in the order of the job."""
         return [self.modules[module] for module in job.modules]
 
-    def question(self) -> SymbolicationRequest:
-        """Return the question; its one stack has the addresses in their order."""
+    def to_request(self) -> SymbolicationRequest:
+        """Return a request whose single stack has the addresses in their order."""
         frames = [
-            FrameRequest(offset if offset <= _MOST else _NOWHERE, place, adjusted=False)
-            for place, offset in self.addresses
+            FrameRequest(
+                offset if offset <= _MAX_OFFSET else _INVALID_ADDRESS,
+                index,
+                adjusted=False,
+            )
+            for index, offset in self.addresses
         ]
         return SymbolicationRequest(
-            [StackRequest(frames)], [_asked(m) for m in self.modules]
+            [StackRequest(frames)], [_module_request(m) for m in self.modules]
         )
 
 
-def merge_jobs(jobs: Sequence[Job]) -> MergedJobs:
-    """Return what `jobs` ask.
+def merge_jobs(jobs: Sequence[ParsedJob]) -> MergedJobs:
+    """Merge the modules and addresses of `jobs`.
 
     Raises:
-        InvalidRequest: they name more modules than are looked for at once.
+        InvalidRequest: they have more than MAX_MODULES modules.
     """
-    together = MergedJobs()
+    merged = MergedJobs()
     for job in jobs:
         for module in job.modules:
-            together.modules.setdefault(module, len(together.modules))
-        if len(together.modules) > MOST_MODULES:
+            merged.modules.setdefault(module, len(merged.modules))
+        if len(merged.modules) > MAX_MODULES:
             raise InvalidRequest(
-                f"please limit number of modules in a single request to <= {MOST_MODULES}"
+                f"please limit number of modules in a single request to <= {MAX_MODULES}"
             )
-        places = together.places(job)
+        indexes = merged.module_indexes(job)
         has_id = [bool(debug_id) for _, debug_id in job.modules]
         for stack in job.stacks:
             for index, offset in stack:
                 if index >= 0 and has_id[index]:
-                    address = places[index], offset
-                    together.addresses.setdefault(address, len(together.addresses))
-    return together
+                    address = indexes[index], offset
+                    merged.addresses.setdefault(address, len(merged.addresses))
+    return merged
 
 
-def _asked(module: Module) -> ModuleRequest:
+def _module_request(module: Module) -> ModuleRequest:
     name, debug_id = module
     ids = ModuleIds.known(DebugId.parse_or_none(debug_id), None)
     return ModuleRequest(MemoryRange(0), ids, name)

@@ -1,14 +1,7 @@
-"""From what is answered to what a client reads.
+"""Write responses, debug statistics and CORS headers.
 
-Source: spec/serving 5.1 and 5.2.
-
-What is told of the work behind an answer, to whoever sends a `Debug` header.
-
-Source: eliot/symbolicate_resource.py, `DebugStats`, for the names.
-
-Answers that a page of any origin may read.
-
-Source: spec/serving 5.1; fetch.spec.whatwg.org, "CORS protocol".
+Source: spec/serving 5.1 and 5.2; eliot/symbolicate_resource.py, `DebugStats`, for the
+names of statistics; fetch.spec.whatwg.org, "CORS protocol".
 """
 
 from collections import Counter
@@ -24,137 +17,144 @@ from pydantic_core import to_json
 from symdepot.domain.errors import InvalidRequest
 from symdepot.domain.stacks.stack_resolver import ModuleStatus, ResolvedFrame
 from symdepot.domain.symcache.demangler import demangle
-from symdepot.domain.symcache.reader import SymbolFrame as Place
-from symdepot.protocols.eliot.request_parser import Address, Job, MergedJobs, Module
+from symdepot.domain.symcache.reader import SymbolFrame
+from symdepot.protocols.eliot.request_parser import (
+    Address,
+    MergedJobs,
+    Module,
+    ParsedJob,
+)
 from symdepot.symbolication.request import SymbolicationResult
 
 type Json = dict[str, Any]
 
-MOST_CHARACTERS = 256_000_000
-"""How much one answer may say: an address of four digits may have a name of millions."""
+METHODS = "POST, OPTIONS"
+MAX_CHARACTERS = 256_000_000
+"""Of one response: an address of four digits may have a name of a million."""
 
 _UNKNOWN = "<unknown>"
+_DAY_SECONDS = "86400"
 _FRAME_CHARACTERS = 100
-"""What a frame takes besides its names."""
+"""Of a frame, without its names."""
 _by_index = attrgetter("original_index")
 
 
-def v5(jobs: Sequence[Job], told: "ResultIndex") -> list[Json]:
+def render_v5(jobs: Sequence[ParsedJob], index: "ResultIndex") -> list[Json]:
     """Return the results of jobs, in their order.
 
     Raises:
-        InvalidRequest: they are too long.
+        InvalidRequest: the response is too long.
     """
     return [
         {
             "stacks": [
                 [{"frame": n, **fields} for n, fields in enumerate(stack)]
-                for stack in told.stacks(job)
+                for stack in index.stacks(job)
             ],
-            "found_modules": told.found_modules(job),
+            "found_modules": index.found_modules(job),
         }
         for job in jobs
     ]
 
 
-def v4(job: Job, told: "ResultIndex") -> Json:
-    """Return the result of one job: names alone.
+def render_v4(job: ParsedJob, index: "ResultIndex") -> Json:
+    """Return the result of one job: function and module names only.
 
     Raises:
-        InvalidRequest: it is too long.
+        InvalidRequest: the response is too long.
     """
-    found = told.found_modules(job)
+    found = index.found_modules(job)
     return {
         "symbolicatedStacks": [
-            [_in_words(fields) for fields in stack] for stack in told.stacks(job)
+            [_as_line(fields) for fields in stack] for stack in index.stacks(job)
         ],
-        "knownModules": [found[key(module)] for module in job.modules],
+        "knownModules": [found[module_key(module)] for module in job.modules],
     }
 
 
-def key(module: Module) -> str:
-    """Return what a module is called in answers.
+def module_key(module: Module) -> str:
+    """Return the key of a module in responses.
 
-    >>> key(("libz.so", "0"))
+    >>> module_key(("libz.so", "0"))
     'libz.so/0'
     """
     return "/".join(module)
 
 
 class ResultIndex:
-    """What is told of each module and address, whichever jobs ask for it.
+    """Results by module and address, shared by all jobs.
 
-    `code_files` are what the programs of modules are called, by the modules' places.
+    `code_files`: names of the modules' programs, by merged module index.
     """
 
     def __init__(
         self,
-        gathered: MergedJobs,
-        answer: SymbolicationResult,
+        merged: MergedJobs,
+        result: SymbolicationResult,
         code_files: Mapping[int, str],
     ) -> None:
-        modules = list(gathered.modules)
-        self._gathered = gathered
-        self._answer = answer
+        modules = list(merged.modules)
+        self._merged = merged
+        self._result = result
         self._names = [
-            code_files.get(place) or name or _UNKNOWN
-            for place, (name, _) in enumerate(modules)
+            code_files.get(module) or name or _UNKNOWN
+            for module, (name, _) in enumerate(modules)
         ]
         self._fields = [
-            _of(self._names[place], offset) for place, offset in gathered.addresses
+            _address(self._names[module], offset) for module, offset in merged.addresses
         ]
         self._characters = [_FRAME_CHARACTERS] * len(self._fields)
-        self._characters_left = MOST_CHARACTERS
-        for index, frames in groupby(answer.stacks[0], _by_index):
+        self._characters_left = MAX_CHARACTERS
+        for index, frames in groupby(result.stacks[0], _by_index):
             self._add(index, list(frames))
 
-    def found_modules(self, job: Job) -> dict[str, bool | None]:
-        """Say which modules were found; None is one that nobody asked for."""
-        places = self._gathered.places(job)
+    def found_modules(self, job: ParsedJob) -> dict[str, bool | None]:
+        """Return whether each module was found; None: no frame is in it."""
+        indexes = self._merged.module_indexes(job)
         return {
-            key(module): _is_found(self._answer.modules[place].status)
-            for module, place in zip(job.modules, places, strict=True)
+            module_key(module): _is_found(self._result.modules[index].status)
+            for module, index in zip(job.modules, indexes, strict=True)
         }
 
-    def stacks(self, job: Job) -> Iterator[list[Json]]:
-        """Return what is known of each frame of each stack.
+    def stacks(self, job: ParsedJob) -> Iterator[list[Json]]:
+        """Return the fields of each frame of each stack.
 
         Raises:
-            InvalidRequest: that would be too long an answer.
+            InvalidRequest: the response is too long.
         """
-        places = self._gathered.places(job)
+        indexes = self._merged.module_indexes(job)
         for stack in job.stacks:
-            yield [self._frame(places, address) for address in stack]
+            yield [self._frame(indexes, address) for address in stack]
 
-    def _frame(self, places: Sequence[int], address: Address) -> Json:
+    def _frame(self, indexes: Sequence[int], address: Address) -> Json:
         index, offset = address
         if index < 0:
-            return _of(_UNKNOWN, offset)
-        place = places[index]
-        known = self._gathered.addresses.get((place, offset))
+            return _address(_UNKNOWN, offset)
+        module = indexes[index]
+        known = self._merged.addresses.get((module, offset))
         if known is None:
-            return _of(self._names[place], offset)
+            return _address(self._names[module], offset)
         self._characters_left -= self._characters[known]
         if self._characters_left < 0:
             raise InvalidRequest(
-                f"The answer would have more than {MOST_CHARACTERS} characters. "
+                f"The answer would have more than {MAX_CHARACTERS} characters. "
                 "Ask for fewer frames at once."
             )
         return self._fields[known]
 
     def _add(self, index: int, frames: Sequence[ResolvedFrame]) -> None:
-        """Add what is known of an address, whose frames come innermost first."""
+        """Add the frames of an address, innermost first."""
         *inlines, outer = (frame.symbol for frame in frames)
         if outer is None:
             return
-        fields, begins = self._fields[index], frames[-1].function_address
+        fields, start = self._fields[index], frames[-1].function_address
         fields.update(_named(outer))
-        if begins is not None:
-            fields["function_offset"] = hex(frames[-1].address - begins)
+        if start is not None:
+            fields["function_offset"] = hex(frames[-1].address - start)
         if inlines:
-            fields["inlines"] = [_named(place) for place in inlines if place]
-        for said in (fields, *fields.get("inlines", ())):
-            names = len(said["function"]) + len(said.get("file", ""))
+            fields["inlines"] = [_named(symbol) for symbol in inlines if symbol]
+        for each in (fields, *fields.get("inlines", ())):
+            names = len(each["function"]) + len(each.get("file", ""))
             self._characters[index] += _FRAME_CHARACTERS + names
 
 
@@ -162,47 +162,47 @@ def _is_found(status: ModuleStatus) -> bool | None:
     return None if status is ModuleStatus.UNUSED else status is ModuleStatus.FOUND
 
 
-def _of(module: str, offset: int) -> Json:
+def _address(module: str, offset: int) -> Json:
     return {"module": module, "module_offset": hex(offset)}
 
 
-def _named(place: Place) -> Json:
-    """Return a function, and its file and line as far as they are known."""
-    named: Json = {"function": demangle(place.function)}
-    if place.path:
-        named["file"] = place.path
-        if place.line:
-            named["line"] = place.line
+def _named(symbol: SymbolFrame) -> Json:
+    """Return a function, and its file and line if known."""
+    named: Json = {"function": demangle(symbol.function)}
+    if symbol.path:
+        named["file"] = symbol.path
+        if symbol.line:
+            named["line"] = symbol.line
     return named
 
 
-def _in_words(fields: Json) -> str:
-    """Return a frame in the one line that v4 has for it."""
+def _as_line(fields: Json) -> str:
+    """Return a frame as one line, for v4."""
     return f"{fields.get('function', fields['module_offset'])} (in {fields['module']})"
 
 
 def debug_info(
     results: Sequence[Json],
-    gathered: MergedJobs,
-    answer: SymbolicationResult,
+    merged: MergedJobs,
+    result: SymbolicationResult,
     seconds: float,
 ) -> Json:
-    """Return what Eliot tells of its own work, as far as we do any of it.
+    """Return the statistics that Eliot returns, as far as they apply.
 
-    Nothing is downloaded or parsed while a client waits. Eliot has no
-    `status_per_module`, which says why there are no symbols.
+    Nothing is downloaded or parsed during a request. `status_per_module` is an addition
+    to Eliot's: why a module has no symbols.
     """
     stacks = Counter(
         module
-        for result in results
-        for module, found in result["found_modules"].items()
+        for one in results
+        for module, found in one["found_modules"].items()
         if found is not None
     )
     statuses = {
-        key(module): answer.modules[place].status
-        for module, place in gathered.modules.items()
+        module_key(module): result.modules[index].status
+        for module, index in merged.modules.items()
     }
-    asked = [s for s in statuses.values() if s is not ModuleStatus.UNUSED]
+    used = [s for s in statuses.values() if s is not ModuleStatus.UNUSED]
     return {
         "time": seconds,
         "modules": {
@@ -211,8 +211,8 @@ def debug_info(
             "status_per_module": statuses,
         },
         "cache_lookups": {
-            "count": len(asked),
-            "hits": asked.count(ModuleStatus.FOUND),
+            "count": len(used),
+            "hits": used.count(ModuleStatus.FOUND),
             "time": seconds,
         },
         "downloads": {"count": 0, "size": 0, "time": 0.0},
@@ -221,34 +221,29 @@ def debug_info(
     }
 
 
-METHODS = "POST, OPTIONS"
-_DAY_SECONDS = "86400"
-
-
 def json_response(content: object, status: HTTPStatus = HTTPStatus.OK) -> HttpResponse:
-    """Return an answer of JSON."""
-    return _open(
+    """Return a JSON response that a page of any origin may read."""
+    return _with_cors(
         HttpResponse(to_json(content), content_type="application/json", status=status)
     )
 
 
 def preflight(request: HttpRequest) -> HttpResponse:
-    """Return the answer to a browser that asks whether a page may ask.
+    """Return the response to a CORS preflight request; all headers are allowed.
 
-    It may send any header: a star would leave out the one that carries the token, and
-    the Firefox Profiler sends a User-Agent of its own.
+    `*` would not cover `Authorization`. The Firefox Profiler sends its own `User-Agent`.
     """
-    answer = _open(HttpResponse(content_type="text/plain"))
-    answer["Allow"] = answer["Access-Control-Allow-Methods"] = METHODS
-    asked = request.headers.get("Access-Control-Request-Headers")
-    if asked:
-        answer["Access-Control-Allow-Headers"] = asked
-    answer["Access-Control-Max-Age"] = _DAY_SECONDS
-    answer["Vary"] = "Access-Control-Request-Headers"
-    return answer
+    response = _with_cors(HttpResponse(content_type="text/plain"))
+    response["Allow"] = response["Access-Control-Allow-Methods"] = METHODS
+    requested = request.headers.get("Access-Control-Request-Headers")
+    if requested:
+        response["Access-Control-Allow-Headers"] = requested
+    response["Access-Control-Max-Age"] = _DAY_SECONDS
+    response["Vary"] = "Access-Control-Request-Headers"
+    return response
 
 
-def _open(answer: HttpResponse) -> HttpResponse:
-    answer["Access-Control-Allow-Origin"] = "*"
-    answer["Access-Control-Expose-Headers"] = "Retry-After"
-    return answer
+def _with_cors(response: HttpResponse) -> HttpResponse:
+    response["Access-Control-Allow-Origin"] = "*"
+    response["Access-Control-Expose-Headers"] = "Retry-After"
+    return response

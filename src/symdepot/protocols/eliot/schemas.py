@@ -1,9 +1,4 @@
-"""The form of requests and answers, as it stands in the description of the API.
-
-Requests are read by `jobs`, which says what is wrong in Eliot's words.
-
-How the doors of Eliot are described to programs that read OpenAPI.
-"""
+"""OpenAPI schemas of requests and responses. `request_parser` validates requests."""
 
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -11,23 +6,26 @@ from typing import Annotated, Any
 from ninja import Schema
 from pydantic import BaseModel, ConfigDict, Field
 
-from symdepot.protocols.eliot.request_parser import MOST_JOBS
+from symdepot.protocols.eliot.request_parser import MAX_JOBS
 
 _Module = tuple[
     Annotated[
         str,
         Field(
             pattern="^[A-Za-z0-9_.+{}@<> ~-]*$",
-            description="What the debug file is called.",
+            description="The name of the debug file.",
         ),
     ],
     Annotated[
-        str, Field(pattern="^[A-Fa-f0-9]*$", description="Its debug id, as Breakpad's.")
+        str,
+        Field(
+            pattern="^[A-Fa-f0-9]*$", description="Its debug id, in Breakpad's form."
+        ),
     ],
 ]
 _Address = tuple[
     Annotated[
-        int, Field(ge=-1, description="A place in memoryMap, or -1 for no module.")
+        int, Field(ge=-1, description="An index in memoryMap, or -1 for no module.")
     ],
     Annotated[
         int, Field(ge=-1, description="An offset in that module; -1 is unknown.")
@@ -36,7 +34,7 @@ _Address = tuple[
 
 
 class Job(BaseModel):
-    """Stacks of one process, and the modules that lay in its memory."""
+    """Stacks of one process, and its modules."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -45,7 +43,7 @@ class Job(BaseModel):
 
 
 class Inlined(Schema):
-    """A function that was inlined; `line` is that of the call into the one before."""
+    """An inlined function; `line` is where it calls the function before it."""
 
     function: str
     file: str = ""
@@ -53,10 +51,10 @@ class Inlined(Schema):
 
 
 class Frame(Inlined):
-    """What is known of a frame; what is not known is left out.
+    """A frame; unknown fields are left out.
 
-    `function` is the one that contains the address; `inlines` those that were inlined
-    into it there, the innermost first.
+    `function` contains the address; `inlines` were inlined into it there, innermost
+    first.
     """
 
     frame: int
@@ -68,28 +66,28 @@ class Frame(Inlined):
 
 
 class Result(Schema):
-    """The result of a job; a module is null if no frame lies in it."""
+    """The result of a job; a module without frames is null."""
 
     stacks: list[list[Frame]]
     found_modules: dict[str, bool | None]
 
 
 class Results(Schema):
-    """The results of jobs, in their order; `debug` comes with a `Debug` header."""
+    """The results of jobs, in their order; `debug` only with a `Debug` header."""
 
     results: list[Result]
     debug: dict[str, object] = {}
 
 
 class Symbolicated(Schema):
-    """The result of a job in the old form: a line for each frame."""
+    """The result of a job in v4: a line for each frame."""
 
     symbolicatedStacks: list[list[str]]  # noqa: N815 -- its name on the wire
     knownModules: list[bool | None]  # noqa: N815 -- its name on the wire
 
 
 class Problem(Schema):
-    """Why there is no answer."""
+    """An error."""
 
     title: str
 
@@ -116,25 +114,25 @@ _JOBS = {
     "type": "object",
     "title": "Jobs",
     "description": "Several jobs at once.",
-    "properties": {"jobs": {"type": "array", "items": _JOB, "maxItems": MOST_JOBS}},
+    "properties": {"jobs": {"type": "array", "items": _JOB, "maxItems": MAX_JOBS}},
     "required": ["jobs"],
 }
 
 
-def _body(form: object, example: object) -> dict[str, Any]:
-    content = {"application/json": {"schema": form, "example": example}}
+def _body(schema: object, example: object) -> dict[str, Any]:
+    content = {"application/json": {"schema": schema, "example": example}}
     return {"required": True, "content": content}
 
 
-V5_ANSWERS: dict[int, type[Schema]] = {HTTPStatus.OK: Results, **_REFUSALS}
-V4_ANSWERS: dict[int, type[Schema]] = {HTTPStatus.OK: Symbolicated, **_REFUSALS}
+V5_RESPONSES: dict[int, type[Schema]] = {HTTPStatus.OK: Results, **_REFUSALS}
+V4_RESPONSES: dict[int, type[Schema]] = {HTTPStatus.OK: Symbolicated, **_REFUSALS}
 V5: dict[str, Any] = {
     "requestBody": _body({"anyOf": [_JOBS, _JOB]}, {"jobs": [_EXAMPLE], "version": 5}),
     "parameters": [
         {
             "name": "Debug",
             "in": "header",
-            "description": "If it is there, `debug` tells of the work behind the answer.",
+            "description": "If present, the response has `debug`, with statistics.",
             "schema": {"type": "string"},
         }
     ],

@@ -1,4 +1,4 @@
-"""POST /symbolicate/v5, and the old v4.
+"""POST /symbolicate/v5, and the old v4. Errors have one key, `title`.
 
 Source: spec/serving 5.1 and 5.2.
 """
@@ -8,103 +8,112 @@ from collections.abc import Sequence
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Router
+from ninja import NinjaAPI, Router
 
 from symdepot.debugfiles import file_counts
-from symdepot.protocols import symbolication_request
-from symdepot.protocols.eliot import errors, request_parser, response, schemas
-from symdepot.protocols.eliot.request_parser import Job, MergedJobs
+from symdepot.protocols import error_responses, symbolication_request
+from symdepot.protocols.eliot import request_parser, response, schemas
+from symdepot.protocols.eliot.request_parser import MergedJobs, ParsedJob
 from symdepot.protocols.eliot.response import ResultIndex
 from symdepot.symbolication.request import LookupScope, SymbolicationResult
 from symdepot.symbolication.symbolicate import symbolicate
 
-MOST_BODY_BYTES = 4 << 20
-"""300,000 frames; they take ten seconds, and 600 MB of memory while they are looked up."""
+MAX_BODY_BYTES = 4 << 20
+"""300,000 frames: ten seconds and 600 MB of memory."""
 WAIT_SECONDS = 3.0
-"""How long a client waits for what is being made; then it gets what is there."""
-_OTHERS = ["GET", "HEAD", "PUT", "PATCH", "DELETE"]
+"""How long a request waits for symcaches; then it uses those that are ready."""
+_OTHER_METHODS = ["GET", "HEAD", "PUT", "PATCH", "DELETE"]
 
 router = Router()
 
 
-@router.post("/v5", openapi_extra=schemas.V5, response=schemas.V5_ANSWERS)
+def add_error_handlers(api: NinjaAPI) -> None:
+    """Register handlers for all errors."""
+    error_responses.add_error_handlers(
+        api,
+        error_responses.JSON_STATUSES,
+        lambda _, status, error: _title_response(str(error), status),
+    )
+
+
+@router.post("/v5", openapi_extra=schemas.V5, response=schemas.V5_RESPONSES)
 def v5(request: HttpRequest) -> HttpResponse:
     """Look up the functions, files and lines of addresses in modules.
 
-    Offsets are taken as they are: of a return address, subtract 1 before.
+    Offsets are not adjusted: subtract 1 from return addresses first.
     """
-    scope = _admitted(request)
-    asked = request_parser.of_v5(
-        symbolication_request.body(request, limit_bytes=MOST_BODY_BYTES)
-    )
-    began_at = time.monotonic()
-    gathered, answer = _answered(scope, asked)
-    results = response.v5(asked, _told(gathered, answer))
-    told: response.Json = {"results": results}
+    scope = _scope(request)
+    jobs = request_parser.parse_v5(_body(request))
+    started_at = time.monotonic()
+    merged, result = _symbolicate(scope, jobs)
+    results = response.render_v5(jobs, _index(merged, result))
+    content: response.Json = {"results": results}
     if "Debug" in request.headers:
-        seconds = time.monotonic() - began_at
-        told["debug"] = response.debug_info(results, gathered, answer, seconds)
-    return response.json_response(told)
+        seconds = time.monotonic() - started_at
+        content["debug"] = response.debug_info(results, merged, result, seconds)
+    return response.json_response(content)
 
 
 @router.post(
-    "/v4", openapi_extra=schemas.V4, response=schemas.V4_ANSWERS, deprecated=True
+    "/v4", openapi_extra=schemas.V4, response=schemas.V4_RESPONSES, deprecated=True
 )
 def v4(request: HttpRequest) -> HttpResponse:
-    """Look up the functions of addresses, for clients that know no better."""
-    scope = _admitted(request)
-    asked = request_parser.of_v4(
-        symbolication_request.body(request, limit_bytes=MOST_BODY_BYTES)
-    )
-    gathered, answer = _answered(scope, [asked])
-    return response.json_response(response.v4(asked, _told(gathered, answer)))
+    """Look up the functions of addresses, for old clients."""
+    scope = _scope(request)
+    job = request_parser.parse_v4(_body(request))
+    merged, result = _symbolicate(scope, [job])
+    return response.json_response(response.render_v4(job, _index(merged, result)))
 
 
 @router.api_operation(["OPTIONS"], "/v4", include_in_schema=False)
 @router.api_operation(["OPTIONS"], "/v5", include_in_schema=False)
-def may_ask(request: HttpRequest) -> HttpResponse:
-    """Tell a browser that a page of any origin may ask."""
+def preflight(request: HttpRequest) -> HttpResponse:
+    """Allow pages of any origin to send requests."""
     return response.preflight(request)
 
 
-@router.api_operation(_OTHERS, "/v4", include_in_schema=False)
-@router.api_operation(_OTHERS, "/v5", include_in_schema=False)
-def not_so(request: HttpRequest) -> HttpResponse:
-    """Tell whoever asks in another way."""
-    answer = errors.title_response(
-        "405 Method Not Allowed", HTTPStatus.METHOD_NOT_ALLOWED
-    )
-    answer["Allow"] = response.METHODS
-    return answer
+@router.api_operation(_OTHER_METHODS, "/v4", include_in_schema=False)
+@router.api_operation(_OTHER_METHODS, "/v5", include_in_schema=False)
+def method_not_allowed(request: HttpRequest) -> HttpResponse:
+    """Refuse other methods."""
+    refusal = _title_response("405 Method Not Allowed", HTTPStatus.METHOD_NOT_ALLOWED)
+    refusal["Allow"] = response.METHODS
+    return refusal
 
 
-def _admitted(request: HttpRequest) -> LookupScope:
-    """Return where whoever asks may have things looked up, if not too often.
+def _title_response(title: str, status: HTTPStatus) -> HttpResponse:
+    return response.json_response({"title": title}, status)
+
+
+def _body(request: HttpRequest) -> bytes:
+    return symbolication_request.body(request, limit_bytes=MAX_BODY_BYTES)
+
+
+def _scope(request: HttpRequest) -> LookupScope:
+    """Return the caller's scope, within his rate limit.
 
     Raises:
-        Unauthenticated: see `auth.reader`.
-        NotAllowed: see `reading.readable`.
-        RateExceeded: see `limiting.spend`.
+        Unauthenticated, NotAllowed, RateExceeded: see `symbolication_request`.
     """
-    who = symbolication_request.caller_or_none(request)
-    symbolication_request.consume_rate(request, who)
-    return symbolication_request.scope(request, who)
+    caller = symbolication_request.caller_or_none(request)
+    symbolication_request.consume_rate(request, caller)
+    return symbolication_request.scope(request, caller)
 
 
-def _answered(
-    scope: LookupScope, asked: Sequence[Job]
+def _symbolicate(
+    scope: LookupScope, jobs: Sequence[ParsedJob]
 ) -> tuple[MergedJobs, SymbolicationResult]:
-    gathered = request_parser.merge_jobs(asked)
-    question = gathered.question()
-    return gathered, symbolicate(scope, question, wait_seconds=WAIT_SECONDS)
+    merged = request_parser.merge_jobs(jobs)
+    result = symbolicate(scope, merged.to_request(), wait_seconds=WAIT_SECONDS)
+    return merged, result
 
 
-def _told(gathered: MergedJobs, answer: SymbolicationResult) -> ResultIndex:
-    names = {
-        place: file_counts.code_file_name(
+def _index(merged: MergedJobs, result: SymbolicationResult) -> ResultIndex:
+    code_files = {
+        index: file_counts.code_file_name(
             module.symbols, [c.debug_file for c in module.candidates]
         )
-        for place, module in enumerate(answer.modules)
+        for index, module in enumerate(result.modules)
         if module.symbols is not None
     }
-    return ResultIndex(gathered, answer, names)
+    return ResultIndex(merged, result, code_files)

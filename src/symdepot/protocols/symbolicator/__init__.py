@@ -1,1 +1,1 @@
-"""What crash tools speak: POST /symbolicate, with modules and stack traces."""
+"""Symbolicator's protocol, for crash tools: POST /symbolicate and /symbolicate-jvm."""

@@ -1,4 +1,4 @@
-"""What OpenAPI says of these doors, out of what they really read and write."""
+"""OpenAPI descriptions, derived from the schemas that requests are parsed with."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ type Schema = dict[Any, Any]
 _IN_COMPONENTS = "#/components/schemas/{model}"
 
 COMPONENTS: dict[str, Schema] = {}
-"""The schemas that those below refer to."""
+"""Schemas that the descriptions below refer to."""
 
 
 def _schema(adapter: TypeAdapter[Any]) -> Schema:
@@ -33,9 +33,9 @@ def _refusals(*statuses: tuple[int, str]) -> Schema:
     }
 
 
-_ANSWERED = {
+_COMPLETED = {
     200: {
-        "description": "The answer, or that it is not ready yet.",
+        "description": "The result, or that it is pending.",
         **_json(_schema(ANSWER)),
     }
 }
@@ -44,33 +44,33 @@ _REFUSED = _refusals(
     (401, "The token is unknown, revoked or expired."),
     (403, "The token may not read."),
     (413, "The body is too large."),
-    (422, "The body is JSON of another form."),
-    (429, "Too many requests; `Retry-After` says when to come again."),
-    (503, "Too many wait already, or the database or storage is away."),
+    (422, "The body does not match the schema."),
+    (429, "Too many requests; `Retry-After` states when to retry."),
+    (503, "Too many requests wait, or the database or storage is unavailable."),
 )
 
 SYMBOLICATE: Schema = {
     "requestBody": {"required": True, **_json(_schema(BODY))},
-    "responses": {**_ANSWERED, **_REFUSED},
+    "responses": {**_COMPLETED, **_REFUSED},
 }
 
 SYMBOLICATE_JVM: Schema = {
     "requestBody": {"required": True, **_json(_schema(JVM_BODY))},
     "responses": {
-        200: {"description": "The answer.", **_json(_schema(JVM_ANSWER))},
+        200: {"description": "The result.", **_json(_schema(JVM_ANSWER))},
         **_REFUSED,
     },
 }
 
 REQUESTS: Schema = {
     "responses": {
-        **_ANSWERED,
+        **_COMPLETED,
         **_refusals(
             (401, "The token is unknown, revoked or expired."),
             (403, "The token may not read."),
-            (404, "There is no such request, or it is not this token's."),
-            (429, "Too many requests; `Retry-After` says when to come again."),
-            (503, "Too many wait already, or the database or storage is away."),
+            (404, "There is no such request of this token."),
+            (429, "Too many requests; `Retry-After` states when to retry."),
+            (503, "Too many requests wait, or the database or storage is unavailable."),
         ),
     }
 }

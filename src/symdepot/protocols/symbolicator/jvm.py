@@ -1,4 +1,4 @@
-"""POST /symbolicate-jvm: real names, inlined calls and sources of a program for the JVM.
+"""POST /symbolicate-jvm: real names, inlined calls and sources for JVM programs.
 
 Source: spec/serving 4.5.
 """
@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from symdepot.domain.ids import DebugId
 from symdepot.protocols import symbolication_request
-from symdepot.protocols.symbolicator import api_description, bodies
+from symdepot.protocols.symbolicator import api_description, native_request
 from symdepot.protocols.symbolicator.jvm_schemas import JVM_BODY, JvmBody
 from symdepot.symbolication import jvm
 from symdepot.symbolication.jvm_request import (
@@ -24,7 +24,7 @@ from symdepot.symbolication.jvm_request import (
 
 router = Router()
 
-_FIELDS = [field.name for field in fields(JvmFrame)]
+_FIELD_NAMES = [field.name for field in fields(JvmFrame)]
 _USUALLY_EMPTY = {"pre_context", "post_context", "method_synthesized"}
 
 
@@ -34,18 +34,19 @@ _USUALLY_EMPTY = {"pre_context", "post_context", "method_synthesized"}
     openapi_extra=api_description.SYMBOLICATE_JVM,
 )
 def symbolicate_jvm(request: HttpRequest) -> HttpResponse:
-    """Answer with the same frames, exceptions and classes under their real names.
+    """Return the frames, exceptions and classes under their real names.
 
-    It is answered when it is done: a `timeout` is not needed, and ignored.
+    A `timeout` is ignored: the request never becomes pending.
     """
-    who = symbolication_request.caller_or_none(request)
-    symbolication_request.consume_rate(request, who)
-    body = JVM_BODY.validate_json(bodies.body(request))
-    answer = jvm.symbolicate(symbolication_request.scope(request, who), _traces(body))
-    return HttpResponse(to_json(_completed(answer)), content_type="application/json")
+    caller = symbolication_request.caller_or_none(request)
+    symbolication_request.consume_rate(request, caller)
+    body = JVM_BODY.validate_json(native_request.read_body(request))
+    scope = symbolication_request.scope(request, caller)
+    result = jvm.symbolicate(scope, _to_request(body))
+    return HttpResponse(to_json(_completed(result)), content_type="application/json")
 
 
-def _traces(body: JvmBody) -> JvmRequest:
+def _to_request(body: JvmBody) -> JvmRequest:
     options = body.get("options", {})
     modules = body.get("modules", [])
     ids = [(one["type"], DebugId.parse(one["uuid"])) for one in modules]
@@ -64,28 +65,29 @@ def _traces(body: JvmBody) -> JvmRequest:
     )
 
 
-def _completed(answer: JvmResult) -> dict[str, Any]:
+def _completed(result: JvmResult) -> dict[str, Any]:
     return {
         "status": "completed",
         "exceptions": [
-            {"type": each.type, "module": each.module} for each in answer.exceptions
+            {"type": each.type, "module": each.module} for each in result.exceptions
         ],
         "stacktraces": [
-            {"frames": [_told(frame) for frame in frames]}
-            for frames in answer.stacktraces
+            {"frames": [_frame(frame) for frame in frames]}
+            for frames in result.stacktraces
         ],
-        "classes": answer.class_names,
+        "classes": result.class_names,
         "errors": [
-            {"uuid": str(uuid), "type": lack} for uuid, lack in answer.lacking.items()
+            {"uuid": str(uuid), "type": error}
+            for uuid, error in result.mapping_errors.items()
         ],
     }
 
 
-def _told(frame: JvmFrame) -> dict[str, Any]:
-    """Return a frame as clients read it: what is null or usual is left out."""
-    told = {name: getattr(frame, name) for name in _FIELDS}
+def _frame(frame: JvmFrame) -> dict[str, Any]:
+    """Return a frame as JSON, without null fields and usual values."""
+    values = {name: getattr(frame, name) for name in _FIELD_NAMES}
     return {
         name: value
-        for name, value in told.items()
+        for name, value in values.items()
         if value is not None and (value or name not in _USUALLY_EMPTY)
     }

@@ -1,10 +1,4 @@
-"""What a client sends to have traces of the JVM retraced.
-
-Dictionaries, as for native code: what is not named here is ignored.
-
-Source: spec/serving 4.5, "POST /symbolicate-jvm".
-
-What clients are answered about the JVM, in a form that can be described and checked.
+"""Schemas of JVM requests and responses. Unknown keys of requests are ignored.
 
 Source: spec/serving 4.5, "POST /symbolicate-jvm".
 """
@@ -17,13 +11,13 @@ from symdepot.domain.ids import DebugId
 from symdepot.protocols.symbolicator.schemas import Lines
 from symdepot.symbolication.jvm_request import MappingError
 
-_MOST = 2**64 - 1
-_MOST_LINES = 2**32 - 1
-_MOST_MODULES = 100
-"""A program has one mapping, and a bundle for each of its parts."""
-_MOST_FRAMES = 100_000
-_MOST_NAMES = 100_000
-"""Exceptions, and classes. A list fails at its first fault: faults take more room."""
+_MAX_UINT64 = 2**64 - 1
+_MAX_UINT32 = 2**32 - 1
+_MAX_MODULES = 100
+"""A program has one mapping, and a source bundle per part."""
+_MAX_FRAMES = 100_000
+_MAX_NAMES = 100_000
+"""Exceptions and classes. Lists fail fast, because errors take much more memory."""
 
 
 def _debug_id(text: str) -> str:
@@ -35,15 +29,15 @@ type Uuid = Annotated[str, AfterValidator(_debug_id)]
 
 
 class RawJvmFrame(TypedDict, total=False):
-    """A frame as a client knows it: `module` is a class, `function` its method."""
+    """A frame of the request: `module` is a class, `function` its method."""
 
     platform: str | None
     function: Required[str]
     module: Required[str]
-    index: Required[Annotated[int, Field(ge=0, le=_MOST)]]
+    index: Required[Annotated[int, Field(ge=0, le=_MAX_UINT64)]]
     filename: str | None
     abs_path: str | None
-    lineno: Annotated[int, Field(ge=0, le=_MOST_LINES)] | None
+    lineno: Annotated[int, Field(ge=0, le=_MAX_UINT32)] | None
     in_app: bool | None
     signature: str | None
     method_synthesized: bool | None
@@ -53,7 +47,7 @@ class RawJvmFrame(TypedDict, total=False):
 
 
 class RawJvmException(TypedDict):
-    """The class of an exception: its package is `module`, its name in there `type`."""
+    """The class of an exception: `module` is the package, `type` the simple name."""
 
     type: str
     module: str
@@ -63,39 +57,39 @@ class RawJvmStack(TypedDict, total=False):
     """A stack trace."""
 
     frames: Required[
-        Annotated[list[RawJvmFrame], Field(max_length=_MOST_FRAMES, fail_fast=True)]
+        Annotated[list[RawJvmFrame], Field(max_length=_MAX_FRAMES, fail_fast=True)]
     ]
 
 
 class RawJvmModule(TypedDict):
-    """A mapping, or a bundle of sources."""
+    """A mapping or a source bundle."""
 
     uuid: Uuid
     type: Literal["proguard", "source"]
 
 
 class JvmOptions(TypedDict, total=False):
-    """Whether sources are added, and in which order frames stand."""
+    """Whether source context is added, and the order of frames."""
 
     apply_source_context: bool
     frame_order: Literal["caller_first", "callee_first"]
 
 
 class JvmBody(TypedDict, total=False):
-    """A request. `sources` may be named in it, and are not asked."""
+    """A request. `sources` is accepted and ignored."""
 
     platform: str | None
     exceptions: Annotated[
-        list[RawJvmException], Field(max_length=_MOST_NAMES, fail_fast=True)
+        list[RawJvmException], Field(max_length=_MAX_NAMES, fail_fast=True)
     ]
     stacktraces: Annotated[
-        list[RawJvmStack], Field(max_length=_MOST_NAMES, fail_fast=True)
+        list[RawJvmStack], Field(max_length=_MAX_NAMES, fail_fast=True)
     ]
     modules: Annotated[
-        list[RawJvmModule], Field(max_length=_MOST_MODULES, fail_fast=True)
+        list[RawJvmModule], Field(max_length=_MAX_MODULES, fail_fast=True)
     ]
     release_package: str | None
-    classes: Annotated[list[str], Field(max_length=_MOST_NAMES, fail_fast=True)]
+    classes: Annotated[list[str], Field(max_length=_MAX_NAMES, fail_fast=True)]
     options: JvmOptions
 
 
@@ -107,7 +101,7 @@ _STRICT = ConfigDict(extra="forbid")
 
 @with_config(_STRICT)
 class AnsweredJvmFrame(TypedDict):
-    """A frame under its real name, or as it came; inlined ones have the same `index`."""
+    """A frame under its real name, or as it was sent; inlined ones share an `index`."""
 
     module: str
     function: str
@@ -141,7 +135,7 @@ class AnsweredJvmStack(TypedDict):
 
 @with_config(_STRICT)
 class UselessMapping(TypedDict):
-    """A mapping that is not here, or that nothing can read."""
+    """A mapping that is missing or unreadable."""
 
     uuid: str
     type: MappingError
@@ -149,7 +143,7 @@ class UselessMapping(TypedDict):
 
 @with_config(_STRICT)
 class CompletedJvm(TypedDict):
-    """The whole answer; of `classes` those that a mapping knows."""
+    """The result; `classes` has only those that a mapping knows."""
 
     status: Literal["completed"]
     exceptions: list[AnsweredJvmException]

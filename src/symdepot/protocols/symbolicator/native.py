@@ -1,11 +1,9 @@
-"""POST /symbolicate, and GET /requests/ID for what takes longer.
+"""POST /symbolicate, and GET /requests/ID to poll a pending request.
 
 Source: spec/serving 4.5.
 """
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http import HTTPStatus
 from uuid import UUID
 
@@ -15,33 +13,35 @@ from pydantic import Field
 from pydantic_core import to_json
 
 from symdepot.domain.errors import Busy, RequestMissing
-from symdepot.projects.access import Caller
+from symdepot.jobs.backoff import waiting_slot
 from symdepot.protocols import symbolication_request
 from symdepot.protocols.symbolicator import (
     api_description,
-    bodies,
     native_request,
     native_response,
 )
 from symdepot.protocols.symbolicator.schemas import BODY, Body
 from symdepot.symbolication import pending_requests
-from symdepot.symbolication.module_finder import SymCachesPending
-from symdepot.symbolication.symbolicate import symbolicate as symbolicated
+from symdepot.symbolication import symbolicate as symbolication
+from symdepot.symbolication.request import (
+    LookupScope,
+    SymbolicationRequest,
+    SymbolicationResult,
+)
 
 router = Router()
 
-_LONGEST_SECONDS = 300.0
-"""How long a request is held open; whoever is told nothing better waits that long."""
+_MAX_WAIT_SECONDS = 300.0
+"""How long a request is held open; the default without a `timeout`."""
 _WAITERS = threading.BoundedSemaphore(32)
-"""Each holds a thread of the server, and half of them are left for others."""
+"""Each occupies a thread of the server; half of the threads are left for others."""
 _RETRY_AFTER_SECONDS = 5
 
 
 class WaitOptions(Schema):
-    """How long a client waits before it would rather come again.
+    """How long a client waits before it prefers to poll.
 
-    `scope` is taken, and means nothing here: what may be looked up is what the token
-    may read.
+    `scope` is accepted and ignored: the token decides what may be read.
     """
 
     timeout: float | None = Field(None, ge=0, le=86_400)
@@ -53,17 +53,18 @@ class WaitOptions(Schema):
     summary="Look addresses up",
     openapi_extra=api_description.SYMBOLICATE,
 )
-def symbolicate(request: HttpRequest, patience: Query[WaitOptions]) -> HttpResponse:
-    """Answer with functions, files and lines for the addresses of stack traces."""
-    who = symbolication_request.caller_or_none(request)
-    symbolication_request.consume_rate(request, who)
-    content = bodies.body(request)
+def symbolicate(request: HttpRequest, options: Query[WaitOptions]) -> HttpResponse:
+    """Return functions, files and lines for the addresses of stack traces."""
+    caller = symbolication_request.caller_or_none(request)
+    symbolication_request.consume_rate(request, caller)
+    content = native_request.read_body(request)
     body = BODY.validate_json(content)
-    try:
-        return _answered(request, who, body, patience, may_wait=True)
-    except SymCachesPending:
-        token = who.token if who else None
-        return _pending(pending_requests.keep(content, token))
+    scope = symbolication_request.scope(request, caller)
+    result = _symbolicate(scope, body, options, may_wait=True)
+    if result is not None:
+        return _completed(body, result)
+    token = caller.token if caller else None
+    return _pending(pending_requests.store(content, token))
 
 
 @router.get(
@@ -72,20 +73,21 @@ def symbolicate(request: HttpRequest, patience: Query[WaitOptions]) -> HttpRespo
     openapi_extra=api_description.REQUESTS,
 )
 def poll(
-    request: HttpRequest, request_id: str, patience: Query[WaitOptions]
+    request: HttpRequest, request_id: str, options: Query[WaitOptions]
 ) -> HttpResponse:
-    """Answer a request that was pending, or say that it still is."""
-    who = symbolication_request.caller_or_none(request)
-    symbolication_request.consume_rate(request, who)
+    """Return the result of a pending request, or that it is still pending."""
+    caller = symbolication_request.caller_or_none(request)
+    symbolication_request.consume_rate(request, caller)
     known_id = _parsed(request_id)
-    kept = pending_requests.fetch(known_id, who.token if who else None)
-    body = BODY.validate_json(kept.body)
-    try:
-        answer = _answered(request, who, body, patience, may_wait=kept.may_wait)
-    except SymCachesPending:
+    stored = pending_requests.fetch(known_id, caller.token if caller else None)
+    body = BODY.validate_json(stored.body)
+    scope = symbolication_request.scope(request, caller)
+    result = _symbolicate(scope, body, options, may_wait=stored.may_wait)
+    if result is None:
         return _pending(known_id)
+    response = _completed(body, result)
     pending_requests.mark_answered(known_id)
-    return answer
+    return response
 
 
 def _parsed(request_id: str) -> UUID:
@@ -95,48 +97,41 @@ def _parsed(request_id: str) -> UUID:
         raise RequestMissing(request_id) from None
 
 
-def _answered(
-    request: HttpRequest,
-    who: Caller | None,
-    body: Body,
-    patience: WaitOptions,
-    *,
-    may_wait: bool,
-) -> HttpResponse:
-    """Return the whole answer.
+def _symbolicate(
+    scope: LookupScope, body: Body, options: WaitOptions, *, may_wait: bool
+) -> SymbolicationResult | None:
+    """Symbolicate as soon as symcaches are ready. None: pending after the timeout.
+
+    Never None for clients without a `timeout`, which do not poll.
 
     Raises:
-        NotReady: the client's patience is at an end.
-        Busy: a client that never comes again would have to wait, and too many do.
+        Busy: too many requests wait, and this client does not poll.
     """
-    question, scope = (
-        native_request.to_request(body),
-        symbolication_request.scope(request, who),
-    )
-    comes_again = may_wait and patience.timeout is not None
-    try:
-        answer = symbolicated(scope, question, may_wait=may_wait)
-    except SymCachesPending:
-        seconds = _LONGEST_SECONDS if patience.timeout is None else patience.timeout
-        with _waiting(seconds, comes_again=comes_again) as wait_seconds:
-            answer = symbolicated(
-                scope, question, wait_seconds=wait_seconds, may_wait=comes_again
+    request = native_request.to_request(body)
+    if not may_wait:
+        return symbolication.symbolicate(scope, request)
+    result = symbolication.symbolicate_if_ready(scope, request)
+    if result is not None:
+        return result
+    return _symbolicate_later(scope, request, options.timeout)
+
+
+def _symbolicate_later(
+    scope: LookupScope, request: SymbolicationRequest, timeout: float | None
+) -> SymbolicationResult | None:
+    with waiting_slot(_WAITERS) as is_free:
+        if timeout is not None:
+            seconds = min(timeout, _MAX_WAIT_SECONDS) if is_free else 0.0
+            return symbolication.symbolicate_if_ready(
+                scope, request, wait_seconds=seconds
             )
-    return _json(native_response.render(body, answer))
-
-
-@contextmanager
-def _waiting(seconds: float, *, comes_again: bool) -> Iterator[float]:
-    """Lend a place to wait in, and how long; none to a client that can come again."""
-    if not _WAITERS.acquire(blocking=False):
-        if not comes_again:
+        if not is_free:
             raise Busy
-        yield 0.0
-        return
-    try:
-        yield min(seconds, _LONGEST_SECONDS)
-    finally:
-        _WAITERS.release()
+        return symbolication.symbolicate(scope, request, wait_seconds=_MAX_WAIT_SECONDS)
+
+
+def _completed(body: Body, result: SymbolicationResult) -> HttpResponse:
+    return _json(native_response.render(body, result))
 
 
 def _pending(request_id: UUID) -> HttpResponse:
@@ -149,9 +144,9 @@ def _pending(request_id: UUID) -> HttpResponse:
     )
 
 
-def _json(told: native_response.Json) -> HttpResponse:
+def _json(content: native_response.Json) -> HttpResponse:
     return HttpResponse(
-        to_json(told, inf_nan_mode="null"),
+        to_json(content, inf_nan_mode="null"),
         content_type="application/json",
         status=HTTPStatus.OK,
     )

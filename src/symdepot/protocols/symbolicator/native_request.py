@@ -1,12 +1,15 @@
-"""From what a client sends to what is asked."""
+"""Read native requests: from the body to a `SymbolicationRequest`."""
+
+from django.http import HttpRequest
 
 from symdepot.domain.errors import InvalidRequest
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.selection.module_ids import ModuleIds
 from symdepot.domain.stacks.memory_map import MemoryRange
 from symdepot.domain.stacks.stack_resolver import FrameOrder, FrameRequest, StackRequest
+from symdepot.protocols import symbolication_request
 from symdepot.protocols.symbolicator.schemas import (
-    MOST_FRAMES,
+    MAX_FRAMES,
     Address,
     Body,
     RawFrame,
@@ -17,18 +20,38 @@ from symdepot.symbolication.request import ModuleRequest, SymbolicationRequest
 
 _KNOWN_TYPES = frozenset({"elf", "macho", "pe", "pe_dotnet", "wasm"})
 _WINDOWS = frozenset({"pe", "pe_dotnet"})
-_NOBODY = ModuleIds(None, None)
+_NO_IDS = ModuleIds(None, None)
+
+MAX_BODY_BYTES = 55 << 20
+"""Source: spec/serving 4.5."""
+_MAX_COMMAS = 2_000_000
+"""Parsed JSON values take up to 100 times the memory of their text. A request with
+100,000 frames has half as many.
+"""
+
+
+def read_body(request: HttpRequest) -> bytes:
+    """Return the body of `request`.
+
+    Raises:
+        BodyTooLarge: it has more than MAX_BODY_BYTES.
+        InvalidRequest: it is incomplete, or has too many parts.
+    """
+    content = symbolication_request.body(request, limit_bytes=MAX_BODY_BYTES)
+    if content.count(b",") > _MAX_COMMAS:
+        raise InvalidRequest(f"The body may have {_MAX_COMMAS} parts.")
+    return content
 
 
 def to_request(body: Body) -> SymbolicationRequest:
-    """Return what `body` asks.
+    """Return the request that `body` describes.
 
     Raises:
-        InvalidRequest: it asks for too many frames.
+        InvalidRequest: it has too many frames.
     """
     stacks, order = body.get("stacktraces", ()), frame_order(body)
-    if sum(len(stack.get("frames", ())) for stack in stacks) > MOST_FRAMES:
-        raise InvalidRequest(f"A request may have {MOST_FRAMES} frames.")
+    if sum(len(stack.get("frames", ())) for stack in stacks) > MAX_FRAMES:
+        raise InvalidRequest(f"A request may have {MAX_FRAMES} frames.")
     options = body.get("options") or {}
     wants_sources = options.get("apply_source_context")
     return SymbolicationRequest(
@@ -37,18 +60,18 @@ def to_request(body: Body) -> SymbolicationRequest:
         signal=body.get("signal"),
         order=order,
         with_sources=True if wants_sources is None else wants_sources,
-        with_misses=bool(options.get("dif_candidates")),
+        with_near_misses=bool(options.get("dif_candidates")),
     )
 
 
 def frame_order(body: Body) -> FrameOrder:
-    """Return in which order `body` has its frames, and wants them back."""
-    said = (body.get("options") or {}).get("frame_order")
-    return FrameOrder(said or FrameOrder.CALLEE_FIRST)
+    """Return the order of frames in `body` and in the response."""
+    order = (body.get("options") or {}).get("frame_order")
+    return FrameOrder(order or FrameOrder.CALLEE_FIRST)
 
 
 def innermost_first(stack: RawStack, order: FrameOrder) -> list[RawFrame]:
-    """Return the frames of a stack as they are counted, however they were sent.
+    """Return the frames of a stack innermost first, as they are indexed.
 
     Source: symbolicator-native's `SymbolicationActor::symbolicate`.
     """
@@ -89,7 +112,7 @@ def _module(module: RawModule) -> ModuleRequest:
         number(module.get("image_addr") or 0), module.get("image_size") or 0
     )
     name = module.get("debug_file") or module.get("code_file") or ""
-    ids = _NOBODY
+    ids = _NO_IDS
     if kind in _KNOWN_TYPES:
         ids = ModuleIds.known(
             DebugId.parse_or_none(module.get("debug_id") or ""),

@@ -1,9 +1,9 @@
-"""From what is answered to what a client reads. What is null or usual is left out.
+"""Write native responses. Null fields and usual values are left out.
 
 Source: spec/serving 4.5, "Response 200".
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +15,7 @@ from symdepot.domain.stacks.stack_resolver import (
     ResolvedFrame,
 )
 from symdepot.domain.symcache.demangler import demangle
-from symdepot.domain.symcache.reader import SymbolFrame as Place
+from symdepot.domain.symcache.reader import SymbolFrame
 from symdepot.protocols.symbolicator import native_request
 from symdepot.protocols.symbolicator.schemas import Body, RawFrame, RawModule, RawStack
 from symdepot.symbolication.request import (
@@ -28,9 +28,22 @@ from symdepot.symbolication.request import (
 
 type Json = dict[str, Any]
 
+_SYMBOLICATED = "symbolicated"
+_UNKNOWN = "unknown"
+_USUAL = (("addr_mode", "abs"), ("trust", "none"))
+_CLIENT_FIELDS = ("adjust_instruction_addr", "function_id", "trust")
+_SOURCE = "symdepot"
+_NO_LOCATION = "No object files listed on this source"
+_FEATURES = {
+    "has_debug_info": "debug",
+    "has_unwind_info": "unwind",
+    "has_symbols": "symtab",
+    "has_sources": "sources",
+}
 
-def render(body: Body, answer: SymbolicationResult) -> Json:
-    """Return the whole answer to `body`."""
+
+def render(body: Body, result: SymbolicationResult) -> Json:
+    """Return the response to `body`."""
     modules, stacks = body.get("modules", []), body.get("stacktraces", [])
     shows_candidates = bool((body.get("options") or {}).get("dif_candidates"))
     names = [module.get("code_file") or "" for module in modules]
@@ -40,32 +53,32 @@ def render(body: Body, answer: SymbolicationResult) -> Json:
         **({} if signal is None else {"signal": signal}),
         "stacktraces": [
             {
-                **_thread(asked),
+                **_thread(stack),
                 "frames": _frames(
                     frames,
-                    native_request.innermost_first(asked, order),
+                    native_request.innermost_first(stack, order),
                     names,
-                    answer.contexts,
+                    result.contexts,
                 ),
             }
-            for asked, frames in zip(stacks, answer.stacks, strict=True)
+            for stack, frames in zip(stacks, result.stacks, strict=True)
         ],
         "modules": [
-            _module(asked, found, shows_candidates=shows_candidates)
-            for asked, found in zip(modules, answer.modules, strict=True)
+            _module(sent, found, shows_candidates=shows_candidates)
+            for sent, found in zip(modules, result.modules, strict=True)
         ],
     }
 
 
-def _thread(asked: RawStack) -> Json:
-    told: Json = {
+def _thread(stack: RawStack) -> Json:
+    thread: Json = {
         key: value
         for key in ("thread_id", "thread_name", "is_requesting")
-        if (value := asked.get(key)) is not None
+        if (value := stack.get(key)) is not None
     }
-    if registers := asked.get("registers"):
-        told["registers"] = registers
-    return told
+    if registers := stack.get("registers"):
+        thread["registers"] = registers
+    return thread
 
 
 def _frames(
@@ -75,21 +88,21 @@ def _frames(
     contexts: Mapping[Line, SourceContext],
 ) -> list[Json]:
     return [
-        _found(frame, raw[frame.original_index], packages, contexts)
+        _symbolicated(frame, raw[frame.original_index], packages, contexts)
         if frame.status is FrameStatus.SYMBOLICATED
-        else _as_it_came(frame, raw[frame.original_index], packages)
+        else _unresolved(frame, raw[frame.original_index], packages)
         for frame in frames
     ]
 
 
-def _as_it_came(frame: ResolvedFrame, raw: RawFrame, packages: Sequence[str]) -> Json:
-    kept = {key: value for key, value in raw.items() if not _is_usual(key, value)}
+def _unresolved(frame: ResolvedFrame, raw: RawFrame, packages: Sequence[str]) -> Json:
+    sent = {key: value for key, value in raw.items() if not _is_usual(key, value)}
     if frame.module is not None and (package := packages[frame.module]):
-        kept["package"] = package
+        sent["package"] = package
     return {
         "status": frame.status,
         "original_index": frame.original_index,
-        **kept,
+        **sent,
         "instruction_addr": hex(frame.address),
     }
 
@@ -98,18 +111,18 @@ def _is_usual(key: str, value: object) -> bool:
     return value is None or (key, value) in _USUAL
 
 
-def _found(
+def _symbolicated(
     frame: ResolvedFrame,
     raw: RawFrame,
     packages: Sequence[str],
     contexts: Mapping[Line, SourceContext],
 ) -> Json:
-    """Return what is known of a frame; of ten thousand, so it is done in few steps."""
-    _, index, address, module, is_relative, place, begins = frame
-    if place is None or module is None:
-        return _as_it_came(frame, raw, packages)
-    function, path, _, language, _ = place
-    told: Json = {
+    """Return a symbolicated frame. Called ten thousand times, so kept short."""
+    _, index, address, module, is_relative, symbol, start = frame
+    if symbol is None or module is None:
+        return _unresolved(frame, raw, packages)
+    function, path, _, language, _ = symbol
+    fields: Json = {
         "status": _SYMBOLICATED,
         "original_index": index,
         "instruction_addr": hex(address),
@@ -117,121 +130,104 @@ def _found(
         "function": demangle(function),
     }
     if is_relative:
-        told["addr_mode"] = f"rel:{module}"
+        fields["addr_mode"] = f"rel:{module}"
     if package := packages[module] or raw.get("package"):
-        told["package"] = package
-    if begins is not None:
-        told["sym_addr"] = hex(begins)
+        fields["package"] = package
+    if start is not None:
+        fields["sym_addr"] = hex(start)
     if language != _UNKNOWN:
-        told["lang"] = language
+        fields["lang"] = language
     if path:
-        _add_line(told, place, contexts.get((module, path, place.line)))
+        _add_line(fields, symbol, contexts.get((module, path, symbol.line)))
     if len(raw) > 1:
-        _keep(told, raw)
-    return told
+        _add_client_fields(fields, raw)
+    return fields
 
 
-def _keep(told: Json, raw: RawFrame) -> None:
-    """Add what a client said of a frame and nobody else knows."""
-    for key in _KEPT:
+def _add_client_fields(fields: Json, raw: RawFrame) -> None:
+    """Add fields that only the client knows."""
+    for key in _CLIENT_FIELDS:
         value = raw.get(key)
         if value is not None and (key, value) not in _USUAL:
-            told[key] = value
+            fields[key] = value
 
 
-def _add_line(told: Json, place: Place, context: SourceContext | None) -> None:
-    told["filename"] = _file(place.path)
-    told["abs_path"] = place.path
-    if place.line:
-        told["lineno"] = place.line
+def _add_line(fields: Json, symbol: SymbolFrame, context: SourceContext | None) -> None:
+    fields["filename"] = _file_name(symbol.path)
+    fields["abs_path"] = symbol.path
+    if symbol.line:
+        fields["lineno"] = symbol.line
     if context is None:
         return
     if context.before:
-        told["pre_context"] = context.before
-    told["context_line"] = context.line
+        fields["pre_context"] = context.before
+    fields["context_line"] = context.line
     if context.after:
-        told["post_context"] = context.after
+        fields["post_context"] = context.after
 
 
 @lru_cache(16_384)
-def _file(path: str) -> str:
+def _file_name(path: str) -> str:
     return path.replace("\\", "/").rpartition("/")[2]
 
 
-def _module(asked: RawModule, found: ModuleResult, *, shows_candidates: bool) -> Json:
-    """Return what became of a module, with what was missing in it filled in."""
+def _module(sent: RawModule, found: ModuleResult, *, shows_candidates: bool) -> Json:
+    """Return the result for a module, with its missing fields filled in."""
     chosen = found.symbols
-    told: Json = {
+    fields: Json = {
         "debug_status": found.status,
         "features": _features([row for row in (chosen, found.sources) if row]),
         "arch": found.arch or _UNKNOWN,
-        **_filled_in(asked, found),
+        **_filled_in(sent, found),
         "image_addr": hex(found.image.address),
     }
     if found.image.size_bytes:
-        told["image_size"] = found.image.size_bytes
+        fields["image_size"] = found.image.size_bytes
     if shows_candidates and found.status is not ModuleStatus.UNUSED:
-        told["candidates"] = [
-            _candidate(one, found) for one in found.candidates
-        ] or list(_nothing(found))
-    return told
+        fields["candidates"] = [_candidate(each) for each in found.candidates] or [
+            _not_found(found)
+        ]
+    return fields
 
 
-def _filled_in(asked: RawModule, found: ModuleResult) -> Json:
-    """Return the ids and names of a module: as they came, or else as they are known."""
-    ids, row = found.asked.ids, found.symbols
+def _filled_in(sent: RawModule, found: ModuleResult) -> Json:
+    """Return the ids and names of a module: as sent, else from its debug file."""
+    ids, row = found.request.ids, found.symbols
     known: Json = {
-        "type": asked.get("type"),
-        "code_id": asked.get("code_id") or ids.code_id or (row and row.code_id),
-        "code_file": asked.get("code_file"),
-        "debug_id": asked.get("debug_id") or ids.debug_id or (row and row.debug_id),
-        "debug_file": asked.get("debug_file") or (row and row.object_name),
-        "debug_checksum": asked.get("debug_checksum"),
+        "type": sent.get("type"),
+        "code_id": sent.get("code_id") or ids.code_id or (row and row.code_id),
+        "code_file": sent.get("code_file"),
+        "debug_id": sent.get("debug_id") or ids.debug_id or (row and row.debug_id),
+        "debug_file": sent.get("debug_file") or (row and row.object_name),
+        "debug_checksum": sent.get("debug_checksum"),
     }
     return {key: str(value) for key, value in known.items() if value}
 
 
 def _features(rows: Sequence[DebugFile]) -> dict[str, bool]:
-    had = {feature for row in rows for feature in row.features}
-    return {name: feature in had for name, feature in _FEATURES.items()}
+    present = {feature for row in rows for feature in row.features}
+    return {name: feature in present for name, feature in _FEATURES.items()}
 
 
-def _candidate(one: Candidate, found: ModuleResult) -> Json:
-    row = one.debug_file
-    told: Json = {
-        "source": _source(row),
+def _candidate(candidate: Candidate) -> Json:
+    row = candidate.debug_file
+    fields: Json = {
+        "source": _source_id(row),
         "location": f"sentry://project_debug_file/{row.pk}",
         "download": {"status": CandidateStatus.OK, "features": _features([row])},
     }
-    if one.debug is not None:
-        told["debug"] = {
-            "status": one.debug,
-            **({"details": one.details} if one.details else {}),
-        }
-    return told
+    if candidate.status is not None:
+        details = {"details": candidate.details} if candidate.details else {}
+        fields["debug"] = {"status": candidate.status, **details}
+    return fields
 
 
-def _source(row: DebugFile) -> str:
-    return f"{_FROM_HERE}:{row.project.organization.slug}/{row.project.slug}"
+def _source_id(row: DebugFile) -> str:
+    return f"{_SOURCE}:{row.project.organization.slug}/{row.project.slug}"
 
 
-def _nothing(found: ModuleResult) -> Iterator[Json]:
+def _not_found(found: ModuleResult) -> Json:
     download: Json = {"status": "notfound"}
-    if found.misses:
-        download["details"] = " ".join(found.misses)
-    yield {"source": _FROM_HERE, "location": _NOWHERE, "download": download}
-
-
-_SYMBOLICATED = "symbolicated"
-_UNKNOWN = "unknown"
-_UNTRUSTED = "none"
-_USUAL = (("addr_mode", "abs"), ("trust", _UNTRUSTED))
-_KEPT = ("adjust_instruction_addr", "function_id", "trust")
-_FROM_HERE = "symdepot"
-_NOWHERE = "No object files listed on this source"
-_FEATURES = {
-    "has_debug_info": "debug",
-    "has_unwind_info": "unwind",
-    "has_symbols": "symtab",
-    "has_sources": "sources",
-}
+    if found.near_misses:
+        download["details"] = " ".join(found.near_misses)
+    return {"source": _SOURCE, "location": _NO_LOCATION, "download": download}

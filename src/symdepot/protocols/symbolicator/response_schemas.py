@@ -1,4 +1,4 @@
-"""What clients are answered, in a form that can be described and checked.
+"""Schemas of responses, for OpenAPI and for tests.
 
 Source: spec/serving 4.5, "Response 200".
 """
@@ -14,7 +14,7 @@ _STRICT = ConfigDict(extra="forbid")
 
 @with_config(_STRICT)
 class Features(TypedDict):
-    """What the files of a module hold."""
+    """What the files of a module contain."""
 
     has_debug_info: bool
     has_unwind_info: bool
@@ -24,7 +24,7 @@ class Features(TypedDict):
 
 @with_config(_STRICT)
 class Download(TypedDict):
-    """Whether there was such a file, and what it holds."""
+    """Whether the file was found, and what it contains."""
 
     status: Literal["ok", "malformed", "noperm", "notfound", "error"]
     details: NotRequired[str]
@@ -33,7 +33,7 @@ class Download(TypedDict):
 
 @with_config(_STRICT)
 class Use(TypedDict):
-    """What came of the file when symbols were looked up in it."""
+    """Whether symbols could be looked up in the file."""
 
     status: Literal["ok", "malformed", "error"]
     details: NotRequired[str]
@@ -41,7 +41,7 @@ class Use(TypedDict):
 
 @with_config(_STRICT)
 class TriedFile(TypedDict):
-    """A file that was tried, and its fate."""
+    """A file that was tried, with its status."""
 
     source: str
     location: str
@@ -51,7 +51,7 @@ class TriedFile(TypedDict):
 
 @with_config(_STRICT)
 class AnsweredModule(TypedDict):
-    """What became of a module."""
+    """The result for a module."""
 
     debug_status: ModuleStatus
     features: Features
@@ -69,7 +69,7 @@ class AnsweredModule(TypedDict):
 
 @with_config(_STRICT)
 class AnsweredFrame(TypedDict):
-    """A frame with what is known of it, or as it came."""
+    """A symbolicated frame, or a frame as it was sent."""
 
     status: FrameStatus
     original_index: int
@@ -96,7 +96,7 @@ class AnsweredFrame(TypedDict):
 
 @with_config(_STRICT)
 class AnsweredStack(TypedDict):
-    """The frames of a thread; those inlined into one have its `original_index`."""
+    """The frames of a thread; inlined ones share an `original_index`."""
 
     thread_id: NotRequired[int]
     thread_name: NotRequired[str]
@@ -107,7 +107,7 @@ class AnsweredStack(TypedDict):
 
 @with_config(_STRICT)
 class Completed(TypedDict):
-    """The whole answer."""
+    """The result."""
 
     status: Literal["completed"]
     signal: NotRequired[int]
@@ -117,7 +117,7 @@ class Completed(TypedDict):
 
 @with_config(_STRICT)
 class PendingOut(TypedDict):
-    """Symcaches are being made: come again, in so many seconds, with this id."""
+    """Symcaches are being created: poll with this id after `retry_after` seconds."""
 
     status: Literal["pending"]
     request_id: str
@@ -125,7 +125,7 @@ class PendingOut(TypedDict):
 
 
 class Refusal(TypedDict):
-    """Why there is no answer."""
+    """An error."""
 
     detail: str
     causes: list[str]

@@ -1,7 +1,7 @@
-"""What a client sends to have addresses looked up.
+"""Schemas of native requests. Unknown keys are ignored.
 
-Dictionaries, and not classes: a frame has twenty fields of which clients send two, and
-one that cannot be resolved is sent back as it came. What is not named here is ignored.
+Dictionaries, not classes: a frame has twenty fields of which clients send two, and an
+unresolved frame is returned as it was sent.
 
 Source: spec/serving 4.5, "POST /symbolicate".
 """
@@ -10,36 +10,36 @@ from typing import Annotated, Literal, TypedDict
 
 from pydantic import BeforeValidator, Field, TypeAdapter
 
-MOST_FRAMES = 100_000
-"""Of all stacks together: a thousand threads, a hundred deep. Each takes some kB."""
-_MOST_STACKS = 10_000
-_MOST_MODULES = 10_000
-_MOST_REGISTERS = 1_000
-_MOST = 2**64 - 1
-_MOST_LINES = 2**32 - 1
+MAX_FRAMES = 100_000
+"""Of all stacks: a thousand threads of a hundred frames. Each takes some kB."""
+_MAX_STACKS = 10_000
+_MAX_MODULES = 10_000
+_MAX_REGISTERS = 1_000
+_MAX_UINT64 = 2**64 - 1
+_MAX_UINT32 = 2**32 - 1
 
 
-def _few(registers: object) -> object:
-    """Refuse too many before each of them is found fault with."""
-    if isinstance(registers, dict) and len(registers) > _MOST_REGISTERS:
-        raise ValueError(f"more than {_MOST_REGISTERS} registers")
+def _limited(registers: object) -> object:
+    """Reject too many registers before each of them is validated."""
+    if isinstance(registers, dict) and len(registers) > _MAX_REGISTERS:
+        raise ValueError(f"more than {_MAX_REGISTERS} registers")
     return registers
 
 
 type Address = (
     Annotated[str, Field(pattern=r"^0[xX][0-9a-fA-F]{1,16}$")]
-    | Annotated[int, Field(ge=0, le=_MOST)]
+    | Annotated[int, Field(ge=0, le=_MAX_UINT64)]
 )
-"""Hexadecimal behind `0x`, or a number, which may stand in quotes."""
+"""Hexadecimal after `0x`, or a number, which may be a string."""
 type AddressMode = Annotated[str, Field(pattern=r"^(abs|rel:[0-9]{1,9})$")]
-type Registers = Annotated[dict[str, Address], BeforeValidator(_few)]
-# One fault of a list is told, and not millions.
+type Registers = Annotated[dict[str, Address], BeforeValidator(_limited)]
+# Fail fast: one error per list, not millions.
 type Lines = Annotated[list[str], Field(fail_fast=True)]
 type Trust = Literal["none", "scan", "cfiscan", "fp", "cfi", "prewalked", "context"]
 
 
 class RawFrame(TypedDict, total=False):
-    """A frame as a client knows it."""
+    """A frame of the request."""
 
     instruction_addr: Address
     addr_mode: AddressMode | None
@@ -52,7 +52,7 @@ class RawFrame(TypedDict, total=False):
     function: str | None
     filename: str | None
     abs_path: str | None
-    lineno: Annotated[int, Field(ge=0, le=_MOST_LINES)] | None
+    lineno: Annotated[int, Field(ge=0, le=_MAX_UINT32)] | None
     pre_context: Lines | None
     context_line: str | None
     post_context: Lines | None
@@ -65,15 +65,15 @@ class RawFrame(TypedDict, total=False):
 class RawStack(TypedDict, total=False):
     """The stack of a thread, innermost frame first."""
 
-    thread_id: Annotated[int, Field(ge=0, le=_MOST)] | None
+    thread_id: Annotated[int, Field(ge=0, le=_MAX_UINT64)] | None
     thread_name: str | None
     is_requesting: bool | None
     registers: Registers | None
-    frames: Annotated[list[RawFrame], Field(max_length=MOST_FRAMES, fail_fast=True)]
+    frames: Annotated[list[RawFrame], Field(max_length=MAX_FRAMES, fail_fast=True)]
 
 
 class RawModule(TypedDict, total=False):
-    """A module of the process; of a `type` that is not known nothing is looked for."""
+    """A module of the process; one of an unknown `type` is not searched."""
 
     type: str | None
     code_id: str | None
@@ -82,11 +82,11 @@ class RawModule(TypedDict, total=False):
     debug_file: str | None
     debug_checksum: str | None
     image_addr: Address | None
-    image_size: Annotated[int, Field(ge=0, le=_MOST)] | None
+    image_size: Annotated[int, Field(ge=0, le=_MAX_UINT64)] | None
 
 
 class Options(TypedDict, total=False):
-    """How much is told: the files that were tried, the sources; and in which order."""
+    """Whether to return candidates and source context, and the order of frames."""
 
     dif_candidates: bool | None
     apply_source_context: bool | None
@@ -94,14 +94,14 @@ class Options(TypedDict, total=False):
 
 
 class Body(TypedDict, total=False):
-    """A request. `sources` may be named in it, and are not asked."""
+    """A request. `sources` is accepted and ignored."""
 
     platform: str | None
-    signal: Annotated[int, Field(ge=0, le=_MOST_LINES)] | None
+    signal: Annotated[int, Field(ge=0, le=_MAX_UINT32)] | None
     stacktraces: Annotated[
-        list[RawStack], Field(max_length=_MOST_STACKS, fail_fast=True)
+        list[RawStack], Field(max_length=_MAX_STACKS, fail_fast=True)
     ]
-    modules: Annotated[list[RawModule], Field(max_length=_MOST_MODULES, fail_fast=True)]
+    modules: Annotated[list[RawModule], Field(max_length=_MAX_MODULES, fail_fast=True)]
     options: Options | None
 
 

@@ -152,7 +152,7 @@ def _symbolicate(
     request = SymbolicationRequest(
         [StackRequest(frames)],
         [ModuleRequest(MemoryRange(0), ids, name)],
-        with_misses=True,
+        with_near_misses=True,
     )
     scope = LookupScope.of(project, _CALLER)
     return symbolicate(scope, request, wait_seconds=_WAIT_SECONDS)
@@ -166,7 +166,7 @@ def _print_missing_symbols(module: "ModuleResult") -> None:
     for candidate in module.candidates:
         if candidate.details:
             typer.echo(f"  {candidate.debug_file}: {candidate.details}", err=True)
-    for miss in module.misses:
+    for miss in module.near_misses:
         typer.echo(f"  {miss}", err=True)
 
 
