@@ -1,4 +1,4 @@
-"""Imports, and what is told of them."""
+"""Run imports and count their results."""
 
 from collections import Counter
 from pathlib import Path
@@ -13,14 +13,14 @@ BY = "command line (somebody)"
 def run_import(
     project: Project, *paths: Path, dry_run: bool = False
 ) -> list[ImportedFile]:
-    """Import what is there; return what was told of each file."""
+    """Import the files at and below `paths`; return the results."""
     return list(importer.import_files(project, paths, by=BY, dry_run=dry_run))
 
 
-def count_by_status(told: list[ImportedFile]) -> dict[ImportStatus, int]:
-    return dict(Counter(one.status for one in told))
+def count_by_status(results: list[ImportedFile]) -> dict[ImportStatus, int]:
+    return dict(Counter(one.status for one in results))
 
 
-def reasons(told: list[ImportedFile], status: ImportStatus) -> dict[str, str]:
-    """Return, by the name of each file of this status, why it is."""
-    return {Path(one.name).name: one.reason for one in told if one.status is status}
+def reasons(results: list[ImportedFile], status: ImportStatus) -> dict[str, str]:
+    """Return the reasons of the files of this status, by file name."""
+    return {Path(one.name).name: one.reason for one in results if one.status is status}

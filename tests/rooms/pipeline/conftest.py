@@ -1,4 +1,4 @@
-"""What imports begin with."""
+"""Fixtures of imports."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def project() -> Project:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """Return a folder, still empty, beside that of the server's data."""
+    """Return an empty folder beside the data folder of the server."""
     tree = tmp_path / "tree"
     tree.mkdir()
     return tree

@@ -1,4 +1,4 @@
-"""What nobody refers to is forgotten, bytes last, and nobody is left without them."""
+"""Deletion of a debug file with what only it refers to, rows first and blobs last."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,40 +30,40 @@ from symdepot.uploads.models import Assembly, Chunk, File, State
 pytestmark = pytest.mark.django_db
 
 
-def test_bytes_whose_row_came_back_before_they_were_freed_stay(
+def test_blobs_whose_chunk_is_uploaded_again_before_their_deletion_stay(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     row, uploader = a_debug_file(a_project(), b"content"), a_client()
-    turns, freeing = count(1), chunks.freeing
+    calls, freeing = count(1), chunks.freeing
 
     @contextmanager
-    def freeing_late() -> Iterator[None]:
-        if next(turns) == 2:
+    def freeing_after_upload() -> Iterator[None]:
+        if next(calls) == 2:
             assert send(uploader, b"content").status_code == 200
         with freeing():
             yield
 
-    monkeypatch.setattr(chunks, "freeing", freeing_late)
-    deletion.delete_debug_file(row, by="somebody")
+    monkeypatch.setattr(chunks, "freeing", freeing_after_upload)
+    deletion.delete_debug_file(row, by="caller")
 
-    assert next(turns) == 3
+    assert next(calls) == 3
     assert Chunk.objects.get().checksum == Checksum.of(b"content").hex
     assert Checksum.of(b"content") in blob_store()
 
 
-def test_a_chunk_that_was_freed_before_it_was_noted_is_refused_for_the_moment(
+def test_a_chunk_freed_before_it_is_recorded_must_be_sent_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     project = a_project()
     row, uploader = a_debug_file(project, b"content"), a_client()
-    note = chunks.record_chunks
+    record_chunks = chunks.record_chunks
 
-    def note_late(*arguments: object) -> None:
+    def record_after_deletion(*arguments: object) -> None:
         monkeypatch.undo()
-        deletion.delete_debug_file(row, by="somebody")
-        note(*arguments)  # type: ignore[arg-type]  # passed on as they came
+        deletion.delete_debug_file(row, by="caller")
+        record_chunks(*arguments)  # type: ignore[arg-type]  # passed on as they came
 
-    monkeypatch.setattr(chunks, "record_chunks", note_late)
+    monkeypatch.setattr(chunks, "record_chunks", record_after_deletion)
     answer = send(uploader, b"content")
 
     assert answer.status_code == 503
@@ -73,7 +73,7 @@ def test_a_chunk_that_was_freed_before_it_was_noted_is_refused_for_the_moment(
 
 
 @pytest.mark.upstream(70)
-def test_a_row_among_several_of_one_file_goes_alone() -> None:
+def test_the_file_stays_until_its_last_debug_file_is_deleted() -> None:
     project = a_project()
     one, two = a_debug_file(project, b"content"), a_debug_file(project, b"content")
     Assembly.objects.create(
@@ -83,17 +83,17 @@ def test_a_row_among_several_of_one_file_goes_alone() -> None:
         updated_at=one.created_at,
     )
 
-    deletion.delete_debug_file(one, by="somebody")
+    deletion.delete_debug_file(one, by="caller")
     assert list(DebugFile.objects.all()) == [two]
     assert Assembly.objects.count() == File.objects.count() == 1
 
-    deletion.delete_debug_file(two, by="somebody")
+    deletion.delete_debug_file(two, by="caller")
     assert not Assembly.objects.exists()
     assert not File.objects.exists()
 
 
 @pytest.mark.upstream(97, 98)
-def test_many_chunks_are_freed_and_those_of_others_are_not() -> None:
+def test_deletion_frees_only_unshared_chunks() -> None:
     project = a_project()
     row = a_debug_file(project)
     mine = [b"mine %d" % n for n in range(50)]
@@ -102,7 +102,7 @@ def test_many_chunks_are_freed_and_those_of_others_are_not() -> None:
     File.objects.filter(pk=row.file.pk).delete()
     row.refresh_from_db()
 
-    deletion.delete_debug_file(row, by="somebody")
+    deletion.delete_debug_file(row, by="caller")
 
     assert set(Chunk.objects.values_list("checksum", flat=True)) >= {
         Checksum.of(b"shared").hex,
@@ -111,7 +111,7 @@ def test_many_chunks_are_freed_and_those_of_others_are_not() -> None:
     assert not {Checksum.of(content) for content in mine} & set(blob_store())
 
 
-def test_forgetting_many_chunks_asks_the_database_as_often_as_forgetting_few(
+def test_the_number_of_queries_does_not_grow_with_the_number_of_chunks(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     project = a_project()
@@ -121,19 +121,19 @@ def test_forgetting_many_chunks_asks_the_database_as_often_as_forgetting_few(
     row.refresh_from_db()
 
     with django_assert_max_num_queries(55):
-        deletion.delete_debug_file(row, by="somebody")
+        deletion.delete_debug_file(row, by="caller")
 
 
-def test_chunks_that_nobody_assembled_stay() -> None:
+def test_deletion_keeps_chunks_without_a_file() -> None:
     project = a_project()
     own(project, b"loose")
 
-    deletion.delete_debug_file(a_debug_file(project, b"content"), by="somebody")
+    deletion.delete_debug_file(a_debug_file(project, b"content"), by="caller")
 
     assert list(blob_store()) == [Checksum.of(b"loose")]
 
 
-def test_whoever_deletes_is_in_the_audit() -> None:
+def test_deletion_is_in_the_audit_log() -> None:
     a_project()
     row = a_debug_file(a_project(), b"content")
     client = a_client(scopes=[Scope.WRITE])
@@ -146,7 +146,7 @@ def test_whoever_deletes_is_in_the_audit() -> None:
     assert entry.details == {"checksum": Checksum.of(b"content").hex}
 
 
-def test_deleting_takes_the_symcaches_with_it() -> None:
+def test_deletion_includes_symcaches() -> None:
     row = a_debug_file(a_project(), b"content")
     symcache = Checksum.of(b"symcache")
     blob_store().put(symcache, BytesIO(b"symcache"))
@@ -161,7 +161,7 @@ def test_deleting_takes_the_symcaches_with_it() -> None:
         updated_at=row.created_at,
     )
 
-    deletion.delete_debug_file(row, by="somebody")
+    deletion.delete_debug_file(row, by="caller")
 
     assert list(blob_store()) == []
     assert not SymCache.objects.exists()

@@ -1,4 +1,4 @@
-"""Deleting and uploading the same bytes at once never leaves a file without them."""
+"""Concurrent deletion and upload of the same content never loses content."""
 
 from collections.abc import Callable
 
@@ -28,12 +28,12 @@ ROUNDS = 25 if environment.IS_THOROUGH else 8
 SHARED = b"INFO shared by all\n"
 
 
-def deleted(client: Client, row_id: str) -> Callable[[], int]:
+def delete_request(client: Client, row_id: str) -> Callable[[], int]:
     return lambda: client.delete(files_url() + f"?id={row_id}").status_code
 
 
-def sent(client: Client, content: bytes, head: int) -> Callable[[], int]:
-    """Upload as clients do, which send again what was refused for the moment."""
+def upload_request(client: Client, content: bytes, head: int) -> Callable[[], int]:
+    """Return an upload that sends chunks again after a 503, as clients do."""
 
     def run() -> int:
         for _ in range(5):
@@ -49,7 +49,7 @@ def sent(client: Client, content: bytes, head: int) -> Callable[[], int]:
     return run
 
 
-def assert_all_bytes_are_there() -> None:
+def assert_all_content_is_stored() -> None:
     kept = set(blob_store())
     assert {Checksum(c) for c in Chunk.objects.values_list("checksum", flat=True)} <= (
         kept
@@ -72,16 +72,19 @@ def test_deleting_a_file_while_another_with_the_same_chunk_arrives() -> None:
         new = a_breakpad_file().ljust(head, b"\n") + SHARED
 
         statuses = run_at_once(
-            [deleted(deleter, gone["dif"]["id"]), sent(uploader, new, head)]
+            [
+                delete_request(deleter, gone["dif"]["id"]),
+                upload_request(uploader, new, head),
+            ]
         )
 
         assert statuses[0] == 204
-        assert_all_bytes_are_there()
+        assert_all_content_is_stored()
         found = standing(uploader, new, piece=head)
         if found["state"] == "not_found":
             found = upload(uploader, new, piece=head)
         assert found["state"] == "ok"
-        deleted(deleter, found["dif"]["id"])()
+        delete_request(deleter, found["dif"]["id"])()
 
 
 def test_deleting_a_file_while_it_is_uploaded_again() -> None:
@@ -93,21 +96,24 @@ def test_deleting_a_file_while_it_is_uploaded_again() -> None:
         gone = upload(deleter, content, piece=head)
 
         run_at_once(
-            [deleted(deleter, gone["dif"]["id"]), sent(uploader, content, head)]
+            [
+                delete_request(deleter, gone["dif"]["id"]),
+                upload_request(uploader, content, head),
+            ]
         )
 
-        assert_all_bytes_are_there()
+        assert_all_content_is_stored()
         assert upload(uploader, content, piece=head)["state"] == "ok"
 
 
-def test_two_that_delete_the_same_file_at_once_delete_it_once() -> None:
+def test_concurrent_deletions_of_one_file() -> None:
     a_project()
     clients = [a_client() for _ in range(4)]
     content = a_breakpad_file()
     for _ in range(5):
         row_id = upload(clients[0], content)["dif"]["id"]
 
-        statuses = run_at_once([deleted(client, row_id) for client in clients])
+        statuses = run_at_once([delete_request(client, row_id) for client in clients])
 
         assert set(statuses) <= {204, 404}
         assert 204 in statuses

@@ -1,4 +1,4 @@
-"""Every file in a tree is found once, under its real name, wherever links lead."""
+"""Walking folders yields every file once, under its real path."""
 
 import os
 from pathlib import Path
@@ -21,7 +21,7 @@ def a_file(path: Path, content: bytes = b"content") -> Path:
     return path
 
 
-def test_files_are_found_in_the_order_of_their_names(tmp_path: Path) -> None:
+def test_files_are_sorted_by_name(tmp_path: Path) -> None:
     for name in ("b/2", "a", "b/1", "c/d/e"):
         a_file(tmp_path / name)
 
@@ -29,7 +29,7 @@ def test_files_are_found_in_the_order_of_their_names(tmp_path: Path) -> None:
     assert names(tmp_path / "c", tmp_path / "a") == ["e", "a"]
 
 
-def test_links_are_followed_and_lead_to_no_file_twice(tmp_path: Path) -> None:
+def test_links_are_followed_and_files_yielded_once(tmp_path: Path) -> None:
     real = a_file(tmp_path / "elsewhere" / "libfoo.so.1.2.debug")
     tree = tmp_path / "tree"
     own = a_file(tree / "lib" / "own.debug")
@@ -43,7 +43,7 @@ def test_links_are_followed_and_lead_to_no_file_twice(tmp_path: Path) -> None:
     assert [one.path for one in file_walk.walk([tree, own])] == [own, real]
 
 
-def test_folders_that_hold_themselves_are_gone_through_once(tmp_path: Path) -> None:
+def test_link_cycles_are_walked_once(tmp_path: Path) -> None:
     a_file(tmp_path / "a" / "file")
     (tmp_path / "a" / "b").symlink_to(tmp_path)
     (tmp_path / "c").symlink_to("a")
@@ -51,7 +51,7 @@ def test_folders_that_hold_themselves_are_gone_through_once(tmp_path: Path) -> N
     assert names(tmp_path) == ["file"]
 
 
-def test_what_leads_nowhere_or_is_no_file_is_passed_over(tmp_path: Path) -> None:
+def test_dangling_links_and_devices_are_skipped(tmp_path: Path) -> None:
     (tmp_path / "gone").symlink_to("nowhere")
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "through").symlink_to("file/below")
@@ -61,7 +61,7 @@ def test_what_leads_nowhere_or_is_no_file_is_passed_over(tmp_path: Path) -> None
     assert names(tmp_path) == ["file"]
 
 
-def test_what_a_symbol_store_keeps_for_itself_is_passed_over(tmp_path: Path) -> None:
+def test_administrative_files_of_symbol_stores_are_skipped(tmp_path: Path) -> None:
     for name in (
         "000Admin/server.txt",
         "pingme.txt",
@@ -75,7 +75,7 @@ def test_what_a_symbol_store_keeps_for_itself_is_passed_over(tmp_path: Path) -> 
     assert names(tmp_path) == ["a.pdb"]
 
 
-def test_what_cannot_be_looked_at_is_told_of_and_does_not_end_the_walk(
+def test_an_unreadable_path_is_yielded_and_the_walk_continues(
     tmp_path: Path,
 ) -> None:
     a_file(tmp_path / "file")
@@ -89,7 +89,7 @@ def test_what_cannot_be_looked_at_is_told_of_and_does_not_end_the_walk(
     assert file.path.name == "file"
 
 
-def test_a_survey_counts_what_a_walk_finds(tmp_path: Path) -> None:
+def test_count_files(tmp_path: Path) -> None:
     a_file(tmp_path / "a", b"12345")
     a_file(tmp_path / "b" / "c", b"1234567")
     (tmp_path / "again").symlink_to("a")
@@ -97,7 +97,7 @@ def test_a_survey_counts_what_a_walk_finds(tmp_path: Path) -> None:
     assert file_walk.count_files([tmp_path]) == WalkTotals(files=2, size_bytes=12)
 
 
-def test_a_file_is_no_longer_the_same_when_it_was_written_to(tmp_path: Path) -> None:
+def test_a_written_file_is_changed_even_with_the_same_times(tmp_path: Path) -> None:
     path = a_file(tmp_path / "file")
     (found,) = file_walk.walk([path])
     assert isinstance(found, WalkedFile)

@@ -1,4 +1,4 @@
-"""Rows and bytes are compared, and what is wrong is found, named and led to its cure."""
+"""Faults between rows and blobs are found, reported and repaired."""
 
 from datetime import timedelta
 from io import BytesIO
@@ -45,21 +45,21 @@ PIECE = 64
 
 @pytest.fixture(autouse=True)
 def without_symcaches(settings: object) -> None:
-    """What else an upload makes is not what these tests count."""
+    """Let uploads create no symcaches, which would change the counts."""
     settings.SYMCACHES = False  # type: ignore[attr-defined]  # pytest-django's
 
 
-def checked(*, hashing: bool = True) -> list[tuple[str, str]]:
-    made = checker.check(hashing=hashing)
-    return sorted((f.fault.value, f.subject.value) for f in made.findings)
+def faults_found(*, hashing: bool = True) -> list[tuple[str, str]]:
+    report = checker.check(hashing=hashing)
+    return sorted((f.fault.value, f.subject.value) for f in report.findings)
 
 
-def rot(content: bytes, into: bytes | None = None) -> None:
-    """Let the blob of `content` become something else, of the same size if not said."""
+def corrupt(content: bytes, into: bytes | None = None) -> None:
+    """Replace the blob of `content`, by default with one of the same size."""
     store = blob_store()
     assert isinstance(store, MemoryStore)
     name = Checksum.of(content)
-    store._blobs[name] = b"~" * len(content) if into is None else into  # noqa: SLF001  # there is no other way to do damage
+    store._blobs[name] = b"~" * len(content) if into is None else into  # noqa: SLF001  # stores have no method to do damage
 
 
 def a_large_file() -> bytes:
@@ -87,15 +87,15 @@ def a_symcache(file: File, content: bytes) -> SymCache:
     )
 
 
-def test_what_is_sound_is_found_to_be() -> None:
+def test_without_faults_the_report_has_only_totals() -> None:
     project = a_project()
     upload(a_client(), a_large_file(), piece=PIECE)
     a_symcache(a_debug_file(project).file, b"symcache")
     own(project, b"loose")
 
-    made = checker.check(hashing=True)
+    report = checker.check(hashing=True)
 
-    assert made == FsckReport(
+    assert report == FsckReport(
         findings=[],
         blobs=Chunk.objects.count() + 1,
         size_bytes=sum(blob.size_bytes for blob in blob_store().stored()),
@@ -104,11 +104,11 @@ def test_what_is_sound_is_found_to_be() -> None:
     )
 
 
-def test_a_chunk_that_rotted_is_found_and_the_file_is_named() -> None:
+def test_a_damaged_chunk_is_reported_with_the_affected_file() -> None:
     a_project()
     content = a_large_file()
     row_id = upload(a_client(), content, piece=PIECE)["dif"]["id"]
-    rot(pieces(content, PIECE)[1])
+    corrupt(pieces(content, PIECE)[1])
 
     (finding,) = checker.check(hashing=True).findings
 
@@ -117,38 +117,38 @@ def test_a_chunk_that_rotted_is_found_and_the_file_is_named() -> None:
     assert finding.affected == (f"acme/game: {DebugFile.objects.get(pk=row_id)}",)
 
 
-def test_without_reading_only_presence_and_size_are_seen() -> None:
+def test_without_hashing_only_presence_and_size_are_checked() -> None:
     project = a_project()
     for content in (b"rotten", b"shorter", b"gone", b"sound"):
         a_debug_file(project, content)
-    rot(b"rotten")
-    rot(b"shorter", into=b"short")
+    corrupt(b"rotten")
+    corrupt(b"shorter", into=b"short")
     blob_store().delete(Checksum.of(b"gone"))
 
-    assert checked(hashing=False) == [("damaged", "chunk"), ("missing", "chunk")]
-    assert checked() == [
+    assert faults_found(hashing=False) == [("damaged", "chunk"), ("missing", "chunk")]
+    assert faults_found() == [
         ("damaged", "chunk"),
         ("damaged", "chunk"),
         ("missing", "chunk"),
     ]
 
 
-def test_a_row_that_tells_a_wrong_size_is_set_right() -> None:
+def test_a_wrong_size_in_a_row_is_corrected() -> None:
     project = a_project()
     a_debug_file(project, b"content")
     Chunk.objects.update(size_bytes=8)
     ChunkOwner.objects.update(size_bytes=8)
-    made = checker.check(hashing=True)
-    assert sorted(f.fault for f in made.findings) == ["incomplete", "wrong-size"]
+    report = checker.check(hashing=True)
+    assert sorted(f.fault for f in report.findings) == ["incomplete", "wrong-size"]
 
-    repair.repair(f for f in made.findings if f.fault == "wrong-size")
+    repair.repair(f for f in report.findings if f.fault == "wrong-size")
 
-    assert checked() == []
+    assert faults_found() == []
     assert ChunkOwner.objects.get().size_bytes == Chunk.objects.get().size_bytes == 7
 
 
 @pytest.mark.parametrize("is_gone", [False, True])
-def test_after_a_repair_the_next_upload_sends_just_what_is_damaged_and_heals_it(
+def test_after_a_repair_the_next_upload_sends_only_the_damaged_chunk(
     *, is_gone: bool
 ) -> None:
     a_project()
@@ -158,30 +158,30 @@ def test_after_a_repair_the_next_upload_sends_just_what_is_damaged_and_heals_it(
     if is_gone:
         blob_store().delete(Checksum.of(bad))
     else:
-        rot(bad)
+        corrupt(bad)
     assert standing(client, content, piece=PIECE)["state"] == "ok"
 
     repaired = repair.repair(checker.check(hashing=True).findings)
 
     assert len(repaired) == 1
     assert polled(client, content)["state"] == "not_found"
-    asked = standing(client, content, piece=PIECE)
-    assert asked["state"] == "not_found"
-    assert asked["missingChunks"] == [Checksum.of(bad).hex]
+    status = standing(client, content, piece=PIECE)
+    assert status["state"] == "not_found"
+    assert status["missingChunks"] == [Checksum.of(bad).hex]
 
     assert send(client, bad).status_code == 200
     healed = standing(client, content, piece=PIECE)
     assert (healed["state"], healed["dif"]["id"]) == ("ok", str(row.pk))
     assert read(row) == content
     assert DebugFile.objects.count() == File.objects.count() == 1
-    assert checked() == []
+    assert faults_found() == []
 
 
-def test_a_damaged_file_is_healed_by_an_upload_in_other_chunks_too() -> None:
+def test_a_damaged_file_is_repaired_by_an_upload_with_other_chunks() -> None:
     a_project()
     client, content = a_client(), a_large_file()
     upload(client, content, piece=PIECE)
-    rot(pieces(content, PIECE)[1])
+    corrupt(pieces(content, PIECE)[1])
     repair.repair(checker.check(hashing=True).findings)
 
     assert upload(client, content, piece=2 * PIECE)["state"] == "ok"
@@ -193,27 +193,27 @@ def test_a_damaged_file_is_healed_by_an_upload_in_other_chunks_too() -> None:
     )
 
 
-def test_what_another_upload_healed_is_found_again_after_a_repair() -> None:
+def test_a_file_marked_as_damaged_is_unmarked_when_its_chunks_are_intact() -> None:
     project, client, content = a_project(), a_client(), a_large_file()
     upload(client, content, piece=PIECE)
     bad = pieces(content, PIECE)[0]
-    rot(bad)
+    corrupt(bad)
     repair.repair(checker.check(hashing=True).findings)
     own(project, bad)
-    made = checker.check(hashing=True)
-    assert [f.fault for f in made.findings] == ["sound-but-held-for-damaged"]
+    report = checker.check(hashing=True)
+    assert [f.fault for f in report.findings] == ["sound-but-held-for-damaged"]
 
-    repair.repair(made.findings)
+    repair.repair(report.findings)
 
     assert standing(client, content, piece=PIECE)["state"] == "ok"
-    assert checked() == []
+    assert faults_found() == []
 
 
-def test_without_reading_nothing_is_held_for_sound() -> None:
+def test_without_hashing_no_file_is_unmarked() -> None:
     a_project()
     client, content = a_client(), a_large_file()
     upload(client, content, piece=PIECE)
-    rot(pieces(content, PIECE)[0])
+    corrupt(pieces(content, PIECE)[0])
     repair.repair(checker.check(hashing=True).findings)
 
     repair.repair(checker.check(hashing=False).findings)
@@ -221,73 +221,73 @@ def test_without_reading_nothing_is_held_for_sound() -> None:
     assert standing(client, content, piece=PIECE)["state"] == "not_found"
 
 
-def test_a_damaged_chunk_that_no_file_has_is_forgotten() -> None:
+def test_a_damaged_chunk_without_a_file_is_deleted() -> None:
     own(a_project(), b"loose")
-    rot(b"loose")
+    corrupt(b"loose")
 
     repair.repair(checker.check(hashing=True).findings)
 
-    assert checked() == []
+    assert faults_found() == []
     assert not Chunk.objects.exists()
     assert list(blob_store()) == []
 
 
-def test_what_was_healed_since_it_was_found_is_left_alone() -> None:
+def test_a_fault_that_no_longer_exists_is_not_repaired() -> None:
     project = a_project()
     a_debug_file(project, b"content")
-    rot(b"content")
-    made = checker.check(hashing=True)
+    corrupt(b"content")
+    report = checker.check(hashing=True)
     own(project, b"content")
 
-    assert repair.repair(made.findings) == []
+    assert repair.repair(report.findings) == []
 
     assert ChunkOwner.objects.exists()
     assert File.objects.get().damaged_at is None
 
 
 @pytest.mark.parametrize("is_gone", [False, True])
-def test_a_damaged_symcache_is_made_again(*, is_gone: bool) -> None:
-    made = a_symcache(a_debug_file(a_project()).file, b"symcache")
+def test_a_damaged_symcache_is_created_again(*, is_gone: bool) -> None:
+    symcache = a_symcache(a_debug_file(a_project()).file, b"symcache")
     if is_gone:
         blob_store().delete(Checksum.of(b"symcache"))
     else:
-        rot(b"symcache")
+        corrupt(b"symcache")
     fault = "missing" if is_gone else "damaged"
-    assert checked() == [(fault, "symcache")]
+    assert faults_found() == [(fault, "symcache")]
 
     repair.repair(checker.check(hashing=True).findings)
 
-    made.refresh_from_db()
-    assert made.outcome == Outcome.QUEUED
+    symcache.refresh_from_db()
+    assert symcache.outcome == Outcome.QUEUED
     assert Checksum.of(b"symcache") not in blob_store()
-    assert checked() == []
+    assert faults_found() == []
 
 
-def test_a_symcache_and_a_chunk_of_the_same_bytes_are_both_found() -> None:
+def test_a_damaged_blob_is_reported_for_its_chunk_and_its_symcache() -> None:
     project = a_project()
     a_symcache(a_debug_file(project, b"content").file, b"content")
-    rot(b"content")
+    corrupt(b"content")
 
-    assert checked() == [("damaged", "chunk"), ("damaged", "symcache")]
+    assert faults_found() == [("damaged", "chunk"), ("damaged", "symcache")]
 
 
-def test_old_orphans_are_found_and_young_ones_counted_apart() -> None:
+def test_young_blobs_without_a_row_are_not_orphans() -> None:
     blob_store().put(Checksum.of(b"old"), BytesIO(b"old"))
     age_everything(timedelta(hours=25))
     blob_store().put(Checksum.of(b"young"), BytesIO(b"young"))
 
-    made = checker.check(hashing=True)
+    report = checker.check(hashing=True)
 
-    assert [(f.fault, f.checksum) for f in made.findings] == [
+    assert [(f.fault, f.checksum) for f in report.findings] == [
         ("orphan", Checksum.of(b"old"))
     ]
-    assert made.young_blobs == 1
-    repair.repair(made.findings)
+    assert report.young_blobs == 1
+    repair.repair(report.findings)
     assert list(blob_store()) == [Checksum.of(b"young")]
 
 
 @pytest.mark.parametrize("damage", ["one less", "none", "swapped places"])
-def test_a_file_that_its_chunks_do_not_make_is_found_and_healed(damage: str) -> None:
+def test_an_incomplete_file_is_found_and_repaired_by_an_upload(damage: str) -> None:
     a_project()
     client, content = a_client(), a_large_file()
     upload(client, content, piece=PIECE)
@@ -298,49 +298,49 @@ def test_a_file_that_its_chunks_do_not_make_is_found_and_healed(damage: str) -> 
         parts[0].delete()
     else:
         FileChunk.objects.filter(position=0).update(position=1000)
-    assert checked() == [("incomplete", "file")]
+    assert faults_found() == [("incomplete", "file")]
 
     repair.repair(checker.check(hashing=True).findings)
 
     assert upload(client, content, piece=PIECE)["state"] == "ok"
     assert read(DebugFile.objects.get()) == content
-    assert checked() == []
+    assert faults_found() == []
 
 
-def test_an_ok_without_a_debug_file_is_found_and_taken_back() -> None:
+def test_the_status_ok_without_a_debug_file_is_deleted() -> None:
     a_project()
     client, content = a_client(), a_breakpad_file()
     upload(client, content)
     DebugFile.objects.all().delete()
-    assert checked() == [("ok-without-debug-file", "upload")]
+    assert faults_found() == [("ok-without-debug-file", "upload")]
 
     repair.repair(checker.check(hashing=True).findings)
 
     assert not Assembly.objects.filter(state=State.OK).exists()
-    assert checked() == []
+    assert faults_found() == []
 
 
-def test_repeated_chunks_are_no_fault() -> None:
+def test_a_repeated_chunk_is_no_fault() -> None:
     a_file(a_project(), b"twice", b"once", b"twice")
 
-    assert checked() == []
+    assert faults_found() == []
 
 
-def test_damage_that_an_upload_runs_into_makes_all_files_that_have_it_missing() -> None:
+def test_damage_found_by_an_upload_is_repaired_by_it() -> None:
     a_project()
     client, content = a_client(), a_large_file()
     upload(client, content, piece=PIECE)
-    rot(pieces(content, PIECE)[0])
+    corrupt(pieces(content, PIECE)[0])
     longer = content + b"PUBLIC ff 0 more\n" * 8
 
-    told = upload(client, content[:PIECE] + longer[PIECE:], piece=PIECE)
+    status = upload(client, content[:PIECE] + longer[PIECE:], piece=PIECE)
 
     # It was sent again, and so it is healed.
-    assert told["state"] == "ok"
-    assert checked() == []
+    assert status["state"] == "ok"
+    assert faults_found() == []
 
 
-def test_a_blob_that_is_gone_says_so_to_whoever_reads() -> None:
+def test_reading_a_missing_blob_raises_blob_missing() -> None:
     row = a_debug_file(a_project(), b"content")
     blob_store().delete(Checksum.of(b"content"))
 

@@ -1,4 +1,4 @@
-"""What nobody needs is cleared away, for a reason, and nothing else is."""
+"""Garbage collection deletes what is expired or unreferenced, and nothing else."""
 
 from datetime import timedelta
 from io import BytesIO
@@ -45,16 +45,16 @@ pytestmark = pytest.mark.django_db
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
-def swept() -> dict[str, tuple[int, int]]:
-    """Sweep, see that this was foreseen, and return what went and why."""
-    foreseen = collector.preview()
+def collect_as_previewed() -> dict[str, tuple[int, int]]:
+    """Collect, assert that the preview was right, and return the counts by reason."""
+    previewed = collector.preview()
     done = collector.collect()
-    assert told(foreseen) == told(done)
-    assert told(collector.preview()) == {}
-    return told(done)
+    assert counts_by_reason(previewed) == counts_by_reason(done)
+    assert counts_by_reason(collector.preview()) == {}
+    return counts_by_reason(done)
 
 
-def told(report: GcReport) -> dict[str, tuple[int, int]]:
+def counts_by_reason(report: GcReport) -> dict[str, tuple[int, int]]:
     return {
         reason.value: (taken.count, taken.size_bytes)
         for reason, taken in report.by_reason.items()
@@ -62,7 +62,7 @@ def told(report: GcReport) -> dict[str, tuple[int, int]]:
     }
 
 
-def keeping(project: Project, **rules: int) -> Project:
+def with_retention(project: Project, **rules: int) -> Project:
     Project.objects.filter(pk=project.pk).update(**rules)
     project.refresh_from_db()
     return project
@@ -83,11 +83,11 @@ def a_symcache(file: File, content: bytes, version: int = 1) -> SymCache:
     )
 
 
-def test_where_no_rule_is_set_nothing_goes() -> None:
+def test_without_a_rule_nothing_is_deleted() -> None:
     a_debug_file(a_project(), b"content")
     age_everything(10_000 * DAY)
 
-    assert swept() == {}
+    assert collect_as_previewed() == {}
     assert DebugFile.objects.count() == 1
 
 
@@ -95,16 +95,18 @@ def test_where_no_rule_is_set_nothing_goes() -> None:
     ("rule", "reason"),
     [("keep_unused_days", Reason.UNUSED), ("keep_days", Reason.OLD)],
 )
-def test_what_is_too_old_goes_with_all_that_is_its_own(
+def test_an_expired_file_is_deleted_with_its_chunks_and_symcaches(
     rule: str, reason: Reason
 ) -> None:
-    project = keeping(a_project(), **{rule: 7})
+    project = with_retention(a_project(), **{rule: 7})
     old = a_debug_file(project, b"old content")
     a_symcache(old.file, b"its symcache")
     age_everything(8 * DAY)
     young = a_debug_file(project, b"young")
 
-    assert swept() == {reason.value: (1, len(b"old content" + b"its symcache"))}
+    assert collect_as_previewed() == {
+        reason.value: (1, len(b"old content" + b"its symcache"))
+    }
 
     assert list(DebugFile.objects.all()) == [young]
     assert list(File.objects.all()) == [young.file]
@@ -113,43 +115,46 @@ def test_what_is_too_old_goes_with_all_that_is_its_own(
     assert not SymCache.objects.exists()
 
 
-def test_other_projects_keep_what_one_lets_go() -> None:
-    strict, lenient = keeping(a_project("strict"), keep_days=1), a_project("lenient")
+def test_a_file_that_expires_in_one_project_stays_in_others() -> None:
+    strict, lenient = (
+        with_retention(a_project("strict"), keep_days=1),
+        a_project("lenient"),
+    )
     for project in (strict, lenient):
         a_debug_file(project, b"content")
     age_everything(2 * DAY)
 
-    assert swept() == {"old": (1, 0)}
+    assert collect_as_previewed() == {"old": (1, 0)}
 
     assert DebugFile.objects.get().project == lenient
     assert Checksum.of(b"content") in blob_store()
 
 
-def test_what_is_used_stays_while_it_is_used_even_if_kept_for_a_day() -> None:
-    project = keeping(a_project(), keep_unused_days=1)
+def test_a_file_in_use_is_not_deleted_as_unused() -> None:
+    project = with_retention(a_project(), keep_unused_days=1)
     row = a_debug_file(project, b"content")
     for _ in range(40):
         age_everything(HOUR * 3)
         row.refresh_from_db()
         usage.mark_used(project, [row])
-        assert swept() == {}
+        assert collect_as_previewed() == {}
 
     age_everything(DAY * 1.2)
-    assert swept() == {"unused": (1, len(b"content"))}
+    assert collect_as_previewed() == {"unused": (1, len(b"content"))}
 
 
-def test_old_but_used_files_go_when_their_age_is_limited() -> None:
-    project = keeping(a_project(), keep_unused_days=1, keep_days=7)
+def test_an_age_limit_deletes_files_in_use() -> None:
+    project = with_retention(a_project(), keep_unused_days=1, keep_days=7)
     row = a_debug_file(project, b"content")
     age_everything(8 * DAY)
     row.refresh_from_db()
     usage.mark_used(project, [row])
 
-    assert swept() == {"old": (1, len(b"content"))}
+    assert collect_as_previewed() == {"old": (1, len(b"content"))}
 
 
-def test_the_last_releases_are_kept_and_what_is_of_none() -> None:
-    project = keeping(a_project(), keep_releases=2)
+def test_a_release_limit_keeps_files_of_new_releases_and_of_no_release() -> None:
+    project = with_retention(a_project(), keep_releases=2)
     rows = [a_debug_file(project, b"%d" % n) for n in range(4)]
     for number, row in enumerate(rows[:3]):
         release = Release.objects.create(
@@ -161,40 +166,43 @@ def test_the_last_releases_are_kept_and_what_is_of_none() -> None:
         Association.objects.create(release=release, debug_file=row)
     age_everything(2 * DAY)
 
-    assert swept() == {"old-release": (1, 1)}
+    assert collect_as_previewed() == {"old-release": (1, 1)}
 
     assert list(DebugFile.objects.order_by("pk")) == rows[1:]
 
 
-def test_superseded_files_go_after_a_while(settings: Settings) -> None:
+def test_superseded_files_are_deleted_after_a_period(settings: Settings) -> None:
     settings.KEEP_SUPERSEDED_DAYS = 30
     project, same = a_project(), DebugId.parse("a" * 32)
     a_debug_file(project, b"older", debug_id=same)
     newer = a_debug_file(project, b"newer", debug_id=same)
     age_everything(29 * DAY)
-    assert swept() == {}
+    assert collect_as_previewed() == {}
 
     age_everything(2 * DAY)
-    assert swept() == {"superseded": (1, len(b"older"))}
+    assert collect_as_previewed() == {"superseded": (1, len(b"older"))}
 
     assert list(DebugFile.objects.all()) == [newer]
 
 
-def test_what_only_an_expired_file_made_redundant_answers_again() -> None:
-    project, same = keeping(a_project(), keep_unused_days=7), DebugId.parse("a" * 32)
+def test_a_file_superseded_only_by_an_expired_file_becomes_current() -> None:
+    project, same = (
+        with_retention(a_project(), keep_unused_days=7),
+        DebugId.parse("a" * 32),
+    )
     used = a_debug_file(project, b"older", debug_id=same)
     a_debug_file(project, b"newer", debug_id=same)
     age_everything(8 * DAY)
     usage.mark_used(project, [used])
 
-    assert swept() == {"unused": (1, len(b"newer"))}
+    assert collect_as_previewed() == {"unused": (1, len(b"newer"))}
 
     used.refresh_from_db()
     assert used.superseded_at is None
 
 
-def test_each_that_expires_is_in_the_audit_with_the_reason() -> None:
-    project = keeping(a_project(), keep_days=1)
+def test_expired_files_are_in_the_audit_log_with_the_reason() -> None:
+    project = with_retention(a_project(), keep_days=1)
     row = a_debug_file(project, b"content")
     age_everything(2 * DAY)
 
@@ -208,73 +216,73 @@ def test_each_that_expires_is_in_the_audit_with_the_reason() -> None:
     }
 
 
-def test_an_expired_file_can_be_uploaded_again_at_once() -> None:
-    project, client = keeping(a_project(), keep_days=1), a_client()
+def test_an_expired_file_can_be_uploaded_again() -> None:
+    project, client = with_retention(a_project(), keep_days=1), a_client()
     content = a_breakpad_file()
     assert upload(client, content)["state"] == "ok"
     age_everything(2 * DAY)
 
-    swept()
+    collect_as_previewed()
 
     assert standing(client, content)["state"] == "not_found"
     assert upload(client, content)["state"] == "ok"
     assert DebugFile.objects.filter(project=project).count() == 1
 
 
-def test_chunks_that_nobody_assembles_go_after_a_day() -> None:
+def test_chunks_without_a_file_are_deleted_after_a_day() -> None:
     own(a_project(), b"loose")
     age_everything(23 * HOUR)
-    assert swept() == {}
+    assert collect_as_previewed() == {}
 
     age_everything(2 * HOUR)
-    assert swept() == {"never-assembled": (1, len(b"loose"))}
+    assert collect_as_previewed() == {"never-assembled": (1, len(b"loose"))}
 
     assert list(blob_store()) == []
     assert not ChunkOwner.objects.exists()
 
 
-def test_a_chunk_that_is_sent_again_is_young_again() -> None:
+def test_a_chunk_that_is_sent_again_stays() -> None:
     own(a_project(), b"loose")
     age_everything(2 * DAY)
     own(a_project(), b"loose")
 
-    assert swept() == {}
+    assert collect_as_previewed() == {}
     assert Checksum.of(b"loose") in blob_store()
 
 
-def test_a_symcache_with_the_bytes_of_a_chunk_keeps_them() -> None:
+def test_a_blob_of_a_deleted_chunk_and_a_symcache_stays() -> None:
     project = a_project()
     own(project, b"the same")
     a_symcache(a_debug_file(project, b"content").file, b"the same")
     age_everything(2 * DAY)
 
-    assert swept() == {"never-assembled": (1, 0)}
+    assert collect_as_previewed() == {"never-assembled": (1, 0)}
 
     assert Checksum.of(b"the same") in blob_store()
 
 
-def test_a_chunk_with_the_bytes_of_a_symcache_keeps_them() -> None:
-    project = keeping(a_project(), keep_days=1)
+def test_a_blob_of_a_deleted_symcache_and_a_chunk_stays() -> None:
+    project = with_retention(a_project(), keep_days=1)
     a_symcache(a_debug_file(project, b"content").file, b"the same")
     age_everything(2 * DAY)
     own(project, b"the same")
 
-    assert swept() == {"old": (1, len(b"content"))}
+    assert collect_as_previewed() == {"old": (1, len(b"content"))}
 
     assert list(blob_store()) == [Checksum.of(b"the same")]
 
 
-def test_an_upload_that_goes_on_keeps_its_chunks_however_old() -> None:
+def test_chunks_of_an_active_upload_stay() -> None:
     a_project()
     client, content = a_client(), a_breakpad_file()
     offered = described(content + b"\n" * 100, piece=len(content))
     send(client, content)
     assemble(client, offered)
     age_everything(2 * DAY)
-    # It is offered again, and one chunk is still missing.
+    # The client describes the file again; one chunk is still missing.
     answer = assemble(client, offered).json()
 
-    assert swept() == {}
+    assert collect_as_previewed() == {}
 
     (where,) = answer.values()
     assert where["state"] == "not_found"
@@ -282,25 +290,25 @@ def test_an_upload_that_goes_on_keeps_its_chunks_however_old() -> None:
     assert Checksum.of(content) in blob_store()
 
 
-def test_an_upload_of_which_a_chunk_has_just_come_goes_on() -> None:
+def test_an_upload_with_a_recent_chunk_is_active() -> None:
     a_project()
     client, content = a_client(), a_breakpad_file()
     assemble(client, described(content + b"\n" * 100, piece=len(content)))
     age_everything(2 * DAY)
     send(client, content)
 
-    assert swept() == {}
+    assert collect_as_previewed() == {}
     assert AwaitedChunk.objects.count() == 2
 
 
-def test_an_upload_whose_chunks_never_come_goes_with_what_came() -> None:
+def test_a_stalled_upload_is_deleted_with_its_chunks() -> None:
     a_project()
     client, content = a_client(), a_breakpad_file()
     assemble(client, described(content + b"\n" * 100, piece=len(content)))
     send(client, content)
     age_everything(25 * HOUR)
 
-    assert swept() == {
+    assert collect_as_previewed() == {
         "unfinished-upload": (1, 0),
         "never-assembled": (1, len(content)),
     }
@@ -310,87 +318,87 @@ def test_an_upload_whose_chunks_never_come_goes_with_what_came() -> None:
     assert list(blob_store()) == []
 
 
-def test_failures_are_told_for_a_month() -> None:
+def test_failed_uploads_are_deleted_after_a_month() -> None:
     a_project()
     client = a_client()
     assert upload(client, b"no debug file")["state"] == "error"
     age_everything(29 * DAY)
-    swept()
+    collect_as_previewed()
     assert Assembly.objects.get().state == State.ERROR
 
     age_everything(2 * DAY)
-    assert swept() == {"failed-upload": (1, 0)}
+    assert collect_as_previewed() == {"failed-upload": (1, 0)}
     assert not Assembly.objects.exists()
 
 
-def test_what_was_uploaded_well_is_told_as_long_as_it_is_there() -> None:
+def test_the_status_of_a_successful_upload_stays_with_the_file() -> None:
     a_project()
     client, content = a_client(), a_breakpad_file()
     upload(client, content)
     age_everything(1000 * DAY)
 
-    assert swept() == {}
+    assert collect_as_previewed() == {}
     assert standing(client, content)["state"] == "ok"
 
 
-def test_a_file_that_is_no_debug_file_goes() -> None:
+def test_a_file_without_a_debug_file_is_deleted() -> None:
     project = a_project()
     row = a_debug_file(project, b"content")
     DebugFile.objects.all().delete()
     age_everything(2 * DAY)
 
-    assert swept() == {"unreferenced-file": (1, len(b"content"))}
+    assert collect_as_previewed() == {"unreferenced-file": (1, len(b"content"))}
     assert not File.objects.filter(pk=row.file_id).exists()
 
 
-def test_symcaches_that_a_newer_version_has_redone_go() -> None:
+def test_outdated_symcaches_are_deleted() -> None:
     file = a_debug_file(a_project(), b"content").file
     for version in (1, 2):
         made = a_symcache(file, b"version %d" % version, version)
         SymCache.objects.filter(pk=made.pk).update(debug_id="same")
 
-    assert swept() == {"outdated-symcache": (1, len(b"version 1"))}
+    assert collect_as_previewed() == {"outdated-symcache": (1, len(b"version 1"))}
     assert SymCache.objects.get().version == 2
 
 
-def test_blobs_that_no_row_names_go_when_they_are_old() -> None:
+def test_old_orphans_are_deleted() -> None:
     a_debug_file(a_project(), b"content")
     blob_store().put(Checksum.of(b"orphan"), BytesIO(b"orphan"))
     age_everything(23 * HOUR)
-    assert swept() == {}
+    assert collect_as_previewed() == {}
 
     age_everything(2 * HOUR)
     blob_store().put(Checksum.of(b"young"), BytesIO(b"young"))
-    assert swept() == {"orphan": (1, len(b"orphan"))}
+    assert collect_as_previewed() == {"orphan": (1, len(b"orphan"))}
 
     assert set(blob_store()) == {Checksum.of(b"content"), Checksum.of(b"young")}
 
 
 def test_a_preview_changes_nothing() -> None:
-    project = keeping(a_project(), keep_days=1)
+    project = with_retention(a_project(), keep_days=1)
     a_debug_file(project, b"content")
     own(project, b"loose")
     blob_store().put(Checksum.of(b"orphan"), BytesIO(b"orphan"))
     age_everything(2 * DAY)
-    before = everything()
+    before = stored_data()
 
     report = collector.preview()
 
-    assert told(report) == {
+    assert counts_by_reason(report) == {
         "old": (1, 7),
         "never-assembled": (1, 5),
         "orphan": (1, 6),
     }
-    assert everything() == before
+    assert stored_data() == before
 
 
-def everything() -> list[object]:
+def stored_data() -> list[object]:
     models = (Chunk, ChunkOwner, File, DebugFile, Assembly, AuditEntry)
     rows = [list(model.objects.order_by("pk").values()) for model in models]
     return [*rows, sorted(blob_store())]
 
 
-def test_proofs_of_chunks_that_only_others_still_have_lapse() -> None:
+def test_ownership_of_chunks_without_own_files_is_deleted() -> None:
     ours, theirs = a_project(), a_project(organization="other")
     for project in (ours, theirs):
         a_debug_file(project, b"shared")
@@ -404,18 +412,18 @@ def test_proofs_of_chunks_that_only_others_still_have_lapse() -> None:
     assert not chunks.owned_sizes(ours.organization, [Checksum.of(b"shared")])
 
 
-def test_expiry_lets_proofs_lapse_at_once() -> None:
-    ours = keeping(a_project(), keep_days=1)
+def test_expiry_deletes_chunk_ownership_at_once() -> None:
+    ours = with_retention(a_project(), keep_days=1)
     theirs = a_project(organization="other")
     for project in (ours, theirs):
         a_debug_file(project, b"shared")
     age_everything(2 * DAY)
 
-    assert swept() == {"old": (1, 0)}
+    assert collect_as_previewed() == {"old": (1, 0)}
     assert ChunkOwner.objects.get().organization == theirs.organization
 
 
-def test_proofs_that_an_upload_counts_on_stay() -> None:
+def test_ownership_of_chunks_that_an_upload_awaits_stays() -> None:
     a_project()
     client, content = a_client(), a_breakpad_file()
     a_debug_file(a_project(organization="other"), content)
@@ -433,23 +441,27 @@ def test_proofs_that_an_upload_counts_on_stay() -> None:
 
 
 @pytest.mark.parametrize("count", [20, 200])
-def test_a_sweep_asks_as_often_for_many_as_for_few(
+def test_the_number_of_queries_does_not_grow_with_the_number_of_files(
     count: int, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    project = keeping(a_project(), keep_days=1)
-    many(project, count)
+    project = with_retention(a_project(), keep_days=1)
+    create_debug_files(project, count)
     age_everything(2 * DAY)
 
     with django_assert_max_num_queries(90):
-        foreseen = collector.preview()
+        previewed = collector.preview()
     with django_assert_max_num_queries(130 + count // 4):
         done = collector.collect()
 
-    assert told(foreseen) == told(done) == {"old": (count, 8 * count)}
+    assert (
+        counts_by_reason(previewed)
+        == counts_by_reason(done)
+        == {"old": (count, 8 * count)}
+    )
 
 
-def many(project: Project, count: int) -> None:
-    """Make debug files of one chunk each, in a few statements."""
+def create_debug_files(project: Project, count: int) -> None:
+    """Create debug files of one chunk each, with few SQL statements."""
     now, names = timezone.now(), [Checksum.of(b"%08d" % n) for n in range(count)]
     for number, name in enumerate(names):
         blob_store().put(name, BytesIO(b"%08d" % number))

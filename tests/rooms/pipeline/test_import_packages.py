@@ -1,4 +1,4 @@
-"""Debug files come out of packages, and no package ends the run."""
+"""Debug files in packages are imported, and no package stops the import."""
 
 from pathlib import Path
 from uuid import uuid4
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
-    """Return a folder of what a package has: two debug files, one of them fat."""
+    """Return the folder of a package with two debug files, one of them fat."""
     folder = tmp_path / "files" / "usr" / "lib" / "debug"
     folder.mkdir(parents=True)
     fat = [(uuid4(), builders.CPU_X86_64), (uuid4(), builders.CPU_ARM64)]
@@ -34,15 +34,15 @@ def names() -> list[str]:
     return sorted(DebugFile.objects.values_list("object_name", flat=True))
 
 
-def test_what_is_in_a_package_comes_in_and_a_second_run_does_not_open_it(
+def test_a_package_is_imported_and_not_opened_again(
     project: Project, tree: Path, files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = packed.deb(files, tree / "hello-dbgsym_1_amd64.ddeb")
 
-    told = run_import(project, tree)
+    results = run_import(project, tree)
 
-    assert count_by_status(told) == {ImportStatus.IMPORTED: 3}
-    assert told[-1].name == f"{package}: /usr/lib/debug/hello.sym"
+    assert count_by_status(results) == {ImportStatus.IMPORTED: 3}
+    assert results[-1].name == f"{package}: /usr/lib/debug/hello.sym"
     assert names() == ["fat", "fat", "hello"]
     assert list((tree.parent / "scratch").iterdir()) == []
 
@@ -50,7 +50,7 @@ def test_what_is_in_a_package_comes_in_and_a_second_run_does_not_open_it(
     assert count_by_status(run_import(project, tree)) == {ImportStatus.PRESENT: 3}
 
 
-def test_a_compressed_file_of_a_symbol_store_has_its_real_name(
+def test_a_compressed_file_of_a_symbol_store_gets_its_real_name(
     project: Project, tree: Path, tmp_path: Path
 ) -> None:
     guid = uuid4()
@@ -63,7 +63,7 @@ def test_a_compressed_file_of_a_symbol_store_has_its_real_name(
     assert names() == ["crash.pdb"]
 
 
-def test_a_package_without_debug_files_is_passed_over(
+def test_a_package_without_debug_files_is_skipped(
     project: Project, tree: Path, files: Path
 ) -> None:
     for name in ("fat", "hello.sym"):
@@ -75,7 +75,7 @@ def test_a_package_without_debug_files_is_passed_over(
     }
 
 
-def test_what_came_out_of_a_broken_package_stays_and_the_next_one_is_opened(
+def test_a_broken_package_fails_and_the_import_continues(
     project: Project, tree: Path, files: Path
 ) -> None:
     large = files / "usr" / "lib" / "debug" / "z.sym"
@@ -87,21 +87,21 @@ def test_what_came_out_of_a_broken_package_stays_and_the_next_one_is_opened(
     (files / "usr" / "lib" / "debug" / "hello.sym").write_bytes(a_breakpad_file())
     packed.rpm(files, tree / "c.rpm")
 
-    told = run_import(project, tree)
+    results = run_import(project, tree)
 
-    failed = reasons(told, ImportStatus.FAILED)
+    failed = reasons(results, ImportStatus.FAILED)
     assert set(failed) == {"a.tar", "b.zip"}
     assert failed["a.tar"].startswith("The archive cannot be read: ")
     assert "z" not in names()
-    # The slices of the fat file have come out of the first archive already.
-    assert count_by_status(told) == {
+    # The slices of the fat file were imported from the first archive.
+    assert count_by_status(results) == {
         ImportStatus.IMPORTED: 4,
         ImportStatus.PRESENT: 2,
         ImportStatus.FAILED: 2,
     }
 
 
-def test_a_file_in_a_package_that_cannot_be_taken_is_told_of_by_both_names(
+def test_a_failed_file_in_a_package_is_reported_with_both_names(
     project: Project, tree: Path, files: Path, settings: Settings
 ) -> None:
     settings.MAX_FILE_SIZE = 500_000
@@ -110,22 +110,24 @@ def test_a_file_in_a_package_that_cannot_be_taken_is_told_of_by_both_names(
     (folder / "large.sym").write_bytes(a_breakpad_file(at_least_bytes=500_001))
     package = packed.deb(files, tree / "a.deb")
 
-    told = run_import(project, tree)
+    results = run_import(project, tree)
 
-    failed = {one.name: one.reason for one in told if one.status is ImportStatus.FAILED}
+    failed = {
+        one.name: one.reason for one in results if one.status is ImportStatus.FAILED
+    }
     assert set(failed) == {
         f"{package}: /usr/lib/debug/broken.dll",
         f"{package}: /usr/lib/debug/large.sym",
     }
-    assert count_by_status(told)[ImportStatus.IMPORTED] == 3
-    # It is not sound as a whole, so it is opened again.
+    assert count_by_status(results)[ImportStatus.IMPORTED] == 3
+    # A package with a failed file is opened again.
     assert count_by_status(run_import(project, tree)) == {
         ImportStatus.PRESENT: 3,
         ImportStatus.FAILED: 2,
     }
 
 
-def test_without_the_library_it_is_said_what_to_install(
+def test_without_libarchive_the_error_names_the_package_to_install(
     project: Project, tree: Path, files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     packed.tar(files, tree / "a.tar")

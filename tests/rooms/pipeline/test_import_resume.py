@@ -1,4 +1,4 @@
-"""Who imports again reads only what is new, and brings back only what is gone."""
+"""A repeated import reads only new files, and imports only what is missing."""
 
 import os
 import sqlite3
@@ -25,17 +25,17 @@ pytestmark = pytest.mark.django_db
 _watchers: list[list[str]] = []
 
 
-def _note_what_is_opened(event: str, arguments: tuple[object, ...]) -> None:
+def _record_opened_path(event: str, arguments: tuple[object, ...]) -> None:
     if event == "open" and _watchers and isinstance(arguments[0], str | bytes):
         _watchers[-1].append(os.fsdecode(arguments[0]))
 
 
-sys.addaudithook(_note_what_is_opened)
+sys.addaudithook(_record_opened_path)
 
 
 @pytest.fixture
 def opened(tree: Path) -> Iterator[list[str]]:
-    """Return a list of all that this process opens from now on."""
+    """Return a list of the paths that this process opens from now on."""
     _watchers.append([])
     yield _watchers[-1]
     _watchers.pop()
@@ -52,13 +52,13 @@ def tree(tree: Path) -> Path:
 
 
 def read(opened: list[str], tree: Path) -> list[str]:
-    """Return the names of the files in the tree that were read since last asked."""
+    """Return the names of the files in the tree that were read since the last call."""
     names = [Path(path).name for path in opened if Path(path).parent == tree]
     opened.clear()
     return sorted(set(names))
 
 
-def test_a_second_run_reads_nothing(
+def test_a_second_import_reads_nothing(
     project: Project, tree: Path, opened: list[str]
 ) -> None:
     assert count_by_status(run_import(project, tree)) == {
@@ -77,7 +77,7 @@ def test_a_second_run_reads_nothing(
     assert AuditEntry.objects.count() == entries
 
 
-def test_who_is_broken_off_goes_on_where_he_was(
+def test_an_interrupted_import_continues(
     project: Project, tree: Path, opened: list[str]
 ) -> None:
     files_left = iter(range(2))
@@ -102,7 +102,7 @@ def test_who_is_broken_off_goes_on_where_he_was(
     assert read(opened, tree) == ["c.sym"]
 
 
-def test_what_has_changed_since_is_read_again(
+def test_changed_files_are_read_again(
     project: Project, tree: Path, opened: list[str]
 ) -> None:
     run_import(project, tree)
@@ -117,7 +117,7 @@ def test_what_has_changed_since_is_read_again(
     assert read(opened, tree) == ["b.sym"]
 
 
-def test_what_was_deleted_here_is_brought_back_whatever_the_journal_says(
+def test_a_debug_file_that_was_deleted_is_imported_again(
     project: Project, tree: Path, opened: list[str]
 ) -> None:
     run_import(project, tree)
@@ -131,7 +131,7 @@ def test_what_was_deleted_here_is_brought_back_whatever_the_journal_says(
     assert DebugFile.objects.count() == 3
 
 
-def test_what_turned_out_damaged_is_healed(project: Project, tree: Path) -> None:
+def test_a_damaged_file_is_imported_again(project: Project, tree: Path) -> None:
     run_import(project, tree)
     bad = Checksum.of((tree / "b.sym").read_bytes())
     blob_store().delete(bad)
@@ -146,9 +146,7 @@ def test_what_turned_out_damaged_is_healed(project: Project, tree: Path) -> None
     }
 
 
-def test_another_project_is_not_taken_for_this_one(
-    project: Project, tree: Path
-) -> None:
+def test_files_are_imported_into_each_project(project: Project, tree: Path) -> None:
     run_import(project, tree)
 
     assert (
@@ -158,7 +156,7 @@ def test_another_project_is_not_taken_for_this_one(
 
 
 @pytest.mark.parametrize("damage", [b"no database at all", b""])
-def test_without_its_journal_it_reads_everything_and_brings_in_nothing(
+def test_without_the_resume_database_all_files_are_read_again(
     project: Project, tree: Path, opened: list[str], damage: bytes
 ) -> None:
     run_import(project, tree)
@@ -174,7 +172,7 @@ def test_without_its_journal_it_reads_everything_and_brings_in_nothing(
     assert read(opened, tree) == []
 
 
-def test_what_an_older_version_knew_is_not_believed(
+def test_results_of_an_older_version_are_discarded(
     project: Project, tree: Path, opened: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_import(project, tree)
@@ -186,7 +184,7 @@ def test_what_an_older_version_knew_is_not_believed(
     assert len(read(opened, tree)) == 4
 
 
-def test_what_failed_is_tried_again(
+def test_failed_files_are_read_again(
     project: Project, tree: Path, opened: list[str]
 ) -> None:
     (tree / "bad.sym").write_bytes(b"MODULE nonsense")
@@ -197,7 +195,7 @@ def test_what_failed_is_tried_again(
     assert read(opened, tree) == ["bad.sym"]
 
 
-def test_a_journal_that_cannot_be_kept_ends_it_with_a_sentence(
+def test_a_resume_database_that_cannot_be_written_stops_the_import(
     project: Project, tree: Path
 ) -> None:
     path = tree.parent / "import-journal.db"

@@ -1,4 +1,4 @@
-"""What lies on a disk comes into a project as if it had been uploaded."""
+"""Files on a disk are imported into a project as if they were uploaded."""
 
 import os
 from pathlib import Path
@@ -38,7 +38,7 @@ def downloaded(row: DebugFile) -> bytes:
     return content
 
 
-def test_a_build_id_tree_comes_in_under_real_names(
+def test_a_build_id_tree_is_imported_under_real_names(
     project: Project, tree: Path, tmp_path: Path
 ) -> None:
     companion = compiled.debug_companion(compiled.elf_program(tmp_path))
@@ -47,10 +47,10 @@ def test_a_build_id_tree_comes_in_under_real_names(
     (tree / ".build-id" / "ab").mkdir(parents=True)
     (tree / ".build-id" / "ab" / "cd.debug").symlink_to("../../usr/bin/hello.debug")
 
-    (told,) = run_import(project, tree)
+    (result,) = run_import(project, tree)
 
     content = real.read_bytes()
-    assert (told.status, told.name) == (ImportStatus.IMPORTED, str(real))
+    assert (result.status, result.name) == (ImportStatus.IMPORTED, str(real))
     row = project_files.by_checksums(project, [Checksum.of(content)])[
         Checksum.of(content)
     ]
@@ -58,7 +58,7 @@ def test_a_build_id_tree_comes_in_under_real_names(
     assert downloaded(row) == content
 
 
-def test_a_symbol_store_and_a_breakpad_tree_come_in(
+def test_a_symbol_store_and_a_breakpad_tree_are_imported(
     project: Project, tree: Path
 ) -> None:
     guid = uuid4()
@@ -72,9 +72,9 @@ def test_a_symbol_store_and_a_breakpad_tree_come_in(
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_bytes(content)
 
-    told = run_import(project, tree)
+    results = run_import(project, tree)
 
-    assert count_by_status(told) == {ImportStatus.IMPORTED: 3}
+    assert count_by_status(results) == {ImportStatus.IMPORTED: 3}
     assert set(DebugFile.objects.values_list("object_name", "debug_id")) == {
         ("crash.pdb", f"{guid}-1"),
         ("crash.dll", f"{guid}-1"),
@@ -82,7 +82,7 @@ def test_a_symbol_store_and_a_breakpad_tree_come_in(
     }
 
 
-def test_it_is_chunked_noted_and_queued_as_an_upload_is(
+def test_an_imported_file_is_chunked_audited_and_queued_as_an_upload(
     project: Project, tree: Path, held_queue: HeldQueue, settings: Settings
 ) -> None:
     settings.SYMCACHES = True
@@ -107,7 +107,7 @@ def test_it_is_chunked_noted_and_queued_as_an_upload_is(
     assert upload(a_client(), content)["state"] == "ok"
 
 
-def test_fat_files_are_cut_into_their_slices(project: Project, tree: Path) -> None:
+def test_fat_files_are_split_by_architecture(project: Project, tree: Path) -> None:
     slices = [(uuid4(), builders.CPU_X86_64), (uuid4(), builders.CPU_ARM64)]
     (tree / "hello").write_bytes(builders.fat_macho(slices))
 
@@ -119,7 +119,9 @@ def test_fat_files_are_cut_into_their_slices(project: Project, tree: Path) -> No
     }
 
 
-def test_a_mapping_has_the_id_of_its_name(project: Project, tree: Path) -> None:
+def test_the_id_of_a_mapping_is_read_from_its_name(
+    project: Project, tree: Path
+) -> None:
     mapping_id = uuid4()
     (tree / "proguard").mkdir()
     path = tree / "proguard" / f"mapping-{mapping_id}.txt"
@@ -130,26 +132,24 @@ def test_a_mapping_has_the_id_of_its_name(project: Project, tree: Path) -> None:
     assert project_files.by_ids(project, DebugId(mapping_id), None)
 
 
-def test_names_of_any_bytes_are_taken(project: Project, tree: Path) -> None:
+def test_file_names_can_be_any_bytes(project: Project, tree: Path) -> None:
     path = os.fsencode(tree) + b"/gr\xf6\xdfe.sym"
     Path(os.fsdecode(path)).write_bytes(a_breakpad_file())
 
-    (told,) = run_import(project, tree)
+    (result,) = run_import(project, tree)
 
-    assert told.status is ImportStatus.IMPORTED
+    assert result.status is ImportStatus.IMPORTED
     assert DebugFile.objects.get().object_name == "gr��e"
 
 
-def test_what_is_no_debug_file_is_passed_over_and_it_is_said_why(
-    project: Project, tree: Path
-) -> None:
+def test_other_files_are_skipped_with_the_reason(project: Project, tree: Path) -> None:
     (tree / "README").write_text("Read me.")
     (tree / "empty").touch()
     (tree / "nil.sym").write_bytes(builders.breakpad(UUID(int=0)))
 
-    told = run_import(project, tree)
+    results = run_import(project, tree)
 
-    assert reasons(told, ImportStatus.SKIPPED) == {
+    assert reasons(results, ImportStatus.SKIPPED) == {
         "README": "It does not look like a debug file.",
         "empty": "It does not look like a debug file.",
         "nil.sym": (
@@ -160,7 +160,7 @@ def test_what_is_no_debug_file_is_passed_over_and_it_is_said_why(
     assert list(blob_store()) == []
 
 
-def test_a_broken_file_is_told_of_and_does_not_end_the_run(
+def test_a_broken_file_fails_and_the_import_continues(
     project: Project, tree: Path, settings: Settings
 ) -> None:
     settings.MAX_FILE_SIZE = 2_000_000
@@ -170,28 +170,32 @@ def test_a_broken_file_is_told_of_and_does_not_end_the_run(
     (tree / "c.sym").write_bytes(deep)
     (tree / "d.sym").write_bytes(a_breakpad_file())
 
-    told = run_import(project, tree)
+    results = run_import(project, tree)
 
-    failed = reasons(told, ImportStatus.FAILED)
+    failed = reasons(results, ImportStatus.FAILED)
     assert failed["a.dll"].startswith("Invalid debug information file: it is cut short")
     assert "exceeds maximum size" in failed["b.sym"]
-    assert count_by_status(told)[ImportStatus.IMPORTED] == len(told) - len(failed) >= 1
-    assert told[-1].name.endswith("d.sym")
+    assert (
+        count_by_status(results)[ImportStatus.IMPORTED]
+        == len(results) - len(failed)
+        >= 1
+    )
+    assert results[-1].name.endswith("d.sym")
 
 
-def test_a_file_that_is_written_to_meanwhile_is_not_entered(
+def test_a_file_that_changes_while_it_is_read_fails(
     project: Project, tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tree / "hello.sym"
     path.write_bytes(a_breakpad_file())
     cut = file_splitter.split
 
-    def cut_while_somebody_writes(*args: object, **kwargs: object) -> object:
+    def split_while_the_file_is_written(*args: object, **kwargs: object) -> object:
         with path.open("ab") as file:
             file.write(b"PUBLIC 3000 0 more\n")
         return cut(*args, **kwargs)  # type: ignore[arg-type] # as it is called
 
-    monkeypatch.setattr(file_splitter, "split", cut_while_somebody_writes)
+    monkeypatch.setattr(file_splitter, "split", split_while_the_file_is_written)
 
     assert reasons(run_import(project, path), ImportStatus.FAILED) == {
         "hello.sym": "It changed while it was read."
@@ -199,7 +203,7 @@ def test_a_file_that_is_written_to_meanwhile_is_not_entered(
     assert not DebugFile.objects.exists()
 
 
-def test_what_the_organization_has_sent_is_not_written_down_again(
+def test_chunks_that_the_organization_owns_are_not_stored_again(
     project: Project, tree: Path
 ) -> None:
     content = a_breakpad_file()
@@ -217,7 +221,7 @@ def test_what_the_organization_has_sent_is_not_written_down_again(
     assert File.objects.count() == 1
 
 
-def test_nothing_is_imported_beyond_a_quota(project: Project, tree: Path) -> None:
+def test_a_quota_stops_the_import(project: Project, tree: Path) -> None:
     small, large = a_breakpad_file(), a_breakpad_file(at_least_bytes=300_000)
     (tree / "a.sym").write_bytes(small)
     (tree / "b.sym").write_bytes(large)
@@ -231,7 +235,7 @@ def test_nothing_is_imported_beyond_a_quota(project: Project, tree: Path) -> Non
     assert DebugFile.objects.count() == 1
 
 
-def test_a_trial_tells_what_would_come_and_changes_nothing(
+def test_a_dry_run_reports_the_same_and_changes_nothing(
     project: Project, tree: Path
 ) -> None:
     known = a_breakpad_file()
@@ -252,7 +256,7 @@ def test_a_trial_tells_what_would_come_and_changes_nothing(
     assert count_by_status(run_import(project, tree)) == count_by_status(foreseen)
 
 
-def test_a_store_that_takes_nothing_ends_the_run_after_a_second_try(
+def test_an_unavailable_store_stops_the_import_after_a_second_attempt(
     project: Project, tree: Path, disk: Path
 ) -> None:
     disk.write_text("not a folder")

@@ -1,4 +1,4 @@
-"""What a command said when it was run."""
+"""Exit status and output of a command."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,4 +12,4 @@ class CommandResult:
 
 
 RunCommand = Callable[..., CommandResult]
-"""Run a command in this very process, on the database of the tests."""
+"""A function that runs a command in this process, on the database of the tests."""

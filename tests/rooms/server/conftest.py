@@ -1,4 +1,4 @@
-"""Installations to start, and one server that many tests look at."""
+"""Installations, a shared running server, and commands in this process."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +27,7 @@ def server_installation(
 
 @pytest.fixture(scope="session")
 def server(server_installation: Installation) -> Iterator[RunningServer]:
-    """Run a server that tests may wound, as long as it heals."""
+    """Run a server. Tests may kill its processes if it restarts them."""
     with server_installation.serving() as running:
         yield running
 
@@ -36,13 +36,13 @@ def server(server_installation: Installation) -> Iterator[RunningServer]:
 def symdepot(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> RunCommand:
-    """Run a command in this very process, on the database of the tests."""
+    """Return a function that runs a command in this process, on the tests' database."""
     monkeypatch.setattr(setup, "setup", lambda **_: Config())
 
-    def say(*arguments: str) -> CommandResult:
+    def run(*arguments: str) -> CommandResult:
         monkeypatch.setattr("sys.argv", ["symdepot", *arguments])
         with pytest.raises(SystemExit) as ended:
             cli.main()
         return CommandResult(int(ended.value.code or 0), *capsys.readouterr())
 
-    return say
+    return run

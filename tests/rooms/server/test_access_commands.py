@@ -1,4 +1,4 @@
-"""What is typed so that debuggers may read, and what comes back."""
+"""Public projects, tokens in URLs, and tokens in logs."""
 
 import io
 import json
@@ -14,64 +14,64 @@ from tests.rooms.server.command_line import CommandResult, RunCommand
 from symdepot.projects import access, tokens
 from symdepot.server import logs
 
-READ_BY_ALL = "The debug files of acme/rocket can be read without a token.\n"
-READ_BY_FEW = "The debug files of acme/rocket can be read only with a token.\n"
+PUBLIC = "The debug files of acme/rocket can be read without a token.\n"
+PRIVATE = "The debug files of acme/rocket can be read only with a token.\n"
 
 
 @pytest.mark.django_db
-def test_a_project_can_be_published_and_withdrawn(symdepot: RunCommand) -> None:
+def test_a_project_is_made_public_and_private(symdepot: RunCommand) -> None:
     a_project("rocket", "acme")
     words = ("project", "set", "acme/rocket")
 
-    assert symdepot(*words) == CommandResult(0, READ_BY_FEW, "")
-    assert symdepot(*words, "--public") == CommandResult(0, READ_BY_ALL, "")
+    assert symdepot(*words) == CommandResult(0, PRIVATE, "")
+    assert symdepot(*words, "--public") == CommandResult(0, PUBLIC, "")
     assert access.readable_projects(None).count() == 1
-    assert symdepot(*words) == CommandResult(0, READ_BY_ALL, "")
-    assert symdepot(*words, "--no-public") == CommandResult(0, READ_BY_FEW, "")
+    assert symdepot(*words) == CommandResult(0, PUBLIC, "")
+    assert symdepot(*words, "--no-public") == CommandResult(0, PRIVATE, "")
     assert access.readable_projects(None).count() == 0
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("narrow", [True, False])
-def test_a_token_for_urls_is_all_that_is_printed(
+def test_a_new_url_token_is_printed_alone(
     symdepot: RunCommand, *, narrow: bool
 ) -> None:
     project = a_project("rocket", "acme")
     options = ("--project", "rocket") if narrow else ()
 
-    said = symdepot("token", "create", "acme", "--url", "--label", "gdb", *options)
+    result = symdepot("token", "create", "acme", "--url", "--label", "gdb", *options)
 
-    token = tokens.authenticate(said.out.removesuffix("\n"))
-    assert said.out.startswith("symd_")
-    assert (said.status, said.err) == (0, "")
+    token = tokens.authenticate(result.out.removesuffix("\n"))
+    assert result.out.startswith("symd_")
+    assert (result.status, result.err) == (0, "")
     assert (token.label, token.scopes) == ("gdb", ["project:read"])
     assert token.project == (project if narrow else None)
 
 
 @pytest.mark.django_db
-def test_a_token_for_urls_can_be_given_nothing_more(symdepot: RunCommand) -> None:
+def test_a_url_token_can_have_no_other_scopes(symdepot: RunCommand) -> None:
     a_project("rocket", "acme")
 
-    said = symdepot("token", "create", "acme", "--url", "--scope", "project:write")
+    result = symdepot("token", "create", "acme", "--url", "--scope", "project:write")
 
-    assert said.status == 2
-    assert "may read only" in said.err
+    assert result.status == 2
+    assert "may read only" in result.err
 
 
 @pytest.fixture(params=["json", "text"])
 def log(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[io.StringIO]:
-    """Log as a server does, to where the test can read it."""
+    """Log as a server does, to a buffer."""
     before = logging.getLogger().handlers[:]
-    said = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", said)
+    result = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", result)
     logs.configure(level="INFO", style=request.param)
-    yield said
+    yield result
     logging.getLogger().handlers[:] = before
 
 
-def test_no_token_is_logged_whoever_logs_it(log: io.StringIO) -> None:
+def test_tokens_are_removed_from_logs_of_libraries_too(log: io.StringIO) -> None:
     path = "/s/symd_abc-_XYZ123/buildid/ab/debuginfo"
     try:
         {"": 0}[path]
@@ -85,7 +85,7 @@ def test_no_token_is_logged_whoever_logs_it(log: io.StringIO) -> None:
     assert log.getvalue().count("/s/symd_…/buildid/ab/debuginfo") == 3
 
 
-def test_a_line_without_tokens_is_left_as_it_is(log: io.StringIO) -> None:
+def test_log_lines_without_tokens_are_unchanged(log: io.StringIO) -> None:
     logging.getLogger("some.library").info("symd_ is a prefix, and symdepot a name")
 
     line = log.getvalue()

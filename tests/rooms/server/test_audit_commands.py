@@ -1,4 +1,4 @@
-"""What is typed about the audit, wanted ids and webhooks, and what comes back."""
+"""The commands audit, wanted and webhook."""
 
 import json
 import os
@@ -31,37 +31,37 @@ ME = f"command line ({pwd.getpwuid(os.getuid()).pw_name})"
 
 @pytest.fixture
 def entries() -> None:
-    """Note something on each of three days."""
+    """Create an audit entry on each of three days."""
     project = a_project("rocket")
-    deeds: list[tuple[Organization | Project, Action]] = [
+    actions: list[tuple[Organization | Project, Action]] = [
         (project, Action.UPLOADED),
         (project.organization, Action.TOKEN_MINTED),
         (a_project("other"), Action.UPLOADED),
     ]
-    for day, (place, action) in enumerate(deeds, 1):
+    for day, (place, action) in enumerate(actions, 1):
         audit.record(place, action, by=f"day {day}", subject="it", n=day)
         AuditEntry.objects.filter(actor=f"day {day}").update(
             at=datetime(2026, 11, day, 12, tzinfo=UTC)
         )
 
 
-def told(said: CommandResult) -> list[str]:
-    assert (said.status, said.err) == (0, "")
-    return [json.loads(line)["actor"] for line in said.out.splitlines()]
+def actors(result: CommandResult) -> list[str]:
+    assert (result.status, result.err) == (0, "")
+    return [json.loads(line)["actor"] for line in result.out.splitlines()]
 
 
-def test_the_actor_is_the_user_that_the_kernel_knows(
+def test_the_actor_is_the_user_of_the_process(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("USER", "somebody-else")
-    monkeypatch.setenv("LOGNAME", "somebody-else")
+    monkeypatch.setenv("USER", "other")
+    monkeypatch.setenv("LOGNAME", "other")
     assert setup.cli_actor() == ME
 
     monkeypatch.setattr(os, "getuid", lambda: 4_000_000)
     assert setup.cli_actor() == "command line (4000000)"
 
 
-def test_whatever_is_typed_is_noted(symdepot: RunCommand) -> None:
+def test_commands_are_in_the_audit_log(symdepot: RunCommand) -> None:
     symdepot("org", "create", "acme")
     symdepot("project", "create", "acme/rocket")
     symdepot("token", "create", "acme", "--label", "ci")
@@ -70,9 +70,9 @@ def test_whatever_is_typed_is_noted(symdepot: RunCommand) -> None:
     symdepot("webhook", "add", "acme/rocket", URL)
     symdepot("webhook", "remove", "acme/rocket", str(Webhook.objects.get().pk))
 
-    said = symdepot("audit", "acme", "--json")
+    result = symdepot("audit", "acme", "--json")
 
-    lines = [json.loads(line) for line in said.out.splitlines()]
+    lines = [json.loads(line) for line in result.out.splitlines()]
     assert [(line["action"], line["subject"]) for line in lines] == [
         ("organization.founded", "acme"),
         ("project.founded", "rocket"),
@@ -85,12 +85,12 @@ def test_whatever_is_typed_is_noted(symdepot: RunCommand) -> None:
 
 
 @pytest.mark.usefixtures("entries")
-def test_the_audit_is_told_oldest_first_and_can_be_narrowed(
+def test_audit_is_sorted_by_time_and_filtered(
     symdepot: RunCommand,
 ) -> None:
     def days(*options: str) -> str:
-        said = symdepot("audit", "acme", "--json", *options)
-        return "".join(actor.removeprefix("day ") for actor in told(said))
+        result = symdepot("audit", "acme", "--json", *options)
+        return "".join(actor.removeprefix("day ") for actor in actors(result))
 
     assert days() == "123"
     assert days("--since", "2026-11-02") == "23"
@@ -102,37 +102,37 @@ def test_the_audit_is_told_oldest_first_and_can_be_narrowed(
 
 
 @pytest.mark.usefixtures("entries")
-def test_the_audit_can_be_read_by_people(symdepot: RunCommand) -> None:
-    said = symdepot("audit", "acme")
+def test_audit_prints_one_line_an_entry(symdepot: RunCommand) -> None:
+    result = symdepot("audit", "acme")
 
-    assert said.out.splitlines()[:2] == [
+    assert result.out.splitlines()[:2] == [
         '2026-11-01T12:00:00.000000Z  day 1  debug-file.uploaded  rocket: it  {"n": 1}',
         '2026-11-02T12:00:00.000000Z  day 2  token.minted  it  {"n": 2}',
     ]
 
 
-def test_an_action_that_there_is_not_is_refused_with_those_that_are(
+def test_an_unknown_action_is_refused_with_the_known_ones(
     symdepot: RunCommand,
 ) -> None:
     an_organization()
 
-    said = symdepot("audit", "acme", "--action", "lol")
+    result = symdepot("audit", "acme", "--action", "lol")
 
-    assert said.status == 2
-    assert "'lol' is none of" in said.err
-    assert "token.minted" in said.err
+    assert result.status == 2
+    assert "'lol' is none of" in result.err
+    assert "token.minted" in result.err
 
 
-def test_a_time_that_there_cannot_be_is_refused(symdepot: RunCommand) -> None:
+def test_a_time_out_of_range_is_refused(symdepot: RunCommand) -> None:
     an_organization()
 
-    said = symdepot("audit", "acme", "--since", "0001-01-01T00:00:00+1400")
+    result = symdepot("audit", "acme", "--since", "0001-01-01T00:00:00+1400")
 
-    assert (said.status, said.out) == (1, "")
-    assert "is no time that there can be" in said.err
+    assert (result.status, result.out) == (1, "")
+    assert "is no time that there can be" in result.err
 
 
-def test_what_strangers_have_named_does_nothing_to_a_terminal(
+def test_control_characters_are_not_printed(
     symdepot: RunCommand,
 ) -> None:
     project = a_project("rocket")
@@ -143,18 +143,18 @@ def test_what_strangers_have_named_does_nothing_to_a_terminal(
     )
 
     for command in ("audit", "acme"), ("wanted", "acme/rocket"):
-        said = symdepot(*command)
-        assert said.out.count("\n") == 1
-        assert said.out.removesuffix("\n").isprintable()
+        result = symdepot(*command)
+        assert result.out.count("\n") == 1
+        assert result.out.removesuffix("\n").isprintable()
 
 
-def test_the_audit_of_no_organization_is_refused(symdepot: RunCommand) -> None:
+def test_audit_of_a_missing_organization_is_refused(symdepot: RunCommand) -> None:
     assert symdepot("audit", "x") == CommandResult(
         1, "", "There is no organization 'x'.\n"
     )
 
 
-def test_a_webhook_s_secret_is_all_that_is_printed_and_not_shown_again(
+def test_the_secret_of_a_webhook_is_printed_once(
     symdepot: RunCommand,
 ) -> None:
     a_project("rocket")
@@ -169,19 +169,19 @@ def test_a_webhook_s_secret_is_all_that_is_printed_and_not_shown_again(
     )
 
 
-def test_a_webhook_that_was_given_up_is_listed_with_the_reason(
+def test_a_failed_webhook_is_listed_with_the_reason(
     symdepot: RunCommand,
 ) -> None:
     project = a_project("rocket")
     row = webhooks.add(project, URL, by="me")
     webhooks.bump_revision(project)
     Webhook.objects.update(attempts=webhooks.MAX_ATTEMPTS - 1)
-    (turn,) = webhooks.claim_due(1)
-    webhooks.mark_failed(turn, "It answered 410.")
+    (delivery,) = webhooks.claim_due(1)
+    webhooks.mark_failed(delivery, "It answered 410.")
 
-    said = symdepot("webhook", "list", "acme/rocket")
+    result = symdepot("webhook", "list", "acme/rocket")
 
-    assert said.out == (
+    assert result.out == (
         f"{row.pk}  {URL}  received revision 0 of 1: given up after 10 times, "
         "until the next upload: It answered 410.\n"
     )
@@ -211,19 +211,19 @@ def test_a_webhook_is_removed_by_its_number(symdepot: RunCommand) -> None:
         (("wanted", "acme/nowhere"), 1),
     ],
 )
-def test_what_makes_no_sense_is_refused(
+def test_wrong_arguments_are_refused(
     symdepot: RunCommand, arguments: tuple[str, ...], status: int
 ) -> None:
     a_project("rocket")
 
-    said = symdepot(*arguments)
+    result = symdepot(*arguments)
 
-    assert (said.status, said.out) == (status, "")
-    assert said.err
+    assert (result.status, result.out) == (status, "")
+    assert result.err
     assert not Webhook.objects.exists()
 
 
-def test_wanted_ids_are_listed_for_people_and_for_programs(
+def test_wanted_ids_are_listed_as_text_and_json(
     symdepot: RunCommand,
 ) -> None:
     project = organizations.create_project(an_organization(), "rocket", by="me")
@@ -241,15 +241,15 @@ def test_wanted_ids_are_listed_for_people_and_for_programs(
     programs = symdepot("wanted", "acme/rocket", "--json", "--limit", "1")
 
     most, latest = missing_ids.list_ids(project, missing_ids.MissingIdOrder.MOST)
-    asked = missing_ids.as_json(most)["lastAsked"]
+    last_asked = missing_ids.as_json(most)["lastAsked"]
     assert people.out.splitlines()[0] == (
-        f"2 times, last {asked} by me: {UUID(int=1)}, ab, lib.so"
+        f"2 times, last {last_asked} by me: {UUID(int=1)}, ab, lib.so"
     )
     assert len(people.out.splitlines()) == 2
     assert json.loads(programs.out) == missing_ids.as_json(latest) | {"nearMisses": []}
 
 
-def test_a_wanted_id_is_listed_with_what_is_almost_it(symdepot: RunCommand) -> None:
+def test_a_wanted_id_is_listed_with_near_misses(symdepot: RunCommand) -> None:
     project = a_project("rocket")
     other = a_debug_file(project, name="lib\x1b.so.debug")
     for n in (1, 2):

@@ -1,4 +1,4 @@
-"""What people type, and what they are told."""
+"""The commands org, project and token; help, settings and options."""
 
 import base64
 import json
@@ -41,7 +41,7 @@ COMMANDS = (
 
 
 @pytest.mark.django_db
-def test_an_organization_and_a_project_can_be_made(symdepot: RunCommand) -> None:
+def test_an_organization_and_a_project_are_created(symdepot: RunCommand) -> None:
     assert symdepot("org", "create", "acme").status == 0
     assert symdepot("project", "create", "acme/rocket").status == 0
 
@@ -49,7 +49,7 @@ def test_an_organization_and_a_project_can_be_made(symdepot: RunCommand) -> None
 
 
 @pytest.mark.django_db
-def test_clients_of_an_organization_can_be_told_to_send_zips(
+def test_chunk_upload_is_switched_off_and_on(
     symdepot: RunCommand,
 ) -> None:
     an_organization("acme")
@@ -68,16 +68,16 @@ def test_clients_of_an_organization_can_be_told_to_send_zips(
 
 
 @pytest.mark.django_db
-def test_nothing_is_set_where_nothing_is_said(symdepot: RunCommand) -> None:
+def test_org_set_without_options_changes_nothing(symdepot: RunCommand) -> None:
     an_organization("acme")
 
     assert symdepot("org", "set", "acme") == CommandResult(0, "", "")
-    assert symdepot("org", "set", "nobody").status == 1
+    assert symdepot("org", "set", "missing").status == 1
     assert Organization.objects.get().takes_chunks
 
 
 @pytest.mark.django_db
-def test_what_is_there_already_is_refused_in_a_sentence(symdepot: RunCommand) -> None:
+def test_existing_names_are_refused(symdepot: RunCommand) -> None:
     a_project("rocket", "acme")
 
     organization = symdepot("org", "create", "acme")
@@ -93,48 +93,48 @@ def test_what_is_there_already_is_refused_in_a_sentence(symdepot: RunCommand) ->
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("slug", ["", "A", "a b", "-a", "a-", "12", "ä", "a" * 51])
-def test_a_name_that_is_no_good_in_urls_is_refused(
+def test_a_name_that_cannot_be_in_urls_is_refused(
     symdepot: RunCommand, slug: str
 ) -> None:
-    said = symdepot("org", "create", "--", slug)
+    result = symdepot("org", "create", "--", slug)
 
-    assert said.status == 1
-    assert said.err.startswith(f"{slug!r} cannot be a name in URLs: ")
+    assert result.status == 1
+    assert result.err.startswith(f"{slug!r} cannot be a name in URLs: ")
     assert not Organization.objects.exists()
 
 
 @pytest.mark.django_db
 def test_a_project_needs_its_organization(symdepot: RunCommand) -> None:
-    said = symdepot("project", "create", "acme/rocket")
+    result = symdepot("project", "create", "acme/rocket")
 
-    assert said == CommandResult(1, "", "There is no organization 'acme'.\n")
+    assert result == CommandResult(1, "", "There is no organization 'acme'.\n")
     assert not Project.objects.exists()
 
 
 @pytest.mark.django_db
-def test_a_new_token_is_all_that_is_printed_and_it_opens(symdepot: RunCommand) -> None:
+def test_a_new_token_is_printed_alone(symdepot: RunCommand) -> None:
     an_organization("acme")
 
-    said = symdepot("token", "create", "acme")
+    result = symdepot("token", "create", "acme")
 
-    token = tokens.authenticate(said.out.removesuffix("\n"))
-    claims = json.loads(base64.b64decode(said.out.split("_")[1]))
-    assert (said.status, said.err) == (0, "")
+    token = tokens.authenticate(result.out.removesuffix("\n"))
+    claims = json.loads(base64.b64decode(result.out.split("_")[1]))
+    assert (result.status, result.err) == (0, "")
     assert token.scopes == ["project:read", "project:releases"]
     assert (token.project, token.expires_at) == (None, None)
     assert (claims["url"], claims["org"]) == ("http://depot.test", "acme")
 
 
 @pytest.mark.django_db
-def test_a_token_can_be_narrowed(symdepot: RunCommand) -> None:
+def test_a_token_is_restricted_by_options(symdepot: RunCommand) -> None:
     project = a_project("rocket", "acme")
 
-    said = symdepot(
+    result = symdepot(
         *("token", "create", "acme", "--project", "rocket", "--label", "night"),
         *("--scope", "org:ci", "--scope", "project:write", "--expires-in-days", "2"),
     )
 
-    token = tokens.authenticate(said.out.strip())
+    token = tokens.authenticate(result.out.strip())
     assert token.project == project
     assert token.scopes == ["org:ci", "project:write"]
     assert token.label == "night"
@@ -143,28 +143,28 @@ def test_a_token_can_be_narrowed(symdepot: RunCommand) -> None:
 
 
 @pytest.mark.django_db
-def test_an_unknown_scope_is_refused_with_those_that_are(symdepot: RunCommand) -> None:
+def test_an_unknown_scope_is_refused_with_the_known_ones(symdepot: RunCommand) -> None:
     an_organization("acme")
 
-    said = symdepot("token", "create", "acme", "--scope", "root")
+    result = symdepot("token", "create", "acme", "--scope", "root")
 
-    assert said.status == 2
-    assert "'root' is none of" in said.err
+    assert result.status == 2
+    assert "'root' is none of" in result.err
     assert not Token.objects.exists()
 
 
 @pytest.mark.django_db
-def test_a_revoked_token_opens_nothing_and_is_listed_as_such(
+def test_a_revoked_token_is_refused_and_listed_as_revoked(
     symdepot: RunCommand,
 ) -> None:
     an_organization("acme")
     token = symdepot("token", "create", "acme", "--label", "leaked")
     row = tokens.authenticate(token.out.strip())
 
-    said = symdepot("token", "revoke", str(row.pk))
+    result = symdepot("token", "revoke", str(row.pk))
 
     listed = symdepot("token", "list", "acme")
-    assert said.out == f"Revoked token {row.pk} (leaked …{row.hint}).\n"
+    assert result.out == f"Revoked token {row.pk} (leaked …{row.hint}).\n"
     assert "revoked" in listed.out
     assert token.out.strip() not in listed.out
     with pytest.raises(Unauthenticated):
@@ -172,54 +172,54 @@ def test_a_revoked_token_opens_nothing_and_is_listed_as_such(
 
 
 @pytest.mark.django_db
-def test_only_tokens_that_are_there_can_be_revoked(symdepot: RunCommand) -> None:
+def test_revoking_an_unknown_token_is_refused(symdepot: RunCommand) -> None:
     assert symdepot("token", "revoke", "7") == CommandResult(
         1, "", "There is no token 7.\n"
     )
 
 
-def test_the_scopes_that_can_be_typed_are_those_there_are() -> None:
+def test_scopes_of_the_command_are_those_of_tokens() -> None:
     assert tuple(scope.value for scope in Scope) == SCOPES
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_explains_itself(command: str) -> None:
-    said = CliRunner().invoke(cli.app, [*command.split(), "--help"])
+def test_every_command_has_help(command: str) -> None:
+    result = CliRunner().invoke(cli.app, [*command.split(), "--help"])
 
-    assert said.exit_code == 0
-    assert f"symdepot {command}" in said.output
+    assert result.exit_code == 0
+    assert f"symdepot {command}" in result.output
 
 
 def test_a_wrong_setting_is_named(installation: Installation) -> None:
     wrong = {"PORT": "99999", "CHUNK_SIZE": "3000000"}
     installation.settings.update(wrong)
 
-    said = installation.run("org", "create", "acme")
+    result = installation.run("org", "create", "acme")
 
-    assert said.returncode == 1
-    assert said.stdout == ""
-    assert said.stderr.splitlines() == [
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert result.stderr.splitlines() == [
         "SYMDEPOT_PORT is '99999': Input should be less than or equal to 65535.",
         "SYMDEPOT_CHUNK_SIZE is '3000000': it should be a power of two.",
     ]
 
 
-def test_an_option_wins_over_its_variable(installation: Installation) -> None:
+def test_an_option_overrides_its_variable(installation: Installation) -> None:
     elsewhere = installation.data_dir.with_name("elsewhere")
 
-    said = installation.run("org", "create", "acme", "--data-dir", str(elsewhere))
+    result = installation.run("org", "create", "acme", "--data-dir", str(elsewhere))
 
-    assert said.returncode == 0, said.stderr
+    assert result.returncode == 0, result.stderr
     assert elsewhere.exists()
     assert not installation.data_dir.exists()
 
 
-def test_a_data_folder_that_takes_nothing_is_named(installation: Installation) -> None:
+def test_an_unwritable_data_folder_is_named(installation: Installation) -> None:
     installation.data_dir.write_text("a file is in the way")
 
-    said = installation.run("org", "create", "acme")
+    result = installation.run("org", "create", "acme")
 
-    assert said.returncode == 1
-    assert said.stderr.startswith(
+    assert result.returncode == 1
+    assert result.stderr.startswith(
         f"Nothing can be written to the data folder {installation.data_dir} "
     )

@@ -1,4 +1,4 @@
-"""What `symdepot import` says of what it did, and how it ends."""
+"""The command import."""
 
 import json
 from pathlib import Path
@@ -26,60 +26,62 @@ def tree(tmp_path: Path) -> Path:
     return tree
 
 
-def test_it_sums_up_and_names_what_failed(symdepot: RunCommand, tree: Path) -> None:
+def test_import_prints_a_summary_and_the_failed_files(
+    symdepot: RunCommand, tree: Path
+) -> None:
     size = (tree / "good.sym").stat().st_size / 1000
 
-    said = symdepot("import", "acme/game", str(tree))
+    result = symdepot("import", "acme/game", str(tree))
 
-    assert said.status == 1
-    assert said.out == (
+    assert result.status == 1
+    assert result.out == (
         f"Imported 1 debug file, {size:.2f} kB, into acme/game.\n"
         "Skipped, because they are not debug files: 1.\n"
         "Failed, for the reasons above: 1.\n"
     )
-    (line,) = said.err.splitlines()
+    (line,) = result.err.splitlines()
     assert line.startswith(f"{tree}/bad�[2J.sym: Invalid debug information file: ")
     (entry,) = AuditEntry.objects.filter(action="debug-file.uploaded")
     assert entry.actor == setup.cli_actor()
 
 
-def test_it_ends_well_where_nothing_failed_and_knows_what_is_here(
+def test_import_exits_with_0_and_counts_present_files(
     symdepot: RunCommand, tree: Path
 ) -> None:
     symdepot("import", "acme/game", str(tree))
 
-    said = symdepot("import", "acme/game", str(tree / "good.sym"))
+    result = symdepot("import", "acme/game", str(tree / "good.sym"))
 
-    assert (said.status, said.err) == (0, "")
-    assert said.out == (
+    assert (result.status, result.err) == (0, "")
+    assert result.out == (
         "Imported 0 debug files, 0 bytes, into acme/game.\nAlready present: 1.\n"
     )
 
 
-def test_it_says_why_it_passed_files_over_if_asked(
+def test_verbose_lists_skipped_files(symdepot: RunCommand, tree: Path) -> None:
+    result = symdepot("import", "acme/game", str(tree / "README"), "--verbose")
+
+    assert result.err == f"{tree}/README: It does not look like a debug file.\n"
+
+
+def test_a_dry_run_prints_what_would_be_imported(
     symdepot: RunCommand, tree: Path
 ) -> None:
-    said = symdepot("import", "acme/game", str(tree / "README"), "--verbose")
+    result = symdepot("import", "acme/game", str(tree / "good.sym"), "--dry-run")
 
-    assert said.err == f"{tree}/README: It does not look like a debug file.\n"
-
-
-def test_a_trial_says_what_would_come(symdepot: RunCommand, tree: Path) -> None:
-    said = symdepot("import", "acme/game", str(tree / "good.sym"), "--dry-run")
-
-    first, last = said.out.splitlines()
+    first, last = result.out.splitlines()
     assert first.startswith("This would import 1 debug file, ")
     assert last == "Nothing was changed."
     assert not DebugFile.objects.exists()
 
 
-def test_it_reports_as_json(symdepot: RunCommand, tree: Path) -> None:
-    said = symdepot("import", "acme/game", str(tree), "--json")
+def test_import_reports_as_json(symdepot: RunCommand, tree: Path) -> None:
+    result = symdepot("import", "acme/game", str(tree), "--json")
 
-    told = json.loads(said.out)
-    (failed,) = told.pop("failed")
-    assert said.status == 1
-    assert told == {
+    report = json.loads(result.out)
+    (failed,) = report.pop("failed")
+    assert result.status == 1
+    assert report == {
         "dry_run": False,
         "imported": 1,
         "imported_bytes": (tree / "good.sym").stat().st_size,
@@ -91,19 +93,23 @@ def test_it_reports_as_json(symdepot: RunCommand, tree: Path) -> None:
     assert failed["why"].startswith("Invalid debug information file: ")
 
 
-def test_a_quota_ends_it_with_a_sentence(symdepot: RunCommand, tree: Path) -> None:
+def test_a_quota_stops_the_import_with_a_message(
+    symdepot: RunCommand, tree: Path
+) -> None:
     symdepot("org", "set", "acme", "--quota", "100kB")
 
-    said = symdepot("import", "acme/game", str(tree / "good.sym"))
-    told = json.loads(symdepot("import", "acme/game", str(tree), "--json").out)
+    result = symdepot("import", "acme/game", str(tree / "good.sym"))
+    report = json.loads(symdepot("import", "acme/game", str(tree), "--json").out)
 
-    assert said.status == 1
-    assert said.out == "Imported 0 debug files, 0 bytes, into acme/game.\n"
-    assert "of its quota of 100 kB" in said.err
-    assert told["stopped"] == said.err.strip()
+    assert result.status == 1
+    assert result.out == "Imported 0 debug files, 0 bytes, into acme/game.\n"
+    assert "of its quota of 100 kB" in result.err
+    assert report["stopped"] == result.err.strip()
 
 
-def test_what_is_not_there_is_not_imported(symdepot: RunCommand, tree: Path) -> None:
+def test_missing_paths_and_projects_are_refused(
+    symdepot: RunCommand, tree: Path
+) -> None:
     assert symdepot("import", "acme/game", str(tree / "gone")).status == 2
     assert symdepot("import", "acme", str(tree)).status == 2
     assert symdepot("import", "acme/gone", str(tree)).status == 1

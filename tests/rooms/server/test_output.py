@@ -1,4 +1,4 @@
-"""Long work shows on a terminal how far it has come, and nowhere else."""
+"""Progress is shown on a terminal, and nowhere else."""
 
 import os
 import re
@@ -12,8 +12,8 @@ from symdepot.server.cli import output
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
-def all_of(terminal: int) -> bytes:
-    """Return what was shown on a terminal that nobody writes to any more."""
+def read_terminal(terminal: int) -> bytes:
+    """Return what was written to a terminal whose other end is closed."""
     shown = b""
     with open(terminal, "rb", buffering=0) as screen, suppress(OSError):
         while block := screen.read(1 << 16):
@@ -21,7 +21,7 @@ def all_of(terminal: int) -> bytes:
     return shown
 
 
-def test_a_voyage_shows_files_and_bytes_and_what_is_said_stays(
+def test_progress_shows_files_and_bytes_and_keeps_messages(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")
@@ -38,12 +38,12 @@ def test_a_voyage_shows_files_and_bytes_and_what_is_said_stays(
         progress("files", 1, 1_000_000)
         progress.print("bad.sym: [bold] is no debug file.")
 
-    shown = _ESCAPES.sub("", all_of(looking).decode())
+    shown = _ESCAPES.sub("", read_terminal(looking).decode())
     assert re.search(r"Importing .* 2 of 3 files 2\.0/4\.0 MB", shown)
     assert "bad.sym: [bold] is no debug file.\r\n" in shown
 
 
-def test_where_there_is_no_terminal_only_what_is_said_is_written(
+def test_without_a_terminal_only_messages_are_written(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     long = f"{tmp_path}/{'x' * 300}: It changed while it was read."

@@ -1,4 +1,4 @@
-"""What is typed to have a stack trace retraced, and what comes back."""
+"""The command retrace."""
 
 import io
 import json
@@ -29,28 +29,30 @@ com.example.GameOver: over
 \tat com.example.Inner.leaf(Inner.java:100)
 \tat com.example.Game.run(Game.java:20)
 """
-WORDS = ("retrace", "acme/game")
+COMMAND = ("retrace", "acme/game")
 
 
-def kept(folder: Path, text: str) -> str:
+def write_trace(folder: Path, text: str) -> str:
     path = folder / "trace.txt"
     path.write_text(text)
     return str(path)
 
 
-def said_in_one_line(said: CommandResult) -> str:
-    """Return what was said in a box for people."""
-    words = (word for word in said.err.split() if word not in "│╭╮╰╯─")
+def error_line(result: CommandResult) -> str:
+    """Return the error message without its box."""
+    words = (word for word in result.err.split() if word not in "│╭╮╰╯─")
     return " ".join(words).replace("- ", "-")
 
 
-def test_a_file_comes_back_retraced(symdepot: RunCommand, tmp_path: Path) -> None:
+def test_a_file_is_printed_retraced(symdepot: RunCommand, tmp_path: Path) -> None:
     a_mapping_of(a_project(), MAPPING)
 
-    assert symdepot(*WORDS, kept(tmp_path, TRACE)) == CommandResult(0, RETRACED, "")
+    assert symdepot(*COMMAND, write_trace(tmp_path, TRACE)) == CommandResult(
+        0, RETRACED, ""
+    )
 
 
-def test_what_is_no_text_comes_through_a_pipe_as_it_was(
+def test_bytes_that_are_not_utf8_are_unchanged(
     symdepot: RunCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a_mapping_of(a_project(), MAPPING)
@@ -59,7 +61,7 @@ def test_what_is_no_text_comes_through_a_pipe_as_it_was(
     written = io.BytesIO()
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, write_through=True))
 
-    symdepot(*WORDS)
+    symdepot(*COMMAND)
 
     assert written.getvalue() == RETRACED.encode() + b"\xfc\r\n"
 
@@ -73,64 +75,64 @@ def test_what_is_no_text_comes_through_a_pipe_as_it_was(
         "\tat a.a.x(r8-map-id-5b46fdcabc:1)",
     ],
 )
-def test_the_mapping_is_the_one_that_the_text_names(
+def test_the_mapping_is_found_by_the_id_in_the_text(
     symdepot: RunCommand, tmp_path: Path, hint: str
 ) -> None:
     a_mapping_of(a_project(), OTHER, OTHER_ID)
     a_mapping_of(a_project(), MAPPING)
     a_mapping_of(a_project("another"), OTHER, OTHER_ID)
 
-    said = symdepot(*WORDS, kept(tmp_path, f"{TRACE}{hint}\n"))
+    result = symdepot(*COMMAND, write_trace(tmp_path, f"{TRACE}{hint}\n"))
 
-    assert (said.status, said.out[: len(RETRACED)]) == (0, RETRACED)
+    assert (result.status, result.out[: len(RETRACED)]) == (0, RETRACED)
 
 
-def test_the_mapping_can_be_said(symdepot: RunCommand, tmp_path: Path) -> None:
+def test_the_mapping_is_chosen_by_uuid(symdepot: RunCommand, tmp_path: Path) -> None:
     a_mapping_of(a_project(), MAPPING)
     a_mapping_of(a_project(), OTHER, OTHER_ID)
-    text = kept(tmp_path, f"a.b: see {MAPPING_ID}")
+    text = write_trace(tmp_path, f"a.b: see {MAPPING_ID}")
 
-    said = symdepot(*WORDS, text, "--uuid", OTHER_ID)
-    unknown = symdepot(*WORDS, text, "--uuid", OTHER_ID.replace("1", "2"))
-    no_id = symdepot(*WORDS, text, "--uuid", "mine")
+    result = symdepot(*COMMAND, text, "--uuid", OTHER_ID)
+    unknown = symdepot(*COMMAND, text, "--uuid", OTHER_ID.replace("1", "2"))
+    no_id = symdepot(*COMMAND, text, "--uuid", "mine")
 
-    assert said == CommandResult(0, f"com.example.Other: see {MAPPING_ID}", "")
+    assert result == CommandResult(0, f"com.example.Other: see {MAPPING_ID}", "")
     assert (unknown.status, no_id.status) == (1, 2)
     assert "no debug file '22222222-" in unknown.err
-    assert "'mine' is no id of a mapping" in said_in_one_line(no_id)
+    assert "'mine' is no id of a mapping" in error_line(no_id)
 
 
-def test_a_choice_is_left_to_whoever_asks(symdepot: RunCommand, tmp_path: Path) -> None:
-    text = kept(tmp_path, TRACE)
-    a_project()
-
-    none = symdepot(*WORDS, text)
-    a_mapping_of(a_project(), MAPPING)
-    a_mapping_of(a_project(), OTHER, OTHER_ID)
-    both = symdepot(*WORDS, text)
-
-    assert (none.status, both.status) == (2, 2)
-    assert "acme/game has no mapping" in said_in_one_line(none)
-    assert "--uuid" in both.err
-    assert MAPPING_ID in said_in_one_line(both)
-    assert OTHER_ID in said_in_one_line(both)
-
-
-def test_what_was_found_can_be_had_as_json(
+def test_an_ambiguous_mapping_is_refused_with_the_candidates(
     symdepot: RunCommand, tmp_path: Path
 ) -> None:
+    text = write_trace(tmp_path, TRACE)
+    a_project()
+
+    none = symdepot(*COMMAND, text)
+    a_mapping_of(a_project(), MAPPING)
+    a_mapping_of(a_project(), OTHER, OTHER_ID)
+    both = symdepot(*COMMAND, text)
+
+    assert (none.status, both.status) == (2, 2)
+    assert "acme/game has no mapping" in error_line(none)
+    assert "--uuid" in both.err
+    assert MAPPING_ID in error_line(both)
+    assert OTHER_ID in error_line(both)
+
+
+def test_the_result_is_printed_as_json(symdepot: RunCommand, tmp_path: Path) -> None:
     a_mapping_of(a_project(), MAPPING)
 
-    said = symdepot(*WORDS, kept(tmp_path, TRACE), "--json")
+    result = symdepot(*COMMAND, write_trace(tmp_path, TRACE), "--json")
 
-    assert json.loads(said.out) == {
+    assert json.loads(result.out) == {
         "mapping": MAPPING_ID,
         "frames_found": 1,
         "text": RETRACED,
     }
 
 
-def test_an_old_mapping_is_found_by_the_id_in_the_text_however_many_are_newer(
+def test_an_old_mapping_is_found_by_the_id_in_the_text(
     symdepot: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(proguard_mappings, "MAX_CANDIDATES", 2)
@@ -138,6 +140,6 @@ def test_an_old_mapping_is_found_by_the_id_in_the_text_however_many_are_newer(
     for number in range(3):
         a_mapping_of(a_project(), OTHER, f"{number}{OTHER_ID[1:]}")
 
-    said = symdepot(*WORDS, kept(tmp_path, f"{MAPPING_ID}\n{TRACE}"))
+    result = symdepot(*COMMAND, write_trace(tmp_path, f"{MAPPING_ID}\n{TRACE}"))
 
-    assert said == CommandResult(0, f"{MAPPING_ID}\n{RETRACED}", "")
+    assert result == CommandResult(0, f"{MAPPING_ID}\n{RETRACED}", "")

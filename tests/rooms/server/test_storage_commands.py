@@ -1,4 +1,4 @@
-"""What is typed to take care of the data, what comes back, and what is done unasked."""
+"""The commands gc, fsck, `project retention` and `org set`; periodic gc."""
 
 import json
 from datetime import timedelta
@@ -28,12 +28,14 @@ pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
 
 
-def test_gc_says_what_would_go_and_then_what_went(symdepot: RunCommand) -> None:
+def test_gc_prints_what_it_would_delete_and_what_it_deletes(
+    symdepot: RunCommand,
+) -> None:
     own(a_project(), b"loose")
     age_everything(2 * DAY)
 
-    foreseen = symdepot("gc", "--dry-run")
-    assert foreseen.out == (
+    previewed = symdepot("gc", "--dry-run")
+    assert previewed.out == (
         "1  5 bytes  chunks that are in no file\n"
         "This would free 5 bytes. Nothing was changed.\n"
     )
@@ -49,40 +51,40 @@ def test_gc_reports_as_json(symdepot: RunCommand) -> None:
     own(a_project(), b"loose")
     age_everything(2 * DAY)
 
-    told = json.loads(symdepot("gc", "--json").out)
+    report = json.loads(symdepot("gc", "--json").out)
 
-    assert told["dry_run"] is False
-    assert (told["count"], told["freed_bytes"]) == (1, 5)
-    assert told["reasons"]["never-assembled"] == {"count": 1, "freed_bytes": 5}
-    assert set(told["reasons"]) == set(Reason)
+    assert report["dry_run"] is False
+    assert (report["count"], report["freed_bytes"]) == (1, 5)
+    assert report["reasons"]["never-assembled"] == {"count": 1, "freed_bytes": 5}
+    assert set(report["reasons"]) == set(Reason)
 
 
-def test_each_reason_and_each_fault_has_its_words() -> None:
+def test_each_reason_and_fault_has_a_description() -> None:
     assert set(gc.DESCRIPTIONS) == set(Reason)
     assert {fault for fault, _ in fsck.DESCRIPTIONS} == set(Fault)
     assert set(fsck.REPAIRS) == set(Fault)
 
 
-def test_fsck_ends_well_where_all_is_sound(symdepot: RunCommand) -> None:
+def test_fsck_exits_with_0_without_faults(symdepot: RunCommand) -> None:
     a_debug_file(a_project(), b"content")
 
-    said = symdepot("fsck")
+    result = symdepot("fsck")
 
-    assert (said.status, said.out) == (
+    assert (result.status, result.out) == (
         0,
         "Checked 1 blobs (7 bytes), and 1 files.\nNo faults found.\n",
     )
 
 
-def test_fsck_names_what_an_upload_would_heal(symdepot: RunCommand) -> None:
+def test_fsck_names_the_files_to_upload_again(symdepot: RunCommand) -> None:
     row = a_debug_file(a_project(), b"content")
     name = Checksum.of(b"content")
     blob_store().delete(name)
 
-    said = symdepot("fsck", "--quick")
+    result = symdepot("fsck", "--quick")
 
-    assert said.status == 1
-    assert said.out == (
+    assert result.status == 1
+    assert result.out == (
         f"chunk {name}: its bytes are missing.\n"
         f"    to repair it, upload acme/game: {row} again\n"
         "Checked 0 blobs (0 bytes), and 1 files.\n"
@@ -99,10 +101,10 @@ def test_fsck_reports_as_json(symdepot: RunCommand) -> None:
     blob_store().put(Checksum.of(b"orphan"), BytesIO(b"orphan"))
     age_everything(2 * DAY)
 
-    said = symdepot("fsck", "--json", "--repair")
+    result = symdepot("fsck", "--json", "--repair")
 
-    assert said.status == 1
-    assert json.loads(said.out) == {
+    assert result.status == 1
+    assert json.loads(result.out) == {
         "sound": False,
         "blobs": 1,
         "bytes": 6,
@@ -120,7 +122,7 @@ def test_fsck_reports_as_json(symdepot: RunCommand) -> None:
     }
 
 
-def test_a_retention_is_set_shown_and_taken_back(symdepot: RunCommand) -> None:
+def test_retention_is_set_shown_and_removed(symdepot: RunCommand) -> None:
     a_project("rocket")
 
     symdepot("project", "retention", "acme/rocket", "--unused-days", "90")
@@ -139,7 +141,7 @@ def test_a_retention_is_set_shown_and_taken_back(symdepot: RunCommand) -> None:
     assert (project.keep_unused_days, project.keep_releases) == (None, 5)
 
 
-def test_each_change_of_a_retention_is_in_the_audit(symdepot: RunCommand) -> None:
+def test_each_change_of_retention_is_in_the_audit_log(symdepot: RunCommand) -> None:
     a_project("rocket")
     for days in ("90", "90", "30"):
         symdepot("project", "retention", "acme/rocket", "--days", days)
@@ -150,17 +152,17 @@ def test_each_change_of_a_retention_is_in_the_audit(symdepot: RunCommand) -> Non
 
 
 @pytest.mark.parametrize("wrong", ["0", "-1", "ninety", "1.5", "1000000000"])
-def test_a_retention_is_a_number_or_none(symdepot: RunCommand, wrong: str) -> None:
+def test_retention_must_be_a_number_or_none(symdepot: RunCommand, wrong: str) -> None:
     a_project("rocket")
 
-    said = symdepot("project", "retention", "acme/rocket", f"--days={wrong}")
+    result = symdepot("project", "retention", "acme/rocket", f"--days={wrong}")
 
-    assert said.status == 2
-    assert "neither a number from 1 on nor none" in " ".join(said.err.split())
+    assert result.status == 2
+    assert "neither a number from 1 on nor none" in " ".join(result.err.split())
     assert Project.objects.get().keep_days is None
 
 
-def test_a_quota_is_set_and_shown_beside_what_is_used(symdepot: RunCommand) -> None:
+def test_a_quota_is_set_and_shown_with_the_usage(symdepot: RunCommand) -> None:
     project = a_project("rocket")
     a_project("empty")
     a_debug_file(project, b"x" * 1500)
@@ -182,17 +184,17 @@ def test_a_quota_is_set_and_shown_beside_what_is_used(symdepot: RunCommand) -> N
     )
 
 
-def test_a_quota_that_is_no_size_is_refused(symdepot: RunCommand) -> None:
+def test_a_quota_must_be_a_size(symdepot: RunCommand) -> None:
     a_project()
 
-    said = symdepot("org", "set", "acme", "--quota", "much")
+    result = symdepot("org", "set", "acme", "--quota", "much")
 
-    assert said.status == 2
-    assert "'much' is no size" in " ".join(said.err.split())
+    assert result.status == 2
+    assert "'much' is no size" in " ".join(result.err.split())
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_caretaker_sweeps_when_it_is_due_and_once_for_all() -> None:
+def test_the_periodic_job_collects_garbage_when_due_and_in_one_process() -> None:
     assert periodic_jobs.collect_garbage() == 0
     own(a_project(), b"loose")
     age_everything(2 * DAY)
@@ -206,7 +208,7 @@ def test_the_caretaker_sweeps_when_it_is_due_and_once_for_all() -> None:
     assert periodic_jobs.collect_garbage() == 0
 
 
-def test_the_caretaker_never_sweeps_if_told_so(settings: Settings) -> None:
+def test_the_periodic_job_can_be_switched_off(settings: Settings) -> None:
     settings.GC_INTERVAL_HOURS = 0
     own(a_project(), b"loose")
     age_everything(2 * DAY)
@@ -217,7 +219,7 @@ def test_the_caretaker_never_sweeps_if_told_so(settings: Settings) -> None:
     assert Chunk.objects.exists()
 
 
-def test_expiry_is_at_work_in_the_caretaker_too() -> None:
+def test_the_periodic_job_deletes_expired_files() -> None:
     project = a_project()
     Project.objects.update(keep_days=1)
     a_debug_file(project, b"content")

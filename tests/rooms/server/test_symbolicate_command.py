@@ -1,4 +1,4 @@
-"""What is typed to have addresses looked up, and what comes back."""
+"""The command symbolicate."""
 
 import io
 import json
@@ -16,7 +16,7 @@ from symdepot.domain.ids import DebugId
 
 pytestmark = pytest.mark.django_db
 
-ASKED = ("symbolicate", "--project", "acme/game")
+COMMAND = ("symbolicate", "--project", "acme/game")
 OTHER = "00000000" + DEBUG_ID[8:]
 PROGRAM = """\
 static inline int twice(volatile int *x) { return *x + *x; }
@@ -31,13 +31,13 @@ def hello(settings: Settings) -> None:
     upload(a_client(), INLINED.encode())
 
 
-@pytest.mark.parametrize("written", [DEBUG_ID, BREAKPAD_ID])
-def test_addresses_are_told_with_what_is_inlined_there(
-    symdepot: RunCommand, written: str
+@pytest.mark.parametrize("text_id", [DEBUG_ID, BREAKPAD_ID])
+def test_addresses_are_printed_with_inlined_functions(
+    symdepot: RunCommand, text_id: str
 ) -> None:
-    said = symdepot(*ASKED, "--debug-id", written, "0x1012", "1006", "9000")
+    result = symdepot(*COMMAND, "--debug-id", text_id, "0x1012", "1006", "9000")
 
-    assert said == CommandResult(
+    assert result == CommandResult(
         0,
         "0x1012 twice(int) at /src/twice.h:3\n"
         "       inlined into main at /src/hello.c:8\n"
@@ -47,10 +47,10 @@ def test_addresses_are_told_with_what_is_inlined_there(
     )
 
 
-def test_programs_read_them_as_json(symdepot: RunCommand) -> None:
-    said = symdepot(*ASKED, "--debug-id", DEBUG_ID, "--json", "1006", "9000")
+def test_addresses_are_printed_as_json(symdepot: RunCommand) -> None:
+    result = symdepot(*COMMAND, "--debug-id", DEBUG_ID, "--json", "1006", "9000")
 
-    assert [json.loads(line) for line in said.out.splitlines()] == [
+    assert [json.loads(line) for line in result.out.splitlines()] == [
         {
             "address": "0x1006",
             "frames": [
@@ -66,44 +66,44 @@ def test_programs_read_them_as_json(symdepot: RunCommand) -> None:
     ]
 
 
-def test_a_stripped_program_says_which_module_it_is(
+def test_the_module_can_be_a_stripped_program(
     symdepot: RunCommand, tmp_path: Path
 ) -> None:
     program = compiled.elf_program(tmp_path, source=PROGRAM)
     upload(a_client(), compiled.debug_companion(program).read_bytes(), name="hello")
     main = compiled.start_of("main", program)
 
-    said = symdepot(
-        *ASKED, "--module", str(compiled.stripped(program)), hex(main), hex(main)
+    result = symdepot(
+        *COMMAND, "--module", str(compiled.stripped(program)), hex(main), hex(main)
     )
 
-    assert said.status == 0
-    assert said.out.count(" main at ") == 2
+    assert result.status == 0
+    assert result.out.count(" main at ") == 2
 
 
-def test_a_build_id_is_no_debug_id_with_an_age(symdepot: RunCommand) -> None:
+def test_40_digits_are_a_build_id(symdepot: RunCommand) -> None:
     build_id = "0123456789abcdef" * 2 + "01234567"
     DebugFile.objects.update(code_id=build_id, file_format="elf")
 
-    assert symdepot(*ASKED, "--debug-id", build_id, "1006").status == 0
-    assert symdepot(*ASKED, "--debug-id", "f" * 40, "1006").status == 1
+    assert symdepot(*COMMAND, "--debug-id", build_id, "1006").status == 0
+    assert symdepot(*COMMAND, "--debug-id", "f" * 40, "1006").status == 1
     assert WantedId.objects.get().code_id == "f" * 40
 
 
-def test_what_is_not_there_is_wanted_and_what_is_near_is_said(
+def test_a_missing_module_is_recorded_and_near_misses_printed(
     symdepot: RunCommand,
 ) -> None:
     a_debug_file(a_project(), debug_id=DebugId.parse(f"{OTHER}-2"))
 
-    said = symdepot(*ASKED, "--debug-id", OTHER, "1006")
+    result = symdepot(*COMMAND, "--debug-id", OTHER, "1006")
 
-    assert (said.status, said.out) == (1, "0x1006 ??\n")
-    assert said.err.startswith("No symbols: the module is missing.\n")
-    assert "age 2" in said.err
+    assert (result.status, result.out) == (1, "0x1006 ??\n")
+    assert result.err.startswith("No symbols: the module is missing.\n")
+    assert "age 2" in result.err
     assert WantedId.objects.get().debug_id == OTHER
 
 
-def test_a_text_comes_back_with_its_addresses_resolved(
+def test_a_text_is_printed_with_its_addresses_resolved(
     symdepot: RunCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build_id = "1" * 40
@@ -115,19 +115,19 @@ def test_a_text_comes_back_with_its_addresses_resolved(
     DebugFile.objects.update(code_id=build_id, file_format="elf")
 
     monkeypatch.setattr("sys.stdin", io.StringIO(text))
-    said = symdepot(*ASKED)
+    result = symdepot(*COMMAND)
 
-    first, second, third = said.out.splitlines()[0], *said.out.splitlines()[-2:]
-    assert said.status == 0
+    first, second, third = result.out.splitlines()[0], *result.out.splitlines()[-2:]
+    assert result.status == 0
     assert first == "Something went wrong:"
     assert "main" in second
     assert "/src/hello.c:8" in second
     assert third == text.splitlines()[-1]
-    assert said.err.startswith("Line 3: ")
+    assert result.err.startswith("Line 3: ")
 
 
 @pytest.mark.parametrize(
-    ("words", "complaint"),
+    ("words", "message"),
     [
         (("1006",), "choose a module"),
         (("--debug-id", DEBUG_ID, "--module", "x", "1006"), "one module only"),
@@ -138,15 +138,15 @@ def test_a_text_comes_back_with_its_addresses_resolved(
         (("--debug-id", DEBUG_ID, "1" * 17), "beyond all addresses"),
     ],
 )
-def test_what_is_typed_wrongly_is_said(
+def test_wrong_arguments_are_refused(
     symdepot: RunCommand,
     monkeypatch: pytest.MonkeyPatch,
     words: tuple[str, ...],
-    complaint: str,
+    message: str,
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
 
-    said = symdepot(*ASKED, *words)
+    result = symdepot(*COMMAND, *words)
 
-    assert said.status == 2
-    assert complaint in said.err.replace("\n", " ")
+    assert result.status == 2
+    assert message in result.err.replace("\n", " ")
