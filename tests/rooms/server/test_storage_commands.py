@@ -194,6 +194,7 @@ def test_a_quota_must_be_a_size(symdepot: RunCommand) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True)
 def test_the_periodic_job_collects_garbage_when_due_and_in_one_process() -> None:
     assert periodic_jobs.collect_garbage() == 0
     own(a_project(), b"loose")
