@@ -1,1 +1,1 @@
-"""Measures what the goals of the project are about. Run as `python -m bench`."""
+"""Benchmarks of the project's goals. Run as `python -m bench`."""

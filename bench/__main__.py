@@ -12,22 +12,22 @@ from tests import environment
 from tests.clients.sentry_cli import NEWEST
 
 from bench import (
-    asking,
-    downloading,
+    assembly,
+    debuginfod,
+    download,
     eliot,
     figures,
-    finishing,
-    repeating,
+    missing_chunks,
+    processes,
+    repeated_upload,
     samples,
-    serving,
-    stage,
-    symbolicating,
-    symcaching,
-    uploading,
+    symbolication,
+    symcaches,
+    upload,
 )
 from bench.figures import Figure
+from bench.processes import Stage
 from bench.samples import Samples
-from bench.stage import Stage
 
 _SCRATCH = environment.PROJECT / ".cache" / "bench"
 
@@ -47,10 +47,10 @@ class Name(StrEnum):
 
 
 _OF_SAMPLES: dict[Name, Callable[[Stage, Samples, int], Iterator[Figure]]] = {
-    Name.UPLOAD: uploading.measure,
-    Name.FINISH: finishing.measure,
-    Name.REPEAT: repeating.measure,
-    Name.DOWNLOAD: downloading.measure,
+    Name.UPLOAD: upload.measure,
+    Name.FINISH: assembly.measure,
+    Name.REPEAT: repeated_upload.measure,
+    Name.DOWNLOAD: download.measure,
 }
 
 
@@ -75,7 +75,7 @@ def main(  # noqa: PLR0913 -- each is an option
     ] = None,
     postgres: Annotated[
         str, typer.Option(help="A server to make databases on and drop them.")
-    ] = asking.POSTGRES,
+    ] = missing_chunks.POSTGRES,
     eliot_url: Annotated[
         str,
         typer.Option(
@@ -96,7 +96,7 @@ def main(  # noqa: PLR0913 -- each is an option
     console = Console()
     started_at = time.monotonic()
     chosen = dict(setting.split("=", 1) for setting in settings or ())
-    with stage.stage(NEWEST, scratch, chosen) as setting:
+    with processes.stage(NEWEST, scratch, chosen) as setting:
         found = [
             figure
             for name in names or list(Name)
@@ -114,15 +114,15 @@ def _measured(
     postgres, eliot_url = others
     match name:
         case Name.ASK:
-            found = asking.measure(setting.folder, postgres)
+            found = missing_chunks.measure(setting.folder, postgres)
         case Name.SYMCACHE:
-            found = symcaching.measure(setting.folder, rounds)
+            found = symcaches.measure(setting.folder, rounds)
         case Name.SYMBOLICATE:
-            found = symbolicating.measure(setting, rounds)
+            found = symbolication.measure(setting, rounds)
         case Name.ELIOT:
             found = eliot.measure(setting, rounds, eliot_url)
         case Name.SERVE:
-            found = serving.measure(setting, rounds)
+            found = debuginfod.measure(setting, rounds)
         case _:
             measure = _OF_SAMPLES[name]
             found = measure(setting, _samples(setting), rounds)

@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from tests.clients.depot import Depot
 
-from bench import rounds, stage
+from bench import processes, progress
 from bench.figures import Figure, Series
-from bench.stage import Stage
+from bench.processes import Stage
 
 RATIO_GOAL = 10.0
 SYMBOLS_URL = "http://127.0.0.1:23099/"
@@ -80,7 +80,7 @@ def measure(setting: Stage, turns: int, eliot_url: str) -> Iterator[Figure]:
     symbols = _symbols(folder)
     unlimited = {**setting.settings, "symbolications_per_minute": 0}
     with replace(setting, settings=unlimited).depot() as depot:
-        stage.upload(depot.client(setting.cli), symbols, depot.process)
+        processes.upload(depot.client(setting.cli), symbols, depot.process)
         token = depot.told("token", "create", depot.wire.organization, "--url").strip()
         here = _Server(f"{depot.url}/s/{token}")
         _wait_until_ready(here)
@@ -89,7 +89,7 @@ def measure(setting: Stage, turns: int, eliot_url: str) -> Iterator[Figure]:
             body = _request(frames)
             rates = [
                 1 / here.seconds(body, times)
-                for _ in rounds.of(f"v5, {frames} frames", range(turns))
+                for _ in progress.of(f"v5, {frames} frames", range(turns))
             ]
             yield _per_second(frames, rates)
             if eliot_url:
@@ -103,9 +103,9 @@ def measure(setting: Stage, turns: int, eliot_url: str) -> Iterator[Figure]:
 def _rate(depot: Depot, here: _Server, turns: int) -> Figure:
     """Return how many frames this server tells with a second of CPU time."""
     body = _request(_FRAMES)
-    before = stage.cpu_seconds(depot.process)
+    before = processes.cpu_seconds(depot.process)
     here.seconds(body, 3 * turns)
-    spent = stage.cpu_seconds(depot.process) - before
+    spent = processes.cpu_seconds(depot.process) - before
     what = f"(j) v5, {_FRAMES} frames in one request"
     return Figure(what, 3 * turns * _FRAMES / spent, "frames/s a core")
 

@@ -1,4 +1,4 @@
-"""What was measured, and how it compares with what was aimed at."""
+"""Measured figures and their targets."""
 
 import json
 import statistics

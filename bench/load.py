@@ -1,4 +1,4 @@
-"""Load by `wrk`: the same questions, asked again and again on a few connections."""
+"""Load by `wrk`: the same requests, repeated on a few connections."""
 
 import json
 import shutil

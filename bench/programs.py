@@ -1,4 +1,4 @@
-"""The sources of small programs, no two alike."""
+"""Sources of small programs, all different."""
 
 _C = """
 #include <stdio.h>

@@ -1,4 +1,4 @@
-"""The symbolizers of Debian, and symbolic's own wrapper, asked the same addresses."""
+"""Debian's symbolizers and a wrapper of symbolic, run on the same addresses."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""Several things at once, each with a database connection of its own."""
+"""Runs calls concurrently, each with its own database connection."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +8,7 @@ from django.db import connections
 
 
 def run_at_once[T](calls: Sequence[Callable[[], T]]) -> list[T]:
-    """Begin all calls in the same moment; return what each did."""
+    """Start all calls at the same moment; return their results in order."""
     start = Barrier(len(calls))
 
     def run(call: Callable[[], T]) -> T:

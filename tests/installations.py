@@ -1,4 +1,4 @@
-"""The real thing: `symdepot` in processes of its own, on data of its own."""
+"""Runs `symdepot` in its own processes, on its own data."""
 
 import http.client
 import json
@@ -18,14 +18,14 @@ from tests import environment
 from tests.clients import databases
 
 START_SECONDS = 60
-# Should the tests be killed, what they started goes with them.
+# Kill what the tests started if they are killed.
 TIED = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 SYMDEPOT = [sys.executable, "-m", "symdepot"]
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """A data folder and a database that nobody else uses."""
+    """A data folder and a database of its own."""
 
     data_dir: Path
     database_url: str = ""
@@ -33,7 +33,7 @@ class Installation:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The settings, and of what surrounds the tests only what is no setting."""
+        """The settings, and the environment of the tests without theirs."""
         settings = {
             "DATA_DIR": self.data_dir,
             "DATABASE_URL": self.database_url,
@@ -81,7 +81,7 @@ class Installation:
 
 @dataclass(slots=True)
 class RunningServer:
-    """A server that has said where it is."""
+    """A server that has printed its address."""
 
     supervisor: psutil.Process
     process: subprocess.Popen[str]
@@ -91,19 +91,19 @@ class RunningServer:
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """The base URL."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def token(self) -> str:
-        """Return the token that it printed, if this is its first start."""
+        """The token that it printed at its first start, else empty."""
         found = re.search(
             r"^export SENTRY_AUTH_TOKEN=(\S+)$", self.greeting, re.MULTILINE
         )
         return found[1] if found else ""
 
     def read_greeting(self) -> None:
-        """Wait until it has said how to use it."""
+        """Wait until it has printed how to use it."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.greeting += line
@@ -112,7 +112,7 @@ class RunningServer:
         raise AssertionError(f"it ended: {self.log.read_text()}")
 
     def status(self, path: str) -> int:
-        """Return with which status it answers to a GET; 0 if it does not answer."""
+        """Return the status of a GET; 0 without an answer."""
         line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
             line.request("GET", path)
@@ -123,15 +123,15 @@ class RunningServer:
             line.close()
 
     def logged(self) -> list[dict[str, object]]:
-        """Return what it has logged so far."""
+        """Return its log entries so far."""
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
     def listener(self) -> psutil.Process:
-        """Return the process that starts those which answer."""
+        """Return the parent of the web workers."""
         return self._child("symdepot.server.web_process")[0]
 
     def web_workers(self) -> list[psutil.Process]:
-        """Return the processes that answer."""
+        """Return the processes that answer requests."""
         return [child for child in self.listener().children() if is_alive(child)]
 
     def workers(self) -> list[psutil.Process]:
@@ -139,7 +139,7 @@ class RunningServer:
         return self._child("worker")
 
     def stop(self) -> int:
-        """End it as an operator would, and return its status."""
+        """Stop it with SIGTERM and return its exit status."""
         with suppress(psutil.NoSuchProcess):
             self.supervisor.send_signal(signal.SIGTERM)
         try:
@@ -159,15 +159,15 @@ class RunningServer:
 
 @contextmanager
 def an_installation(folder: Path) -> Iterator[Installation]:
-    """Lend one in `folder`, with the kind of database that these tests run on."""
+    """Create one in `folder`, with the database under test."""
     with databases.fresh(folder) as database:
         yield Installation(folder / "data", database.url)
 
 
 def eventually[T](answer: Callable[[], T], *, within_seconds: float = 20) -> T | None:
-    """Return what `answer` gives as soon as it is true; else what it gave last.
+    """Return the result of `answer` as soon as it is true, else the last one.
 
-    While what it looks at is coming or going, it gives None.
+    A process that is just starting or ending counts as None.
     """
     until = time.monotonic() + within_seconds
     while True:

@@ -1,7 +1,4 @@
-"""Time passes for all that is kept.
-
-Time passes, as far as unfinished work can tell.
-"""
+"""Moves the timestamps of rows and blobs into the past."""
 
 from datetime import timedelta
 
@@ -14,7 +11,7 @@ from symdepot.uploads.models import Assembly, Chunk, File
 
 
 def age_everything(time: timedelta) -> None:
-    """Let all rows and blobs that there are be older by `time`."""
+    """Make all rows and blobs older by `time`."""
     Chunk.objects.update(received_at=F("received_at") - time)
     File.objects.update(created_at=F("created_at") - time)
     Assembly.objects.update(
@@ -27,12 +24,12 @@ def age_everything(time: timedelta) -> None:
     )
     store = blob_store()
     assert isinstance(store, MemoryStore)
-    ages = store._written_at  # noqa: SLF001  # there is no other way to be old
+    ages = store._written_at  # noqa: SLF001  # a store has no other way to set an age
     ages.update({checksum: then - time for checksum, then in ages.items()})
 
 
 def age_assemblies(time: timedelta) -> None:
-    """Let `time` pass for all assemblies: leases run out, pauses end."""
+    """Make all assemblies older by `time`: leases run out, pauses end."""
     Assembly.objects.update(
         updated_at=F("updated_at") - time,
         lease_expires_at=F("lease_expires_at") - time,

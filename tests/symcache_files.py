@@ -1,4 +1,4 @@
-"""Debug files of which symcaches are made, and time that passes for these."""
+"""Debug files for tests of symcaches, and the ages of symcaches."""
 
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -16,7 +16,7 @@ CONVERT_ERROR = "bad debug file: invalid pdb file: UnexpectedEof"
 
 
 def an_unreadable_pdb(uuid: UUID | None = None) -> bytes:
-    """Return a PDB that has ids, and no debug information that could be read."""
+    """Return a PDB with ids whose debug information cannot be read."""
     return builders.pdb(uuid or uuid4())
 
 
@@ -28,19 +28,19 @@ def uploaded(content: bytes | None = None) -> DebugFile:
 
 
 def row() -> SymCache:
-    """Return the only symcache that there is."""
+    """Return the only symcache."""
     return SymCache.objects.get()
 
 
 def claimed() -> SymCache:
-    """Take up the making of the only one."""
+    """Claim the only symcache."""
     held = creation.claim(row().pk)
     assert held is not None
     return held
 
 
 def age_symcaches(time: timedelta) -> None:
-    """Let `time` pass for all symcaches: leases run out, failures may be tried again."""
+    """Make all symcaches older by `time`: leases run out, failures may be retried."""
     SymCache.objects.update(
         updated_at=F("updated_at") - time,
         lease_expires_at=F("lease_expires_at") - time,

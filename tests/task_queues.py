@@ -1,4 +1,4 @@
-"""The queues that tests work with: one that runs at once, and one that waits."""
+"""Task queues for tests: one that runs at once, and one that waits."""
 
 from typing import cast
 
@@ -17,31 +17,31 @@ DUMMY = {
     "default": {"BACKEND": "django.tasks.backends.dummy.DummyBackend", "QUEUES": []}
 }
 DATABASE = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": []}}
-"""In the database, as in production, so that every thread sees the same queue."""
+"""The queue in the database, as in production: all threads share it."""
 
 
 class HeldQueue:
-    """Django's dummy queue: what is put in stays there until `work` is called."""
+    """Django's dummy queue: tasks wait until `work` is called."""
 
     @property
     def assemblies(self) -> list[int]:
-        """The ids of the assemblies that wait, in order; twice if queued twice."""
+        """The ids of the queued assemblies, in order, with repeats."""
         return self._waiting("assembly_ids")
 
     @property
     def symcaches(self) -> list[int]:
-        """The ids of the symcaches that wait, in order; twice if queued twice."""
+        """The ids of the queued symcaches, in order, with repeats."""
         return self._waiting("symcache_ids")
 
     def work(self) -> None:
-        """Do what waits, as a worker would."""
+        """Run the queued tasks, as a worker does."""
         assemblies, symcaches = self.assemblies, self.symcaches
         self._backend.clear()
         tasks.assemble_files.call(assembly_ids=assemblies)
         tasks.create_symcaches.call(symcache_ids=symcaches)
 
     def work_is_lost(self) -> None:
-        """Forget what waits, as an engine does that is restarted without its disk."""
+        """Drop the queued tasks, as a queue does that loses its disk."""
         self._backend.clear()
 
     def _waiting(self, name: str) -> list[int]:

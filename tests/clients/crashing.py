@@ -1,4 +1,4 @@
-"""Kills processes of a running server, and counts what is left of the work."""
+"""Kills processes of a running server, and counts the rows that are left."""
 
 import random
 import secrets
@@ -13,7 +13,7 @@ import psutil
 from tests.clients.depot import Depot
 
 _SPARED_SECONDS = 1.2
-"""A little more than what the supervisor calls soon."""
+"""A little more than the supervisor regards as an early exit."""
 
 _COUNTS = {
     "assemblies": "uploads_assembly",
@@ -29,10 +29,10 @@ _COUNTS = {
 
 
 class Killer:
-    """Kills so many processes at most; `kills` counts them by what they were.
+    """Kills at most `most` processes with SIGKILL; `kills` counts them by kind.
 
-    Nobody can prepare for `kill -9`. Whoever has only just been started is spared:
-    what dies again and again is started again more and more slowly, as it should be.
+    Processes that have just started are spared: a supervisor restarts a process that
+    dies repeatedly more and more slowly.
     """
 
     def __init__(
@@ -52,12 +52,12 @@ class Killer:
 
     @property
     def is_done(self) -> bool:
-        """Whether all are killed that were to be."""
+        """Whether the maximum is reached."""
         return self.kills.total() >= self._most
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """Kill, at random moments, until the end of the block."""
+        """Kill at random moments until the end of the block."""
         self._over.clear()
         thread = threading.Thread(target=self._work)
         thread.start()
@@ -69,7 +69,7 @@ class Killer:
 
     def _work(self) -> None:
         while not self._over.wait(self._dice.uniform(*self._pauses_seconds)):
-            # Whom one looks at may be gone by then.
+            # The process may have ended meanwhile.
             with suppress(psutil.NoSuchProcess):
                 self._kill_one()
 
@@ -88,7 +88,7 @@ class Killer:
 
 
 def tally(depot: Depot) -> dict[str, object]:
-    """Count the rows that an upload leaves, and those that it should not leave."""
+    """Count the rows of uploads, and leftover rows."""
     return {
         what: depot.database.value(f"SELECT count(*) FROM {rows}")  # noqa: S608 -- our own words
         for what, rows in _COUNTS.items()
@@ -96,7 +96,7 @@ def tally(depot: Depot) -> dict[str, object]:
 
 
 def whole(files: int) -> dict[str, object]:
-    """Return the tally of so many files when all is well."""
+    """Return the expected tally for `files` complete uploads."""
     return {
         "assemblies": files,
         "ok": files,
@@ -109,7 +109,7 @@ def whole(files: int) -> dict[str, object]:
 
 
 def comes_true(condition: Callable[[], bool], *, within_seconds: float) -> bool:
-    """Wait until `condition` holds, and say whether it came to."""
+    """Wait until `condition` holds; return whether it did."""
     give_up_at = time.monotonic() + within_seconds
     while not (holds := condition()) and time.monotonic() < give_up_at:
         time.sleep(0.1)

@@ -49,7 +49,7 @@ def told(answer: Answer) -> tuple[int, bytes, dict[str, str]]:
     return answer.status, answer.content, said
 
 
-def test_what_both_have_is_the_same_to_the_byte(
+def test_both_servers_return_the_same_bytes(
     folder: Path, reference: Wire, ours: Wire
 ) -> None:
     build_id = build_id_of(folder / "hello.stripped")
@@ -67,7 +67,7 @@ def test_what_both_have_is_the_same_to_the_byte(
         assert theirs == own, path
 
 
-def test_what_neither_has_is_missing_in_the_same_words(
+def test_both_servers_answer_a_miss_alike(
     folder: Path, reference: Wire, ours: Wire
 ) -> None:
     build_id = build_id_of(folder / "hello.stripped")
@@ -86,7 +86,7 @@ def test_what_neither_has_is_missing_in_the_same_words(
         assert told(own)[2]["content-length"] == told(theirs)[2]["content-length"]
 
 
-def test_a_file_that_is_too_large_is_refused_in_the_same_words(
+def test_both_servers_refuse_a_too_large_file_alike(
     folder: Path, reference: Wire, ours: Wire
 ) -> None:
     path = f"/buildid/{build_id_of(folder / 'hello.stripped')}/executable"
@@ -109,7 +109,7 @@ def test_a_file_that_is_too_large_is_refused_in_the_same_words(
         ("POST", "{id}/debuginfo", 400, 405),
     ],
 )
-def test_these_are_the_differences_that_are_meant(  # noqa: PLR0913, PLR0917 -- columns of a table
+def test_intended_differences_from_elfutils(  # noqa: PLR0913, PLR0917 -- columns of a table
     folder: Path,
     reference: Wire,
     ours: Wire,
@@ -125,9 +125,7 @@ def test_these_are_the_differences_that_are_meant(  # noqa: PLR0913, PLR0917 -- 
     assert ours.ask(method, path).status == own_status
 
 
-def test_numbers_have_the_names_that_a_monitor_knows(
-    reference: Wire, ours: Wire
-) -> None:
+def test_metrics_have_the_names_of_elfutils(reference: Wire, ours: Wire) -> None:
     for wire in (reference, ours):
         wire.ask("GET", f"/buildid/{'ab' * 20}/debuginfo")
 
@@ -147,7 +145,7 @@ def test_numbers_have_the_names_that_a_monitor_knows(
     assert own <= theirs | {("found_debuginfo_total", ("source",))}
 
 
-def test_both_say_what_they_are(reference: Wire, ours: Wire) -> None:
+def test_both_servers_name_themselves(reference: Wire, ours: Wire) -> None:
     for wire, whose in ((reference, "elfutils"), (ours, "symdepot")):
         said = wire.ask("GET", "/")
         assert said.status == 200

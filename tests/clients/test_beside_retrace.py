@@ -84,7 +84,7 @@ def a_program() -> tuple[str, str]:
     return "\n".join(mapping) + "\n", "\n".join(trace) + "\n"
 
 
-def test_proguard_and_we_read_a_program_alike(tmp_path: Path) -> None:
+def test_proguard_retraces_the_same_frames(tmp_path: Path) -> None:
     mapping, trace = a_program()
     path = mappings.written(tmp_path, mapping)
 
@@ -109,7 +109,7 @@ def test_proguard_and_we_read_a_program_alike(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_proguard_guesses_where_we_do_not(
+def test_proguard_guesses_ambiguous_frames(
     tmp_path: Path, frame: str, theirs: list[str], ours: str
 ) -> None:
     path = mappings.written(tmp_path, AMBIGUOUS)

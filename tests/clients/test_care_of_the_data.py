@@ -24,7 +24,7 @@ pytestmark = [
 CHUNK = 1 << 20
 
 
-def test_a_flipped_byte_is_found_and_healed_by_sending_one_chunk(
+def test_fsck_finds_a_flipped_byte_and_one_chunk_repairs_it(
     start_depot: StartDepot, newest: SentryCli, tmp_path: Path
 ) -> None:
     with wiretap.opened() as tap:
@@ -59,7 +59,7 @@ def test_a_flipped_byte_is_found_and_healed_by_sending_one_chunk(
         assert fsck(depot) == (0, {**report, "sound": True, "findings": []})
 
 
-def test_a_client_without_room_is_told_before_it_sends_anything(
+def test_a_full_quota_is_reported_before_anything_is_sent(
     start_depot: StartDepot, cli: SentryCli, tmp_path: Path
 ) -> None:
     depot = start_depot(chunk_size=CHUNK)

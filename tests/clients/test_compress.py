@@ -41,7 +41,7 @@ def companion(depot: Depot, tmp_path: Path) -> Path:
     return path
 
 
-def test_a_debugger_unpacks_what_it_asked_to_be_packed(
+def test_debuginfod_find_decompresses_the_answer(
     depot: Depot, tap: Wiretap, companion: Path, tmp_path: Path
 ) -> None:
     token = depot.told("token", "create", "default", "--url").strip()
@@ -63,7 +63,7 @@ def test_a_debugger_unpacks_what_it_asked_to_be_packed(
 @pytest.mark.parametrize(
     ("coding", "unpacked"), [("gzip", gzip.decompress), ("zstd", zstd.decompress)]
 )
-def test_any_client_is_told_how_it_was_packed(
+def test_the_answer_names_its_content_encoding(
     depot: Depot, companion: Path, coding: str, unpacked: Callable[[bytes], bytes]
 ) -> None:
     path = f"/buildid/{build_id_of(companion)}/debuginfo"

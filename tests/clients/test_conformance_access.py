@@ -28,7 +28,7 @@ def second(depot: Depot) -> Wire:
 
 @pytest.mark.all_versions
 @pytest.mark.conformance(18)
-def test_an_organization_token_is_all_that_has_to_be_configured(
+def test_an_organization_token_is_enough_configuration(
     cli: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
     path = builds.compiled(tmp_path)
@@ -47,7 +47,7 @@ def test_an_organization_token_is_all_that_has_to_be_configured(
 
 
 @pytest.mark.conformance(16)
-def test_a_wrong_token_is_told_to_be_wrong(client: SentryCli, tmp_path: Path) -> None:
+def test_an_invalid_token_is_reported(client: SentryCli, tmp_path: Path) -> None:
     token = client.settings["SENTRY_AUTH_TOKEN"]
     wrong = token[:-8] + ("A" * 8)
     stranger = client.configured(**{**client.settings, "SENTRY_AUTH_TOKEN": wrong})
@@ -63,7 +63,9 @@ def test_a_wrong_token_is_told_to_be_wrong(client: SentryCli, tmp_path: Path) ->
 
 @pytest.mark.all_versions
 @pytest.mark.conformance(17)
-def test_without_a_token_nothing_is_taken(client: SentryCli, tmp_path: Path) -> None:
+def test_an_upload_without_a_token_is_refused(
+    client: SentryCli, tmp_path: Path
+) -> None:
     settings = dict(client.settings)
     del settings["SENTRY_AUTH_TOKEN"]
 
@@ -81,7 +83,7 @@ def test_without_a_token_nothing_is_taken(client: SentryCli, tmp_path: Path) -> 
 
 @pytest.mark.all_versions
 @pytest.mark.conformance(16)
-def test_a_foreign_organization_stays_closed(
+def test_another_organization_is_refused(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
     elsewhere = client.configured(**{**client.settings, "SENTRY_ORG": "elsewhere"})
@@ -104,9 +106,7 @@ def test_a_foreign_organization_stays_closed(
 
 @pytest.mark.all_versions
 @pytest.mark.conformance(16)
-def test_an_unknown_project_is_told_to_be_unknown(
-    client: SentryCli, tmp_path: Path
-) -> None:
+def test_an_unknown_project_is_reported(client: SentryCli, tmp_path: Path) -> None:
     lost = client.configured(**{**client.settings, "SENTRY_PROJECT": "nowhere"})
 
     ended = lost.upload(builds.compiled(tmp_path))
@@ -124,7 +124,7 @@ def test_an_unknown_project_is_told_to_be_unknown(
     )
 
 
-def test_what_one_project_has_another_does_not_show(
+def test_files_of_another_project_are_not_listed(
     client: SentryCli, depot: Depot, second: Wire, tmp_path: Path
 ) -> None:
     path = builds.compiled(tmp_path)
@@ -171,7 +171,7 @@ def test_organization_and_project_may_be_numbers(
 
 
 @pytest.mark.conformance(28)
-def test_headers_that_clients_add_do_no_harm(
+def test_extra_headers_of_clients_are_accepted(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
     path = builds.compiled(tmp_path)
@@ -199,7 +199,7 @@ def test_headers_that_clients_add_do_no_harm(
 
 @pytest.mark.all_versions
 @pytest.mark.conformance(21)
-def test_what_old_clients_ask_for_after_an_upload_is_agreed_to(
+def test_the_reprocessing_request_of_old_clients_is_accepted(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
     path = builds.compiled(tmp_path)
@@ -216,7 +216,7 @@ def test_what_old_clients_ask_for_after_an_upload_is_agreed_to(
     assert agreed.status == 200
 
 
-def test_a_token_of_one_project_opens_no_other(
+def test_a_project_token_is_refused_for_another_project(
     client: SentryCli, depot: Depot, second: Wire, tmp_path: Path
 ) -> None:
     settings = {**client.settings, "SENTRY_AUTH_TOKEN": second.token}

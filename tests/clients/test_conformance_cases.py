@@ -1,4 +1,4 @@
-"""Each case of the conformance list is shown by a test that carries its number."""
+"""Each case of the conformance list has a test marked with its number."""
 
 import ast
 from pathlib import Path
@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 CASES = range(1, 31)
 
 
-def test_each_case_is_shown_with_the_clients_that_people_have() -> None:
+def test_each_conformance_case_has_a_test() -> None:
     shown = {
         number
         for path in HERE.glob("test_*.py")

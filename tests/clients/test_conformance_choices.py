@@ -42,7 +42,7 @@ def overheard(share_depot: StartDepot, tap: Wiretap) -> Depot:
 
 @pytest.mark.all_versions
 @pytest.mark.conformance(26)
-def test_a_client_does_not_send_a_file_larger_than_it_was_told(
+def test_a_client_does_not_send_a_file_above_the_size_limit(
     cli: SentryCli, strict: Depot, tmp_path: Path
 ) -> None:
     client = strict.client(cli)
@@ -64,7 +64,7 @@ def test_a_client_does_not_send_a_file_larger_than_it_was_told(
 
 
 @pytest.mark.conformance(26)
-def test_a_file_of_the_largest_size_is_sent_and_one_byte_more_is_refused(
+def test_a_file_of_the_maximum_size_is_sent_and_one_byte_more_is_refused(
     cli: SentryCli, strict: Depot, tmp_path: Path
 ) -> None:
     path = builds.compiled(tmp_path)
@@ -86,7 +86,7 @@ def test_a_file_of_the_largest_size_is_sent_and_one_byte_more_is_refused(
 
 @pytest.mark.conformance(28)
 @pytest.mark.parametrize("keeps", ["true", "false"])
-def test_requests_may_share_a_connection_or_have_one_each(
+def test_uploads_work_with_and_without_keep_alive(
     cli: SentryCli, overheard: Depot, tap: Wiretap, tmp_path: Path, *, keeps: str
 ) -> None:
     (cli.home / ".sentryclirc").write_text(f"[http]\nkeepalive = {keeps}\n")
@@ -109,7 +109,7 @@ def test_requests_may_share_a_connection_or_have_one_each(
 
 
 @pytest.mark.conformance(29)
-def test_of_many_files_only_the_one_of_a_wanted_id_is_sent(
+def test_only_the_file_with_the_requested_id_is_sent(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
     wanted, other = (builds.compiled(tmp_path, name) for name in ("wanted", "other"))
@@ -127,7 +127,7 @@ def test_of_many_files_only_the_one_of_a_wanted_id_is_sent(
 
 
 @pytest.mark.conformance(29)
-def test_a_wanted_id_that_no_file_has_is_missed(
+def test_a_requested_id_without_a_file_is_reported(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
     path, nowhere = builds.compiled(tmp_path), str(uuid4())

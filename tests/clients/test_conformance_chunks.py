@@ -51,7 +51,7 @@ def crossed_requests(share_depot: StartDepot) -> Depot:
 
 
 @pytest.mark.conformance(5)
-def test_a_file_in_small_pieces_is_put_together_again(
+def test_a_file_in_many_chunks_is_assembled(
     cli: SentryCli, small_chunks: Depot, tmp_path: Path
 ) -> None:
     path = builds.compiled(tmp_path, source=".cpp")
@@ -70,7 +70,7 @@ def test_a_file_in_small_pieces_is_put_together_again(
 
 
 @pytest.mark.conformance(5)
-def test_repeated_pieces_stay_repeated(
+def test_repeated_chunks_are_kept_in_place(
     cli: SentryCli, small_chunks: Depot, chunk_size: int, tmp_path: Path
 ) -> None:
     repeats = b"repeated" * (40 * chunk_size // 8)
@@ -91,7 +91,7 @@ def test_repeated_pieces_stay_repeated(
     _is_kept_as_it_was(small_chunks, path)
 
 
-def test_of_a_changed_file_only_the_changed_pieces_are_sent(
+def test_only_changed_chunks_are_sent(
     cli: SentryCli, small_chunks: Depot, tap: Wiretap, tmp_path: Path
 ) -> None:
     chunk_size: int = small_chunks.wire.options()["chunkSize"]
@@ -119,7 +119,7 @@ def test_of_a_changed_file_only_the_changed_pieces_are_sent(
 
 
 @pytest.mark.conformance(6)
-def test_many_that_send_the_same_pieces_at_once_all_succeed(
+def test_concurrent_uploads_of_the_same_chunks_succeed(
     cli: SentryCli, crossed_requests: Depot, tmp_path: Path
 ) -> None:
     filling = random.Random(cli.version).randbytes(23 * MIB)  # noqa: S311 -- see above
@@ -148,7 +148,7 @@ def test_many_that_send_the_same_pieces_at_once_all_succeed(
         _is_kept_as_it_was(crossed_requests, path)
 
 
-def test_pieces_are_compressed_where_the_server_asks_for_it(
+def test_chunks_are_compressed_if_the_server_asks_for_it(
     cli: SentryCli, small_chunks: Depot, tap: Wiretap, tmp_path: Path
 ) -> None:
     asked = small_chunks.wire.options()["compression"]

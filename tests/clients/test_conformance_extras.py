@@ -26,7 +26,7 @@ PACKS_SOURCES_THE_SAME_EACH_TIME = (2, 21, 0)
 
 
 @pytest.mark.conformance(8)
-def test_sources_are_kept_beside_the_program_they_belong_to(
+def test_a_source_bundle_is_stored_with_its_program(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
     path = builds.compiled(tmp_path)
@@ -55,7 +55,7 @@ def test_sources_are_kept_beside_the_program_they_belong_to(
 
 
 @pytest.mark.all_versions
-def test_sources_that_are_known_are_not_sent_again(
+def test_a_known_source_bundle_is_not_sent_again(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
     path = builds.compiled(tmp_path)
@@ -73,7 +73,7 @@ def test_sources_that_are_known_are_not_sent_again(
 
 
 @pytest.mark.conformance(9)
-def test_a_line_mapping_of_unity_is_kept_beside_its_program(
+def test_a_unity_line_mapping_is_stored_with_its_program(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
     path = builds.compiled(tmp_path, source=".il2cpp.c")
@@ -108,7 +108,7 @@ def test_a_line_mapping_of_unity_is_kept_beside_its_program(
 
 @pytest.mark.all_versions
 @pytest.mark.conformance(14)
-def test_a_proguard_mapping_is_kept_under_the_id_of_its_name(
+def test_a_proguard_mapping_is_stored_under_the_id_in_its_name(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
     marker = uuid.uuid4()
@@ -140,7 +140,7 @@ def test_a_proguard_mapping_is_kept_under_the_id_of_its_name(
 
 
 @pytest.mark.all_versions
-def test_a_proguard_mapping_that_is_known_is_not_new(
+def test_a_known_proguard_mapping_is_not_stored_again(
     client: SentryCli, tmp_path: Path
 ) -> None:
     marker = uuid.uuid4()
@@ -160,7 +160,7 @@ def test_a_proguard_mapping_that_is_known_is_not_new(
 
 
 @pytest.mark.all_versions
-def test_a_known_mapping_is_new_under_another_id(
+def test_a_known_mapping_is_stored_under_another_id(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
     one, two = uuid.uuid4(), uuid.uuid4()
@@ -179,7 +179,7 @@ def test_a_known_mapping_is_new_under_another_id(
 
 
 @pytest.mark.all_versions
-def test_a_mapping_may_come_in_chunks_from_a_client_that_tries_that_out(
+def test_a_mapping_is_uploaded_in_chunks_with_the_experimental_option(
     cli: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
     if not TRIES_CHUNKS_OUT <= cli.number < SENDS_MAPPINGS_IN_CHUNKS:
@@ -202,7 +202,7 @@ def test_a_mapping_may_come_in_chunks_from_a_client_that_tries_that_out(
 
 
 @pytest.mark.all_versions
-def test_a_text_that_is_no_mapping_is_refused_if_a_client_sends_it(
+def test_a_text_that_is_no_mapping_is_refused(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
     marker = uuid.uuid4()
@@ -220,7 +220,9 @@ def test_a_text_that_is_no_mapping_is_refused_if_a_client_sends_it(
 
 
 @pytest.mark.all_versions
-def test_no_usable_mapping_is_no_error(client: SentryCli, tmp_path: Path) -> None:
+def test_an_upload_without_a_usable_mapping_succeeds(
+    client: SentryCli, tmp_path: Path
+) -> None:
     unusable = tmp_path / "mapping.txt"
     unusable.write_text(f"com.example.Game{uuid.uuid4().hex} -> a.a:\n")
 

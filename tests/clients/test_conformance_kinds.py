@@ -55,7 +55,7 @@ def all_known(ended: RunResult) -> bool:
 
 
 @pytest.mark.conformance(10)
-def test_portable_pdbs_are_kept_by_themselves_and_out_of_the_program_they_are_in(
+def test_portable_pdbs_are_stored_alone_and_extracted_from_programs(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
     alone, inside = uuid4(), uuid4()
@@ -94,7 +94,7 @@ def test_real_portable_pdbs_keep_their_long_age(
 
 
 @pytest.mark.conformance(11)
-def test_the_maps_of_apples_bitcode_are_kept_under_the_ids_of_their_names(
+def test_bcsymbolmaps_are_stored_under_the_ids_in_their_names(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
     hidden, original = uuid4(), uuid4()
@@ -121,7 +121,7 @@ def test_the_maps_of_apples_bitcode_are_kept_under_the_ids_of_their_names(
 
 @pytest.mark.conformance(11)
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="there is no corpus beside us")
-def test_real_maps_of_apples_bitcode_are_kept(client: SentryCli, depot: Depot) -> None:
+def test_real_bcsymbolmaps_are_stored(client: SentryCli, depot: Depot) -> None:
     names = [
         "2d10c42f-591d-3265-b147-78ba0868073f.plist",
         "c8374b6d-6e96-34d8-ae38-efaa5fec424f.bcsymbolmap",
@@ -136,7 +136,7 @@ def test_real_maps_of_apples_bitcode_are_kept(client: SentryCli, depot: Depot) -
 
 
 @pytest.mark.conformance(12)
-def test_a_fat_file_is_kept_in_slices_and_breakpads_text_as_it_is(
+def test_a_fat_file_is_stored_in_slices_and_breakpad_text_unchanged(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
     intel, arm, symbols = uuid4(), uuid4(), uuid4()
@@ -163,7 +163,7 @@ def test_a_fat_file_is_kept_in_slices_and_breakpads_text_as_it_is(
 
 @pytest.mark.all_versions
 @pytest.mark.conformance(15)
-def test_a_map_of_darts_names_is_kept_under_the_id_of_its_program(
+def test_a_dart_symbol_map_is_stored_under_the_id_of_its_program(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
     if client.number < KNOWS_DART:
@@ -190,7 +190,7 @@ def test_a_map_of_darts_names_is_kept_under_the_id_of_its_program(
 
 
 @pytest.mark.conformance(27)
-def test_whatever_a_client_asks_leave_for_is_accepted(
+def test_every_advertised_file_type_is_accepted(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
     program, pdb, portable, bitcode, plist = (uuid4() for _ in range(5))

@@ -90,7 +90,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 
 @pytest.mark.conformance(22)
-def test_what_was_confirmed_before_a_kill_is_not_sent_again(
+def test_chunks_confirmed_before_a_kill_are_not_sent_again(
     house: House, tmp_path: Path
 ) -> None:
     with house.open() as server:
@@ -120,7 +120,7 @@ def test_what_was_confirmed_before_a_kill_is_not_sent_again(
 
 
 @pytest.mark.conformance(22)
-def test_nothing_is_sent_again_if_the_kill_came_after_the_last_chunk(
+def test_no_chunk_is_sent_again_after_a_kill_behind_the_last_chunk(
     house: House, tmp_path: Path
 ) -> None:
     path = builds.compiled(tmp_path)
@@ -149,7 +149,7 @@ def test_nothing_is_sent_again_if_the_kill_came_after_the_last_chunk(
 
 @pytest.mark.conformance(23)
 @pytest.mark.parametrize("status", [HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT])
-def test_a_client_that_waits_outlives_a_restart_behind_a_proxy(
+def test_a_waiting_client_survives_a_restart_behind_a_proxy(
     house: House, tmp_path: Path, status: HTTPStatus
 ) -> None:
     house.proxy.unavailable = status
@@ -173,9 +173,7 @@ def test_a_client_that_waits_outlives_a_restart_behind_a_proxy(
 
 
 @pytest.mark.conformance(24)
-def test_clients_outlive_a_storage_that_is_away_for_a_while(
-    house: House, tmp_path: Path
-) -> None:
+def test_clients_survive_a_storage_outage(house: House, tmp_path: Path) -> None:
     with house.open():
         clients = house.clients()
         paths = _programs(tmp_path, len(clients))
@@ -194,9 +192,7 @@ def test_clients_outlive_a_storage_that_is_away_for_a_while(
 
 
 @pytest.mark.conformance(24)
-def test_clients_outlive_a_database_that_is_away_for_a_while(
-    house: House, tmp_path: Path
-) -> None:
+def test_clients_survive_a_database_outage(house: House, tmp_path: Path) -> None:
     # Clients before 2.46 do not ask again how to send chunks, so all ask before.
     with house.open(), ExitStack() as away:
         clients = house.clients()
@@ -223,7 +219,7 @@ def test_clients_outlive_a_database_that_is_away_for_a_while(
 
 
 @pytest.mark.conformance(25)
-def test_waiting_for_a_stalled_worker_ends_in_time_and_says_why(
+def test_waiting_for_a_stalled_worker_times_out_with_a_reason(
     house: House, tmp_path: Path
 ) -> None:
     with house.open() as server:

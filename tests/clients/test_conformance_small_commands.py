@@ -78,9 +78,7 @@ def a_mapping(folder: Path) -> tuple[Path, str]:
 
 
 @pytest.mark.conformance(20)
-def test_the_client_hears_what_its_token_may_do(
-    client: SentryCli, depot: Depot
-) -> None:
+def test_info_lists_the_scopes_of_the_token(client: SentryCli, depot: Depot) -> None:
     ended = client.run("info")
 
     assert ended.exit_code == 0
@@ -92,7 +90,7 @@ def test_the_client_hears_what_its_token_may_do(
 
 @pytest.mark.all_versions
 @pytest.mark.conformance(20)
-def test_a_wrong_token_is_told_by_info(client: SentryCli) -> None:
+def test_info_reports_an_invalid_token(client: SentryCli) -> None:
     wrong = {**client.settings, "SENTRY_AUTH_TOKEN": "0123456789abcdef" * 4}
 
     ended = client.configured(**wrong).run("info")
@@ -108,9 +106,7 @@ def test_a_wrong_token_is_told_by_info(client: SentryCli) -> None:
 
 @pytest.mark.all_versions
 @pytest.mark.conformance(20)
-def test_logging_in_stores_the_token(
-    cli: SentryCli, depot: Depot, tmp_path: Path
-) -> None:
+def test_login_stores_the_token(cli: SentryCli, depot: Depot, tmp_path: Path) -> None:
     # A client that is told that it is being tested does not log in, and one that
     # finds no more input asks for ever.
     done = subprocess.run(  # noqa: S603 -- a client whose hash is locked
@@ -157,7 +153,7 @@ def test_organizations_are_listed(client: SentryCli, depot: Depot) -> None:
 @pytest.mark.all_versions
 @pytest.mark.conformance(20)
 @pytest.mark.parametrize("numeric", [False, True])
-def test_all_projects_are_listed_however_many(
+def test_many_projects_are_listed_completely(
     cli: SentryCli, depot: Depot, crowd: Wire, *, numeric: bool
 ) -> None:
     client = replace(depot, wire=crowd).client(cli)
@@ -177,7 +173,7 @@ def test_all_projects_are_listed_however_many(
 
 
 @pytest.mark.conformance(20)
-def test_a_release_is_made_and_told_of(
+def test_a_release_is_created_and_shown(
     client: SentryCli, depot: Depot, version: str
 ) -> None:
     made = client.run("releases", "new", "--url", "https://example.com/", version)
@@ -227,7 +223,7 @@ def test_a_release_is_finalized_archived_restored_and_deleted(
 
 
 @pytest.mark.conformance(20)
-def test_the_same_release_is_made_twice(
+def test_creating_a_release_twice_succeeds(
     client: SentryCli, depot: Depot, version: str
 ) -> None:
     client.run("releases", "new", version)
@@ -240,7 +236,7 @@ def test_the_same_release_is_made_twice(
 
 
 @pytest.mark.conformance(19)
-def test_a_release_is_made_in_a_project_by_number(
+def test_a_release_is_created_in_a_project_by_number(
     client: SentryCli, depot: Depot, version: str
 ) -> None:
     number = depot.database.value(
@@ -256,7 +252,7 @@ def test_a_release_is_made_in_a_project_by_number(
 
 
 @pytest.mark.conformance(16)
-def test_no_release_is_made_where_it_may_not_be(
+def test_creating_a_release_elsewhere_is_refused(
     client: SentryCli, version: str
 ) -> None:
     settings = {**client.settings, "SENTRY_PROJECT": "nowhere"}
@@ -268,7 +264,7 @@ def test_no_release_is_made_where_it_may_not_be(
 
 
 @pytest.mark.conformance(20)
-def test_deploys_are_refused_in_a_sentence_and_none_are_listed(
+def test_deploys_are_refused_with_a_message_and_none_are_listed(
     client: SentryCli, version: str
 ) -> None:
     client.run("releases", "new", version)
@@ -285,7 +281,7 @@ def test_deploys_are_refused_in_a_sentence_and_none_are_listed(
 
 
 @pytest.mark.conformance(20)
-def test_commits_are_refused_in_a_sentence(
+def test_commits_are_refused_with_a_message(
     client: SentryCli, version: str, tmp_path: Path
 ) -> None:
     git = ["/usr/bin/git", "-c", "user.name=a", "-c", "user.email=a@b"]
@@ -302,7 +298,7 @@ def test_commits_are_refused_in_a_sentence(
 
 
 @pytest.mark.conformance(30)
-def test_source_maps_are_refused_in_a_sentence(
+def test_source_maps_are_refused_with_a_message(
     client: SentryCli, version: str, tmp_path: Path
 ) -> None:
     (tmp_path / "app.js").write_text("var marker = 1;\n")
@@ -320,7 +316,7 @@ def test_source_maps_are_refused_in_a_sentence(
 @pytest.mark.all_versions
 @pytest.mark.conformance(14)
 @pytest.mark.parametrize("build", ["7", None])
-def test_a_mapping_gets_the_release_of_its_app(
+def test_a_mapping_is_associated_with_the_release_of_its_app(
     client: SentryCli, depot: Depot, tmp_path: Path, build: str | None
 ) -> None:
     if client.number >= SENDS_MAPPINGS_IN_CHUNKS:
@@ -347,9 +343,7 @@ def test_a_mapping_gets_the_release_of_its_app(
 
 
 @pytest.mark.parametrize("escaped", ["a%2Fb%40{0}%2B7", "a/b@{0}+7"])
-def test_a_version_may_have_slashes_where_a_client_takes_them(
-    depot: Depot, escaped: str
-) -> None:
+def test_a_version_with_slashes_works(depot: Depot, escaped: str) -> None:
     unique = uuid.uuid4().hex
     version, wire = f"a/b@{unique}+7", depot.wire
     releases = f"/api/0/projects/{wire.organization}/{wire.project}/releases/"

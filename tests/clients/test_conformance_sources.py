@@ -11,7 +11,7 @@ from symdepot.domain.formats import source_bundle
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
-def test_sources_that_a_client_has_bundled_are_found_by_their_paths(
+def test_sources_in_a_bundle_are_found_by_their_paths(
     cli: SentryCli, tmp_path: Path
 ) -> None:
     path = builds.compiled(tmp_path)

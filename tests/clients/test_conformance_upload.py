@@ -110,7 +110,7 @@ def test_of_many_files_only_the_new_ones_are_sent(
 
 
 @pytest.mark.conformance(7)
-def test_a_file_that_cannot_be_read_is_an_error_whenever_it_comes(
+def test_an_unreadable_file_is_an_error_each_time(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
     path, unpacked_bytes = builds.lying(builds.compiled(tmp_path))
@@ -147,7 +147,7 @@ def test_a_file_that_cannot_be_read_is_an_error_whenever_it_comes(
     assert depot.wire.files(debug_id=builds.debug_id(path)) == []
 
 
-def test_waiting_lasts_until_a_worker_has_come(
+def test_waiting_lasts_until_a_worker_starts(
     start_depot: StartDepot, newest: SentryCli, tmp_path: Path
 ) -> None:
     depot = start_depot(workers=0, web_workers=1, assemble_wait=0)

@@ -56,7 +56,7 @@ def asked(tap: Wiretap) -> list[str]:
 
 
 @pytest.mark.all_versions
-def test_files_go_in_a_zip_after_a_question_which_are_unknown(
+def test_a_zip_holds_the_files_that_the_server_lacks(
     client: SentryCli, depot: Depot, tap: Wiretap, tmp_path: Path
 ) -> None:
     programs = two_programs(tmp_path)
@@ -135,7 +135,7 @@ def test_a_fat_file_is_a_file_for_each_architecture(
         assert depot.wire.download(row["id"]).rstrip(b"\0") == thin.rstrip(b"\0")
 
 
-def test_a_fat_file_that_somebody_else_zipped_is_cut_here(
+def test_a_zipped_fat_file_is_split_by_the_server(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
     slices = [(uuid4(), builders.CPU_X86_64), (uuid4(), builders.CPU_ARM64)]
@@ -152,7 +152,7 @@ def test_a_fat_file_that_somebody_else_zipped_is_cut_here(
         assert len(depot.wire.files(debug_id=str(debug_id))) == 1
 
 
-def test_a_mapping_goes_in_a_zip_as_ever(
+def test_a_mapping_is_uploaded_in_a_zip(
     client: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
     marker = uuid4()
@@ -166,7 +166,7 @@ def test_a_mapping_goes_in_a_zip_as_ever(
     assert row["sha1"] == wire.sha1(mapping.read_bytes())
 
 
-def test_a_client_that_knows_only_chunks_sends_them_and_is_not_refused(
+def test_a_client_that_only_sends_chunks_is_accepted(
     newest: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
     program = builds.compiled(tmp_path)
@@ -177,7 +177,7 @@ def test_a_client_that_knows_only_chunks_sends_them_and_is_not_refused(
     assert ended.lines[-1].startswith(f"OK {builds.debug_id(program)} ")
 
 
-def test_told_to_send_chunks_again_clients_do(
+def test_clients_send_chunks_again_when_the_server_asks(
     cli: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
     depot.told("org", "set", depots.ORGANIZATION, "--chunk-upload")

@@ -33,7 +33,7 @@ def ask_for_sources(depot: Depot) -> int:
     return answers
 
 
-def test_a_dead_process_is_still_counted(start_depot: StartDepot) -> None:
+def test_requests_of_a_dead_process_are_still_counted(start_depot: StartDepot) -> None:
     depot = start_depot(workers=0)
     answered = ask_for_sources(depot)
     before = depot.web_processes()

@@ -57,7 +57,7 @@ def address_of_main(tmp_path: Path, seat: Seat) -> str:
     return f"0x{match[1]}"
 
 
-def test_debuginfod_find_brings_what_was_uploaded(
+def test_debuginfod_find_downloads_an_uploaded_file(
     program: Path, seat: Seat, depot: Depot
 ) -> None:
     companion, stripped = (
@@ -70,7 +70,7 @@ def test_debuginfod_find_brings_what_was_uploaded(
     assert {companion.read_bytes(), stripped.read_bytes()} == set(sent)
 
 
-def test_debuginfod_find_brings_sections_from_whichever_file_has_them(
+def test_debuginfod_find_downloads_sections_from_any_file(
     program: Path, seat: Seat, tmp_path: Path
 ) -> None:
     for name, holder in ((".text", program), (".debug_line", tmp_path / "unstripped")):
@@ -112,7 +112,7 @@ def test_gdb_shows_sources_that_sentry_cli_bundled(
     assert f"{LINE_OF_MAIN}\t    return greet(&said) == 0;" in said
 
 
-def test_without_a_token_there_is_nothing_to_be_found(
+def test_nothing_is_found_without_a_token(
     program: Path, seat: Seat, depot: Depot
 ) -> None:
     anybody = seat.asking(depot.url)
@@ -125,7 +125,7 @@ def test_without_a_token_there_is_nothing_to_be_found(
 
 # LLVM 14 overlooks a Content-Length in small letters, which is how granian writes it.
 @pytest.mark.parametrize("words", ["eu-addr2line -f -e", "llvm-symbolizer-19 --obj"])
-def test_an_address_is_told_with_its_function_and_line(
+def test_symbolizers_resolve_an_address_to_function_and_line(
     program: Path, seat: Seat, tmp_path: Path, words: str
 ) -> None:
     address = address_of_main(tmp_path, seat)
@@ -136,7 +136,7 @@ def test_an_address_is_told_with_its_function_and_line(
     assert re.search(r"hello\.c:\d+", said), said
 
 
-def test_eu_unstrip_puts_program_and_debug_information_together(
+def test_eu_unstrip_combines_program_and_debug_information(
     program: Path, seat: Seat, tmp_path: Path
 ) -> None:
     build_id = build_id_of(program)
@@ -164,7 +164,7 @@ def test_valgrind_names_the_functions_of_a_stripped_program(
     assert re.search(r"main \(leak\.c:\d+\)", said), said
 
 
-def test_a_server_never_logs_the_token_of_a_path(
+def test_the_token_in_a_path_is_never_logged(
     program: Path, seat: Seat, depot: Depot, token: str
 ) -> None:
     build_id = build_id_of(program)
@@ -195,7 +195,7 @@ def test_a_server_never_logs_the_token_of_a_path(
         ("/buildid/" + "ab" * 5000 + "/debuginfo", 400),
     ],
 )
-def test_a_path_reaches_the_door_as_it_was_sent(
+def test_a_path_reaches_the_view_unchanged(
     depot: Depot, path: str, status: int
 ) -> None:
     answer = depot.wire.ask("GET", path)
@@ -204,7 +204,7 @@ def test_a_path_reaches_the_door_as_it_was_sent(
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
 
 
-def test_a_file_of_an_odd_name_is_found(depot: Depot, token: str) -> None:
+def test_a_file_with_an_unusual_name_is_found(depot: Depot, token: str) -> None:
     uploaded = depot.wire.upload(builds.symbols(), "a+b c.sym")
     debug_id = uploaded["dif"]["debugId"].replace("-", "").upper()
 

@@ -82,7 +82,7 @@ def asked(url: str, ping: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
     return thread["frames"], name
 
 
-def test_a_crash_is_named_by_the_innermost_function(url: str) -> None:
+def test_a_crash_signature_is_the_innermost_function(url: str) -> None:
     frames, name = asked(url, a_ping(0x1012, 0x2004))
 
     assert [frame["function"] for frame in frames] == ["foo(int)", "foo::bar()"]
@@ -90,13 +90,13 @@ def test_a_crash_is_named_by_the_innermost_function(url: str) -> None:
     assert name == "deepest"
 
 
-def test_a_crash_without_symbols_is_named_by_its_module(url: str) -> None:
+def test_a_crash_signature_without_symbols_is_the_module(url: str) -> None:
     frames, name = asked(url, a_ping(0x1012, debug_id="0" * 32 + "F"))
 
     assert [frame["module_offset"] for frame in frames] == ["0x1012"]
     assert name == "xul.pdb"
 
 
-def test_a_crash_without_frames_is_said_to_be_no_stack(url: str) -> None:
+def test_a_crash_without_frames_has_the_signature_of_an_empty_stack(url: str) -> None:
     with pytest.raises(AssertionError, match="no stacks specified"):
         asked(url, a_ping())

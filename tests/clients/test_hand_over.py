@@ -58,7 +58,7 @@ def stripped(depot: Depot, tmp_path: Path) -> Path:
     return builds.stripped(path)
 
 
-def test_debuggers_are_sent_what_they_lack(
+def test_nginx_sends_files_to_debuggers(
     depot: Depot, seat: Seat, stripped: Path, tmp_path: Path
 ) -> None:
     companion = (tmp_path / "hello.debug").read_bytes()
@@ -88,7 +88,7 @@ def fetched(wire: Wire, path: str, *options: str) -> bytes:
     return subprocess.run(words, check=True, capture_output=True, timeout=60).stdout  # noqa: S603 -- our own words
 
 
-def test_parts_of_a_file_are_sent_too(depot: Depot, stripped: Path) -> None:
+def test_nginx_sends_ranges(depot: Depot, stripped: Path) -> None:
     path = f"/buildid/{build_id_of(stripped)}/debuginfo"
     whole = fetched(depot.wire, path)
 
@@ -97,9 +97,7 @@ def test_parts_of_a_file_are_sent_too(depot: Depot, stripped: Path) -> None:
     assert parts == [whole[5:100], whole[100:], whole[-7:]]
 
 
-def test_symbolicator_is_sent_what_it_asks_of_the_files_of_a_project(
-    depot: Depot, stripped: Path
-) -> None:
+def test_nginx_sends_files_to_symbolicator(depot: Depot, stripped: Path) -> None:
     [row] = depot.wire.files(code_id=build_id_of(stripped))
     path = f"{depot.wire.files_path}/dsyms/?id={row['id']}"
 
@@ -108,7 +106,7 @@ def test_symbolicator_is_sent_what_it_asks_of_the_files_of_a_project(
     assert sha1(content) == row["sha1"]
 
 
-def test_nginx_says_of_a_file_what_we_would(by_nginx: Depot, tmp_path: Path) -> None:
+def test_nginx_sends_the_same_headers(by_nginx: Depot, tmp_path: Path) -> None:
     companion = builds.companion(builds.compiled(tmp_path))
     content = companion.read_bytes()
     by_nginx.wire.upload(content, companion.name)
@@ -126,7 +124,7 @@ def test_nginx_says_of_a_file_what_we_would(by_nginx: Depot, tmp_path: Path) -> 
         assert through == direct
 
 
-def test_nginx_goes_on_with_a_file_by_our_tag(by_nginx: Depot, tmp_path: Path) -> None:
+def test_nginx_resumes_a_download_by_etag(by_nginx: Depot, tmp_path: Path) -> None:
     content = builds.symbols()
     debug_id = by_nginx.wire.upload(content, "hello.sym")["dif"]["debugId"]
     path = f"/hello/{debug_id.replace('-', '').upper()}0/hello.sym"
@@ -144,7 +142,7 @@ def test_nginx_goes_on_with_a_file_by_our_tag(by_nginx: Depot, tmp_path: Path) -
     assert ask(If_None_Match='"other"') == (200, content)
 
 
-def test_nobody_reaches_past_us_into_the_blobs(by_nginx: Depot) -> None:
+def test_blobs_are_not_reachable_directly(by_nginx: Depot) -> None:
     content = builds.symbols()
     by_nginx.wire.upload(content, "hello.sym")
     place = f"{sha1(content)[:2]}/{sha1(content)[2:4]}/{sha1(content)}"

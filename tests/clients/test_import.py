@@ -41,7 +41,7 @@ def a_build_id_tree(root: Path, program: Path) -> Path:
 
 
 @pytest.mark.parametrize("form", ["tree", "deb", "rpm", "tar.zst"])
-def test_debuginfod_find_brings_what_came_from_a_tree_or_a_package(
+def test_debuginfod_find_downloads_imported_files(
     form: str, depot: Depot, seat: Seat, tmp_path: Path
 ) -> None:
     program = builds.compiled(tmp_path)
@@ -57,7 +57,9 @@ def test_debuginfod_find_brings_what_came_from_a_tree_or_a_package(
     assert Path(found.strip()).read_bytes() == content
 
 
-def test_a_symbol_store_is_served_as_it_lay(depot: Depot, tmp_path: Path) -> None:
+def test_an_imported_symbol_store_is_served_with_its_paths(
+    depot: Depot, tmp_path: Path
+) -> None:
     guid = uuid4()
     key = f"{guid.hex.upper()}1"
     files = {
@@ -78,7 +80,7 @@ def test_a_symbol_store_is_served_as_it_lay(depot: Depot, tmp_path: Path) -> Non
     assert {path: depot.wire.ask("GET", f"/{path}").content for path in files} == files
 
 
-def test_an_import_that_is_killed_again_and_again_is_whole_in_the_end(
+def test_an_import_that_is_killed_repeatedly_completes(
     start_depot: StartDepot, tmp_path: Path
 ) -> None:
     depot = start_depot(chunk_size=32 * 1024, symcaches=False)

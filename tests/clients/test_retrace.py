@@ -54,7 +54,7 @@ def has(depot: Depot, uuid: str) -> bool:
     return any(row["debugId"] == uuid for row in depot.wire.all_files())
 
 
-def test_a_crash_is_readable_with_what_a_client_uploaded(
+def test_a_crash_is_retraced_with_an_uploaded_mapping(
     newest: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
     uuid = uploaded(depot.client(newest), tmp_path)

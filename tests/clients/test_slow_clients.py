@@ -28,7 +28,7 @@ EXTRA_MEMORY_BYTES = 64 * MIB
 SETTLING_SECONDS = 20
 
 
-def test_forty_stalled_uploads_keep_nobody_waiting(depot: Depot) -> None:
+def test_forty_stalled_uploads_do_not_delay_others(depot: Depot) -> None:
     with ExitStack() as stack:
         for _ in range(STALLED):
             stack.enter_context(_half_sent(depot, secrets.token_bytes(MIB)))
@@ -45,7 +45,7 @@ def test_forty_stalled_uploads_keep_nobody_waiting(depot: Depot) -> None:
 
 
 @pytest.mark.parametrize("says_goodbye", [True, False])
-def test_half_a_chunk_is_no_chunk(depot: Depot, says_goodbye: bool) -> None:  # noqa: FBT001 -- pytest hands it over by name
+def test_an_incomplete_chunk_is_not_stored(depot: Depot, says_goodbye: bool) -> None:  # noqa: FBT001 -- pytest hands it over by name
     content = secrets.token_bytes(3 * MIB)
 
     with _half_sent(depot, content) as line:
@@ -66,7 +66,7 @@ def test_half_a_chunk_is_no_chunk(depot: Depot, says_goodbye: bool) -> None:  # 
     assert _missing(depot, content) == []
 
 
-def test_large_chunks_from_all_sides_pass_through_little_memory(
+def test_concurrent_large_chunks_need_little_memory(
     start_depot: StartDepot,
 ) -> None:
     depot = start_depot()

@@ -33,7 +33,7 @@ def tap() -> Iterator[Wiretap]:
         yield opened
 
 
-def test_an_upload_through_twenty_crashes_is_whole_in_the_end(
+def test_an_upload_survives_twenty_crashes(
     start_depot: StartDepot, newest: SentryCli, tap: Wiretap, tmp_path: Path
 ) -> None:
     depot = start_depot(
@@ -78,7 +78,7 @@ def test_an_upload_through_twenty_crashes_is_whole_in_the_end(
         "after steps.assemble",
     ],
 )
-def test_work_whose_worker_dies_is_done_without_the_clients_help(
+def test_work_of_a_killed_worker_is_finished_without_the_client(
     share_depot: StartDepot, tmp_path: Path, moment: str
 ) -> None:
     depot = share_depot(faults=FAULTS, lease=1, assemble_wait=0)
@@ -94,7 +94,7 @@ def test_work_whose_worker_dies_is_done_without_the_clients_help(
     assert depot.wire.download(row["id"]) == content
 
 
-def test_work_is_taken_over_within_a_minute_by_a_server_as_it_comes(
+def test_work_is_taken_over_within_a_minute_with_default_settings(
     start_depot: StartDepot, tmp_path: Path
 ) -> None:
     depot = start_depot(faults=FAULTS)

@@ -68,7 +68,7 @@ def spoiled(path: Path) -> Path:
     return copy
 
 
-def test_what_a_client_uploads_has_a_symcache_soon(
+def test_an_uploaded_file_gets_a_symcache(
     newest: SentryCli, depot: Depot, tmp_path: Path
 ) -> None:
     path = builds.compiled(tmp_path)
@@ -78,7 +78,7 @@ def test_what_a_client_uploads_has_a_symcache_soon(
     assert comes_to(depot, path.read_bytes(), "made")
 
 
-def test_a_client_is_told_why_there_is_none_and_that_all_is_well(
+def test_an_upload_succeeds_without_a_symcache_and_shows_the_reason(
     newest: SentryCli, share_depot: StartDepot, tmp_path: Path
 ) -> None:
     depot = share_depot(assemble_wait=0)
@@ -104,7 +104,7 @@ def test_a_client_is_told_why_there_is_none_and_that_all_is_well(
     ) in ended.lines
 
 
-def test_a_symcache_whose_worker_is_killed_in_the_middle_is_made_by_another(
+def test_a_symcache_of_a_killed_worker_is_created_by_another(
     start_depot: StartDepot, large: bytes
 ) -> None:
     depot = start_depot(lease=2, **ROOMY)
@@ -128,7 +128,7 @@ def test_a_symcache_whose_worker_is_killed_in_the_middle_is_made_by_another(
         "after steps.assemble",
     ],
 )
-def test_a_symcache_is_made_in_whatever_step_its_worker_dies(
+def test_a_symcache_is_created_whichever_step_is_killed(
     share_depot: StartDepot, tmp_path: Path, moment: str
 ) -> None:
     depot = share_depot(faults=FAULTS, lease=1, assemble_wait=0)
@@ -160,7 +160,7 @@ def test_no_upload_waits_for_symcaches(
     assert outcomes == ["making", "queued"]
 
 
-def test_nobody_who_converts_is_left_when_the_server_stops(
+def test_no_converter_process_is_left_when_the_server_stops(
     start_depot: StartDepot, large: bytes
 ) -> None:
     depot = start_depot(workers=1, **ROOMY)

@@ -80,14 +80,14 @@ def read(store: BlobStore, checksum: Checksum, *, start: int = 0) -> bytes:
 
 
 @pytest.mark.parametrize("content", [CONTENT, b"", LARGE], ids=["some", "no", "20 MiB"])
-def test_gives_back_what_was_put(store: BlobStore, content: bytes) -> None:
+def test_returns_the_stored_bytes(store: BlobStore, content: bytes) -> None:
     size_bytes = store.put(Checksum.of(content), BytesIO(content))
 
     assert size_bytes == len(content)
     assert read(store, Checksum.of(content)) == content
 
 
-def test_a_read_is_as_long_as_it_was_asked_to_be(store: BlobStore) -> None:
+def test_a_read_returns_the_requested_length(store: BlobStore) -> None:
     store.put(Checksum.of(LARGE), BytesIO(LARGE))
 
     with store.open(Checksum.of(LARGE), start=5) as content:
@@ -114,7 +114,7 @@ def test_a_reader_can_be_closed_before_its_end(store: BlobStore) -> None:
     assert content.closed
 
 
-def test_refuses_what_is_not_what_it_was_said_to_be(
+def test_refuses_content_that_does_not_match_its_checksum(
     store: BlobStore, tmp_path: Path
 ) -> None:
     with pytest.raises(ChecksumMismatch) as refusal:
@@ -126,7 +126,7 @@ def test_refuses_what_is_not_what_it_was_said_to_be(
     assert files_under(tmp_path) == []
 
 
-def test_a_refused_put_leaves_alone_what_was_kept(store: BlobStore) -> None:
+def test_a_refused_put_keeps_the_stored_blob(store: BlobStore) -> None:
     store.put(CHECKSUM, BytesIO(CONTENT))
 
     with pytest.raises(ChecksumMismatch):
@@ -144,7 +144,7 @@ def test_putting_twice_is_no_error(store: BlobStore) -> None:
     assert list(store) == [CHECKSUM]
 
 
-def test_putting_again_heals_what_was_damaged(
+def test_putting_again_repairs_a_damaged_blob(
     store: BlobStore, put_anything: Put
 ) -> None:
     store.put(CHECKSUM, BytesIO(CONTENT))
@@ -155,7 +155,7 @@ def test_putting_again_heals_what_was_damaged(
     assert read(store, CHECKSUM) == CONTENT
 
 
-def test_a_writer_keeps_what_came_in_pieces(store: BlobStore) -> None:
+def test_a_writer_stores_content_in_pieces(store: BlobStore) -> None:
     writer = store.receive(CHECKSUM)
 
     taken = [writer.write(CONTENT[:7]), writer.write(b""), writer.write(CONTENT[7:])]
@@ -166,7 +166,7 @@ def test_a_writer_keeps_what_came_in_pieces(store: BlobStore) -> None:
     assert read(store, CHECKSUM) == CONTENT
 
 
-def test_a_writer_without_a_name_keeps_bytes_under_what_they_hash_to(
+def test_a_writer_without_a_checksum_stores_under_the_computed_one(
     store: BlobStore, tmp_path: Path
 ) -> None:
     writer = store.receive()
@@ -181,7 +181,7 @@ def test_a_writer_without_a_name_keeps_bytes_under_what_they_hash_to(
     assert len(files_under(tmp_path)) <= 1
 
 
-def test_nobody_sees_what_is_not_kept_yet(store: BlobStore) -> None:
+def test_unfinished_content_is_not_visible(store: BlobStore) -> None:
     writer = store.receive(CHECKSUM)
     writer.write(CONTENT)
 
@@ -193,7 +193,7 @@ def test_nobody_sees_what_is_not_kept_yet(store: BlobStore) -> None:
     writer.discard()
 
 
-def test_a_writer_refuses_what_is_not_what_it_was_said_to_be(
+def test_a_writer_refuses_content_that_does_not_match_its_checksum(
     store: BlobStore, tmp_path: Path
 ) -> None:
     writer = store.receive(OTHER)
@@ -207,9 +207,7 @@ def test_a_writer_refuses_what_is_not_what_it_was_said_to_be(
     assert files_under(tmp_path) == []
 
 
-def test_nothing_is_left_of_what_was_discarded(
-    store: BlobStore, tmp_path: Path
-) -> None:
+def test_discarded_content_leaves_nothing(store: BlobStore, tmp_path: Path) -> None:
     writer = store.receive(CHECKSUM)
     writer.write(CONTENT)
 
@@ -220,7 +218,7 @@ def test_nothing_is_left_of_what_was_discarded(
     assert files_under(tmp_path) == []
 
 
-def test_discarding_what_was_kept_changes_nothing(store: BlobStore) -> None:
+def test_discarding_after_storing_changes_nothing(store: BlobStore) -> None:
     writer = store.receive(CHECKSUM)
     writer.write(CONTENT)
     writer.commit()
@@ -230,7 +228,7 @@ def test_discarding_what_was_kept_changes_nothing(store: BlobStore) -> None:
     assert read(store, CHECKSUM) == CONTENT
 
 
-def test_forgets_what_was_deleted(store: BlobStore) -> None:
+def test_a_deleted_blob_is_missing(store: BlobStore) -> None:
     store.put(CHECKSUM, BytesIO(CONTENT))
 
     store.delete(CHECKSUM)
@@ -239,21 +237,21 @@ def test_forgets_what_was_deleted(store: BlobStore) -> None:
     assert list(store) == []
 
 
-def test_deleting_what_is_not_there_is_no_error(store: BlobStore) -> None:
+def test_deleting_a_missing_blob_is_no_error(store: BlobStore) -> None:
     store.delete(CHECKSUM)
     store.delete(CHECKSUM)
 
     assert CHECKSUM not in store
 
 
-def test_knows_what_it_keeps_and_what_not(store: BlobStore) -> None:
+def test_exists_only_for_stored_blobs(store: BlobStore) -> None:
     store.put(CHECKSUM, BytesIO(CONTENT))
 
     assert CHECKSUM in store
     assert OTHER not in store
 
 
-def test_lists_what_it_keeps_and_nothing_else(store: BlobStore) -> None:
+def test_lists_exactly_the_stored_blobs(store: BlobStore) -> None:
     contents = [str(n).encode() for n in range(60)]
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda c: store.put(Checksum.of(c), BytesIO(c)), contents))
@@ -269,7 +267,7 @@ def test_an_empty_store_lists_nothing(store: BlobStore) -> None:
     assert list(store) == []
 
 
-def test_lends_a_file_with_the_bytes(store: BlobStore) -> None:
+def test_returns_a_local_file_with_the_bytes(store: BlobStore) -> None:
     store.put(Checksum.of(LARGE), BytesIO(LARGE))
 
     with store.on_disk(Checksum.of(LARGE)) as path:
@@ -279,14 +277,14 @@ def test_lends_a_file_with_the_bytes(store: BlobStore) -> None:
     assert read(store, Checksum.of(LARGE)) == LARGE
 
 
-def test_whoever_borrows_a_file_meets_their_own_errors(store: BlobStore) -> None:
+def test_errors_of_the_user_of_a_local_file_are_not_changed(store: BlobStore) -> None:
     store.put(CHECKSUM, BytesIO(CONTENT))
 
     with pytest.raises(FileNotFoundError, match="mine"), store.on_disk(CHECKSUM):
         raise FileNotFoundError("mine")
 
 
-def test_a_signed_url_brings_the_bytes_or_there_is_none(store: BlobStore) -> None:
+def test_a_signed_url_returns_the_bytes(store: BlobStore) -> None:
     store.put(CHECKSUM, BytesIO(CONTENT))
 
     url = store.signed_url(CHECKSUM, valid_for=timedelta(minutes=1))
@@ -302,7 +300,7 @@ def test_a_signed_url_brings_the_bytes_or_there_is_none(store: BlobStore) -> Non
         assert url is None
 
 
-def test_says_that_a_blob_is_missing(store: BlobStore) -> None:
+def test_a_missing_blob_raises_an_error(store: BlobStore) -> None:
     store.put(OTHER, BytesIO(b"other bytes"))
 
     with pytest.raises(BlobMissing) as unopened:
@@ -316,7 +314,7 @@ def test_says_that_a_blob_is_missing(store: BlobStore) -> None:
     assert [error.checksum for error in errors] == [CHECKSUM] * 3
 
 
-def test_many_may_put_the_same_at_once(store: BlobStore) -> None:
+def test_concurrent_puts_of_one_blob_succeed(store: BlobStore) -> None:
     together = Barrier(16)
     content = LARGE[:MIB]
 
@@ -332,7 +330,7 @@ def test_many_may_put_the_same_at_once(store: BlobStore) -> None:
     assert read(store, Checksum.of(content)) == content
 
 
-def test_tells_the_size_and_the_age_of_what_it_keeps(store: BlobStore) -> None:
+def test_returns_size_and_age_of_a_blob(store: BlobStore) -> None:
     before = datetime.now(UTC)
     store.put(CHECKSUM, BytesIO(CONTENT))
     store.put(Checksum.of(b""), BytesIO(b""))
@@ -348,7 +346,7 @@ def test_tells_the_size_and_the_age_of_what_it_keeps(store: BlobStore) -> None:
         assert blob.written_at < datetime.now(UTC) + CLOCKS_DIFFER
 
 
-def test_putting_again_makes_it_young_again(store: BlobStore) -> None:
+def test_putting_again_resets_the_age(store: BlobStore) -> None:
     store.put(CHECKSUM, BytesIO(CONTENT))
     (before,) = store.stored()
     # A bucket counts in seconds.
@@ -360,7 +358,7 @@ def test_putting_again_makes_it_young_again(store: BlobStore) -> None:
     assert after.written_at > before.written_at
 
 
-def test_what_is_deleted_while_it_is_listed_is_no_error(store: BlobStore) -> None:
+def test_a_blob_deleted_while_listing_is_no_error(store: BlobStore) -> None:
     contents = [str(n).encode() for n in range(20)]
     for content in contents:
         store.put(Checksum.of(content), BytesIO(content))
@@ -374,7 +372,7 @@ def test_what_is_deleted_while_it_is_listed_is_no_error(store: BlobStore) -> Non
     assert len(list(listing)) < len(contents)
 
 
-def test_what_is_not_kept_yet_is_not_listed(store: BlobStore) -> None:
+def test_unfinished_content_is_not_listed(store: BlobStore) -> None:
     writer = store.receive(CHECKSUM)
     writer.write(CONTENT)
 

@@ -1,4 +1,4 @@
-"""The processes that are measured: client, server, and the server that discards."""
+"""The measured processes: client, server, and the server that discards uploads."""
 
 import json
 import resource
@@ -95,7 +95,7 @@ class Discarding:
 def discarding(options: Mapping[str, object]) -> Iterator[Discarding]:
     """Run a server that discards, and answers about chunks with `options`."""
     process = psutil.Popen(
-        [sys.executable, "-m", "bench.discarding"],
+        [sys.executable, "-m", "bench.discarding_server"],
         cwd=environment.PROJECT,
         env=environment.inherited(),
         stdin=subprocess.PIPE,

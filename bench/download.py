@@ -1,4 +1,4 @@
-"""(l): what sending a large file costs, against nginx, and when to compress it."""
+"""(l): cost of sending a large file, compared with nginx, and of compressing it."""
 
 import json
 import shutil
@@ -12,10 +12,10 @@ from tests.clients import nginx
 from tests.clients.debuggers import build_id_of
 from tests.clients.depot import ORGANIZATION, PROJECT, Depot
 
-from bench import rounds, stage
+from bench import processes, progress
 from bench.figures import Figure, Series
+from bench.processes import Stage
 from bench.samples import Samples
-from bench.stage import Stage
 
 AGAINST_NGINX = 0.85
 _TIMES_A_ROUND = 8
@@ -45,12 +45,12 @@ def measure(setting: Stage, samples: Samples, times: int) -> Iterator[Figure]:
         replace(setting, settings=compressing).depot(symcaches=False) as depot,
         nginx.alone(samples.folder, folder) as theirs,
     ):
-        stage.upload(depot.client(setting.cli), file, depot.process)
+        processes.upload(depot.client(setting.cli), file, depot.process)
         depot.told("project", "set", f"{ORGANIZATION}/{PROJECT}", "--public")
         ours = f"{depot.url}/buildid/{build_id_of(file)}/executable"
         by_nginx: list[_Sent] = []
         by_us: dict[str, list[_Sent]] = {coding: [] for coding in _CODINGS}
-        for _ in rounds.of("download", range(times)):
+        for _ in progress.of("download", range(times)):
             by_nginx.append(_downloaded(f"{theirs}/{file.name}", "identity"))
             for coding in _CODINGS:
                 by_us[coding].append(_of_depot(depot, ours, coding))
@@ -87,9 +87,11 @@ def _figures(
 
 
 def _of_depot(depot: Depot, url: str, coding: str) -> _Sent:
-    before = stage.cpu_seconds(depot.process)
+    before = processes.cpu_seconds(depot.process)
     sent = _downloaded(url, coding)
-    return replace(sent, server_cpu_seconds=stage.cpu_seconds(depot.process) - before)
+    return replace(
+        sent, server_cpu_seconds=processes.cpu_seconds(depot.process) - before
+    )
 
 
 def _downloaded(url: str, coding: str) -> _Sent:

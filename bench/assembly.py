@@ -1,4 +1,4 @@
-"""(c): one large file, and how long it takes after its last chunk."""
+"""(c): time from the last chunk of a large file until it is assembled."""
 
 import hashlib
 import os
@@ -11,10 +11,10 @@ from pathlib import Path
 from tests.clients import wire
 from tests.clients.wire import Wire
 
-from bench import rounds, stage
+from bench import processes, progress
 from bench.figures import Figure, Series
+from bench.processes import Stage
 from bench.samples import Samples
-from bench.stage import Stage
 
 GOAL_SECONDS = 0.4
 _GIVE_UP_SECONDS = 60.0
@@ -27,7 +27,7 @@ def measure(setting: Stage, samples: Samples, times: int) -> Iterator[Figure]:
     hashing: list[float] = []
     kept: list[float] = []
     dropped: list[float] = []
-    for _ in rounds.of("finish", range(times)):
+    for _ in progress.of("finish", range(times)):
         with setting.depot() as depot:
             options = depot.wire.options()
             os.sync()
@@ -35,11 +35,11 @@ def measure(setting: Stage, samples: Samples, times: int) -> Iterator[Figure]:
             hashing.append(_seconds_to_hash(by_hand))
             client = depot.client(setting.cli)
             os.sync()
-            run = stage.upload(client, by_client, depot.process)
+            run = processes.upload(client, by_client, depot.process)
             kept.append(run.wall_seconds)
-        with stage.discarding(options) as server:
+        with processes.discarding(options) as server:
             client = server.client(setting.cli, "fresh")
-            run = stage.upload(client, by_client, server.process)
+            run = processes.upload(client, by_client, server.process)
             dropped.append(run.wall_seconds)
     yield _beyond(Series.of(after), Series.of(hashing))
     yield _whole(Series.of(kept), Series.of(dropped))

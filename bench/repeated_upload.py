@@ -1,11 +1,11 @@
-"""(d): the same upload once more, when everything is there."""
+"""(d): the same upload again, when the server has everything."""
 
 from collections.abc import Iterator
 
-from bench import rounds, stage
+from bench import processes, progress
 from bench.figures import Figure, Series
+from bench.processes import Stage
 from bench.samples import Samples
-from bench.stage import Stage
 
 GOAL = 1.1
 
@@ -16,13 +16,13 @@ def measure(setting: Stage, samples: Samples, times: int) -> Iterator[Figure]:
     alone: list[float] = []
     with setting.depot() as depot:
         client = depot.client(setting.cli)
-        stage.upload(client, samples.folder, depot.process)
-        with stage.discarding(depot.wire.options()) as server:
+        processes.upload(client, samples.folder, depot.process)
+        with processes.discarding(depot.wire.options()) as server:
             knowing = server.client(setting.cli, "known")
-            for _ in rounds.of("repeat", range(times)):
-                run = stage.upload(client, samples.folder, depot.process)
+            for _ in progress.of("repeat", range(times)):
+                run = processes.upload(client, samples.folder, depot.process)
                 kept.append(run.wall_seconds)
-                run = stage.upload(knowing, samples.folder, server.process)
+                run = processes.upload(knowing, samples.folder, server.process)
                 alone.append(run.wall_seconds)
     wall, own = Series.of(kept), Series.of(alone)
     yield Figure(

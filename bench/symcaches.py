@@ -1,4 +1,4 @@
-"""(f): what a symcache costs here, against symbolic alone, one and two at a time."""
+"""(f): cost of creating a symcache, compared with symbolic alone."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests import environment
 
-from bench import rounds, samples
+from bench import progress, samples
 from bench.figures import Figure, Series
 
 RATIO_GOAL = 1.15
@@ -24,7 +24,7 @@ def measure(folder: Path, turns: int) -> Iterator[Figure]:
     size = f"{path.stat().st_size // _MEGABYTE} MB"
     for at_once, said in ((1, "one"), (2, "two at once")):
         alone, here = [], []
-        for turn in rounds.of(f"symcaches {said}", range(turns)):
+        for turn in progress.of(f"symcaches {said}", range(turns)):
             place = folder / f"symcaches-{at_once}-{turn}"
             alone += _seconds("alone", path, place / "alone", at_once)
             here += _seconds("here", path, place / "here", at_once)
@@ -59,7 +59,7 @@ def _seconds(mode: str, path: Path, folder: Path, at_once: int) -> list[float]:
 def _maker(mode: str, path: Path, folder: Path) -> "subprocess.Popen[str]":
     folder.mkdir(parents=True)
     return subprocess.Popen(  # noqa: S603 -- our own module
-        [sys.executable, "-m", "bench.symcache_making", mode, str(_TIMES), str(path)],
+        [sys.executable, "-m", "bench.symcache_process", mode, str(_TIMES), str(path)],
         cwd=environment.PROJECT,
         env={
             **environment.inherited(),

@@ -1,6 +1,6 @@
 """Asks about chunks as an assemble request does, and prints how long each time took.
 
-Run as `python -m bench.chunk_question ROWS`, with the server's settings, on an empty
+Run as `python -m bench.missing_chunks_process ROWS`, with the server's settings, on an empty
 database. What it prints is a JSON list of milliseconds.
 """
 

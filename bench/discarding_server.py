@@ -2,7 +2,7 @@
 
 It says that every file is missing, reads the chunks and drops them, and says that all
 is well. About the project `known` it says so at once. Run as
-`python -m bench.discarding`: reads from standard input what to answer about chunks, as
+`python -m bench.discarding_server`: reads from standard input what to answer about chunks, as
 JSON, and prints the port that it listens on. It ends when its input does.
 """
 

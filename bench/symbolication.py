@@ -1,4 +1,4 @@
-"""(g) to (i): what it costs to have addresses looked up, against symbolic and others."""
+"""(g) to (i): cost of address lookups, compared with symbolic and other tools."""
 
 import json
 import random
@@ -11,9 +11,9 @@ from pathlib import Path
 from rich.console import Console
 from tests.clients.depot import Depot
 
-from bench import large, rounds, stage, symbolizers
+from bench import large_file, processes, progress, symbolizers
 from bench.figures import Figure, Series
-from bench.stage import Stage
+from bench.processes import Stage
 
 RATE_GOAL = 60_000
 RATIO_GOAL = 0.5
@@ -31,7 +31,7 @@ def measure(setting: Stage, turns: int) -> Iterator[Figure]:
     """Ask a server, symbolic's wrapper and other symbolizers the same addresses."""
     folder = setting.folder / "symbolicating"
     folder.mkdir()
-    library = large.library(folder)
+    library = large_file.library(folder)
     addresses = _addresses(library)
     with replace(setting, settings={**setting.settings, **_UNLIMITED}).depot() as depot:
         _send(setting, depot, library)
@@ -47,12 +47,12 @@ def _many(
     body = json.dumps(_question(_debug_id(library), addresses))
     symcache = symbolizers.symcache(library)
     ours, theirs, walls = [], [], []
-    for _ in rounds.of("symbolicate", range(turns)):
-        before, began = stage.cpu_seconds(depot.process), time.perf_counter()
+    for _ in progress.of("symbolicate", range(turns)):
+        before, began = processes.cpu_seconds(depot.process), time.perf_counter()
         for _ in range(_TIMES):
             answer = _asked(depot, body)
         walls.append((time.perf_counter() - began) / _TIMES)
-        spent = (stage.cpu_seconds(depot.process) - before) / _TIMES
+        spent = (processes.cpu_seconds(depot.process) - before) / _TIMES
         ours.append(_FRAMES / spent)
         theirs.append(_FRAMES / symbolizers.cpu_seconds_of_wrapper(symcache, addresses))
     told = sum(len(stack["frames"]) for stack in answer["stacktraces"])
@@ -85,7 +85,7 @@ def _first(
     second: list[float] = []
     with replace(setting, settings=chosen).depot() as depot:
         _send(setting, depot, library)
-        for _ in rounds.of("first answers", range(turns)):
+        for _ in progress.of("first answers", range(turns)):
             _begin_anew(depot)
             for times in (first, second):
                 began = time.perf_counter()
@@ -118,7 +118,7 @@ def _others(library: Path, addresses: Sequence[int]) -> Iterator[Figure]:
 
 def _send(setting: Stage, depot: Depot, library: Path) -> None:
     """Upload the library, and wait until its symcache is made."""
-    stage.upload(depot.client(setting.cli), library, depot.process)
+    processes.upload(depot.client(setting.cli), library, depot.process)
     body = json.dumps(_question(_debug_id(library), [0x2000]))
     give_up_at = time.monotonic() + _SECONDS
     while "modules" not in _asked(depot, body, patience="?timeout=5"):

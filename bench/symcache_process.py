@@ -1,6 +1,6 @@
 """Makes the symcache of a file again and again, and prints how long each time took.
 
-Run as `python -m bench.symcache_making alone|here TIMES FILE`, with the server's
+Run as `python -m bench.symcache_process alone|here TIMES FILE`, with the server's
 settings on an empty database. `alone` is symbolic in this very process, as somebody
 would use it in a script; `here` is the server's own step, from chunks in the store to
 a symcache in the store. Here, too, the conversion does not step back for others, or

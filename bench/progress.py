@@ -1,4 +1,4 @@
-"""Says how far a measurement has come, without a word on standard output."""
+"""Shows the progress of a measurement on standard error."""
 
 from collections.abc import Iterable
 

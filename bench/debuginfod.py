@@ -1,4 +1,4 @@
-"""(k): what debuggers ask, against elfutils' own server over the same files."""
+"""(k): requests of debuggers, compared with the server of elfutils on the same files."""
 
 import secrets
 from collections.abc import Iterator, Mapping
@@ -9,10 +9,10 @@ from tests.clients import elfutils
 from tests.clients.debuggers import build_id_of
 from tests.clients.depot import ORGANIZATION, PROJECT
 
-from bench import load, rounds, samples, stage
+from bench import load, processes, progress, samples
 from bench.figures import Figure, Series
 from bench.load import Load
-from bench.stage import Stage
+from bench.processes import Stage
 
 HITS_GOAL = 1.0
 MISSES_GOAL = 0.8
@@ -35,7 +35,7 @@ def measure(setting: Stage, times: int) -> Iterator[Figure]:
     nowhere = [_path(secrets.token_hex(20)) for _ in range(_IDS_OF_NOTHING)]
     with ExitStack() as stack:
         depot = stack.enter_context(setting.depot())
-        stage.upload(depot.client(setting.cli), folder, depot.process)
+        processes.upload(depot.client(setting.cli), folder, depot.process)
         depot.told("project", "set", f"{ORGANIZATION}/{PROJECT}", "--public")
         reference = stack.enter_context(elfutils.serving(folder, there))
         places = {
@@ -63,7 +63,7 @@ def _served(
 ) -> dict[str, Series]:
     """Return how many requests a second each of them served, time after time."""
     found: dict[str, list[float]] = {who: [] for who in loads}
-    for _ in rounds.of(f"serve {what}", range(times)):
+    for _ in progress.of(f"serve {what}", range(times)):
         for who, asked in loads.items():
             served = asked.requests_per_second(_SECONDS, setting.folder)
             found[who].append(served)

@@ -1,4 +1,4 @@
-"""(e): which of 4,096 chunks are missing, in a small table and in a large one."""
+"""(e): time to find the missing ones of 4,096 chunks, in a small and a large table."""
 
 import json
 import math
@@ -15,7 +15,7 @@ from psycopg.sql import SQL, Identifier
 from rich.console import Console
 from tests import environment
 
-from bench import rounds
+from bench import progress
 from bench.figures import Figure, Series
 
 POSTGRES = "postgres://root@127.0.0.1:5432/test"
@@ -36,7 +36,7 @@ def measure(folder: Path, postgres: str) -> Iterator[Figure]:
     for name, url in databases.items():
         few, many = (
             _asked(folder / f"{name}-{rows}", url, rows)
-            for rows in rounds.of(f"ask {name}", (_FEW, _MANY))
+            for rows in progress.of(f"ask {name}", (_FEW, _MANY))
         )
         yield Figure(
             f"(e) which of 4,096 chunks, {name}, 1 M rows",
@@ -70,7 +70,7 @@ def _milliseconds(settings: Mapping[str, str], rows: int) -> list[float]:
     """Return how long each question took; infinitely if nobody could wait for it."""
     try:
         done = subprocess.run(  # noqa: S603 -- our own module
-            [sys.executable, "-m", "bench.chunk_question", str(rows)],
+            [sys.executable, "-m", "bench.missing_chunks_process", str(rows)],
             cwd=environment.PROJECT,
             env={**environment.inherited(), **settings},
             stdout=subprocess.PIPE,

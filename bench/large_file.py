@@ -1,4 +1,4 @@
-"""A large debug file, made on the spot: more than 150 MB of ELF with DWARF."""
+"""Builds a large debug file: more than 150 MB of ELF with DWARF."""
 
 import subprocess
 from pathlib import Path

@@ -1,12 +1,12 @@
-"""(a) and (b): how long an upload takes, and what it costs the server."""
+"""(a) and (b): duration of an upload, and its cost for the server."""
 
 import os
 from collections.abc import Iterator
 
-from bench import rounds, stage
+from bench import processes, progress
 from bench.figures import Figure, Series
+from bench.processes import Run, Stage
 from bench.samples import Samples
-from bench.stage import Run, Stage
 
 RATIO_GOAL = 1.25
 CPU_GOAL_SECONDS_PER_GB = 2.0
@@ -23,17 +23,17 @@ def measure(setting: Stage, samples: Samples, times: int) -> Iterator[Figure]:
     kept: list[Run] = []
     beside: list[Run] = []
     dropped: list[Run] = []
-    for _ in rounds.of("upload", range(times)):
+    for _ in progress.of("upload", range(times)):
         for runs, symcaches in ((kept, False), (beside, True)):
             with setting.depot(symcaches=symcaches) as depot:
                 options = depot.wire.options()
                 client = depot.client(setting.cli)
                 os.sync()  # so that no run pays for what another wrote
-                runs.append(stage.upload(client, samples.folder, depot.process))
-        with stage.discarding(options) as server:
+                runs.append(processes.upload(client, samples.folder, depot.process))
+        with processes.discarding(options) as server:
             client = server.client(setting.cli, "fresh")
             os.sync()
-            dropped.append(stage.upload(client, samples.folder, server.process))
+            dropped.append(processes.upload(client, samples.folder, server.process))
     what = f"{samples.files} files, {samples.size_bytes / _MB:.0f} MB"
     yield _wall(f"(a) upload of {what}", kept, dropped)
     yield _wall("    while symcaches are made", beside, dropped)
