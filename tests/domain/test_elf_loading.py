@@ -64,3 +64,11 @@ def test_nothing_else_begins_anywhere_and_nothing_breaks(
     assert formats_elf.load_address(noise) == 0
     assert formats_elf.load_address(head[:at] + noise + head[at + len(noise) :]) >= 0
     assert formats_elf.load_address(head[:at]) >= 0
+
+
+@pytest.mark.parametrize("offset", [1 << 62, 1 << 63, (1 << 64) - 1])
+def test_an_offset_that_no_file_has_is_address_0(offset: int) -> None:
+    head = bytearray(elf(wide=True, order="<"))
+    struct.pack_into("<Q", head, 32, offset)
+
+    assert formats_elf.load_address(bytes(head)) == 0

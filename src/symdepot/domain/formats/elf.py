@@ -130,7 +130,7 @@ def load_address(head: bytes) -> int:
     """
     try:
         addresses = [at for kind, at in _segments(head) if kind == _LOAD]
-    except (error, IndexError, KeyError):
+    except (error, IndexError, KeyError, OverflowError):
         return 0
     return addresses[0] if addresses else 0
 
