@@ -127,7 +127,7 @@ def test_no_more_is_read_than_the_limits(content: bytes) -> None:
         return content[start : start + size]
 
     assert elf.find_section(read, len(content), ".one") is None
-    assert max(sizes) <= elf.SECTIONS_LIMIT * 64
+    assert max(sizes) <= elf.MAX_SECTIONS * 64
 
 
 @given(

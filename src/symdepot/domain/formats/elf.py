@@ -1,244 +1,219 @@
-"""Where in an ELF file a section lies, found without reading the rest of the file.
+"""Reads headers and section tables of ELF files, without a native parser.
 
-A stranger's file: whatever its tables say, no more is read than the limits here, and
-no place outside the file is ever named.
+The files come from strangers: reads are bounded, and no result reaches out of the file.
 
-At which address an ELF file says that it begins.
-
-Libraries and most programs begin at 0, and lie wherever there is room. A program that is
-not position independent begins at an address, and whoever tells offsets into it counts
-from there, or counts it in.
-
-Source: the System V ABI, chapter 5, "Program Header".
-
-What a file's compressed sections say that they unpack to, before anyone unpacks.
-
-A parser that believes the header of a compressed section allocates what it says, and
-its process is gone if it says 64 GiB. Only ELF files have such sections among those
-that symbolic unpacks.
+Source: the System V ABI, chapter 4, "ELF Header" and "Sections", and chapter 5, "Program
+Header".
 """
 
 import mmap
+import struct
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from struct import Struct, error
+from struct import Struct
 
-SECTIONS_LIMIT = 100_000
-NAMES_LIMIT_BYTES = 8 << 20
+MAGIC = b"\x7fELF"
+HEAD_BYTES = 8192
+"""Enough for `load_address`: linkers put the program headers after the file header."""
+MAX_SECTIONS = 100_000
+MAX_NAMES_BYTES = 8 << 20
 """More than any linker writes: programs have 40 sections, object files some thousand."""
 
+TYPE_CORE = 4
+
 type Read = Callable[[int, int], bytes]
-"""Return so many bytes from so many on, or fewer where the file ends."""
+"""`read(start, size)` returns so many bytes, or fewer at the end of the file."""
 
-_MAGIC = b"\x7fELF"
-_NOBITS = 8
-_NULL = 0
+_HEADER_BYTES = 64
+_CLASS, _BYTE_ORDER = 4, 5
+_BIG_ENDIAN = 2
 _EXTENDED = 0xFFFF
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """The bytes of a section: where they begin in the file, and how many they are."""
-
-    start: int
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """How one class of ELF files writes its header and its sections.
-
-    Source: the System V ABI, chapter 4, "ELF Header" and "Sections".
-    """
-
-    header: Struct
-    section: Struct
-
-    @classmethod
-    def of(cls, ident: bytes) -> "_Shape | None":
-        order = {1: "<", 2: ">"}.get(ident[5])
-        shapes = {1: ("32xI10xHHH", "IIIIIII12x"), 2: ("40xQ10xHHH", "IIQQQQI20x")}
-        formats = shapes.get(ident[4])
-        if order is None or formats is None:
-            return None
-        return cls(*(Struct(order + written) for written in formats))
-
-
-def find_section(read: Read, size_bytes: int, name: str) -> Section | None:
-    """Return where the section called `name` lies in a file of so many bytes.
-
-    None if there is none, if it has no bytes in this file (as the code in a companion
-    of debug information), or if the file is not as ELF files are.
-    """
-    wanted = name.encode(errors="surrogatepass") + b"\0"
-    try:
-        names, sections = _tables(read)
-    except (error, ValueError):
-        return None
-    for at, kind, start, size in sections:
-        if name and kind not in {_NULL, _NOBITS} and names.startswith(wanted, at):
-            inside = start <= size_bytes and size <= size_bytes - start
-            return Section(start, size) if inside else None
-    return None
-
-
-def _tables(read: Read) -> tuple[bytes, Iterator[tuple[int, int, int, int]]]:
-    """Return the names, and of each section its name's place, type, place and size.
-
-    Raises:
-        ValueError: it is no ELF file, or larger than the limits.
-        struct.error: it ends too early.
-    """
-    head = read(0, 64)
-    shape = _Shape.of(head) if head.startswith(_MAGIC) and len(head) > 5 else None  # noqa: PLR2004 -- the class and order are bytes 4 and 5
-    if shape is None:
-        raise ValueError("no ELF file")
-    start, entry_bytes, count, names_at = shape.header.unpack_from(head)
-    if entry_bytes != shape.section.size:
-        raise ValueError("sections of an unknown form")
-    first = shape.section.unpack(read(start, entry_bytes))
-    count = count or first[5]
-    names_at = first[6] if names_at == _EXTENDED else names_at
-    if not names_at < count <= SECTIONS_LIMIT:
-        raise ValueError("too many sections, or none with names")
-    table = read(start, count * entry_bytes)
-    _, _, _, _, names_start, names_bytes, _ = shape.section.unpack_from(
-        table, names_at * entry_bytes
-    )
-    if names_bytes > NAMES_LIMIT_BYTES:
-        raise ValueError("too many names")
-    whole = table[: len(table) // entry_bytes * entry_bytes]
-    rows = shape.section.iter_unpack(whole)
-    return read(names_start, names_bytes), (
-        (at, kind, begin, size) for at, kind, _, _, begin, size, _ in rows
-    )
-
-
-HEAD_BYTES = 8192
-"""Linkers put the program headers right after the file's own."""
-
 _LOAD = 1
-# Of the class: where in the file's header its program headers are told, and one of these.
-_SHAPES = {1: ("28xI10xHH", "III"), 2: ("32xQ14xHH", "I4xQQ")}
-
-
-def load_address(head: bytes) -> int:
-    """Return the address of the first segment, from the first bytes of a file.
-
-    0 if it is no ELF file, or not as they are.
-    """
-    try:
-        addresses = [at for kind, at in _segments(head) if kind == _LOAD]
-    except (error, IndexError, KeyError, OverflowError):
-        return 0
-    return addresses[0] if addresses else 0
-
-
-def _segments(head: bytes) -> Iterator[tuple[int, int]]:
-    """Yield the type and the address of each segment."""
-    if not head.startswith(_MAGIC):
-        return
-    order = {1: "<", 2: ">"}[head[5]]
-    in_header, one = (Struct(order + shape) for shape in _SHAPES[head[4]])
-    start, entry_bytes, count = in_header.unpack_from(head)
-    for at in range(start, start + entry_bytes * count, max(entry_bytes, 1)):
-        kind, _, address = one.unpack_from(head, at)
-        yield kind, address
-
-
-_NO_BITS = 8
+_NULL, _NOBITS = 0, 8
 _COMPRESSED = 0x800
 _GNU_PREFIX = b".zdebug"
 _GNU_MAGIC = b"ZLIB"
 _GNU_SIZE = Struct(">Q")
 
 
-def decompressed_size(path: Path) -> int:
-    """Return how many bytes the compressed sections of a file say they unpack to.
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The bytes of a section: offset in the file, and size."""
 
-    0 for what is no ELF file, has no such sections, or is cut short: whoever parses
-    it says so better. Costs a look at the section headers, however large the file.
+    start: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ElfHeader:
+    """The file header, and the layout of the tables that it points to.
+
+    A segment is `(type, address)`; a compression header is `(size,)`.
+    """
+
+    type: int
+    segments_start: int
+    sections_start: int
+    segment_bytes: int
+    segment_count: int
+    section_bytes: int
+    section_count: int
+    names_index: int
+    segment: Struct
+    section: Struct
+    compression: Struct
+
+
+@dataclass(frozen=True, slots=True)
+class _SectionHeader:
+    """An entry of the section table. `name`: offset in the section of names."""
+
+    name: int
+    type: int
+    flags: int
+    start: int
+    size_bytes: int
+    link: int
+
+
+# Of each class: file header, program header, section header, compression header.
+_LAYOUTS = {
+    1: ("16xH2x4x4xII4x2xHHHHH", "I4xI", "III4xIII12x", "4xI4x"),
+    2: ("16xH2x4x8xQQ4x2xHHHHH", "I4x8xQ", "IIQ8xQQI20x", "8xQ8x"),
+}
+
+
+def read_header(head: bytes) -> ElfHeader | None:
+    """Return the file header from the first bytes of a file; None if it is not ELF.
+
+    Bytes that are missing in `head` are read as zeros. Any byte order but 1 is big
+    endian, as symbolic's parser (goblin) reads it.
+    """
+    if not head.startswith(MAGIC) or len(head) <= _BYTE_ORDER:
+        return None
+    layout = _LAYOUTS.get(head[_CLASS])
+    if layout is None:
+        return None
+    order = "<" if head[_BYTE_ORDER] == 1 else ">"
+    header, *tables = (Struct(order + fields) for fields in layout)
+    fields = header.unpack_from(head[:_HEADER_BYTES].ljust(_HEADER_BYTES, b"\0"))
+    return ElfHeader(*fields, *tables)
+
+
+def load_address(head: bytes) -> int:
+    """Return the address of the first loaded segment, from the first bytes of a file.
+
+    0 for position-independent programs and libraries, and for files that are not ELF or
+    malformed.
+    """
+    header = read_header(head)
+    if header is None:
+        return 0
+    stride = max(header.segment_bytes, 1)
+    end = header.segments_start + header.segment_bytes * header.segment_count
+    try:
+        segments = [
+            header.segment.unpack_from(head, at)
+            for at in range(header.segments_start, end, stride)
+        ]
+    except (struct.error, OverflowError):
+        return 0
+    return next((address for kind, address in segments if kind == _LOAD), 0)
+
+
+def find_section(read: Read, size_bytes: int, name: str) -> Section | None:
+    """Return the section called `name` in a file of `size_bytes`.
+
+    None if there is none, if the file has no bytes of it (as the code in a debug
+    companion), or if the file is malformed or exceeds the limits.
+    """
+    header = read_header(read(0, _HEADER_BYTES))
+    if header is None or header.section_bytes != header.section.size or not name:
+        return None
+    try:
+        names_section, sections = _read_sections(read, header, MAX_SECTIONS)
+    except (struct.error, ValueError):
+        return None
+    is_bounded = names_section.size_bytes <= MAX_NAMES_BYTES
+    names = read(names_section.start, names_section.size_bytes) if is_bounded else b""
+    encoded_name = name.encode(errors="surrogatepass") + b"\0"
+    for section in sections:
+        has_bytes = section.type not in {_NULL, _NOBITS}
+        if has_bytes and names.startswith(encoded_name, section.name):
+            found = Section(section.start, section.size_bytes)
+            return found if found.start + found.size_bytes <= size_bytes else None
+    return None
+
+
+def decompressed_size(path: Path) -> int:
+    """Return the size in bytes that compressed sections claim to decompress to.
+
+    A parser that believes a claim of 64 GiB allocates it, and its process is killed.
+    0 for files that are not ELF, have no such sections, or are malformed: the parser
+    reports that better. Reads only the section headers. Of the formats that symbolic
+    decompresses, only ELF has such sections.
 
     Source: the ELF gABI, "Section Compression" (`Elf64_Chdr.ch_size`); for the older
     `.zdebug_*`, symbolic-debuginfo/src/elf.rs, `decompress_section`.
     """
     with path.open("rb") as file:
-        if file.read(len(_MAGIC)) != _MAGIC:
+        if file.read(len(MAGIC)) != MAGIC:
             return 0
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             try:
-                return sum(_promises(content))
-            except error:
+                return sum(_claimed_sizes(content))
+            except (struct.error, ValueError):
                 return 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Section:
-    name: int
-    type: int
-    flags: int
-    offset: int
-    size: int
-    link: int
+def _read_sections(
+    read: Read, header: ElfHeader, max_sections: int
+) -> tuple[_SectionHeader, Iterator[_SectionHeader]]:
+    """Return the section of names, and all sections.
 
-
-class _Shapes:
-    """The structures of one ELF class and byte order."""
-
-    def __init__(self, *, wide: bool, little_endian: bool) -> None:
-        order = "<" if little_endian else ">"
-        self.header = Struct(
-            order + ("16xHHIQQQIHHHHHH" if wide else "16xHHIIIIIHHHHHH")
-        )
-        self.section = Struct(order + ("IIQQQQIIQQ" if wide else "10I"))
-        self.compression = Struct(order + ("IIQQ" if wide else "III"))
-
-    def sections(
-        self, content: mmap.mmap, start: int, count: int
-    ) -> Iterator[_Section]:
-        table = content[start : start + count * self.section.size]
-        whole = len(table) - len(table) % self.section.size
-        for fields in self.section.iter_unpack(table[:whole]):
-            name, kind, flags, _, offset, size, link = fields[:7]
-            yield _Section(name, kind, flags, offset, size, link)
-
-    def first(self, content: mmap.mmap, start: int) -> _Section:
-        for section in self.sections(content, start, 1):
-            return section
-        raise error
-
-
-def _promises(content: mmap.mmap) -> Iterator[int]:
-    shapes = _Shapes(
-        wide=content[4:5] == b"\x02", little_endian=content[5:6] == b"\x01"
-    )
-    fields = shapes.header.unpack_from(content)
-    start, count, names_index = fields[5], fields[-2], fields[-1]
+    Raises:
+        ValueError: there are no sections, or more than `max_sections`.
+        struct.error: the file ends before the table, or before the section of names.
+    """
+    start, entry = header.sections_start, header.section
     if not start:
+        raise ValueError("no sections")
+    first = _SectionHeader(*entry.unpack(read(start, entry.size)))
+    # Numbers that do not fit the file header are in the first section header.
+    count = header.section_count or first.size_bytes
+    is_extended = header.names_index == _EXTENDED
+    names_index = first.link if is_extended else header.names_index
+    if count > max_sections:
+        raise ValueError("too many sections")
+    names = entry.unpack(read(start + names_index * entry.size, entry.size))
+    table = read(start, count * entry.size)
+    whole = table[: len(table) // entry.size * entry.size]
+    sections = (_SectionHeader(*fields) for fields in entry.iter_unpack(whole))
+    return _SectionHeader(*names), sections
+
+
+def _claimed_sizes(content: mmap.mmap) -> Iterator[int]:
+    def read(start: int, size: int) -> bytes:
+        return content[start : start + size]
+
+    header = read_header(read(0, _HEADER_BYTES))
+    if header is None:
         return
-    # Numbers that do not fit the header stand in the first section.
-    count = count or shapes.first(content, start).size
-    if names_index == _EXTENDED:
-        names_index = shapes.first(content, start).link
-    names = shapes.first(content, start + names_index * shapes.section.size).offset
-    for section in shapes.sections(content, start, count):
-        if section.type != _NO_BITS and _is_compressed(content, section, names):
-            yield _promise(content, section, shapes.compression)
+    # No limit but the size of the file: the parser reads all of the table, too.
+    names, sections = _read_sections(read, header, sys.maxsize)
+    for section in sections:
+        name = read(names.start + section.name, len(_GNU_PREFIX))
+        is_compressed = section.flags & _COMPRESSED or name == _GNU_PREFIX
+        if section.type != _NOBITS and is_compressed:
+            size = min(header.compression.size, section.size_bytes)
+            yield _claimed_size(read(section.start, size), header.compression)
 
 
-def _is_compressed(content: mmap.mmap, section: _Section, names: int) -> bool:
-    if section.flags & _COMPRESSED:
-        return True
-    name = names + section.name
-    return content[name : name + len(_GNU_PREFIX)] == _GNU_PREFIX
-
-
-def _promise(content: mmap.mmap, section: _Section, compression: Struct) -> int:
-    length = min(compression.size, section.size)
-    head = content[section.offset : section.offset + length]
+def _claimed_size(head: bytes, compression: Struct) -> int:
     if head.startswith(_GNU_MAGIC):
         return int(_GNU_SIZE.unpack_from(head, len(_GNU_MAGIC))[0])
     if len(head) < compression.size:
         return 0
-    return int(compression.unpack(head)[-2])
+    return int(compression.unpack(head)[0])

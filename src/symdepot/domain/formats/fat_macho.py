@@ -1,4 +1,7 @@
-"""Fat Mach-O files: several thin ones in one, each for another architecture."""
+"""Fat Mach-O files: several thin ones in one, one for each architecture.
+
+Source: Apple, mach-o/fat.h.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,67 +9,65 @@ from pathlib import Path
 from struct import Struct
 from typing import BinaryIO
 
-_MAGIC = b"\xca\xfe\xba\xbe"
+MAGIC = b"\xca\xfe\xba\xbe"
 _COUNT = Struct(">4xI")
-# Processor, its subtype, where the slice begins and how long it is, alignment.
+# CPU type and subtype; offset and size of the slice; alignment.
 _SLICE = Struct(">8xII4x")
-_THIN_MAGICS = (
+THIN_MAGICS = (
     *(b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf"),
     *(b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe"),
 )
-_MOST_SLICES = 44
-"""What a class file of Java says here is its version: the first was 45."""
+MAX_SLICES = 44
+"""Java class files have the same magic, and here their version, which is 45 or more."""
 
 
 @dataclass(frozen=True, slots=True)
 class FatSlice:
-    """Where a thin file lies in a fat one."""
+    """Offset and size of a thin file in a fat one."""
 
     offset: int
     size_bytes: int
 
 
 def slices(path: Path) -> list[FatSlice]:
-    """Return where the thin files lie in the fat one at `path`; none in any other.
+    """Return the slices of the fat file at `path`; an empty list for any other file.
 
-    None, too, in one whose header lies: slices that overlap, reach beyond the end, or
-    are no Mach-O files. Whoever parses it as a whole says what is wrong.
+    Also empty if slices overlap, reach beyond the end, or are not Mach-O files: the
+    parser of the whole file reports that better.
 
     Raises:
-        OSError: it cannot be read.
-
-    Source: Apple, mach-o/fat.h.
+        OSError: the file cannot be read.
     """
     with path.open("rb") as file:
-        found = _table(file)
-        if _are_apart(found, path.stat().st_size) and all(
-            _magic(file, one) in _THIN_MAGICS for one in found
+        found = _read_table(file)
+        if _are_disjoint(found, path.stat().st_size) and all(
+            _read_magic(file, each) in THIN_MAGICS for each in found
         ):
             return found
     return []
 
 
-def _table(file: BinaryIO) -> list[FatSlice]:
+def _read_table(file: BinaryIO) -> list[FatSlice]:
     head = file.read(_COUNT.size)
-    if len(head) < _COUNT.size or not head.startswith(_MAGIC):
+    if len(head) < _COUNT.size or not head.startswith(MAGIC):
         return []
     (count,) = _COUNT.unpack(head)
-    table_bytes = min(count, _MOST_SLICES + 1) * _SLICE.size
+    table_bytes = min(count, MAX_SLICES + 1) * _SLICE.size
     table = file.read(table_bytes)
-    if count > _MOST_SLICES or len(table) < table_bytes:
+    if count > MAX_SLICES or len(table) < table_bytes:
         return []
     return [FatSlice(*fields) for fields in _SLICE.iter_unpack(table)]
 
 
-def _are_apart(found: Sequence[FatSlice], end: int) -> bool:
+def _are_disjoint(found: Sequence[FatSlice], end: int) -> bool:
     begin = _COUNT.size + len(found) * _SLICE.size
-    for one in sorted(found, key=lambda one: one.offset):
-        if one.offset < begin:
+    for each in sorted(found, key=lambda each: each.offset):
+        if each.offset < begin:
             return False
-        begin = one.offset + one.size_bytes
+        begin = each.offset + each.size_bytes
     return begin <= end
 
 
-def _magic(file: BinaryIO, one: FatSlice) -> bytes:
-    file.seek(one.offset)
-    return file.read(min(one.size_bytes, len(_MAGIC)))
+def _read_magic(file: BinaryIO, each: FatSlice) -> bytes:
+    file.seek(each.offset)
+    return file.read(min(each.size_bytes, len(MAGIC)))

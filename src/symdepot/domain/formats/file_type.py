@@ -1,15 +1,13 @@
-"""What a file looks like by its first bytes, before anybody parses it.
+"""Guesses the type of a file from its first bytes, without parsing it.
 
-A look that costs nothing, for whoever goes through a whole disk. Who looks like a debug
-file may turn out to be none; who does not look like one is none that could be told from
-all else, and maps of names in JSON are among those.
+Cheap, for walks through whole disks. A file that looks like a debug file may turn out to
+be none. Symbol maps in JSON look like any other JSON, so they are not recognised.
 """
 
 import re
 from enum import StrEnum
-from typing import Literal
 
-from symdepot.domain.formats import proguard
+from symdepot.domain.formats import elf, fat_macho, proguard
 
 HEAD_BYTES = 4096
 
@@ -20,17 +18,11 @@ _MAGICS = (
     b"\0asm",
     b"SYSB",
     b"BCSymbolMap",
-    b"\xfe\xed\xfa\xce",
-    b"\xfe\xed\xfa\xcf",
-    b"\xce\xfa\xed\xfe",
-    b"\xcf\xfa\xed\xfe",
+    *fat_macho.THIN_MAGICS,
 )
-_ELF_TYPE = slice(16, 18)
-_CORE = 4
 _PE = b"PE\0\0"
 _PE_OFFSET = slice(60, 64)
 _FAT_COUNT = slice(4, 8)
-_MOST_SLICES = 44
 _UUID_MAP_KEY = b"DBGOriginalUUID"
 
 _ZIP = b"PK\x03\x04"
@@ -56,62 +48,62 @@ _PACKAGES = {
 
 
 def may_be_debug_file(head: bytes, name: str) -> bool:
-    """Say whether a file called `name` that begins with `head` may be a debug file.
+    """Return whether a file with this head and name may be a debug file.
 
-    `head` are its first `HEAD_BYTES`, or all that it has. Core dumps are none, nor are
-    programs of DOS and class files of Java, which begin like others. A mapping of
-    ProGuard's is known by its name alone.
+    `head` is its first `HEAD_BYTES`, or all of it. Core dumps, DOS programs and Java
+    class files, which have the magic numbers of others, are not debug files. ProGuard
+    mappings are recognised by name alone.
 
     Source: symbolic-debuginfo/src/object.rs, `peek`; the ELF gABI, `e_type`; Microsoft,
     "PE Format"; Apple, mach-o/fat.h; symbolic-debuginfo/src/macho/bcsymbolmap.rs,
     `UuidMapping::parse_plist`.
     """
-    for start, is_one in _DOUBTFUL.items():
-        if head.startswith(start):
-            return is_one(head)
+    for magic, matches in _AMBIGUOUS_MAGICS.items():
+        if head.startswith(magic):
+            return matches(head)
     return head.startswith(_MAGICS) or proguard.id_from_name(name) is not None
 
 
 def archive_kind(head: bytes, name: str) -> ArchiveKind | None:
-    """Return which archive a file called `name` that begins with `head` is, or None.
+    """Return the kind of the archive with this head and name, or None.
 
-    Packages and cabinets are known by their content. What may hold anything, tar and
-    zip, only by their names: many a document is a zip.
+    Packages and cabinets are recognised by content, tar and zip by name as well: many
+    documents are zips.
 
     Source: deb(5); rpm's docs, "RPM V4 Package format", lead; Microsoft, "Cabinet File
     Format", CFHEADER; APPNOTE.TXT 4.3.7.
     """
-    for start, kind in _PACKAGES.items():
-        if head.startswith(start):
+    for magic, kind in _PACKAGES.items():
+        if head.startswith(magic):
             return kind
     if _is_tar(name):
         return ArchiveKind.TAR
     return ArchiveKind.ZIP if _is_zip(name) and head.startswith(_ZIP) else None
 
 
-def _is_no_core(head: bytes) -> bool:
-    order: Literal["big", "little"] = "big" if head[5:6] == b"\x02" else "little"
-    return int.from_bytes(head[_ELF_TYPE], order) != _CORE
+def _is_not_core(head: bytes) -> bool:
+    header = elf.read_header(head)
+    return header is None or header.type != elf.TYPE_CORE
 
 
 def _is_pe(head: bytes) -> bool:
-    """Say whether there is a PE header; if it lies beyond `head`, give it the benefit."""
+    """Return whether there is a PE header; true if it would be beyond `head`."""
     at = int.from_bytes(head[_PE_OFFSET], "little")
     return at + len(_PE) > HEAD_BYTES or head[at : at + len(_PE)] == _PE
 
 
 def _is_fat(head: bytes) -> bool:
-    return 0 < int.from_bytes(head[_FAT_COUNT]) <= _MOST_SLICES
+    return 0 < int.from_bytes(head[_FAT_COUNT]) <= fat_macho.MAX_SLICES
 
 
 def _is_uuid_map(head: bytes) -> bool:
     return _UUID_MAP_KEY in head
 
 
-_DOUBTFUL = {
-    b"\x7fELF": _is_no_core,
+_AMBIGUOUS_MAGICS = {
+    elf.MAGIC: _is_not_core,
     b"MZ": _is_pe,
-    b"\xca\xfe\xba\xbe": _is_fat,
+    fat_macho.MAGIC: _is_fat,
     b"<?xml": _is_uuid_map,
 }
-"""What other files begin like, too, and how those are told."""
+"""Magic numbers that other files begin with, too, and the check of the whole head."""
