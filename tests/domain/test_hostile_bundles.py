@@ -79,7 +79,7 @@ def test_a_manifest_may_name_much_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_path_that_no_system_would_open_is_left_out(tmp_path: Path) -> None:
-    longest = "/" * (source_bundle.PATH_LIMIT - 2) + "/a"
+    longest = "/" * (source_bundle.MAX_PATH_LENGTH - 2) + "/a"
     files = {"a": source(longest), "b": source("/" + longest)}
 
     found = read(tmp_path, bundle(files, {"a": TEXT, "b": TEXT}))

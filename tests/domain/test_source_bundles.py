@@ -6,6 +6,7 @@ import struct
 import tracemalloc
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from tests.fixtures import builders
 
 from symdepot.domain.errors import NotADebugFile
 from symdepot.domain.formats import source_bundle
+from symdepot.domain.formats.archive_limits import SOURCE_BUNDLES
 
 ID = UUID("dfb8e43a-f242-3d73-a453-aeb6a777ef75")
 
@@ -179,7 +181,7 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
 def test_a_source_that_is_too_large_is_not_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source_bundle, "SOURCE_LIMIT_BYTES", 1000)
+    monkeypatch.setattr(source_bundle, "MAX_SOURCE_BYTES", 1000)
     members = {"files/0": b"a" * 1001, "files/1": b"b" * 1000}
     path = written(tmp_path, bundle(files("/a.c", "/b.c"), members))
 
@@ -191,7 +193,9 @@ def test_a_source_that_is_too_large_is_not_unpacked(
 def test_a_directory_of_too_many_files_is_refused_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source_bundle, "MEMBERS_LIMIT", 100)
+    monkeypatch.setattr(
+        source_bundle, "LIMITS", replace(SOURCE_BUNDLES, max_members=100)
+    )
     paths = [f"/{number}.c" for number in range(100)]
     members = {f"files/{number}": b"" for number in range(100)}
 
@@ -203,7 +207,7 @@ def test_a_directory_of_too_many_files_is_refused_at_once(
 def test_a_directory_that_is_too_large_is_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source_bundle, "DIRECTORY_LIMIT_BYTES", 70_000)
+    monkeypatch.setattr(source_bundle, "MAX_DIRECTORY_BYTES", 70_000)
     content = bundle({}, {f"files/{number}": b"" for number in range(2_000)})
 
     text = refusal(written(tmp_path, content))

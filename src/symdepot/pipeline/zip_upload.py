@@ -9,7 +9,9 @@ from typing import IO
 from django.conf import settings
 
 from symdepot.blobs.configured import blob_store
+from symdepot.blobs.incoming import BLOCK_BYTES
 from symdepot.domain.errors import FileTooLarge, InvalidRequest
+from symdepot.domain.formats.archive_limits import ZIP_UPLOADS
 from symdepot.domain.ids import Checksum
 from symdepot.uploads import file_splitter
 from symdepot.uploads.assembly import UploadRequest
@@ -23,13 +25,7 @@ _UNREADABLE = (
     NotImplementedError,
     UnicodeDecodeError,
 )
-_BLOCK_BYTES = 1024 * 1024
 _MAX_OFFSET = 2**60
-_MAX_MEMBERS = 10_000
-_MAX_EXPANSION = 200
-"""Debug files compress to a third or a tenth; deflate can reach a thousandth."""
-_FREE_EXPANSION_BYTES = 64 * 1024 * 1024
-"""Archives that expand to less than this are not limited by `_MAX_EXPANSION`."""
 
 
 def extract_zip(
@@ -57,9 +53,10 @@ def extract_zip(
 
 def _members(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     members = [m for m in opened.infolist() if not m.is_dir() and m.file_size]
-    if len(members) > _MAX_MEMBERS:
+    max_members = ZIP_UPLOADS.max_members
+    if len(members) > max_members:
         raise InvalidRequest(
-            f"The archive has {len(members)} files: at most {_MAX_MEMBERS} are taken."
+            f"The archive has {len(members)} files: at most {max_members} are taken."
         )
     for member in members:
         if not 0 <= member.header_offset < _MAX_OFFSET:
@@ -73,9 +70,7 @@ def _members(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
                 limit_bytes=settings.MAX_FILE_SIZE,
             )
     packed = sum(m.compress_size for m in members)
-    if sum(m.file_size for m in members) > _FREE_EXPANSION_BYTES + (
-        packed * _MAX_EXPANSION
-    ):
+    if sum(m.file_size for m in members) > ZIP_UPLOADS.max_bytes(packed):
         raise InvalidRequest("The archive expands beyond all measure.")
     return members
 
@@ -107,7 +102,7 @@ def _copy(content: IO[bytes], copy: IO[bytes], announced_bytes: int) -> None:
 
 def _read(content: IO[bytes]) -> bytes:
     try:
-        return content.read(_BLOCK_BYTES)
+        return content.read(BLOCK_BYTES)
     except OSError as error:
         # Without `errno` it is not from the system: bz2 reports damage so.
         if error.errno is None:

@@ -13,7 +13,7 @@ from itertools import chain
 
 from symdepot.domain.errors import FileTooLarge, NotADebugFile
 from symdepot.domain.formats import archives, file_type
-from symdepot.domain.formats.archives import ArchiveLimits, ArchiveMember
+from symdepot.domain.formats.archives import ArchiveMember
 from symdepot.domain.formats.file_type import HEAD_BYTES, ArchiveKind
 from symdepot.sandbox import linux, protocol, resource_limits
 from symdepot.sandbox.protocol import ArchiveMessageKind
@@ -30,7 +30,7 @@ def serve(arguments: Sequence[str]) -> int:
     try:
         _send_members(
             ArchiveKind(parameters["kind"]),
-            ArchiveLimits(**parameters["archive_limits"]),
+            parameters["packed_bytes"],
             parameters["max_member_bytes"],
         )
     except NotADebugFile as error:
@@ -46,10 +46,8 @@ def serve(arguments: Sequence[str]) -> int:
     return os.EX_OK
 
 
-def _send_members(
-    kind: ArchiveKind, limits: ArchiveLimits, max_member_bytes: int
-) -> None:
-    for member in archives.members(_ARCHIVE_FD, kind, limits):
+def _send_members(kind: ArchiveKind, packed_bytes: int, max_member_bytes: int) -> None:
+    for member in archives.members(_ARCHIVE_FD, kind, packed_bytes):
         _send_member(member, max_member_bytes)
     _send(ArchiveMessageKind.DONE)
 
@@ -62,9 +60,9 @@ def _send_member(member: ArchiveMember, max_member_bytes: int) -> None:
     name = "/" + member.name.removeprefix("./").lstrip("/")
     if not file_type.may_be_debug_file(head[:HEAD_BYTES], name):
         return
-    if member.promised_bytes > max_member_bytes:
+    if member.claimed_bytes > max_member_bytes:
         error = FileTooLarge(
-            name=name, size_bytes=member.promised_bytes, limit_bytes=max_member_bytes
+            name=name, size_bytes=member.claimed_bytes, limit_bytes=max_member_bytes
         )
         _send(ArchiveMessageKind.REFUSED, json.dumps([name, str(error)]))
         return

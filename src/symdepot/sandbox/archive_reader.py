@@ -78,7 +78,7 @@ def extract(
         limits = limits_for(packed_bytes)
         parameters = {
             "kind": kind.value,
-            "archive_limits": {"packed_bytes": packed_bytes},
+            "packed_bytes": packed_bytes,
             "max_member_bytes": member_bytes,
             "limits": dataclasses.asdict(limits),
         }

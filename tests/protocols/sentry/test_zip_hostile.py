@@ -16,7 +16,7 @@ from tests.protocols.sentry.archives import posted, zipped
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile
-from symdepot.pipeline import zip_upload
+from symdepot.domain.formats.archive_limits import ZIP_UPLOADS
 
 pytestmark = pytest.mark.django_db
 
@@ -135,7 +135,7 @@ def test_a_member_that_is_larger_than_any_file_is_refused_by_what_it_says(
 
 
 def test_too_many_members_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    most = zip_upload._MAX_MEMBERS  # noqa: SLF001
+    most = ZIP_UPLOADS.max_members
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as opened:
         for n in range(most + 1):

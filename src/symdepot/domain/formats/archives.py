@@ -1,7 +1,6 @@
-"""Takes files out of packages and other archives, one after the other.
+"""Extracts files from packages and other archives, one after the other, with libarchive.
 
-What it is handed comes from strangers and is parsed by a library in C, which may end
-the process that reads it: it is called in children of `sandbox` alone.
+Archives of strangers may crash the parser, so only children of `sandbox` call this.
 """
 
 from collections.abc import Iterator
@@ -11,96 +10,83 @@ from dataclasses import dataclass
 from stat import S_ISREG
 
 try:
-    from libarchive import ffi  # type: ignore[import-untyped] # it has no types
+    from libarchive import ffi  # type: ignore[import-untyped] # untyped
     from libarchive.exception import ArchiveError  # type: ignore[import-untyped]
     from libarchive.read import new_archive_read  # type: ignore[import-untyped]
 except (OSError, AttributeError) as error:
-    # It looks for functions of a library that is not there in the program itself.
+    # Without the library, ctypes looks for its functions in the program itself.
     raise ImportError("the shared library libarchive is not there") from error
 
 from symdepot.domain.errors import NotADebugFile
+from symdepot.domain.formats.archive_limits import PACKAGES, ArchiveLimits
 from symdepot.domain.formats.file_type import ArchiveKind
 
 _BLOCK_BYTES = 256 * 1024
 _COMPRESSIONS = ("gzip", "bzip2", "lzma", "xz", "zstd")
-_WAYS = {
+_LIBARCHIVE_FORMATS = {
     ArchiveKind.CABINET: ("cab", ()),
     ArchiveKind.DEB: ("ar", ()),
     ArchiveKind.RPM: ("cpio", ("rpm", *_COMPRESSIONS)),
     ArchiveKind.TAR: ("tar", _COMPRESSIONS),
     ArchiveKind.ZIP: ("zip", ()),
 }
-"""Which format and which compressions of libarchive's may be needed for each.
-
-None of those for which it would start a program.
-"""
-_DATA = "data.tar"
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveLimits:
-    """How much may come out of one archive of `packed_bytes`."""
-
-    packed_bytes: int
-    members: int = 200_000
-    free_bytes: int = 64 * 1024 * 1024
-    expansion: int = 200
+"""The formats and compressions to enable: none for which libarchive starts a program."""
+_DEB_DATA = "data.tar"
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveMember:
-    """A file in an archive: what it is called there, how large it says it is.
+    """A file in an archive, with its claimed size.
 
-    Its bytes can be read until the next member is asked for, or not at all.
+    `blocks` can be read until the next member is requested, or not at all.
     """
 
     name: str
-    promised_bytes: int
+    claimed_bytes: int
     blocks: Iterator[bytes]
 
 
-def members(
-    fd: int, kind: ArchiveKind, bounds: ArchiveLimits
-) -> Iterator[ArchiveMember]:
-    """Yield the files in the archive that is open as `fd`, but no empty ones.
+def members(fd: int, kind: ArchiveKind, packed_bytes: int) -> Iterator[ArchiveMember]:
+    """Yield the files in the archive of `packed_bytes` that is open as `fd`.
+
+    Skips empty files.
 
     Raises:
-        NotADebugFile: it cannot be read to the end, or holds more than `bounds`; the
-            text says what is wrong with it.
+        NotADebugFile: the archive is damaged, or exceeds the limits.
 
-    Source: deb(5): the files are in a member `data.tar`, however it is compressed.
+    Source: deb(5): the files are in a member `data.tar`, compressed in any way.
     """
-    tally = _Tally(bounds)
-    with _opened(kind) as pointer:
-        archive = _Archive(pointer, tally)
-        with archive.being_read():
+    budget = _Budget(packed_bytes, PACKAGES)
+    with _open(kind) as pointer:
+        archive = _Archive(pointer, budget)
+        with archive.translated_errors():
             ffi.read_open_fd(pointer, fd, _BLOCK_BYTES)
         if kind is ArchiveKind.DEB:
-            yield from _inner(archive, tally)
+            yield from _members_of_deb(archive, budget)
         else:
             yield from archive.members()
 
 
-class _Tally:
-    """Counts what comes out of an archive, and says when it is too much."""
+class _Budget:
+    """Counts members and bytes, and raises at the limits."""
 
-    def __init__(self, bounds: ArchiveLimits) -> None:
-        self._members_left = bounds.members
-        self._bytes_left = bounds.free_bytes + bounds.expansion * bounds.packed_bytes
+    def __init__(self, packed_bytes: int, limits: ArchiveLimits) -> None:
+        self._members_left = limits.max_members
+        self._bytes_left = limits.max_bytes(packed_bytes)
 
-    def member(self) -> None:
+    def add_member(self) -> None:
         self._members_left -= 1
         if self._members_left < 0:
             raise NotADebugFile("The archive has too many files.")
 
-    def unpacked(self, size_bytes: int) -> None:
+    def add_bytes(self, size_bytes: int) -> None:
         self._bytes_left -= size_bytes
         if self._bytes_left < 0:
             raise NotADebugFile("The archive expands beyond all measure.")
 
 
 class _Source:
-    """Hands bytes that come out of one archive to the reader of the one in it."""
+    """Passes bytes of a member to the reader of the archive in it."""
 
     def __init__(self, blocks: Iterator[bytes]) -> None:
         self.error: NotADebugFile | None = None
@@ -119,18 +105,18 @@ class _Source:
 
 
 class _Archive:
-    """An open archive of libarchive's."""
+    """An open archive."""
 
     def __init__(
-        self, pointer: int, tally: _Tally, source: _Source | None = None
+        self, pointer: int, budget: _Budget, source: _Source | None = None
     ) -> None:
         self._pointer = pointer
-        self._tally = tally
+        self._budget = budget
         self._source = source
 
     @contextmanager
-    def being_read(self) -> Iterator[None]:
-        """Say in our words what is wrong, first with what this archive lies in."""
+    def translated_errors(self) -> Iterator[None]:
+        """Translate errors; an error of the outer archive comes first."""
         try:
             yield
         except ArchiveError as error:
@@ -143,55 +129,55 @@ class _Archive:
         entry = ffi.entry_new()
         unpacked_bytes = 0
         try:
-            while self._is_another(entry):
-                self._tally.member()
-                # What was passed over, in order to come here, was unpacked, too.
+            while self._read_header(entry):
+                self._budget.add_member()
+                # Members that were skipped were decompressed, too.
                 before = unpacked_bytes
                 unpacked_bytes = ffi.filter_bytes(self._pointer, 0)
-                self._tally.unpacked(unpacked_bytes - before)
+                self._budget.add_bytes(unpacked_bytes - before)
                 size_bytes = ffi.entry_size(entry)
                 if S_ISREG(ffi.entry_filetype(entry)) and size_bytes:
                     yield ArchiveMember(_name(entry), size_bytes, self._blocks())
         finally:
             ffi.entry_free(entry)
 
-    def _is_another(self, entry: int) -> bool:
-        with self.being_read():
+    def _read_header(self, entry: int) -> bool:
+        with self.translated_errors():
             return bool(ffi.read_next_header2(self._pointer, entry) != ffi.ARCHIVE_EOF)
 
     def _blocks(self) -> Iterator[bytes]:
         buffer = create_string_buffer(_BLOCK_BYTES)
         while size_bytes := self._read_into(buffer):
-            self._tally.unpacked(size_bytes)
+            self._budget.add_bytes(size_bytes)
             yield buffer.raw[:size_bytes]
 
     def _read_into(self, buffer: "Array[c_char]") -> int:
-        # Not the library's own loop: it takes a warning for a number of bytes.
-        with self.being_read():
+        # Not the loop of the Python library: it takes a warning for a number of bytes.
+        with self.translated_errors():
             size_bytes: int = ffi.read_data(self._pointer, buffer, _BLOCK_BYTES)
             if size_bytes < 0:
                 raise ArchiveError("its content is damaged")
             return size_bytes
 
 
-def _inner(outer: _Archive, tally: _Tally) -> Iterator[ArchiveMember]:
-    """Yield the files of a package's own archive."""
+def _members_of_deb(outer: _Archive, budget: _Budget) -> Iterator[ArchiveMember]:
+    """Yield the files of the archive in a package."""
     for member in outer.members():
-        if member.name.startswith(_DATA):
+        if member.name.startswith(_DEB_DATA):
             source = _Source(member.blocks)
             read = ffi.READ_CALLBACK(source.read)
-            with _opened(ArchiveKind.TAR) as pointer:
-                inner = _Archive(pointer, tally, source)
-                with inner.being_read():
+            with _open(ArchiveKind.TAR) as pointer:
+                inner = _Archive(pointer, budget, source)
+                with inner.translated_errors():
                     ffi.read_open(pointer, None, ffi.NO_OPEN_CB, read, ffi.NO_CLOSE_CB)
                 yield from inner.members()
             return
-    raise NotADebugFile(f"The package has no {_DATA}, so there are no files in it.")
+    raise NotADebugFile(f"The package has no {_DEB_DATA}, so there are no files in it.")
 
 
 @contextmanager
-def _opened(kind: ArchiveKind) -> Iterator[int]:
-    form, compressions = _WAYS[kind]
+def _open(kind: ArchiveKind) -> Iterator[int]:
+    form, compressions = _LIBARCHIVE_FORMATS[kind]
     with new_archive_read(form, "none") as pointer:
         for compression in compressions:
             ffi.get_read_filter_function(compression)(pointer)
@@ -204,5 +190,5 @@ def _name(entry: int) -> str:
 
 
 def _text(error: ArchiveError) -> str:
-    words: bytes | str = error.msg or "its bytes make no sense"
-    return words if isinstance(words, str) else words.decode("utf-8", "replace")
+    message: bytes | str = error.msg or "its bytes make no sense"
+    return message if isinstance(message, str) else message.decode("utf-8", "replace")

@@ -1,7 +1,7 @@
-"""Source bundles: the sources of a program in a zip, behind a header of eight bytes.
+"""Reads source bundles: the sources of a program in a zip, after a header of 8 bytes.
 
-A stranger's file, read by the standard library alone: nothing is unpacked but what is
-asked for, and never more than the limits here.
+Bundles come from strangers. The standard library reads them; only requested members are
+decompressed, and never more than the limits here.
 """
 
 import io
@@ -15,18 +15,16 @@ from pathlib import Path
 from struct import Struct
 
 from symdepot.domain.errors import NotADebugFile
+from symdepot.domain.formats.archive_limits import SOURCE_BUNDLES
 from symdepot.domain.stacks import sources
 
-MEMBERS_LIMIT = 200_000
-"""More files than go into the largest programs; a Linux kernel has 30,000."""
-DIRECTORY_LIMIT_BYTES = 64 << 20
-MANIFEST_LIMIT_BYTES = 64 << 20
-SOURCE_LIMIT_BYTES = 16 << 20
-"""Of one file. Those that people write have some kB, those of generators some MB."""
-PATH_LIMIT = 4096
-"""In characters; no system opens a file by a longer path."""
-RATIO_LIMIT = 200
-"""Sources shrink to a fifth, tables of numbers to a fiftieth; a bomb is at 1,000."""
+LIMITS = SOURCE_BUNDLES
+MAX_DIRECTORY_BYTES = 64 << 20
+MAX_MANIFEST_BYTES = 64 << 20
+MAX_SOURCE_BYTES = 16 << 20
+"""Of one file. People write files of some kB, generators of some MB."""
+MAX_PATH_LENGTH = 4096
+"""In characters; no system opens a longer path."""
 
 _HEADER = Struct("<4sI")
 _MAGIC = b"SYSB"
@@ -34,11 +32,8 @@ _VERSIONS = (1, 2)
 _MANIFEST = "manifest.json"
 _ENTRY_MAGIC = b"PK\x01\x02"
 _METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
-# Nobody is bombed with little: short files may shrink as they like.
-_HARMLESS_BYTES = 1 << 20
-# All that zipfile and json have to say about bytes that are not what they should be;
-# nesting without end is a RuntimeError.
-_UNREADABLE = (
+# All errors of zipfile and json for malformed input; too deep nesting is a RuntimeError.
+_FORMAT_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
     EOFError,
@@ -49,10 +44,7 @@ _UNREADABLE = (
 
 
 class SourceBundle:
-    """The sources in a bundle, found by the path that a compiler wrote down.
-
-    Not to be shared among threads.
-    """
+    """The sources in a bundle, by the path that a compiler wrote. Not thread-safe."""
 
     def __init__(self, archive: zipfile.ZipFile, members: Mapping[str, str]) -> None:
         self._archive = archive
@@ -67,65 +59,65 @@ class SourceBundle:
         return sorted(self._members)
 
     def source(self, path: str) -> str | None:
-        """Return the text of the source that was compiled from `path`, or None.
+        """Return the text of the source compiled from `path`, or None.
 
-        What is not UTF-8 in it is replaced. None, too, for a source that cannot be
-        unpacked, or only to more than the limits.
+        Invalid UTF-8 is replaced. None, too, for a damaged source, and for one that
+        exceeds the limits.
         """
-        known = self._known(path)
+        known = self._find(path)
         if known is None:
             return None
         try:
-            content = _unpacked(self._archive, self._members[known], SOURCE_LIMIT_BYTES)
-        except _UNREADABLE:
+            content = _extract(self._archive, self._members[known], MAX_SOURCE_BYTES)
+        except _FORMAT_ERRORS:
             return None
         return content.decode("utf-8-sig", "replace")
 
     @cached_property
     def _canonical(self) -> dict[str, str]:
-        """The paths by what is the same for all spellings of them."""
+        """Paths by their canonical spelling."""
         return {sources.canonical_path(p): p for p in reversed(self.paths)}
 
     @cached_property
     def _folded(self) -> dict[str, str]:
-        """The paths by what is the same for those that differ in case, too."""
+        """Paths by their canonical spelling without regard to case."""
         folded = sources.case_folded
         return {folded(sources.canonical_path(p)): p for p in reversed(self.paths)}
 
-    def _known(self, path: str) -> str | None:
+    def _find(self, path: str) -> str | None:
         if path in self._members:
             return path
         canonical = sources.canonical_path(path)
-        exactly = self._canonical.get(canonical)
-        if exactly is not None or not sources.ignores_case(canonical):
-            return exactly
+        exact = self._canonical.get(canonical)
+        if exact is not None or not sources.ignores_case(canonical):
+            return exact
         return self._folded.get(sources.case_folded(canonical))
 
 
 @contextmanager
 def open_bundle(path: Path) -> Iterator[SourceBundle]:
-    """Open the bundle at `path`, for as long as the context lasts.
+    """Open the bundle at `path` for the duration of the context.
 
     Raises:
-        NotADebugFile: it is no source bundle, or cannot be read as one.
-        OSError: the file cannot be read at all.
+        NotADebugFile: it is not a source bundle, or damaged.
+        OSError: the file cannot be read.
 
     Source: spec/serving 4.6; symbolic-debuginfo/src/sourcebundle.
     """
     with path.open("rb") as file:
         _check_header(file.read(_HEADER.size))
         try:
-            archive = zipfile.ZipFile(_Cautious(file))
+            archive = zipfile.ZipFile(_BoundedFile(file))
             members = _members(archive)
-        except _UNREADABLE as error:
+        except _FORMAT_ERRORS as error:
             text = str(error) or type(error).__name__
             raise NotADebugFile(f"This source bundle is damaged: {text}") from error
         with archive:
             yield SourceBundle(archive, members)
 
 
-class _Cautious(io.RawIOBase):
-    """A file of which nobody takes more in one bite than a zip's directory may have."""
+class _BoundedFile(io.RawIOBase):
+    """A file that refuses reads of more than the largest zip directory."""
 
     def __init__(self, file: io.BufferedReader) -> None:
         self._file = file
@@ -144,12 +136,12 @@ class _Cautious(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         rest = max(self._end - self._file.tell(), 0)
-        bite = rest if size < 0 else min(size, rest)
-        if bite > DIRECTORY_LIMIT_BYTES:
-            raise zipfile.BadZipFile(f"a directory of {bite} bytes")
-        content = self._file.read(bite)
+        size = rest if size < 0 else min(size, rest)
+        if size > MAX_DIRECTORY_BYTES:
+            raise zipfile.BadZipFile(f"a directory of {size} bytes")
+        content = self._file.read(size)
         count = content.count(_ENTRY_MAGIC)
-        if count > MEMBERS_LIMIT:
+        if count > LIMITS.max_members:
             raise zipfile.BadZipFile(f"a directory of {count} files")
         return content
 
@@ -163,27 +155,27 @@ def _check_header(head: bytes) -> None:
 
 
 def _members(archive: zipfile.ZipFile) -> dict[str, str]:
-    """Return which member has the source of which path, from the manifest.
+    """Return the members by the paths of their sources, from the manifest.
 
-    What it says of members that are not there is left out, however much that is.
-    Bundles of JVM sources name them by `url`, such as `~/com/example/Main.jvm`.
+    Skips entries of missing members. Bundles of JVM sources name them by `url`, such as
+    `~/com/example/Main.jvm`.
     """
-    manifest = json.loads(_unpacked(archive, _MANIFEST, MANIFEST_LIMIT_BYTES))
+    manifest = json.loads(_extract(archive, _MANIFEST, MAX_MANIFEST_BYTES))
     files = manifest.get("files") if isinstance(manifest, dict) else None
     if not isinstance(files, dict):
         raise zipfile.BadZipFile("its manifest names no files")
-    there = set(archive.namelist())
+    names = set(archive.namelist())
     members: dict[str, str] = {}
-    for member, said in ((m, said) for m, said in files.items() if m in there):
-        if isinstance(said, dict) and said.get("type") == "source":
+    for member, entry in ((m, entry) for m, entry in files.items() if m in names):
+        if isinstance(entry, dict) and entry.get("type") == "source":
             for key in ("path", "url"):
-                name = said.get(key)
-                if isinstance(name, str) and 0 < len(name) <= PATH_LIMIT:
-                    members.setdefault(name, member)
+                path = entry.get(key)
+                if isinstance(path, str) and 0 < len(path) <= MAX_PATH_LENGTH:
+                    members.setdefault(path, member)
     return members
 
 
-def _unpacked(archive: zipfile.ZipFile, member: str, limit_bytes: int) -> bytes:
+def _extract(archive: zipfile.ZipFile, member: str, limit_bytes: int) -> bytes:
     try:
         info = archive.getinfo(member)
     except KeyError:
@@ -192,7 +184,7 @@ def _unpacked(archive: zipfile.ZipFile, member: str, limit_bytes: int) -> bytes:
         raise zipfile.BadZipFile(f"{member} is compressed in an unusual way")
     if info.file_size > limit_bytes:
         raise zipfile.BadZipFile(f"{member} would unpack to {info.file_size} bytes")
-    if info.file_size > max(_HARMLESS_BYTES, RATIO_LIMIT * info.compress_size):
+    if info.file_size > max(LIMITS.free_bytes, LIMITS.max_ratio * info.compress_size):
         raise zipfile.BadZipFile(f"{member} would unpack to too many times its size")
     with archive.open(info) as file:
         return file.read(info.file_size)
