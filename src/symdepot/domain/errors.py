@@ -1,7 +1,7 @@
-"""Every way this system says no.
+"""Every error that this system raises on purpose.
 
 * SymdepotError
-  + Refused                 the client's move: sending the same again will not help
+  + Refused                 the client must change the request; a retry will not help
     - Unauthenticated
     - NotAllowed
     - InvalidRequest
@@ -16,7 +16,7 @@
     - ParserDied
     - QuotaExceeded
     - AlreadyAssociated
-  + Missing                 the client asked for something we do not have
+  + Missing                 the requested thing does not exist
     - OrganizationMissing
     - ProjectMissing
     - DebugFileMissing
@@ -25,7 +25,7 @@
     - RequestMissing
     - ChunksMissing
     - BlobMissing
-  + Unavailable             our move: the same may work in a moment
+  + Unavailable             our fault: a retry may succeed
     - StorageUnavailable
     - BlobDamaged
     - SandboxUnavailable
@@ -34,8 +34,8 @@
     - Busy
     - InternalError
 
-A new error is a leaf of this tree. What it looks like on the wire is for each
-protocol's own `errors.py` to say; nothing here knows a status code.
+New errors are leaves of this tree. Status codes and wire formats are in the `errors.py` of
+each protocol.
 """
 
 import math
@@ -50,23 +50,23 @@ class SymdepotError(Exception):
 
 
 class Refused(SymdepotError):
-    """The client sent something we will not keep; sending it again will not help."""
+    """The client must change the request; a retry will not help."""
 
 
 class Unauthenticated(Refused):
-    """Nobody we know is asking."""
+    """The request has no valid token."""
 
 
 class NotAllowed(Refused):
-    """We know who asks, and this is not theirs to do; the text names what is missing."""
+    """The token lacks a scope or access; the text names what is missing."""
 
 
 class InvalidRequest(Refused):
-    """The request is not of the form that this door takes; the text says where."""
+    """The request is malformed; the text says where."""
 
 
 class BodyTooLarge(Refused):
-    """The body of a request is larger than this door takes."""
+    """The body of a request exceeds the limit of its endpoint."""
 
     def __init__(self, limit_bytes: int) -> None:
         super().__init__(
@@ -75,7 +75,7 @@ class BodyTooLarge(Refused):
 
 
 class ChecksumMismatch(Refused):
-    """The bytes are not the bytes they were said to be."""
+    """The content does not hash to the claimed checksum."""
 
     def __init__(self, *, claimed: Checksum, actual: Checksum) -> None:
         super().__init__(f"content hashes to {actual}, not to {claimed}")
@@ -84,7 +84,7 @@ class ChecksumMismatch(Refused):
 
 
 class ChunkTooLarge(Refused):
-    """A chunk is larger, when decoded, than the size that was announced."""
+    """A decoded chunk is larger than the announced limit."""
 
     def __init__(self, limit_bytes: int) -> None:
         super().__init__(f"a chunk may have {limit_bytes} bytes")
@@ -92,7 +92,7 @@ class ChunkTooLarge(Refused):
 
 
 class TooManyChunks(Refused):
-    """A request carries more chunks than was announced."""
+    """A request has more chunks than the announced limit."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"a request may carry {limit} chunks")
@@ -100,7 +100,7 @@ class TooManyChunks(Refused):
 
 
 class RequestTooLarge(Refused):
-    """The chunks of one request are larger together than was announced."""
+    """The chunks of a request together exceed the announced limit."""
 
     def __init__(self, limit_bytes: int) -> None:
         super().__init__(f"the chunks of a request may have {limit_bytes} bytes")
@@ -116,7 +116,7 @@ class UnreadableEncoding(Refused):
 
 
 class FileTooLarge(Refused):
-    """A file is larger than any that we take."""
+    """A file is larger than the maximum size."""
 
     def __init__(self, *, name: str, size_bytes: int, limit_bytes: int) -> None:
         super().__init__(
@@ -127,15 +127,18 @@ class FileTooLarge(Refused):
 
 
 class NotADebugFile(Refused):
-    """Nobody could find anything by this file; the text says why."""
+    """The file is malformed, or of no use for lookups; the text says why."""
 
 
 class ParserDied(Refused):
-    """Reading the file ended the process that read it; the text says how."""
+    """Parsing the file crashed the parser process; the text says how."""
 
 
 class QuotaExceeded(Refused):
-    """An organization may not keep so much; `needed_bytes` is the least that is new."""
+    """The quota of an organization is exceeded.
+
+    `needed_bytes`: minimum size of the new content.
+    """
 
     def __init__(
         self,
@@ -157,7 +160,7 @@ class QuotaExceeded(Refused):
 
 
 class AlreadyAssociated(Refused):
-    """A mapping is associated with a release of this name already."""
+    """A mapping is already associated with a release of this name."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -166,7 +169,7 @@ class AlreadyAssociated(Refused):
 
 
 class Missing(SymdepotError):
-    """The client asked for something we do not have."""
+    """The requested thing does not exist."""
 
 
 class OrganizationMissing(Missing):
@@ -198,7 +201,7 @@ class DebugFileMissing(Missing):
 
 
 class MissingIdNotListed(Missing):
-    """Nobody waits for such an id in this project."""
+    """The id is not among the missing ids of this project."""
 
     def __init__(self, wanted: str) -> None:
         super().__init__(f"There is no wanted id {wanted!r} in this project.")
@@ -214,7 +217,7 @@ class ReleaseMissing(Missing):
 
 
 class RequestMissing(Missing):
-    """There is no such request, or it has been answered for long, or is another's."""
+    """There is no such pending request, or it has expired, or is of another caller."""
 
     def __init__(self, wanted: str) -> None:
         super().__init__(f"There is no request {wanted!r} that is being worked on.")
@@ -222,7 +225,7 @@ class RequestMissing(Missing):
 
 
 class ChunksMissing(Missing):
-    """A file cannot be assembled yet: some of its chunks never arrived."""
+    """A file cannot be assembled yet: some of its chunks are missing."""
 
     def __init__(self, checksums: Sequence[Checksum]) -> None:
         super().__init__("Not all chunks available for assembling")
@@ -230,7 +233,7 @@ class ChunksMissing(Missing):
 
 
 class BlobMissing(Missing):
-    """No bytes are kept under this checksum."""
+    """There is no blob of this checksum."""
 
     def __init__(self, checksum: Checksum) -> None:
         super().__init__(f"no bytes are kept under {checksum}")
@@ -238,20 +241,20 @@ class BlobMissing(Missing):
 
 
 class Unavailable(SymdepotError):
-    """We could not, this time; the same may work in `retry_after_seconds`."""
+    """The request failed for now; retry after `retry_after_seconds`."""
 
     retry_after_seconds: float = 1.0
 
 
 class StorageUnavailable(Unavailable):
-    """The disk or the bucket did not take or give bytes. The cause is for the log."""
+    """The disk or bucket failed. `__cause__` is for the log."""
 
     def __init__(self) -> None:
         super().__init__("The storage does not answer. Try again in a moment.")
 
 
 class BlobDamaged(Unavailable):
-    """Bytes that were kept no longer hash to their name; sending them again heals it."""
+    """A blob no longer hashes to its checksum; uploading it again repairs it."""
 
     def __init__(self, checksum: Checksum) -> None:
         super().__init__(
@@ -262,21 +265,21 @@ class BlobDamaged(Unavailable):
 
 
 class SandboxUnavailable(Unavailable):
-    """The child process that reads strangers' files could not be had."""
+    """The sandbox could not start, or failed for reasons other than the file."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"The file could not be inspected: {reason}")
 
 
 class LeaseLost(Unavailable):
-    """Somebody else has taken this work over, because we were silent for too long."""
+    """Another worker has taken over: the lease expired."""
 
     def __init__(self) -> None:
         super().__init__("the work was taken over by another worker")
 
 
 class RateExceeded(Unavailable):
-    """Somebody asks more often than he may; `retry_after_seconds` says when he may."""
+    """A caller has exceeded its rate limit."""
 
     def __init__(self, a_minute: int, *, retry_after_seconds: float) -> None:
         super().__init__(
@@ -287,14 +290,14 @@ class RateExceeded(Unavailable):
 
 
 class Busy(Unavailable):
-    """As many are waiting for an answer as can wait."""
+    """The maximum number of requests are waiting already."""
 
     def __init__(self) -> None:
         super().__init__("maximum number of concurrent requests reached")
 
 
 class InternalError(Unavailable):
-    """A fault of ours that nobody foresaw; what it was stands in the log."""
+    """An unexpected exception; details are in the log."""
 
     def __init__(self) -> None:
         super().__init__("internal server error")

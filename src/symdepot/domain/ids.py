@@ -1,4 +1,4 @@
-"""The names that things go by: checksums, debug ids, code ids."""
+"""Checksums, debug ids and code ids."""
 
 import hashlib
 import re
@@ -11,7 +11,7 @@ _HYPHENATED = re.compile(
 ).fullmatch
 _COMPACT = re.compile(r"([0-9a-fA-F]{32})([0-9a-fA-F]{1,8})?").fullmatch
 _HEX = re.compile(r"[0-9a-f]+").fullmatch
-_CODE_ID_LENGTH_LIMIT = 128
+_MAX_CODE_ID_DIGITS = 128
 _UUID_DIGITS = 32
 
 
@@ -40,17 +40,17 @@ class Checksum:
 
 @dataclass(frozen=True, slots=True)
 class DebugId:
-    """What a crash report calls a debug file: a UUID and an age."""
+    """The id of a debug file in crash reports: UUID and age."""
 
     uuid: UUID
     age: int = 0
 
     @classmethod
     def parse(cls, text: str) -> "DebugId":
-        """Read a debug id as clients write it: hyphenated, or Breakpad's run of hex.
+        """Parse a debug id: hyphenated, or Breakpad's hex digits.
 
         Raises:
-            ValueError: `text` is neither.
+            ValueError: `text` is not a debug id.
 
         Source: spec/sentry-server 2.11; the behaviour of symbolic's
         `normalize_debug_id`, which the tests compare with.
@@ -65,7 +65,7 @@ class DebugId:
 
     @classmethod
     def parse_or_none(cls, text: str) -> "DebugId | None":
-        """Read a debug id; None for any other text."""
+        """Parse a debug id; None for any other text."""
         try:
             return cls.parse(text)
         except ValueError:
@@ -73,9 +73,9 @@ class DebugId:
 
     @classmethod
     def of_build_id(cls, build_id: "CodeId") -> "DebugId":
-        """Return the debug id of the ELF file that has `build_id`.
+        """Return the debug id of the ELF file with this build id.
 
-        Source: spec/serving 4.1: its first 16 bytes, as Windows writes a GUID.
+        Source: spec/serving 4.1: its first 16 bytes, as a little-endian GUID.
 
         >>> build_id = CodeId("dfb85de42daffd09640c8fe377d572de3e168920")
         >>> str(DebugId.of_build_id(build_id))
@@ -86,7 +86,7 @@ class DebugId:
 
     @property
     def is_nil(self) -> bool:
-        """Whether this is what files without an id are given: all zeros."""
+        """Whether this is all zeros, the id of files without one."""
         return self.uuid.int == 0 and self.age == 0
 
     def __str__(self) -> str:
@@ -95,19 +95,19 @@ class DebugId:
 
 @dataclass(frozen=True, slots=True)
 class CodeId:
-    """What a loader calls a program: an ELF build id, a PE time stamp and size."""
+    """The id of a program: ELF build id, Mach-O UUID, or PE time stamp and size."""
 
     hex: str
 
     def __post_init__(self) -> None:
-        if len(self.hex) > _CODE_ID_LENGTH_LIMIT:
+        if len(self.hex) > _MAX_CODE_ID_DIGITS:
             raise ValueError(f"a code id of {len(self.hex)} digits")
         if not _HEX(self.hex):
             raise ValueError(f"not lowercase hex digits: {self.hex!r}")
 
     @classmethod
     def parse(cls, text: str) -> "CodeId":
-        """Read a code id in any case.
+        """Parse a code id, in lower or upper case.
 
         Raises:
             ValueError: `text` is not hexadecimal.

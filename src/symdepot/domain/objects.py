@@ -1,4 +1,4 @@
-"""What a debug file is: format, architecture, kind, features and ids."""
+"""The description of a debug file: format, architecture, kind, features and ids."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from symdepot.domain.ids import CodeId, DebugId
 
 
 class Format(StrEnum):
-    """The file formats that we keep, by the names that Sentry's clients know.
+    """File formats, by the names in Sentry's API.
 
     Source: spec/sentry-server 2.12, column `symbolType`.
     """
@@ -30,17 +30,17 @@ class Format(StrEnum):
 
     @property
     def mime_type(self) -> str:
-        """The content type that clients show for a file of this format."""
+        """Content type of this format."""
         return _MIME_TYPES[self]
 
     @property
     def tells_id(self) -> bool:
-        """Whether a file of this format says inside what its debug id is."""
+        """Whether files of this format contain their debug id."""
         return self not in _ID_IS_GIVEN
 
     @property
     def tells_features(self) -> bool:
-        """Whether a file of this format has features, be it none of them.
+        """Whether files of this format have a set of features, which may be empty.
 
         Source: spec/sentry-server 2.10: these have no `data` upstream.
         """
@@ -49,12 +49,12 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ObjectFile:
-    """One object inside a file, as far as a catalogue wants to know it.
+    """One object in a file.
 
-    `kind` is symbolic's word (`exe`, `lib`, `dbg`, `rel`, `src`, …) or None where the
-    format has none. `arch` is symbolic's word too, or `any`. `features` are among
-    `symtab`, `debug`, `unwind`, `sources` and `mapping`. `debug_id` is nil where the
-    format does not tell it and nobody has given it yet: see `claims`.
+    `kind` and `arch` are symbolic's names. `kind`: `exe`, `lib`, `dbg`, `rel`, `src`, …, or
+    None if the format has none. `arch`: may also be `any`. `features`: of `symtab`,
+    `debug`, `unwind`, `sources` and `mapping`. `debug_id`: nil if the format does not
+    contain it and the client has not sent it yet: see `client_metadata`.
     """
 
     format: Format
@@ -67,7 +67,7 @@ class ObjectFile:
 
     @property
     def download_extension(self) -> str:
-        """What a downloaded copy's name should end in.
+        """The extension of downloaded files.
 
         Source: spec/sentry-server 2.12, column "download extension".
         """
@@ -86,7 +86,7 @@ def single_object(objects: Sequence[ObjectFile]) -> ObjectFile:
     """Return the one object of a file.
 
     Raises:
-        NotADebugFile: the file holds several, or none.
+        NotADebugFile: the file has several, or none.
 
     Source: spec/sentry-server 2.9; clients send the slices of a fat file one by one.
     """
@@ -99,10 +99,10 @@ def single_object(objects: Sequence[ObjectFile]) -> ObjectFile:
 
 
 def require_findable(object_file: ObjectFile) -> ObjectFile:
-    """Return the object, if anybody could ever ask for it.
+    """Return the object if it has an id, so that lookups can find it.
 
     Raises:
-        NotADebugFile: it has no id at all.
+        NotADebugFile: it has neither a debug id nor a code id.
     """
     if object_file.debug_id.is_nil and object_file.code_id is None:
         raise NotADebugFile(

@@ -1,4 +1,4 @@
-"""What a client says of a file that does not stand in it: its name, and its id."""
+"""The name and debug id that a client sends with a file."""
 
 import re
 from dataclasses import replace
@@ -13,9 +13,9 @@ _base_name = re.compile(r"[^/\\]*\Z").search
 
 
 def object_name(name: str, file_format: Format) -> str:
-    r"""Return what an object is called, of which a client says `name`.
+    r"""Return the name of an object: the base name of the client's, after `/` or `\\`.
 
-    That is the base name, after either kind of slash. Source: spec/sentry-server 2.12.
+    Source: spec/sentry-server 2.12.
 
     >>> object_name("C:\\build\\a.exe", Format.PE)
     'a.exe'
@@ -32,24 +32,24 @@ def object_name(name: str, file_format: Format) -> str:
 
 
 def id_from_name(name: str) -> DebugId | None:
-    """Return the debug id that a name gives, to a file of whatever format.
+    """Return the debug id in a file name, or None.
 
     >>> id_from_name("maps/C8374B6D-6E96-34D8-AE38-EFAA5FEC424F.plist")
     DebugId(uuid=UUID('c8374b6d-6e96-34d8-ae38-efaa5fec424f'), age=0)
     """
-    return proguard.id_from_name(name) or _stem(name)
+    return proguard.id_from_name(name) or _id_from_stem(name)
 
 
 def with_claimed_id(object_file: ObjectFile, claim: DebugId | None) -> ObjectFile:
-    """Return the object under the debug id that the client claims, if it may.
+    """Return the object with the debug id that the client claims, if that is allowed.
 
-    A client may correct the age, which a program does not always know of its PDB; a
-    claim of another UUID is passed over. Where the format does not tell the id, the
-    claim is the id. Without one, a UUID map is called by its name, and what has an id
-    already keeps it, as a mapping of ProGuard's that of its name.
+    If the format contains the id, a claim may change only the age, since a program does
+    not always have the age of its PDB; a claim of another UUID is ignored. Otherwise the
+    claim is the id. Without a claim it is the name of a UUID map, or the id that the
+    object already has, as a ProGuard mapping has that of its name.
 
     Raises:
-        NotADebugFile: the format does not tell the id, and the client neither.
+        NotADebugFile: neither the file nor the client has an id.
 
     Source: spec/sentry-server 2.11; for the texts, 2.9.
     """
@@ -57,47 +57,49 @@ def with_claimed_id(object_file: ObjectFile, claim: DebugId | None) -> ObjectFil
         if claim is None or claim.uuid != object_file.debug_id.uuid:
             return object_file
         return replace(object_file, debug_id=claim)
-    given = claim or _called(object_file)
-    if given is None:
+    debug_id = claim or _default_id(object_file)
+    if debug_id is None:
         raise NotADebugFile(_NO_ID[object_file.format])
-    return replace(object_file, debug_id=given)
+    return replace(object_file, debug_id=debug_id)
 
 
 def with_offered_id(
     known: ObjectFile, *, name: str, claim: DebugId | None
 ) -> ObjectFile:
-    """Return what a known content is when it is offered under this name and claim.
+    """Return the object of known content that is uploaded with this name and claim.
 
-    Its debug id may be another than the one it is known by.
+    Its debug id may differ from the known one.
 
     Raises:
-        NotADebugFile: it is offered as a mapping of ProGuard's, and is none.
+        NotADebugFile: it is uploaded as a ProGuard mapping, and is not one.
 
     Source: spec/sentry-server 2.7.
     """
     mapping_id = proguard.id_from_name(name)
     if mapping_id is not None and known.format is not Format.PROGUARD:
         raise NotADebugFile(proguard.NOT_A_MAPPING)
-    called = replace(
+    renamed = replace(
         known,
         name=object_name(name, known.format),
         debug_id=mapping_id or known.debug_id,
     )
-    return with_claimed_id(called, claim)
+    return with_claimed_id(renamed, claim)
 
 
-def _called(object_file: ObjectFile) -> DebugId | None:
-    own = object_file.debug_id
+def _default_id(object_file: ObjectFile) -> DebugId | None:
+    known_id = object_file.debug_id
     match object_file.format:
         case Format.PROGUARD:
-            return own
+            return known_id
         case Format.UUID_MAP:
-            return _stem(object_file.name) or (None if own.is_nil else own)
+            return _id_from_stem(object_file.name) or (
+                None if known_id.is_nil else known_id
+            )
         case _:
-            return None if own.is_nil else own
+            return None if known_id.is_nil else known_id
 
 
-def _stem(name: str) -> DebugId | None:
+def _id_from_stem(name: str) -> DebugId | None:
     return DebugId.parse_or_none(PurePosixPath(name).stem)
 
 

@@ -1,7 +1,6 @@
-"""Reads debug files: which objects a file holds, and by which ids they are found.
+"""Parses debug files: the objects in a file, and their ids.
 
-What it is handed comes from strangers and may end the process that reads it: the
-server calls it through `sandbox` alone.
+Files of strangers may crash the parser, so only children of `sandbox` call this.
 """
 
 import os
@@ -24,12 +23,12 @@ from symdepot.domain.formats import client_metadata, elf, pe, proguard, symbol_m
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
 
-# Debug information packs to a half or a fifth; packed with patience, to a twentieth.
-_HONEST_RATIO = 32
-_ALWAYS_UNPACKED_BYTES = 512 * 1024**2
+# Debug information compresses to a half or a fifth; at best, to a twentieth.
+_MAX_RATIO = 32
+_FREE_BYTES = 512 * 1024**2
 
 # A symcache takes 8 to 25 ms for each MB of debug information.
-_REHEARSED_BYTES = 384 * 1024
+_MAX_TRIAL_BYTES = 384 * 1024
 
 _NIL = DebugId(UUID(int=0))
 
@@ -39,26 +38,25 @@ _panic_text = re.compile(r"panicked with '(.*)' at ", re.DOTALL).search
 def inspect(path: Path, *, name: str) -> list[ObjectFile]:
     r"""Return the objects in the file at `path`, which its client calls `name`.
 
-    Most formats hold one object, a fat Mach-O one for each architecture. An object is
-    called by the base name of `name`, after either kind of slash. A map that tells
-    nothing of its id has the nil id.
+    Most formats have one object, fat Mach-O one for each architecture. Objects are named
+    by the base name of `name`. Symbol maps without an id have the nil id.
 
     Raises:
-        NotADebugFile: it is of no format that we know, or broken; the text says where.
-        OSError: it cannot be read.
+        NotADebugFile: the format is unknown, or the file is damaged; the text says where.
+        OSError: the file cannot be read.
 
     Source: spec/sentry-server 2.12; for the texts, 2.9.
     """
     mapping_id = proguard.id_from_name(name)
     if mapping_id is not None:
-        return [_mapping(path, mapping_id)]
+        return [_describe_mapping(path, mapping_id)]
     map_format = symbol_maps.format_of(path)
     if map_format is not None:
-        return [_map(path, map_format, name)]
-    _refuse_to_unpack_lies(path)
-    _refuse_part_of_a_whole(path)
+        return [_describe_map(path, map_format, name)]
+    _check_decompressed_size(path)
+    _check_is_complete(path)
     try:
-        return [_described(o, name) for o in _objects(path)]
+        return [_describe(o, name) for o in _objects(path)]
     except ObjectErrorUnsupportedObject as e:
         raise NotADebugFile(f"Unsupported debug information file: {_text(e)}") from e
     except (SymbolicError, ValueError) as e:
@@ -66,52 +64,50 @@ def inspect(path: Path, *, name: str) -> list[ObjectFile]:
 
 
 def trial_parse(path: Path) -> None:
-    """Read a small file's debug information to the end, and forget what it says.
+    """Convert a small file to a symcache and drop the result, to see if that crashes.
 
-    Raises nothing, but may not return: symbolic looks no further than the headers
-    while it answers `inspect`, and some files end its process only when a symcache is
-    made of them (10,000 nested inlined functions overflow its stack). For a large
-    file that takes seconds, so a large file is left to whoever makes its symcache.
+    `inspect` reads only headers, and some files crash only the conversion (10,000 nested
+    inlined functions overflow the stack). Large files are skipped: that takes seconds.
     """
-    if path.stat().st_size + elf.decompressed_size(path) > _REHEARSED_BYTES:
+    if path.stat().st_size + elf.decompressed_size(path) > _MAX_TRIAL_BYTES:
         return
     with suppress(SymbolicError):
         for o in _objects(path):
-            # That none can be made is no fault: many a file holds only ids.
+            # Failure is normal: many files have only ids.
             with suppress(SymbolicError):
                 o.make_symcache()
 
 
 def _objects(path: Path) -> Iterator[Object]:
     try:
-        # Not `from_bytes`: it keeps no reference to the bytes that it reads later.
+        # Not `from_bytes`, which keeps no reference to the bytes that it reads later.
         archive = Archive.open(os.fsencode(path))
     except IoError as e:
         raise OSError(_text(e)) from e
     yield from archive.iter_objects()
 
 
-def _described(o: Object, name: str) -> ObjectFile:
-    kind_of_file = Format(o.file_format)
+def _describe(o: Object, name: str) -> ObjectFile:
+    file_format = Format(o.file_format)
     return ObjectFile(
-        format=kind_of_file,
+        format=file_format,
         kind=o.kind,
         arch=o.arch,
         debug_id=DebugId.parse(o.debug_id),
         code_id=CodeId.parse(o.code_id) if o.code_id else None,
         features=o.features,
-        name=client_metadata.object_name(name, kind_of_file),
+        name=client_metadata.object_name(name, file_format),
     )
 
 
-def _mapping(path: Path, debug_id: DebugId) -> ObjectFile:
+def _describe_mapping(path: Path, debug_id: DebugId) -> ObjectFile:
     with suppress(SymbolicError):
         Archive.open(os.fsencode(path))
         raise NotADebugFile(proguard.NOT_A_MAPPING)
     return proguard.describe_mapping(path, debug_id)
 
 
-def _map(path: Path, map_format: Format, name: str) -> ObjectFile:
+def _describe_map(path: Path, map_format: Format, name: str) -> ObjectFile:
     try:
         match map_format:
             case Format.BC_SYMBOL_MAP:
@@ -137,27 +133,27 @@ def _map(path: Path, map_format: Format, name: str) -> ObjectFile:
     )
 
 
-def _refuse_to_unpack_lies(path: Path) -> None:
+def _check_decompressed_size(path: Path) -> None:
     size_bytes = path.stat().st_size
-    promised_bytes = elf.decompressed_size(path)
-    if promised_bytes > max(_ALWAYS_UNPACKED_BYTES, _HONEST_RATIO * size_bytes):
+    claimed_bytes = elf.decompressed_size(path)
+    if claimed_bytes > max(_FREE_BYTES, _MAX_RATIO * size_bytes):
         raise NotADebugFile(
             f"Invalid debug information file: its {size_bytes} bytes "
-            f"say that they unpack to {promised_bytes} bytes"
+            f"say that they unpack to {claimed_bytes} bytes"
         )
 
 
-def _refuse_part_of_a_whole(path: Path) -> None:
-    size_bytes, least_bytes = path.stat().st_size, pe.minimum_size(path)
-    if size_bytes < least_bytes:
+def _check_is_complete(path: Path) -> None:
+    size_bytes, minimum_bytes = path.stat().st_size, pe.minimum_size(path)
+    if size_bytes < minimum_bytes:
         raise NotADebugFile(
             f"Invalid debug information file: it is cut short, after {size_bytes} "
-            f"of at least {least_bytes} bytes"
+            f"of at least {minimum_bytes} bytes"
         )
 
 
 def _text(error: Exception) -> str:
-    """Return what symbolic says, without the places in its sources."""
+    """Return the message of symbolic, without positions in its source."""
     text = error.message if isinstance(error, SymbolicError) else str(error)
     panic = _panic_text(text) if isinstance(error, Panic) else None
     return f"the parser panicked: {panic[1]}" if panic else text

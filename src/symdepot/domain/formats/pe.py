@@ -1,7 +1,6 @@
-"""Whether a file is all there, where its parser does not say so.
+"""Detects truncated Windows programs.
 
-symbolic reads a Windows program's headers and is content: the ids stand there. A
-download that broke off would pass for the whole.
+symbolic reads only the headers, which have the ids, and so accepts an incomplete download.
 """
 
 import mmap
@@ -21,13 +20,13 @@ _STRINGS_SIZE = Struct("<I")
 
 
 def minimum_size(path: Path) -> int:
-    """Return how large a file must be at least to hold all that it says it does.
+    """Return the size in bytes that a file has at least, according to its headers.
 
-    0 for what is no Windows program, or whose headers are cut short: whoever parses it
-    says so better. Padding at the end of a section may be missing, which harms nobody.
+    0 for other files, and for truncated headers: the parser reports those better.
+    Padding at the end of a section may be missing.
 
-    Source: Microsoft, "PE Format": COFF file header, section table, string table; a
-    section's raw data is what there is of its `VirtualSize`, padded to `FileAlignment`.
+    Source: Microsoft, "PE Format": COFF file header, section table, string table; the raw
+    data of a section is its `VirtualSize` at most, padded to `FileAlignment`.
     """
     with path.open("rb") as file:
         if file.read(len(_DOS_MAGIC)) != _DOS_MAGIC:
@@ -49,16 +48,16 @@ def _ends(content: mmap.mmap) -> Iterator[int]:
     if symbols and symbol_count:
         yield from _symbols_ends(content, symbols + symbol_count * _SYMBOL_BYTES)
     table = start + _HEADER.size + optional_bytes
-    for place in range(sections):
+    for index in range(sections):
         virtual_bytes, raw_bytes, offset = _SECTION.unpack_from(
-            content, table + place * _SECTION.size
+            content, table + index * _SECTION.size
         )
         if offset:
             yield offset + min(raw_bytes, virtual_bytes or raw_bytes)
 
 
 def _symbols_ends(content: mmap.mmap, strings: int) -> Iterator[int]:
-    """Yield the end of the symbols, and that of their names, which begin with a size."""
+    """Yield the end of the symbols, and of their names, which begin with a size."""
     yield strings
     if strings + _STRINGS_SIZE.size <= len(content):
         yield strings + int(_STRINGS_SIZE.unpack_from(content, strings)[0])

@@ -1,7 +1,6 @@
-"""Maps of names and lines that come beside a program, and tell nothing of its id.
+"""Symbol maps: maps of names and lines that do not contain a debug id.
 
-Which of them a file is stands in its first bytes. Those of Apple symbolic reads; the
-two that are JSON are read here, whole and within the memory of one who reads it.
+symbolic parses those of Apple; the two JSON formats are parsed here, in memory.
 """
 
 import json
@@ -23,52 +22,51 @@ _HEADS = (
 
 
 def format_of(path: Path) -> Format | None:
-    """Return which map the file at `path` begins like, or None.
+    """Return the format of the map at `path` by its first bytes, or None.
 
-    Blanks before it do not count, as they do not in JSON.
+    Leading blanks are skipped, as in JSON.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
 
     Source: spec/sentry-server 2.12, step 2.
     """
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
-    for beginning, map_format in _HEADS:
-        if head.lstrip(b" \t\r\n").startswith(beginning):
+    for prefix, map_format in _HEADS:
+        if head.lstrip(b" \t\r\n").startswith(prefix):
             return map_format
     return None
 
 
 def check_il2cpp(path: Path) -> None:
-    """Make sure that the file at `path` is a line mapping of Unity's il2cpp.
+    """Check that the file at `path` is a line mapping of Unity's il2cpp.
 
-    Objects in it are forgotten as soon as they are read: 60 MB of it as Python keeps
-    them take a gigabyte.
+    Objects are dropped as soon as they are parsed: 60 MB of JSON would take a gigabyte.
 
     Raises:
-        NotADebugFile: it is no JSON object.
+        NotADebugFile: it is not a JSON object.
 
     Source: symbolic-il2cpp, `LineMapping::parse`: C++ file → C# file → line → line.
     """
-    forget = json.JSONDecoder(
-        object_pairs_hook=_nothing,
+    decoder = json.JSONDecoder(
+        object_pairs_hook=_drop_object,
         parse_int=len,
         parse_float=len,
         parse_constant=_refuse_constant,
     )
-    _decoded(path, forget.decode, "il2cpp")
+    _decode(path, decoder.decode, "il2cpp")
 
 
 def check_dart(path: Path) -> None:
-    """Make sure that the file at `path` is a symbol map of Dart's.
+    """Check that the file at `path` is a symbol map of Dart.
 
     Raises:
-        NotADebugFile: it is no JSON array of strings of an even number.
+        NotADebugFile: it is not a JSON array of an even number of strings.
 
-    Source: spec/sentry-server 2.9; names in turn, the long and the short.
+    Source: spec/sentry-server 2.9; long and short names alternate.
     """
-    names = _decoded(path, json.loads, "dartsymbolmap")
+    names = _decode(path, json.loads, "dartsymbolmap")
     if not isinstance(names, list):
         raise NotADebugFile("dartsymbolmap must be a JSON array")
     if len(names) % 2:
@@ -77,7 +75,7 @@ def check_dart(path: Path) -> None:
         raise NotADebugFile("Invalid dartsymbolmap format: an element is no string")
 
 
-def _decoded(path: Path, decode: Callable[[str], object], what: str) -> object:
+def _decode(path: Path, decode: Callable[[str], object], what: str) -> object:
     with (
         path.open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
@@ -87,14 +85,14 @@ def _decoded(path: Path, decode: Callable[[str], object], what: str) -> object:
         except RecursionError:
             raise NotADebugFile(f"Invalid {what}: it is nested too deeply") from None
         except SystemError as e:
-            # CPython's scanner calls a hook though it has run out of memory before.
+            # CPython's scanner calls a hook although it is out of memory.
             raise MemoryError from e
         except ValueError as e:
             raise NotADebugFile(f"Invalid {what}: {e}") from e
 
 
-def _nothing(pairs: list[tuple[str, object]]) -> None:
-    """Keep nothing of an object."""
+def _drop_object(pairs: list[tuple[str, object]]) -> None:
+    """Return None for any object."""
 
 
 def _refuse_constant(name: str) -> NoReturn:
