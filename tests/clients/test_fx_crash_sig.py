@@ -10,7 +10,7 @@ from tests import environment
 from tests.clients import crashing, fetching
 from tests.clients.depot import Depot
 from tests.factories import a_breakpad_file
-from tests.protocols.eliot.asking import RECORDS
+from tests.protocols.eliot.payloads import RECORDS
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 

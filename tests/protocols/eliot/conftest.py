@@ -1,4 +1,4 @@
-"""A project whose debug files are made ready for looking addresses up."""
+"""A project with symcaches."""
 
 import pytest
 from pytest_django import Settings

@@ -1,4 +1,4 @@
-"""Every error of ours has a face for Eliot's clients: a status, and a title."""
+"""Each error has a status and a title."""
 
 import json
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def told(error: Exception) -> Answer:
 
 
 @pytest.mark.parametrize("error", leaves(SymdepotError), ids=lambda e: e.__name__)
-def test_a_client_is_told_each_error_in_one_key(error: type[SymdepotError]) -> None:
+def test_each_error_is_one_title(error: type[SymdepotError]) -> None:
     made = MADE[error]()
 
     answer = told(made)
@@ -49,7 +49,7 @@ def test_a_client_is_told_each_error_in_one_key(error: type[SymdepotError]) -> N
 
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
-def test_a_database_that_does_not_answer_is_worth_a_retry(
+def test_an_unavailable_database_is_503(
     error: type[Exception],
 ) -> None:
     answer = told(error("disk I/O error at /secret/place"))

@@ -1,4 +1,4 @@
-"""Real debug files say of their addresses what their own tools say."""
+"""Real debug files resolve as with their own tools."""
 
 import re
 import subprocess
@@ -11,8 +11,8 @@ from tests.clients import builds
 from tests.corpus.test_corpus import CORPUS
 from tests.factories import Answer
 from tests.fixtures import compiled
-from tests.protocols.eliot import asking, sym_text
-from tests.protocols.eliot.asking import job, result
+from tests.protocols.eliot import payloads, sym_text
+from tests.protocols.eliot.payloads import job, result
 
 INLINED = """\
 #include <stdlib.h>
@@ -40,10 +40,10 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize(
     "name", ["macos-crash.inlines.sym", "macos-crash.sym", "windows-crash.sym"]
 )
-def test_a_symbol_file_is_told_as_it_reads(name: str) -> None:
+def test_a_symbol_file_resolves_as_its_text(name: str) -> None:
     content = (CORPUS / "symbolic" / name).read_bytes()
     text = sym_text.read(content.decode())
-    asking.keep(content, name)
+    payloads.keep(content, name)
     wanted = list(text.addresses())
 
     told = result(
@@ -67,14 +67,14 @@ def test_a_symbol_file_is_told_as_it_reads(name: str) -> None:
         }
 
 
-def test_an_elf_file_is_told_as_addr2line_tells_it(tmp_path: Path) -> None:
+def test_an_elf_file_resolves_as_with_addr2line(tmp_path: Path) -> None:
     source = tmp_path / "prog.c"
     source.write_text(INLINED)
     program = tmp_path / "prog"
     told("gcc", "-g", "-O2", "-Wl,--build-id", "-o", program, source)
     companion = compiled.debug_companion(program)
     addresses = addresses_of_main(program)
-    asking.keep(companion.read_bytes(), "prog.debug")
+    payloads.keep(companion.read_bytes(), "prog.debug")
 
     debug_id = f"{UUID(builds.debug_id(program)).hex.upper()}0"
     answer = result(job(*((0, a) for a in addresses), modules=[["prog", debug_id]]))

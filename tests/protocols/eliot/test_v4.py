@@ -1,18 +1,18 @@
-"""The old form: a line for each frame."""
+"""POST /symbolicate/v4: a line for each frame."""
 
 import pytest
-from tests.protocols.eliot import asking
-from tests.protocols.eliot.asking import MODULE, ask
+from tests.protocols.eliot import payloads
+from tests.protocols.eliot.payloads import MODULE, send
 
 pytestmark = pytest.mark.django_db
 
 V4 = "/symbolicate/v4"
 
 
-def test_frames_are_lines_and_modules_known_or_not() -> None:
-    asking.keep(asking.SYMBOLS.replace(b" xul.dll", b""))
+def test_v4_returns_lines_and_known_modules() -> None:
+    payloads.keep(payloads.SYMBOLS.replace(b" xul.dll", b""))
 
-    answer = ask(
+    answer = send(
         {
             "memoryMap": [MODULE, ["nope.pdb", "A" * 33], ["b", "B" * 33]],
             "stacks": [[[0, 0x1017], [1, 5]], [[-1, 65802], [0, -1]]],
@@ -41,7 +41,7 @@ def test_frames_are_lines_and_modules_known_or_not() -> None:
         ([], "job 0 is invalid"),
     ],
 )
-def test_what_is_no_job_is_refused(payload: object, title: str) -> None:
-    answer = ask(payload, path=V4)
+def test_an_invalid_job_is_refused(payload: object, title: str) -> None:
+    answer = send(payload, path=V4)
 
     assert (answer.status_code, answer.json()) == (400, {"title": title})

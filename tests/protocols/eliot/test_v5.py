@@ -1,10 +1,10 @@
-"""Functions, files and lines are told in the words of Eliot's v5."""
+"""POST /symbolicate/v5: functions, files and lines."""
 
 import pytest
 from pytest_django import DjangoAssertNumQueries
 from tests.factories import a_breakpad_file, a_client, a_debug_file, a_project, upload
-from tests.protocols.eliot import asking
-from tests.protocols.eliot.asking import ID, MODULE, ask, job, result
+from tests.protocols.eliot import payloads
+from tests.protocols.eliot.payloads import ID, MODULE, job, result, send
 from tests.symcache_files import an_unreadable_pdb
 
 from symdepot.debugfiles.models import WantedId
@@ -44,9 +44,9 @@ JOB = {
 }
 
 
-def test_a_line_that_is_not_known_is_left_out() -> None:
+def test_an_unknown_line_is_left_out() -> None:
     records = ("FILE 0 a.cpp", "FUNC 1000 10 0 foo", "1000 10 0 0")
-    asking.keep(a_breakpad_file(ID, records=records))
+    payloads.keep(a_breakpad_file(ID, records=records))
 
     (frame,) = result(job((0, 0x1000)))["stacks"][0]
 
@@ -54,18 +54,18 @@ def test_a_line_that_is_not_known_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("payload", [{"jobs": [JOB], "version": 5}, JOB])
-def test_a_job_is_answered_whole(payload: object) -> None:
-    asking.keep()
+def test_a_job_has_a_complete_result(payload: object) -> None:
+    payloads.keep()
 
-    answer = ask(payload)
+    answer = send(payload)
 
     assert answer.status_code == 200
     assert answer["Content-Type"] == "application/json"
     assert answer.json() == WHOLE
 
 
-def test_an_offset_is_taken_as_it_is() -> None:
-    asking.keep()
+def test_an_offset_is_not_adjusted() -> None:
+    payloads.keep()
 
     frames = result(job((0, 0xFFF), (0, 0x1000), (0, 0x100F), (0, 0x1018)))["stacks"][0]
 
@@ -77,8 +77,8 @@ def test_an_offset_is_taken_as_it_is() -> None:
     ]
 
 
-def test_a_name_is_told_as_it_was_written_and_a_file_only_where_it_is_known() -> None:
-    asking.keep()
+def test_names_are_demangled_and_unknown_files_left_out() -> None:
+    payloads.keep()
 
     assert result(job((0, 0x2001)))["stacks"] == [
         [
@@ -93,8 +93,8 @@ def test_a_name_is_told_as_it_was_written_and_a_file_only_where_it_is_known() ->
     ]
 
 
-def test_an_offset_that_no_program_has_is_no_function() -> None:
-    asking.keep()
+def test_an_offset_beyond_64_bits_has_no_function() -> None:
+    payloads.keep()
     offsets = (-1, 2**32, 2**64 - 1, 2**64, 2**70)
 
     in_module, elsewhere = result(
@@ -111,30 +111,30 @@ def test_an_offset_that_no_program_has_is_no_function() -> None:
         ]
 
 
-def test_an_offset_that_is_unknown_still_says_whether_there_is_a_file() -> None:
-    asking.keep()
+def test_an_unknown_offset_still_looks_up_its_module() -> None:
+    payloads.keep()
 
     told = result(job((0, -1), (1, -1), modules=[MODULE, ["a", "A" * 33]]))
 
     assert told["found_modules"] == {f"xul.pdb/{ID}": True, f"a/{'A' * 33}": False}
 
 
-def test_every_frame_that_was_asked_is_answered_even_those_below_the_start() -> None:
-    asking.keep(a_breakpad_file(ID, records=("FUNC 1000 10 0 _start",)))
+def test_frames_below_start_are_returned() -> None:
+    payloads.keep(a_breakpad_file(ID, records=("FUNC 1000 10 0 _start",)))
 
     frames = result(job((0, 0x1000), (-1, 7), (-1, 8)))["stacks"][0]
 
     assert [frame["frame"] for frame in frames] == [0, 1, 2]
 
 
-def test_a_module_is_called_by_its_debug_file_where_its_code_file_is_not_told() -> None:
-    asking.keep(a_breakpad_file(ID, records=("INFO CODE_ID 5AB3", "FUNC 1000 1 0 f")))
+def test_a_module_without_a_code_file_has_its_debug_file_name() -> None:
+    payloads.keep(a_breakpad_file(ID, records=("INFO CODE_ID 5AB3", "FUNC 1000 1 0 f")))
 
     assert result(job((0, 0x1000)))["stacks"][0][0]["module"] == "xul.pdb"
 
 
-def test_a_module_is_true_false_or_null_as_it_was_found_missing_or_not_asked() -> None:
-    asking.keep()
+def test_a_module_is_true_if_found_false_if_missing_null_if_unused() -> None:
+    payloads.keep()
     missing, unasked, nameless = ["a", ID[:-1]], ["b", ID], ["c", ""]
     stacks = [[(0, 0x1000), (1, 1)], [(3, 1), (4, 1)]]
     payload = {"memoryMap": [MODULE, missing, unasked, nameless, ["d", "0"]]}
@@ -152,16 +152,16 @@ def test_a_module_is_true_false_or_null_as_it_was_found_missing_or_not_asked() -
     assert modules == ["xul.dll", "a", "c", "d"]
 
 
-def test_a_module_that_stands_twice_is_found_if_either_is_asked_for() -> None:
-    asking.keep()
+def test_a_repeated_module_is_found_if_either_is_used() -> None:
+    payloads.keep()
 
     told = result(job((1, 0x1000), modules=[MODULE, MODULE]))
 
     assert told["found_modules"] == {f"xul.pdb/{ID}": True}
 
 
-def test_an_id_in_small_letters_is_the_same_and_stays_as_it_came() -> None:
-    asking.keep()
+def test_a_lowercase_id_matches_and_is_returned_as_sent() -> None:
+    payloads.keep()
 
     told = result(job((0, 0x1000), modules=[["xul.pdb", ID.lower()]]))
 
@@ -169,12 +169,12 @@ def test_an_id_in_small_letters_is_the_same_and_stays_as_it_came() -> None:
     assert told["stacks"][0][0]["function"] == "foo(int)"
 
 
-def test_jobs_are_answered_in_their_order_each_with_its_own_modules() -> None:
-    asking.keep()
+def test_jobs_have_results_in_order_with_their_own_modules() -> None:
+    payloads.keep()
     other = ["libz.so", "A" * 33]
 
     jobs = [job((0, 0x1000)), job((1, 5), modules=[MODULE, other]), job()]
-    results = ask({"jobs": jobs}).json()["results"]
+    results = send({"jobs": jobs}).json()["results"]
 
     assert [r["found_modules"] for r in results] == [
         {f"xul.pdb/{ID}": True},
@@ -182,32 +182,32 @@ def test_jobs_are_answered_in_their_order_each_with_its_own_modules() -> None:
         {f"xul.pdb/{ID}": True},
     ]
     assert [len(r["stacks"][0]) for r in results] == [1, 1, 0]
-    assert ask({"jobs": []}).json() == {"results": []}
+    assert send({"jobs": []}).json() == {"results": []}
 
 
-def test_no_more_is_asked_of_the_database_for_more_modules(
+def test_the_number_of_queries_does_not_depend_on_the_modules(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    asking.keep()
+    payloads.keep()
     client = a_client()
     modules = [[f"xul-{n}.pdb", ID] for n in range(30)]
     frames = [(index, 0x1000) for index in range(30)]
-    ask(job(*frames, modules=modules), client)
+    send(job(*frames, modules=modules), client)
 
     with django_assert_num_queries(6):
-        ask(job(*frames[:1]), client)
+        send(job(*frames[:1]), client)
     with django_assert_num_queries(6):
-        ask({"jobs": [job(*frames, modules=modules)] * 10}, client)
+        send({"jobs": [job(*frames, modules=modules)] * 10}, client)
 
 
-def test_a_file_that_cannot_be_used_is_as_good_as_none() -> None:
+def test_an_unusable_file_is_not_found() -> None:
     standing = upload(a_client(), an_unreadable_pdb(), name="xul.pdb")
     debug_id = DebugId.parse(standing["dif"]["debugId"])
     hopeless = f"{debug_id.uuid.hex}{debug_id.age:x}"
     a_debug_file(a_project(), debug_id=DebugId.parse("B" * 33), format=Format.IL2CPP)
 
     modules = [["xul.pdb", hopeless], ["game", "B" * 33]]
-    answer = ask(job((0, 1), (1, 1), modules=modules), a_client(), debug="1").json()
+    answer = send(job((0, 1), (1, 1), modules=modules), a_client(), debug="1").json()
 
     names = [f"xul.pdb/{hopeless}", f"game/{'B' * 33}"]
     (told,) = answer["results"]
@@ -216,12 +216,12 @@ def test_a_file_that_cannot_be_used_is_as_good_as_none() -> None:
     assert statuses == dict(zip(names, ("malformed", "unsupported"), strict=True))
 
 
-def test_a_debug_header_brings_what_the_answer_took() -> None:
-    asking.keep()
+def test_a_debug_header_adds_statistics() -> None:
+    payloads.keep()
     modules = [MODULE, ["a", "A" * 33], ["b", "B" * 33]]
     jobs = [job((0, 1), (1, 1), modules=modules), job((0, 2))]
 
-    told = ask({"jobs": jobs}, debug="true").json()["debug"]
+    told = send({"jobs": jobs}, debug="true").json()["debug"]
 
     seconds = told["time"]
     assert 0 < seconds < 60
@@ -243,8 +243,8 @@ def test_a_debug_header_brings_what_the_answer_took() -> None:
     }
 
 
-def test_what_is_not_there_is_wanted() -> None:
-    ask(job((0, 1)), a_client(user_agent="FirefoxProfiler/1.0"))
+def test_a_missing_module_is_recorded() -> None:
+    send(job((0, 1)), a_client(user_agent="FirefoxProfiler/1.0"))
 
     (wanted,) = WantedId.objects.all()
     assert (wanted.debug_id, wanted.name) == (str(DebugId.parse(ID)), "xul.pdb")

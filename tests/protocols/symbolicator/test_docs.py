@@ -1,4 +1,4 @@
-"""What the docs show is what happens, and the description is what is done."""
+"""The documented examples and the OpenAPI description are true."""
 
 import json
 import re
@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 from tests.factories import a_client, a_project, upload
-from tests.protocols.symbolicator.asking import INLINED, post
+from tests.protocols.symbolicator.payloads import INLINED, post
 
 from symdepot.protocols.symbolicator.schemas import BODY
 
@@ -23,7 +23,7 @@ def examples() -> list[Any]:
     return [json.loads(block) for block in blocks]
 
 
-def test_the_example_in_the_docs_is_answered_as_it_says(settings: Settings) -> None:
+def test_the_documented_request_has_the_documented_response(settings: Settings) -> None:
     settings.SYMCACHES = True
     a_project()
     upload(a_client(), INLINED.encode())
@@ -37,7 +37,7 @@ def described() -> dict[str, Any]:
     return document
 
 
-def test_all_that_a_description_refers_to_is_in_it() -> None:
+def test_every_referenced_schema_exists() -> None:
     document = described()
 
     referred = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document)))
@@ -45,7 +45,7 @@ def test_all_that_a_description_refers_to_is_in_it() -> None:
     assert referred <= set(document["components"]["schemas"])
 
 
-def test_every_door_that_speaks_json_is_described() -> None:
+def test_every_json_endpoint_is_described() -> None:
     paths = described()["paths"]
 
     assert {"/symbolicate", "/requests/{request_id}"} <= set(paths)
@@ -54,7 +54,7 @@ def test_every_door_that_speaks_json_is_described() -> None:
     assert {"200", "400", "413", "422", "429", "503"} <= set(symbolicate["responses"])
 
 
-def test_what_is_described_is_what_is_read() -> None:
+def test_the_described_schema_is_the_validated_one() -> None:
     names = set(BODY.json_schema()["properties"])
 
     content = described()["paths"]["/symbolicate"]["post"]["requestBody"]["content"]

@@ -1,4 +1,4 @@
-"""POST /symbolicate-jvm: the request and its answer."""
+"""POST /symbolicate-jvm: request and response."""
 
 import json
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 from django.test import Client
 from tests.factories import a_client, a_project
-from tests.protocols.symbolicator.retracing import (
+from tests.protocols.symbolicator.jvm_payloads import (
     BUNDLE_ID,
     MAPPING_ID,
     a_bundle_of,
     a_frame,
     a_mapping_of,
-    ask,
     modules,
     retraced,
+    send,
 )
 
 from symdepot.debugfiles.models import WantedId
@@ -46,7 +46,7 @@ def _mapping() -> None:
     a_mapping_of(a_project(), MAPPING)
 
 
-def test_frames_that_were_inlined_stand_beside_their_caller() -> None:
+def test_inlined_frames_are_next_to_their_caller() -> None:
     outer, inner = a_frame("x", "main", 1), a_frame("a.a", "c", 5, index=7)
 
     callers_first = retraced(outer, inner)
@@ -57,7 +57,7 @@ def test_frames_that_were_inlined_stand_beside_their_caller() -> None:
     assert callees_first == callers_first[::-1]
 
 
-def test_what_else_was_said_of_a_frame_is_kept() -> None:
+def test_other_fields_of_a_frame_are_kept() -> None:
     said = {
         "platform": "java",
         "in_app": False,
@@ -73,13 +73,13 @@ def test_what_else_was_said_of_a_frame_is_kept() -> None:
     assert leaf.items() >= said.items()
 
 
-def test_what_is_unknown_stays_as_it_came() -> None:
+def test_unknown_names_stay_as_sent() -> None:
     unknown = a_frame("x.y", "z", 0, filename="", abs_path="/x", in_app=False)
 
     assert retraced(unknown, release_package="x") == [unknown]
 
 
-def test_files_are_those_of_the_mapping_or_made_of_an_inlined_class() -> None:
+def test_file_names_come_from_the_mapping_or_the_inlined_class() -> None:
     caller, leaf = retraced(a_frame("a.a", "c", 5, filename="SourceFile"))
     (known,) = retraced(a_frame("a.b", "x", 5, filename="X.kt", abs_path="/X.kt"))
 
@@ -100,7 +100,7 @@ def test_files_are_those_of_the_mapping_or_made_of_an_inlined_class() -> None:
     ],
 )
 @pytest.mark.parametrize("lineno", [None, 3])
-def test_a_signature_tells_methods_of_one_name_apart(
+def test_a_signature_selects_among_overloads(
     signature: str | None, function: str, spoken: str | None, lineno: int | None
 ) -> None:
     (frame,) = retraced(a_frame("a.a", "f", lineno, signature=signature))
@@ -108,13 +108,13 @@ def test_a_signature_tells_methods_of_one_name_apart(
     assert (frame["function"], frame.get("signature")) == (function, spoken)
 
 
-def test_a_line_tells_more_than_a_signature() -> None:
+def test_a_line_takes_precedence_over_a_signature() -> None:
     frames = retraced(a_frame("a.a", "c", 5, signature="()V"))
 
     assert [frame["function"] for frame in frames] == ["run", "leaf"]
 
 
-def test_a_line_is_told_only_as_far_as_it_is_known() -> None:
+def test_a_line_is_returned_only_if_known() -> None:
     frames = retraced(
         a_frame("a.a", "d", 3), a_frame("a.a", "d", None), a_frame("a.a", "c", 99)
     )
@@ -126,7 +126,7 @@ def test_a_line_is_told_only_as_far_as_it_is_known() -> None:
     ]
 
 
-def test_frames_of_the_release_are_its_own_unless_something_else_is_said() -> None:
+def test_frames_of_the_release_package_are_in_app_by_default() -> None:
     frames = retraced(
         a_frame("a.a", "c", 1),
         a_frame("a.a", "c", 1, in_app=False),
@@ -137,13 +137,13 @@ def test_frames_of_the_release_are_its_own_unless_something_else_is_said() -> No
     assert [frame.get("in_app") for frame in frames] == [True, False, None]
 
 
-def test_mappings_are_asked_in_the_order_given() -> None:
+def test_mappings_are_queried_in_their_order() -> None:
     a_mapping_of(a_project(), OTHER, OTHER_ID)
     frames = [a_frame("o.t", "w", 1), a_frame("a.b", "x", 1)]
     body: Any = {"classes": ["a.b"], "stacktraces": [{"frames": frames}]}
 
-    one = ask({**body, "modules": modules(MAPPING_ID, OTHER_ID)}).json()
-    other = ask({**body, "modules": modules(OTHER_ID, MAPPING_ID)}).json()
+    one = send({**body, "modules": modules(MAPPING_ID, OTHER_ID)}).json()
+    other = send({**body, "modules": modules(OTHER_ID, MAPPING_ID)}).json()
 
     assert one["classes"] == {"a.b": "com.example.GameOver"}
     assert other["classes"] == {"a.b": "com.example.Other"}
@@ -161,23 +161,25 @@ def test_exceptions_get_their_real_names() -> None:
     exceptions = [{"type": "b", "module": "a"}, {"type": "a.b", "module": ""}]
     unknown = {"type": "Error", "module": "java.lang"}
 
-    answer = ask({"modules": modules(MAPPING_ID), "exceptions": [*exceptions, unknown]})
+    answer = send(
+        {"modules": modules(MAPPING_ID), "exceptions": [*exceptions, unknown]}
+    )
 
     real = {"type": "GameOver", "module": "com.example"}
     assert answer.json()["exceptions"] == [real, real, unknown]
 
 
-def test_a_missing_mapping_is_told_and_noted_as_wanted() -> None:
+def test_a_missing_mapping_is_reported_and_recorded() -> None:
     asked = [*modules(OTHER_ID.upper()), *modules(BUNDLE_ID, kind="source")]
 
-    answer = ask({"modules": asked}, a_client(project=a_project()))
+    answer = send({"modules": asked}, a_client(project=a_project()))
 
     assert answer.json()["errors"] == [{"uuid": OTHER_ID, "type": "missing"}]
     wanted = set(WantedId.objects.values_list("debug_id", "project__slug"))
     assert wanted == {(OTHER_ID, "game"), (BUNDLE_ID, "game")}
 
 
-def test_a_mapping_that_nothing_can_read_is_invalid_and_the_next_one_helps() -> None:
+def test_after_an_invalid_mapping_the_next_is_queried() -> None:
     a_mapping_of(a_project(), ENDLESS, OTHER_ID)
     frames = [a_frame("z.z", "z", line) for line in range(40)]
     body: Any = {
@@ -186,7 +188,7 @@ def test_a_mapping_that_nothing_can_read_is_invalid_and_the_next_one_helps() -> 
         "stacktraces": [{"frames": frames}],
     }
 
-    answer = ask(body).json()
+    answer = send(body).json()
 
     assert answer["errors"] == [{"uuid": OTHER_ID, "type": "invalid"}]
     assert answer["classes"] == {"a.b": "com.example.GameOver"}
@@ -199,7 +201,7 @@ ENDLESS = "com.example.Endless -> z.z:\n" + "".join(
 )
 
 
-def test_sources_are_left_out_if_nobody_wants_them() -> None:
+def test_sources_can_be_switched_off() -> None:
     a_bundle_of(a_project(), {"~/com/example/Game.jvm": "line\n" * 30})
     asked = [*modules(MAPPING_ID), *modules(BUNDLE_ID, kind="source")]
     frame = a_frame("a.a", "c", 1)
@@ -212,24 +214,24 @@ def test_sources_are_left_out_if_nobody_wants_them() -> None:
     assert {"pre_context", "context_line", "post_context"}.isdisjoint(hidden)
 
 
-def test_a_token_reads_its_own_projects_and_anybody_public_ones() -> None:
+def test_a_token_reads_its_projects_and_without_one_public_ones() -> None:
     body: Any = {"modules": modules(MAPPING_ID), "classes": ["a.b"]}
     url_token = tokens.create_url_token(a_project().organization, by="a test")
     stranger = a_client("others")
 
-    in_the_path = ask(body, Client(), f"/s/{url_token}").json()
-    of_others = ask(body, stranger).json()
-    of_nobody = ask(body, Client()).json()
+    in_the_path = send(body, Client(), f"/s/{url_token}").json()
+    of_others = send(body, stranger).json()
+    of_nobody = send(body, Client()).json()
     access.set_public(a_project(), is_public=True, by="a test")
-    of_anybody = ask(body, Client()).json()
+    of_anybody = send(body, Client()).json()
 
     assert in_the_path["classes"] == of_anybody["classes"] != {}
     assert of_others["classes"] == of_nobody["classes"] == {}
     assert of_nobody["errors"] == [{"uuid": MAPPING_ID, "type": "missing"}]
 
 
-def test_an_empty_request_has_an_empty_answer() -> None:
-    assert ask({"sources": [{"whatever": 1}], "scope": "x"}).json() == {
+def test_an_empty_request_has_an_empty_result() -> None:
+    assert send({"sources": [{"whatever": 1}], "scope": "x"}).json() == {
         "status": "completed",
         "exceptions": [],
         "stacktraces": [],
@@ -251,13 +253,13 @@ def test_an_empty_request_has_an_empty_answer() -> None:
         (json.dumps({"modules": modules(*[MAPPING_ID] * 101)}).encode(), 422),
     ],
 )
-def test_a_request_that_is_none_is_refused(body: bytes, status: int) -> None:
-    answer = ask(body)
+def test_an_invalid_request_is_refused(body: bytes, status: int) -> None:
+    answer = send(body)
 
     assert answer.status_code == status
     assert answer.json().keys() == {"detail", "causes"}
 
 
-def test_a_token_that_is_none_is_refused() -> None:
-    assert ask({}, Client(headers={"Authorization": "Bearer x"})).status_code == 401
-    assert ask({}, Client(), "/s/symd_x").status_code == 401
+def test_an_invalid_token_is_refused() -> None:
+    assert send({}, Client(headers={"Authorization": "Bearer x"})).status_code == 401
+    assert send({}, Client(), "/s/symd_x").status_code == 401

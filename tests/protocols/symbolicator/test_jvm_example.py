@@ -1,4 +1,4 @@
-"""What docs/protocols/jvm.md shows is what happens."""
+"""The example in docs/protocols/jvm.md is true."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.test import Client
 from tests.factories import a_project
-from tests.protocols.symbolicator.retracing import a_bundle_of, a_mapping_of, ask
+from tests.protocols.symbolicator.jvm_payloads import a_bundle_of, a_mapping_of, send
 
 from symdepot.protocols.symbolicator.jvm_schemas import JVM_BODY
 
@@ -30,17 +30,17 @@ class Game(private val physics: Physics) {
 
 
 @pytest.mark.django_db
-def test_the_documented_request_has_the_documented_answer() -> None:
+def test_the_documented_request_has_the_documented_response() -> None:
     mapping, request, answer = BLOCKS
     a_mapping_of(a_project(), mapping)
     a_bundle_of(a_project(), {"~/com/example/Game.jvm": GAME})
 
-    found = ask(json.loads(request)).json()
+    found = send(json.loads(request)).json()
 
     assert found == json.loads(answer)
 
 
-def test_what_is_described_is_what_is_read() -> None:
+def test_the_described_schema_is_the_validated_one() -> None:
     document = Client().get("/openapi.json").json()
 
     door = document["paths"]["/symbolicate-jvm"]["post"]

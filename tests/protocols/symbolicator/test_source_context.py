@@ -1,4 +1,4 @@
-"""Frames come with the lines around them, from whatever bundle has the source."""
+"""Frames have source context from any bundle of their module."""
 
 from uuid import UUID
 
@@ -6,7 +6,7 @@ import pytest
 from pytest_django import Settings
 from tests.factories import a_client, a_project, upload
 from tests.fixtures import builders
-from tests.protocols.symbolicator.asking import DEBUG_ID, INLINED, a_question, at, post
+from tests.protocols.symbolicator.payloads import DEBUG_ID, INLINED, a_request, at, post
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile
@@ -35,13 +35,13 @@ def sent(sources: dict[str, str]) -> bytes:
 
 
 def frames(*addresses: int, **options: object) -> list[dict[str, object]]:
-    body = a_question(*(at(address) for address in addresses), options=options)
+    body = a_request(*(at(address) for address in addresses), options=options)
     answer = post(a_client(), body).json()
     frames: list[dict[str, object]] = answer["stacktraces"][0]["frames"]
     return frames
 
 
-def test_a_frame_has_five_lines_each_side_and_long_ones_are_cut() -> None:
+def test_context_is_five_lines_each_side_and_long_lines_are_cut() -> None:
     sent({"/src/hello.c": HELLO})
 
     inlined, outer = frames(0x1012)
@@ -53,7 +53,7 @@ def test_a_frame_has_five_lines_each_side_and_long_ones_are_cut() -> None:
     assert outer["post_context"] == [cut, *LINES[9:13]]
 
 
-def test_at_the_edge_of_a_file_there_are_fewer_lines() -> None:
+def test_context_is_shorter_at_the_edge_of_a_file() -> None:
     sent({"/src/twice.h": "\n\nint twice;\n"})
 
     inlined, _ = frames(0x1012)
@@ -63,7 +63,7 @@ def test_at_the_edge_of_a_file_there_are_fewer_lines() -> None:
     assert "post_context" not in inlined
 
 
-def test_sources_may_come_from_several_bundles_the_newest_first() -> None:
+def test_several_bundles_are_read_newest_first() -> None:
     sent({"/src/hello.c": HELLO.replace("line", "old")})
     sent({"/src/./lib/../hello.c": HELLO, "/src/twice.h": "a\nb\nc"})
 
@@ -72,7 +72,7 @@ def test_sources_may_come_from_several_bundles_the_newest_first() -> None:
     assert (inlined["context_line"], outer["context_line"]) == ("c", "line 8;")
 
 
-def test_an_older_bundle_is_left_alone_when_a_newer_one_has_it_all() -> None:
+def test_an_older_bundle_is_not_read_if_the_newer_has_all_lines() -> None:
     old = sent({"/src/hello.c": HELLO.replace("line", "old")})
     sent({"/src/hello.c": HELLO, "/src/twice.h": "a\nb\nc"})
 
@@ -83,22 +83,22 @@ def test_an_older_bundle_is_left_alone_when_a_newer_one_has_it_all() -> None:
     assert all(used.values())
 
 
-def test_the_module_says_that_it_has_sources() -> None:
+def test_the_module_has_the_sources_feature() -> None:
     sent({"/src/hello.c": HELLO})
 
-    answer = post(a_client(), a_question(at(0x1012))).json()
+    answer = post(a_client(), a_request(at(0x1012))).json()
 
     assert answer["modules"][0]["features"]["has_sources"] is True
 
 
-def test_who_wants_no_sources_gets_none() -> None:
+def test_sources_can_be_switched_off() -> None:
     sent({"/src/hello.c": HELLO})
 
     for frame in frames(0x1012, apply_source_context=False):
         assert not CONTEXT & set(frame)
 
 
-def test_without_its_bytes_a_bundle_costs_nothing_but_its_sources() -> None:
+def test_a_bundle_without_bytes_only_loses_the_sources() -> None:
     bundle = sent({"/src/hello.c": HELLO})
     blob_store().delete(Checksum.of(bundle))
 

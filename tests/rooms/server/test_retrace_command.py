@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.factories import a_project
-from tests.protocols.symbolicator.retracing import MAPPING_ID, a_mapping_of
+from tests.protocols.symbolicator.jvm_payloads import MAPPING_ID, a_mapping_of
 from tests.rooms.server.command_line import CommandResult, RunCommand
 
 from symdepot.debugfiles import proguard_mappings

@@ -8,7 +8,7 @@ import pytest
 from pytest_django import Settings
 from tests.factories import a_client, a_debug_file, a_project, upload
 from tests.fixtures import compiled
-from tests.protocols.symbolicator.asking import BREAKPAD_ID, DEBUG_ID, INLINED
+from tests.protocols.symbolicator.payloads import BREAKPAD_ID, DEBUG_ID, INLINED
 from tests.rooms.server.command_line import CommandResult, RunCommand
 
 from symdepot.debugfiles.models import DebugFile, WantedId

@@ -1,4 +1,4 @@
-"""Modules and stack traces in; frames out, and what became of each file."""
+"""Symbolication of requests, independent of the protocol."""
 
 import time
 from collections.abc import Sequence
@@ -88,7 +88,7 @@ def functions(answer: SymbolicationResult) -> list[str | None]:
     return [frame.symbol and frame.symbol.function for frame in answer.stacks[0]]
 
 
-def test_an_address_becomes_a_function() -> None:
+def test_an_address_is_resolved_to_a_function() -> None:
     known = sent(a_breakpad_file(BREAKPAD_ID))
 
     answer = symbolicated(ID, 0x1004)
@@ -104,7 +104,7 @@ def test_an_address_becomes_a_function() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_while_addresses_are_looked_up_no_connection_is_held(
+def test_no_database_connection_is_open_during_lookups(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sent(a_breakpad_file(BREAKPAD_ID))
@@ -125,14 +125,14 @@ def test_while_addresses_are_looked_up_no_connection_is_held(
     assert (were_held, connection.connection) == ([False], None)
 
 
-def test_a_module_that_no_frame_lies_in_is_not_looked_for() -> None:
+def test_a_module_without_frames_is_not_searched() -> None:
     answer = symbolicated(ID)
 
     assert answer.modules[0].status is ModuleStatus.UNUSED
     assert not WantedId.objects.exists()
 
 
-def test_what_is_not_there_is_wanted() -> None:
+def test_a_missing_module_is_recorded() -> None:
     answer = symbolicated(OTHER, 0x1004)
 
     assert functions(answer) == [None]
@@ -145,7 +145,7 @@ def test_what_is_not_there_is_wanted() -> None:
     )
 
 
-def test_what_is_here_without_names_is_wanted_all_the_same() -> None:
+def test_a_module_whose_files_have_no_names_is_recorded() -> None:
     a_debug_file(a_project(), debug_id=ID, format=Format.SOURCE_BUNDLE, kind="src")
     a_debug_file(a_project(), debug_id=ID, features=frozenset({"unwind"}), kind="exe")
 
@@ -153,14 +153,14 @@ def test_what_is_here_without_names_is_wanted_all_the_same() -> None:
     assert [wanted.debug_id for wanted in WantedId.objects.all()] == [str(ID)]
 
 
-def test_a_file_of_another_project_is_not_there() -> None:
+def test_a_file_of_another_project_is_not_found() -> None:
     a_project("other")
     upload(a_client(), a_breakpad_file(BREAKPAD_ID), project="other")
 
     assert symbolicated(ID, 0x1004).modules[0].status is ModuleStatus.MISSING
 
 
-def test_why_a_file_cannot_be_used_is_said() -> None:
+def test_a_failed_symcache_is_reported_with_its_reason() -> None:
     hopeless = sent(an_unreadable_pdb(ID.uuid))
 
     answer = symbolicated(DebugId(ID.uuid, hopeless.object_file().debug_id.age), 0x1004)
@@ -172,7 +172,7 @@ def test_why_a_file_cannot_be_used_is_said() -> None:
     )
 
 
-def test_a_worse_file_serves_where_the_best_cannot_be_used() -> None:
+def test_the_next_file_is_used_if_the_best_fails() -> None:
     hopeless = sent(an_unreadable_pdb(ID.uuid))
     age = hopeless.object_file().debug_id.age
     textual = sent(a_breakpad_file(f"{ID.uuid.hex.upper()}{age:x}"))
@@ -194,7 +194,7 @@ def test_methods_without_addresses_are_unsupported() -> None:
     assert symbolicated(ID, 0x1004).modules[0].status is ModuleStatus.UNSUPPORTED
 
 
-def test_a_build_id_finds_its_file_whatever_the_debug_id() -> None:
+def test_a_build_id_matches_regardless_of_the_debug_id() -> None:
     sent(a_breakpad_file(BREAKPAD_ID))
     DebugFile.objects.update(code_id="abcd" * 10, file_format=Format.ELF)
 
@@ -203,7 +203,7 @@ def test_a_build_id_finds_its_file_whatever_the_debug_id() -> None:
     ]
 
 
-def test_a_later_age_of_a_pdb_serves_and_an_earlier_one_does_not() -> None:
+def test_a_pdb_of_a_later_age_serves_and_of_an_earlier_does_not() -> None:
     a_debug_file(a_project(), debug_id=DebugId(ID.uuid, 3), format=Format.PDB)
 
     earlier, same, later = (symbolicated(DebugId(ID.uuid, n), 1) for n in (2, 3, 4))
@@ -211,7 +211,7 @@ def test_a_later_age_of_a_pdb_serves_and_an_earlier_one_does_not() -> None:
     assert [len(a.modules[0].candidates) for a in (earlier, same, later)] == [1, 1, 0]
 
 
-def test_what_is_being_made_is_waited_for_or_said_to_come(
+def test_unfinished_symcaches_are_pending_or_time_out(
     held_queue: HeldQueue,
 ) -> None:
     upload(a_client(), a_breakpad_file(BREAKPAD_ID))

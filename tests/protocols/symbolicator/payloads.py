@@ -1,4 +1,4 @@
-"""How clients ask to have addresses looked up."""
+"""Payloads of native requests."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def a_module(**differing: Any) -> dict[str, Any]:
     return {k: v for k, v in (usual | differing).items() if v is not None}
 
 
-def a_question(*frames: dict[str, Any], **differing: Any) -> dict[str, Any]:
+def a_request(*frames: dict[str, Any], **differing: Any) -> dict[str, Any]:
     usual: dict[str, Any] = {
         "stacktraces": [{"frames": list(frames)}],
         "modules": [a_module()],

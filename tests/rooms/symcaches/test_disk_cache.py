@@ -1,4 +1,4 @@
-"""Symcaches at hand are whole and right, many share them, and they do not pile up."""
+"""The disk cache verifies entries, shares them, and evicts."""
 
 import os
 import time
@@ -29,27 +29,27 @@ HOUR = 3600.0
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return tmp_path / "shelf"
+    return tmp_path / "disk_cache"
 
 
 @pytest.fixture
-def shelf(folder: Path) -> DiskCache:
+def disk_cache(folder: Path) -> DiskCache:
     return DiskCache(folder, limit_bytes=1000)
 
 
 def read(
-    shelf: DiskCache, store: BlobStore | None = None, content: bytes = CONTENT
+    disk_cache: DiskCache, store: BlobStore | None = None, content: bytes = CONTENT
 ) -> bytes:
     checksum = Checksum.of(content)
-    with shelf.file(checksum, len(content), store or blob_store()) as path:
+    with disk_cache.file(checksum, len(content), store or blob_store()) as path:
         return path.read_bytes()
 
 
-def put(shelf: DiskCache, content: bytes) -> Path:
-    """Put `content` on the shelf, and return where it lies."""
+def put(disk_cache: DiskCache, content: bytes) -> Path:
+    """Put `content` on the disk_cache, and return where it lies."""
     keep(content)
-    read(shelf, content=content)
-    return shelf._folder / Checksum.of(content).hex  # noqa: SLF001 -- to spoil it
+    read(disk_cache, content=content)
+    return disk_cache._folder / Checksum.of(content).hex  # noqa: SLF001 -- to spoil it
 
 
 def used(path: Path, *, hours_ago: float) -> None:
@@ -61,64 +61,64 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_what_is_in_the_store_is_lent(shelf: DiskCache) -> None:
+def test_a_blob_of_the_store_is_read(disk_cache: DiskCache) -> None:
     keep(CONTENT)
 
-    assert read(shelf) == CONTENT
-    assert read(shelf) == CONTENT
+    assert read(disk_cache) == CONTENT
+    assert read(disk_cache) == CONTENT
 
 
-def test_what_is_at_hand_needs_no_store(shelf: DiskCache) -> None:
+def test_an_entry_needs_no_store(disk_cache: DiskCache) -> None:
     keep(CONTENT)
-    read(shelf)
+    read(disk_cache)
 
-    assert read(shelf, MemoryStore()) == CONTENT
+    assert read(disk_cache, MemoryStore()) == CONTENT
 
 
 @pytest.mark.usefixtures("disk")
-def test_on_the_stores_own_disk_no_byte_is_kept_twice(
-    shelf: DiskCache, folder: Path
+def test_an_entry_on_the_disk_of_the_store_is_a_hard_link(
+    disk_cache: DiskCache, folder: Path
 ) -> None:
     keep(CONTENT)
 
-    assert read(shelf) == CONTENT
+    assert read(disk_cache) == CONTENT
     assert (folder / NAME.hex).stat().st_nlink == 2
     assert names(folder) == {NAME.hex}
 
 
 @pytest.mark.usefixtures("disk")
-def test_what_the_store_forgets_can_be_read_to_the_end(shelf: DiskCache) -> None:
+def test_an_open_entry_survives_deletion_from_the_store(disk_cache: DiskCache) -> None:
     keep(CONTENT)
 
-    with shelf.file(NAME, len(CONTENT), blob_store()) as path:
+    with disk_cache.file(NAME, len(CONTENT), blob_store()) as path:
         blob_store().delete(NAME)
         assert path.read_bytes() == CONTENT
 
 
-def test_an_entry_can_be_opened_even_if_it_is_cleared_away(
-    shelf: DiskCache, folder: Path
+def test_an_entry_can_be_opened_after_its_removal(
+    disk_cache: DiskCache, folder: Path
 ) -> None:
     keep(CONTENT)
 
-    with shelf.file(NAME, len(CONTENT), blob_store()) as path:
+    with disk_cache.file(NAME, len(CONTENT), blob_store()) as path:
         (folder / NAME.hex).unlink()
         assert path.read_bytes() == CONTENT
 
 
-def test_a_blob_that_is_old_is_a_new_entry(
-    shelf: DiskCache, disk: Path, folder: Path
+def test_an_old_blob_is_a_recently_used_entry(
+    disk_cache: DiskCache, disk: Path, folder: Path
 ) -> None:
     keep(CONTENT)
     used(next(disk.rglob(NAME.hex)), hours_ago=1000)
 
-    read(shelf)
+    read(disk_cache)
 
-    assert shelf.evict() == 0
+    assert disk_cache.evict() == 0
     assert names(folder) == {NAME.hex}
 
 
 @pytest.mark.parametrize("place", [0, len(CONTENT) // 2, len(CONTENT) - 1])
-def test_damaged_bytes_are_not_lent_and_not_kept(
+def test_damaged_bytes_are_refused_and_not_stored(
     disk: Path, folder: Path, place: int
 ) -> None:
     """One bit is enough: symbolic may read a damaged symcache until memory ends."""
@@ -126,40 +126,40 @@ def test_damaged_bytes_are_not_lent_and_not_kept(
     damaged = bytearray(CONTENT)
     damaged[place] ^= 1
     next(disk.rglob(NAME.hex)).write_bytes(damaged)
-    shelf = DiskCache(folder, limit_bytes=1000)
+    disk_cache = DiskCache(folder, limit_bytes=1000)
 
     with pytest.raises(BlobDamaged):
-        read(shelf)
+        read(disk_cache)
 
     assert names(folder) == set()
 
 
-def test_missing_bytes_are_missing(shelf: DiskCache, folder: Path) -> None:
+def test_a_missing_blob_is_missing(disk_cache: DiskCache, folder: Path) -> None:
     with pytest.raises(BlobMissing):
-        read(shelf)
+        read(disk_cache)
 
     assert names(folder) == set()
 
 
-def test_an_entry_that_a_crash_cut_short_is_fetched_again(
-    shelf: DiskCache, folder: Path
+def test_a_truncated_entry_is_fetched_again(
+    disk_cache: DiskCache, folder: Path
 ) -> None:
     keep(CONTENT)
     folder.mkdir()
     (folder / NAME.hex).write_bytes(CONTENT[:5])
 
-    assert read(shelf) == CONTENT
+    assert read(disk_cache) == CONTENT
 
 
-def test_a_disk_that_cannot_be_written_to_is_for_another_time(tmp_path: Path) -> None:
+def test_an_unwritable_disk_is_storage_unavailable(tmp_path: Path) -> None:
     keep(CONTENT)
     (tmp_path / "file").touch()
 
     with pytest.raises(StorageUnavailable):
-        read(DiskCache(tmp_path / "file" / "shelf", limit_bytes=1000))
+        read(DiskCache(tmp_path / "file" / "disk_cache", limit_bytes=1000))
 
 
-def test_many_that_need_it_at_once_get_it(folder: Path, disk: Path) -> None:
+def test_concurrent_readers_share_an_entry(folder: Path, disk: Path) -> None:
     keep(CONTENT)
     store = LocalStore(disk)
 
@@ -174,52 +174,52 @@ def test_many_that_need_it_at_once_get_it(folder: Path, disk: Path) -> None:
 
 
 @pytest.mark.upstream(85)
-def test_what_is_used_stays_and_what_nobody_used_for_two_days_goes(
-    shelf: DiskCache, folder: Path
+def test_entries_unused_for_two_days_are_evicted(
+    disk_cache: DiskCache, folder: Path
 ) -> None:
-    path = put(shelf, CONTENT)
-    assert shelf.evict() == 0
+    path = put(disk_cache, CONTENT)
+    assert disk_cache.evict() == 0
     used(path, hours_ago=35)
-    assert shelf.evict() == 0
+    assert disk_cache.evict() == 0
 
     used(path, hours_ago=48)
 
-    assert shelf.evict() == 1
+    assert disk_cache.evict() == 1
     assert names(folder) == set()
 
 
-def test_using_an_entry_keeps_it(shelf: DiskCache) -> None:
-    path = put(shelf, CONTENT)
+def test_reading_an_entry_prevents_eviction(disk_cache: DiskCache) -> None:
+    path = put(disk_cache, CONTENT)
     used(path, hours_ago=48)
 
-    read(shelf)
+    read(disk_cache)
 
-    assert shelf.evict() == 0
+    assert disk_cache.evict() == 0
     assert path.exists()
 
 
-def test_of_too_much_what_was_not_used_for_longest_goes_first(
-    shelf: DiskCache, folder: Path
+def test_above_the_limit_the_least_recently_used_are_evicted(
+    disk_cache: DiskCache, folder: Path
 ) -> None:
-    paths = [put(shelf, bytes([n]) * 300) for n in range(5)]
+    paths = [put(disk_cache, bytes([n]) * 300) for n in range(5)]
     for hours, path in enumerate(paths, start=1):
         used(path, hours_ago=hours)
 
-    assert shelf.evict() == 2
+    assert disk_cache.evict() == 2
     assert names(folder) == {path.name for path in paths[:3]}
 
 
-def test_what_was_used_a_moment_ago_stays_even_if_it_is_too_much(
-    shelf: DiskCache, folder: Path
+def test_recently_used_entries_stay_above_the_limit(
+    disk_cache: DiskCache, folder: Path
 ) -> None:
-    put(shelf, b"a" * 800)
-    put(shelf, b"b" * 800)
+    put(disk_cache, b"a" * 800)
+    put(disk_cache, b"b" * 800)
 
-    assert shelf.evict() == 0
+    assert disk_cache.evict() == 0
     assert len(names(folder)) == 2
 
 
-def test_the_shelf_is_cleared_where_it_is_filled(folder: Path) -> None:
+def test_adding_an_entry_evicts_others(folder: Path) -> None:
     old = put(DiskCache(folder, limit_bytes=1000), b"a" * 800)
     used(old, hours_ago=1)
 
@@ -228,8 +228,8 @@ def test_the_shelf_is_cleared_where_it_is_filled(folder: Path) -> None:
     assert not old.exists()
 
 
-def test_what_a_crash_left_half_fetched_goes_after_an_hour(
-    shelf: DiskCache, folder: Path
+def test_incomplete_fetches_are_removed_after_an_hour(
+    disk_cache: DiskCache, folder: Path
 ) -> None:
     folder.mkdir()
     old, new = folder / "incoming-old", folder / "incoming-new"
@@ -237,20 +237,20 @@ def test_what_a_crash_left_half_fetched_goes_after_an_hour(
         path.write_bytes(CONTENT)
     used(old, hours_ago=2)
 
-    assert shelf.evict() == 1
+    assert disk_cache.evict() == 1
     assert names(folder) == {"incoming-new"}
 
 
-def test_a_shelf_that_was_never_used_has_nothing_to_clear(shelf: DiskCache) -> None:
-    assert shelf.evict() == 0
+def test_an_unused_cache_has_nothing_to_evict(disk_cache: DiskCache) -> None:
+    assert disk_cache.evict() == 0
 
 
 def test_a_symcache_in_a_bucket_is_fetched_once(
-    s3_server: S3Server, shelf: DiskCache, tmp_path: Path
+    s3_server: S3Server, disk_cache: DiskCache, tmp_path: Path
 ) -> None:
     store = S3Store(s3.from_url(s3_server.url(uuid4().hex)), tmp_path / "scratch")
     store.put(NAME, BytesIO(CONTENT))
 
-    assert read(shelf, store) == CONTENT
+    assert read(disk_cache, store) == CONTENT
     store.delete(NAME)
-    assert read(shelf, store) == CONTENT
+    assert read(disk_cache, store) == CONTENT

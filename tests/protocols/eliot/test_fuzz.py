@@ -1,4 +1,4 @@
-"""Whatever strangers send, the fault is never ours."""
+"""No request causes a server error."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.protocols.eliot.asking import ID, ask
+from tests.protocols.eliot.payloads import ID, send
 
 pytestmark = pytest.mark.django_db
 
@@ -40,22 +40,22 @@ NEARLY = st.fixed_dictionaries(
 
 
 def answered(body: str | bytes, version: str = "v5") -> int:
-    answer = ask(body, Client(), f"/symbolicate/{version}")
+    answer = send(body, Client(), f"/symbolicate/{version}")
     if answer.status_code == 400:
         assert list(answer.json()) == ["title"]
     return int(answer.status_code)
 
 
 @given(JSON | NEARLY, st.sampled_from(["v4", "v5"]))
-def test_no_json_is_a_fault(payload: object, version: str) -> None:
+def test_any_json_causes_no_server_error(payload: object, version: str) -> None:
     assert answered(json.dumps(payload), version) in {200, 400}
 
 
 @given(st.lists(RIGHT, max_size=3))
-def test_every_request_of_the_right_form_is_answered_frame_by_frame(
+def test_every_valid_request_has_a_result_per_frame(
     jobs: list[dict[str, list[list[object]]]],
 ) -> None:
-    answer = ask({"jobs": jobs}, Client())
+    answer = send({"jobs": jobs}, Client())
 
     assert answer.status_code == 200
     results = answer.json()["results"]
@@ -69,13 +69,13 @@ def test_every_request_of_the_right_form_is_answered_frame_by_frame(
 
 
 @given(st.binary(max_size=100))
-def test_no_bytes_are_a_fault(body: bytes) -> None:
+def test_any_bytes_cause_no_server_error(body: bytes) -> None:
     assert answered(body) == 400
 
 
 @given(header=st.text(st.characters(max_codepoint=255), max_size=60))
-def test_no_authorization_is_a_fault(header: str) -> None:
+def test_any_authorization_causes_no_server_error(header: str) -> None:
     for value in (header, f"Bearer {header}", f"Basic {header}"):
         client = Client(headers={"Authorization": value})
 
-        assert ask({}, client).status_code in {400, 401}
+        assert send({}, client).status_code in {400, 401}

@@ -1,4 +1,4 @@
-"""Whoever needs a symcache gets it open, or hears why there is none."""
+"""Symcaches are opened, or queued if missing or damaged."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -42,18 +42,18 @@ def functions(debug_file: DebugFile, address: int = 0x1004) -> list[str]:
     return [frame.function for frame in found.frames(address)]
 
 
-def test_a_symcache_that_is_made_can_be_asked() -> None:
+def test_a_symcache_can_be_queried() -> None:
     assert functions(uploaded()) == ["main"]
 
 
-def test_a_file_that_is_known_by_a_corrected_id_finds_its_symcache() -> None:
+def test_a_file_with_a_corrected_id_finds_its_symcache() -> None:
     debug_file = uploaded()
     debug_file.debug_id += "-beef"
 
     assert functions(debug_file) == ["main"]
 
 
-def test_two_files_of_one_id_have_each_their_own() -> None:
+def test_two_files_of_one_id_have_separate_symcaches() -> None:
     identity = "DFB8E43AF2423D73A453AEB6A777EF750"
     before, after = (
         uploaded(a_breakpad_file(identity, records=[f"FUNC 1000 10 0 {name}"]))
@@ -63,13 +63,13 @@ def test_two_files_of_one_id_have_each_their_own() -> None:
     assert (functions(before), functions(after)) == (["before"], ["after"])
 
 
-def test_why_there_is_none_is_said() -> None:
+def test_a_failed_symcache_is_unavailable_with_its_reason() -> None:
     assert opened(uploaded(an_unreadable_pdb())) == SymCacheUnavailable(
         Outcome.FAILED, CONVERT_ERROR
     )
 
 
-def test_of_what_names_no_functions_there_is_none_and_none_is_asked_for() -> None:
+def test_a_file_without_functions_gets_no_symcache() -> None:
     a_project()
     name = "/proguard/67e9247c-814e-392b-a027-dbde6748fcbf.txt"
     upload(a_client(), a_mapping(), name=name)
@@ -81,7 +81,7 @@ def test_of_what_names_no_functions_there_is_none_and_none_is_asked_for() -> Non
 @pytest.mark.parametrize(
     "spoiled", [{"version": VERSION - 1}, {"arch": "arm64"}, {"debug_id": "other"}]
 )
-def test_a_symcache_that_is_not_of_this_very_object_and_version_is_passed_over(
+def test_symcaches_of_other_objects_and_versions_are_not_used(
     spoiled: dict[str, object],
 ) -> None:
     debug_file = uploaded()
@@ -92,7 +92,7 @@ def test_a_symcache_that_is_not_of_this_very_object_and_version_is_passed_over(
     assert functions(debug_file) == ["main"]
 
 
-def test_a_failure_whose_time_has_come_is_tried_again_when_somebody_asks() -> None:
+def test_a_failure_is_tried_again_after_its_retry_time() -> None:
     debug_file = uploaded()
     checksum = row().checksum
     SymCache.objects.update(
@@ -109,7 +109,7 @@ def test_a_failure_whose_time_has_come_is_tried_again_when_somebody_asks() -> No
     assert functions(debug_file) == ["main"]
 
 
-def test_damaged_bytes_are_noticed_and_made_again(disk: Path) -> None:
+def test_a_damaged_symcache_is_created_again(disk: Path) -> None:
     debug_file = uploaded()
     kept = next(disk.rglob(row().checksum))
     damaged = bytearray(kept.read_bytes())
@@ -123,7 +123,7 @@ def test_damaged_bytes_are_noticed_and_made_again(disk: Path) -> None:
     assert Checksum.of(kept.read_bytes()).hex == kept.name
 
 
-def test_lost_bytes_are_noticed_and_made_again() -> None:
+def test_a_lost_symcache_is_created_again() -> None:
     debug_file = uploaded()
     blob_store().delete(Checksum(row().checksum))
 
@@ -132,7 +132,7 @@ def test_lost_bytes_are_noticed_and_made_again() -> None:
     assert functions(debug_file) == ["main"]
 
 
-def test_one_that_is_open_outlives_its_file() -> None:
+def test_an_open_symcache_outlives_its_file() -> None:
     debug_file = uploaded()
     found = opened(debug_file)
     assert isinstance(found, OpenSymCache)
@@ -145,7 +145,7 @@ def test_one_that_is_open_outlives_its_file() -> None:
     assert [frame.function for frame in found.frames(0x1004)] == ["main"]
 
 
-def test_a_file_that_was_deleted_a_moment_ago_is_asked_for_in_vain() -> None:
+def test_requesting_a_deleted_file_does_nothing() -> None:
     debug_file = uploaded()
     SymCache.objects.all().delete()
     debug_file.delete()

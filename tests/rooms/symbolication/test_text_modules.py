@@ -1,4 +1,4 @@
-"""A module without an id is the newest of its name, or what that leads to."""
+"""Modules without an id are found by name."""
 
 from uuid import uuid4
 
@@ -34,7 +34,9 @@ def sent(name: str, records: list[str]) -> DebugFile:
     return DebugFile.objects.get(pk=standing["dif"]["id"])
 
 
-def test_a_program_without_symbols_leads_to_those_of_its_id(project: Project) -> None:
+def test_a_program_without_symbols_leads_to_the_symbols_of_its_id(
+    project: Project,
+) -> None:
     kept_apart = sent("5c82196e.debug", ["FUNC 1000 40 0 main", "1000 40 5 0"])
     debug_id = DebugId.parse(kept_apart.debug_id)
     a_debug_file(project, name="game", debug_id=debug_id, features={"unwind"})
@@ -44,7 +46,7 @@ def test_a_program_without_symbols_leads_to_those_of_its_id(project: Project) ->
     assert answer.text == "./game(main+0x4) [0x7f0000001004]"
 
 
-def test_what_a_program_without_symbols_lacks_is_said_and_wanted(
+def test_missing_symbols_of_a_program_are_explained_and_recorded(
     project: Project,
 ) -> None:
     row = a_debug_file(project, name="game", kind="exe", features={"unwind"})
@@ -59,7 +61,7 @@ def test_what_a_program_without_symbols_lacks_is_said_and_wanted(
     assert [one.debug_id for one in WantedId.objects.all()] == [row.debug_id]
 
 
-def test_that_a_newer_one_tells_no_lines_is_said(project: Project) -> None:
+def test_a_newer_file_without_lines_is_noted(project: Project) -> None:
     taken = sent("game.debug", ["FILE 0 /a.c", "FUNC 1000 40 0 main", "1000 40 5 0"])
     a_debug_file(project, name="game", features={"symtab"})
 

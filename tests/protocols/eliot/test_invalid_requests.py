@@ -1,4 +1,4 @@
-"""What is wrong with a request is said in Eliot's words, and in one key."""
+"""Invalid requests have Eliot's error texts."""
 
 import json
 
@@ -7,8 +7,8 @@ import structlog
 from django.test import Client
 from pytest_django import Settings
 from tests.factories import a_breakpad_file, a_client, a_project
-from tests.protocols.eliot import asking
-from tests.protocols.eliot.asking import ID, MODULE, ask, job
+from tests.protocols.eliot import payloads
+from tests.protocols.eliot.payloads import ID, MODULE, job, send
 
 from symdepot.protocols.eliot import response, views
 
@@ -91,10 +91,10 @@ def nobody() -> Client:
 
 
 @pytest.mark.parametrize(("payload", "title"), REFUSED)
-def test_what_is_wrong_is_said_literally(
+def test_invalid_requests_have_the_texts_of_eliot(
     payload: object, title: str, nobody: Client
 ) -> None:
-    answer = ask(payload, nobody)
+    answer = send(payload, nobody)
 
     assert (answer.status_code, answer.json()) == (400, {"title": title})
     assert answer["Content-Type"] == "application/json"
@@ -114,8 +114,8 @@ GOOD = [
 ]
 
 
-def test_every_name_that_eliot_takes_is_taken(nobody: Client) -> None:
-    answer = ask(job(modules=[[name, "abcDEF09"] for name in GOOD]), nobody)
+def test_all_names_that_eliot_accepts_are_accepted(nobody: Client) -> None:
+    answer = send(job(modules=[[name, "abcDEF09"] for name in GOOD]), nobody)
 
     (told,) = answer.json()["results"]
     assert list(told["found_modules"]) == [f"{name}/abcDEF09" for name in GOOD]
@@ -142,9 +142,9 @@ def test_a_body_that_is_too_large_is_not_read(
     payload = json.dumps(job((0, 1)))
     monkeypatch.setattr(views, "MAX_BODY_BYTES", 2000)
 
-    answers = [ask(payload.ljust(2000)), ask(payload.ljust(2001))]
+    answers = [send(payload.ljust(2000)), send(payload.ljust(2001))]
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
-    answers.append(ask(payload.ljust(1001)))
+    answers.append(send(payload.ljust(1001)))
 
     assert [answer.status_code for answer in answers] == [200, 413, 413]
     assert [answer.json() for answer in answers[1:]] == [
@@ -153,16 +153,16 @@ def test_a_body_that_is_too_large_is_not_read(
     ]
 
 
-def test_an_answer_that_would_be_too_long_is_refused(
+def test_a_response_that_would_be_too_long_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     name = "a" * 10_000
-    asking.keep(a_breakpad_file(ID, records=(f"FUNC 1000 10 0 {name}",)))
+    payloads.keep(a_breakpad_file(ID, records=(f"FUNC 1000 10 0 {name}",)))
     monkeypatch.setattr(response, "MAX_CHARACTERS", 100_000)
     frames = [(0, 0x1000)] * 9
 
-    assert ask(job(*frames)).status_code == 200
-    answer = ask(job(*frames, (0, 0x1000)))
+    assert send(job(*frames)).status_code == 200
+    answer = send(job(*frames, (0, 0x1000)))
 
     assert (answer.status_code, answer.json()) == (
         400,
@@ -173,11 +173,11 @@ def test_an_answer_that_would_be_too_long_is_refused(
     )
 
 
-def test_who_asks_too_often_is_told_when_he_may(settings: Settings) -> None:
+def test_the_rate_limit_has_retry_after(settings: Settings) -> None:
     settings.SYMBOLICATIONS_PER_MINUTE = 2
     client, payload = a_client(), job((0, 1))
 
-    answers = [ask(payload, client) for _ in range(3)]
+    answers = [send(payload, client) for _ in range(3)]
 
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     last = answers[-1]
@@ -186,16 +186,16 @@ def test_who_asks_too_often_is_told_when_he_may(settings: Settings) -> None:
     assert last["Access-Control-Expose-Headers"] == "Retry-After"
 
 
-def test_a_fault_is_told_without_its_reason_and_logged_without_the_token(
+def test_a_server_error_hides_its_reason_and_the_log_hides_the_token(
     monkeypatch: pytest.MonkeyPatch, log: list[structlog.typing.EventDict]
 ) -> None:
     def fails(*_: object) -> None:
         raise RuntimeError("Permission denied: '/secret/place'")
 
     monkeypatch.setattr(views, "_symbolicate", fails)
-    token = asking.url_token(a_project())
+    token = payloads.url_token(a_project())
 
-    answer = ask(job((0, 1)), Client(), f"/s/{token}/symbolicate/v5")
+    answer = send(job((0, 1)), Client(), f"/s/{token}/symbolicate/v5")
 
     assert (answer.status_code, answer.json()) == (
         500,

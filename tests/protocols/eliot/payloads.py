@@ -1,4 +1,4 @@
-"""Requests as Eliot's clients send them."""
+"""Payloads of Eliot's clients."""
 
 import json
 
@@ -28,7 +28,7 @@ RECORDS = (
 SYMBOLS = a_breakpad_file(ID, records=RECORDS)
 
 
-def ask(
+def send(
     payload: object,
     client: Client | None = None,
     path: str = "/symbolicate/v5",
@@ -53,7 +53,7 @@ def job(
 
 def result(payload: object, client: Client | None = None) -> Answer:
     """Return the only result."""
-    answer = ask(payload, client)
+    answer = send(payload, client)
     assert answer.status_code == 200, answer.content
     (only,) = answer.json()["results"]
     return only

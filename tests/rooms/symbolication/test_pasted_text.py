@@ -1,4 +1,4 @@
-"""A pasted text is resolved by what the project has; what cannot be says why."""
+"""Addresses in pasted text are resolved or explained."""
 
 import re
 from uuid import uuid4
@@ -58,7 +58,7 @@ def reasons(text: str) -> list[str]:
     return [one.reason for one in resolved(text).unresolved]
 
 
-def test_a_module_is_found_by_its_build_id_whatever_it_is_called() -> None:
+def test_a_module_is_found_by_build_id_regardless_of_its_name() -> None:
     sent(breakpad_id=BREAKPAD)
     sent("libother.so.sym")
 
@@ -72,7 +72,7 @@ def test_a_module_is_found_by_its_build_id_whatever_it_is_called() -> None:
     )
 
 
-def test_a_module_without_an_id_is_the_newest_of_its_name_and_that_is_said() -> None:
+def test_a_module_without_an_id_is_the_newest_of_its_name_with_a_note() -> None:
     for line in (1, 2, 3):
         newest = sent("libgame.so.debug", line=line)
     sent("libgame.so.1", line=4)
@@ -89,7 +89,7 @@ def test_a_module_without_an_id_is_the_newest_of_its_name_and_that_is_said() -> 
     ]
 
 
-def test_where_one_file_has_the_name_there_is_nothing_to_be_said() -> None:
+def test_a_unique_name_needs_no_note() -> None:
     sent("game.sym")
 
     answer = resolved("./GAME(+0x1021) [0x7f0000001021]")
@@ -99,7 +99,7 @@ def test_where_one_file_has_the_name_there_is_nothing_to_be_said() -> None:
     )
 
 
-def test_the_line_of_a_caller_is_that_of_the_call() -> None:
+def test_the_line_of_a_caller_is_the_line_of_the_call() -> None:
     sent("game.sym")
 
     answer = resolved("./game(+0x1020) [0x7f0000001020]")
@@ -107,7 +107,7 @@ def test_the_line_of_a_caller_is_that_of_the_call() -> None:
     assert "game(main+0x20) at /src/a.c:5" in answer.text
 
 
-def test_a_report_of_apple_s_finds_its_images_by_their_uuids() -> None:
+def test_images_of_apple_reports_are_found_by_uuid() -> None:
     sent("My Game", f"{BUILD_ID[:32].upper()}0", "arm64")
     text = (
         "0   My Game   0x0000000104a19004 0x104a18000 + 4100\n"
@@ -123,7 +123,7 @@ def test_a_report_of_apple_s_finds_its_images_by_their_uuids() -> None:
     ).replace("0x104a18000 + 4128", "main + 32 (a.c:5)")
 
 
-def test_a_function_of_the_kernel_is_found_by_its_name() -> None:
+def test_a_kernel_function_is_found_by_name() -> None:
     sent("vmlinux-6.1.0-18-amd64", line=3)
     sent("vmlinux", line=4)
     text = (
@@ -143,7 +143,7 @@ def test_a_function_of_the_kernel_is_found_by_its_name() -> None:
     assert (old.resolved, other.resolved) == (3, 3)
 
 
-def test_what_no_function_of_a_name_reaches_is_not_resolved() -> None:
+def test_an_offset_beyond_the_function_is_not_resolved() -> None:
     row = sent("vmlinux")
 
     answer = resolved("f+0x1/0x2\nmain+0x41/0x90\nmain.cold+0x1/0x2\n")
@@ -163,7 +163,7 @@ def test_what_no_function_of_a_name_reaches_is_not_resolved() -> None:
     ]
 
 
-def test_of_namesakes_that_both_reach_so_far_neither_is_taken() -> None:
+def test_an_ambiguous_function_name_is_not_resolved() -> None:
     records = ["FUNC 10 10 0 f", "FUNC 40 20 0 f", "FUNC 80 10 0 g"]
     upload(a_client(), a_breakpad_file(records=records), name="vmlinux")
     row = DebugFile.objects.get()
@@ -176,7 +176,7 @@ def test_of_namesakes_that_both_reach_so_far_neither_is_taken() -> None:
     ]
 
 
-def test_a_module_of_which_nothing_is_here_says_so_and_what_is_here_instead() -> None:
+def test_a_missing_module_is_explained_with_near_misses() -> None:
     other = sent("game.sym")
     nothing = f"  #00 pc 00001004  /x/game (BuildId: {BUILD_ID})"
 
@@ -205,7 +205,7 @@ def test_an_address_between_functions_is_not_resolved() -> None:
     ]
 
 
-def test_a_file_of_which_no_symcache_could_be_made_says_why() -> None:
+def test_a_failed_symcache_is_explained() -> None:
     standing = upload(a_client(), an_unreadable_pdb(), name="game.pdb")
     assert standing["state"] == "ok"
 
@@ -214,7 +214,7 @@ def test_a_file_of_which_no_symcache_could_be_made_says_why() -> None:
     assert reason.startswith(f"No symcache could be made of it: {CONVERT_ERROR}")
 
 
-def test_a_symcache_that_is_not_made_yet_is_a_reason_to_come_again(
+def test_an_unfinished_symcache_is_explained(
     held_queue: HeldQueue,
 ) -> None:
     content = a_breakpad_file(records=RECORDS)
@@ -226,7 +226,7 @@ def test_a_symcache_that_is_not_made_yet_is_a_reason_to_come_again(
     assert "not made yet; ask again in a moment" in reason
 
 
-def test_a_text_names_no_more_modules_than_are_looked_for(
+def test_modules_above_the_limit_are_not_searched(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(text_modules, "MAX_MODULES", 2)
@@ -238,7 +238,7 @@ def test_a_text_names_no_more_modules_than_are_looked_for(
     assert told[2].startswith("Only the first")
 
 
-def test_an_answer_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_result_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pasted_text, "MAX_ADDED_CHARACTERS", 70)
     monkeypatch.setattr(pasted_text, "MAX_UNRESOLVED", 1)
     monkeypatch.setattr(crash_parser, "MAX_ADDRESSES", 4)
@@ -273,7 +273,7 @@ PIECES = [
 ]
 
 
-def test_all_characters_outside_of_spots_come_back() -> None:
+def test_text_outside_addresses_is_unchanged() -> None:
     sent("game.sym")
     sent("vmlinux")
 

@@ -1,4 +1,4 @@
-"""A wanted id says what is almost it, down to the symcache that could not be made."""
+"""Near misses explain missing ids, down to failed symcaches."""
 
 from uuid import UUID
 
@@ -20,7 +20,7 @@ def symcaches_are_made(settings: Settings) -> None:
     settings.SYMCACHES = True
 
 
-def test_a_file_of_which_no_symcache_could_be_made_is_told_with_the_reason() -> None:
+def test_a_failed_symcache_is_a_near_miss_with_its_reason() -> None:
     row = uploaded(an_unreadable_pdb(UUID(int=7)))
     uploaded(a_breakpad_file("0" * 31 + "80"))
     hopeless = RequestedIds(row.object_file().debug_id, None)
@@ -34,7 +34,7 @@ def test_a_file_of_which_no_symcache_could_be_made_is_told_with_the_reason() -> 
     assert [miss.kind for miss in found[fine]] == [NearMissKind.HERE]
 
 
-def test_wanted_ids_are_told_each_with_its_own_near_misses() -> None:
+def test_each_missing_id_has_its_own_near_misses() -> None:
     project = a_project()
     code_id = CodeId("ab12")
     near = a_debug_file(project, code_id=code_id, name="a")

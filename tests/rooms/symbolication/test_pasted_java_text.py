@@ -1,11 +1,11 @@
-"""Stack traces of Java in a pasted text get their real names, beside native ones."""
+"""Java stack traces in pasted text are retraced."""
 
 from uuid import UUID
 
 import pytest
 from pytest_django import DjangoAssertNumQueries, Settings
 from tests.factories import a_breakpad_file, a_client, a_project, upload
-from tests.protocols.symbolicator.retracing import MAPPING_ID, a_mapping_of
+from tests.protocols.symbolicator.jvm_payloads import MAPPING_ID, a_mapping_of
 
 from symdepot.blobs.configured import blob_store
 from symdepot.domain.ids import Checksum
@@ -37,7 +37,7 @@ def resolved(text: str) -> ResolvedText:
     return pasted_text.resolve_text(a_project(), text, by="a test")
 
 
-def test_the_only_mapping_is_taken_and_that_is_said() -> None:
+def test_the_only_mapping_is_used_with_a_note() -> None:
     row = a_mapping_of(a_project(), MAPPING)
 
     assert resolved(TRACE) == ResolvedText(
@@ -53,7 +53,7 @@ def test_the_only_mapping_is_taken_and_that_is_said() -> None:
     )
 
 
-def test_of_several_the_one_that_the_text_names_is_taken() -> None:
+def test_the_mapping_that_the_text_names_is_used() -> None:
     a_mapping_of(a_project(), MAPPING)
     other = a_mapping_of(a_project(), "com.example.Other -> a.a:\n", OTHER_ID)
 
@@ -75,7 +75,7 @@ def test_of_several_the_one_that_the_text_names_is_taken() -> None:
     assert named == ResolvedText(f"{MAPPING_ID}\n{REAL}", 1, [], [])
 
 
-def test_where_r8_names_another_mapping_none_is_taken_that_it_calls_otherwise() -> None:
+def test_a_mapping_with_another_r8_id_is_not_used() -> None:
     named = TRACE.replace("SourceFile", "r8-map-id-2222222")
     a_mapping_of(a_project(), f"# pg_map_id: 1111111\n{MAPPING}")
 
@@ -98,7 +98,7 @@ def test_where_r8_names_another_mapping_none_is_taken_that_it_calls_otherwise() 
     assert OTHER_ID in perhaps.notes[0]
 
 
-def test_mappings_are_asked_once_what_r8_calls_them(
+def test_the_r8_id_of_a_mapping_is_read_once(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     for n in range(20):
@@ -113,7 +113,7 @@ def test_mappings_are_asked_once_what_r8_calls_them(
     assert str(UUID(int=8)) in answer.notes[0]
 
 
-def test_native_frames_in_the_same_text_are_resolved_too(settings: Settings) -> None:
+def test_native_frames_in_the_same_text_are_resolved(settings: Settings) -> None:
     settings.SYMCACHES = True
     records = ["FILE 0 /src/a.c", "FUNC 1000 40 0 main", "1000 40 5 0"]
     upload(a_client(), a_breakpad_file(records=records), name="game.sym")
@@ -129,7 +129,7 @@ def test_native_frames_in_the_same_text_are_resolved_too(settings: Settings) -> 
     assert [one.line for one in answer.unresolved] == [4]
 
 
-def test_without_a_mapping_names_stay_and_that_is_said() -> None:
+def test_without_a_mapping_names_stay_with_a_note() -> None:
     answer = resolved(TRACE)
 
     assert (answer.text, answer.resolved) == (TRACE, 0)
@@ -139,7 +139,7 @@ def test_without_a_mapping_names_stay_and_that_is_said() -> None:
     assert resolved("at the end").notes == []
 
 
-def test_a_mapping_whose_bytes_are_gone_leaves_names_as_they_are() -> None:
+def test_a_mapping_without_bytes_leaves_names_with_a_note() -> None:
     row = a_mapping_of(a_project(), MAPPING)
     blob_store().delete(Checksum(row.file.checksum))
 

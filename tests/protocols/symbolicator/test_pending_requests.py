@@ -1,4 +1,4 @@
-"""Who asks before symcaches are made is told to come again, and then is answered."""
+"""Requests become pending while symcaches are created, and can be polled."""
 
 import threading
 from datetime import timedelta
@@ -10,7 +10,7 @@ from django.db.models import F
 from django.test import Client
 from pytest_django import Settings
 from tests.factories import Answer, a_client, a_project, upload
-from tests.protocols.symbolicator.asking import INLINED, a_question, at, post
+from tests.protocols.symbolicator.payloads import INLINED, a_request, at, post
 from tests.task_queues import HeldQueue
 
 from symdepot.pipeline import tasks
@@ -45,66 +45,66 @@ def make(symcache_ids: list[int]) -> None:
     connections.close_all()
 
 
-def come_again(client: Client, request_id: str, timeout: float = 0) -> Answer:
+def poll(client: Client, request_id: str, timeout: float = 0) -> Answer:
     return client.get(f"/requests/{request_id}?timeout={timeout}")
 
 
-def test_who_cannot_wait_comes_again(client: Client, held_queue: HeldQueue) -> None:
-    told = post(client, a_question(at(0x1012)), AT_ONCE).json()
+def test_a_pending_request_can_be_polled(client: Client, held_queue: HeldQueue) -> None:
+    told = post(client, a_request(at(0x1012)), AT_ONCE).json()
 
     assert told == {
         "status": "pending",
         "request_id": str(UUID(told["request_id"])),
         "retry_after": 5,
     }
-    assert come_again(client, told["request_id"]).json() == told
+    assert poll(client, told["request_id"]).json() == told
     held_queue.work()
-    answer = come_again(client, told["request_id"]).json()
+    answer = poll(client, told["request_id"]).json()
     assert answer["status"] == "completed"
     assert answer["stacktraces"][0]["frames"][0]["function"] == "twice(int)"
 
 
-def test_an_answer_that_was_lost_can_be_had_once_more(
+def test_a_result_can_be_fetched_again_for_90_seconds(
     client: Client, held_queue: HeldQueue
 ) -> None:
-    request_id = post(client, a_question(at(0x1012)), AT_ONCE).json()["request_id"]
+    request_id = post(client, a_request(at(0x1012)), AT_ONCE).json()["request_id"]
     held_queue.work()
 
-    answers = [come_again(client, request_id) for _ in range(2)]
+    answers = [poll(client, request_id) for _ in range(2)]
 
     assert answers[0].json() == answers[1].json()
     PendingQuestion.objects.update(expires_at=F("expires_at") - timedelta(seconds=91))
-    assert come_again(client, request_id).status_code == 404
+    assert poll(client, request_id).status_code == 404
     assert pending_requests.delete_expired() == 1
 
 
-def test_an_answer_lasts_no_longer_for_being_fetched_again(
+def test_fetching_again_does_not_extend_the_expiry(
     client: Client, held_queue: HeldQueue
 ) -> None:
-    request_id = post(client, a_question(at(0x1012)), AT_ONCE).json()["request_id"]
+    request_id = post(client, a_request(at(0x1012)), AT_ONCE).json()["request_id"]
     held_queue.work()
-    come_again(client, request_id)
+    poll(client, request_id)
     PendingQuestion.objects.update(expires_at=F("expires_at") - timedelta(seconds=60))
 
-    assert come_again(client, request_id).status_code == 200
+    assert poll(client, request_id).status_code == 200
 
     PendingQuestion.objects.update(expires_at=F("expires_at") - timedelta(seconds=31))
-    assert come_again(client, request_id).status_code == 404
+    assert poll(client, request_id).status_code == 404
 
 
-def test_coming_again_counts_as_asking(client: Client, settings: Settings) -> None:
+def test_polling_counts_for_the_rate_limit(client: Client, settings: Settings) -> None:
     settings.SYMBOLICATIONS_PER_MINUTE = 2
-    request_id = post(client, a_question(at(0x1012)), AT_ONCE).json()["request_id"]
+    request_id = post(client, a_request(at(0x1012)), AT_ONCE).json()["request_id"]
 
-    statuses = [come_again(client, request_id).status_code for _ in range(2)]
+    statuses = [poll(client, request_id).status_code for _ in range(2)]
 
     assert statuses == [200, 429]
 
 
-def test_another_token_hears_of_no_such_request(client: Client) -> None:
-    request_id = post(client, a_question(at(0x1012)), AT_ONCE).json()["request_id"]
+def test_another_token_cannot_poll(client: Client) -> None:
+    request_id = post(client, a_request(at(0x1012)), AT_ONCE).json()["request_id"]
 
-    answers = [come_again(other, request_id) for other in (a_client(), Client())]
+    answers = [poll(other, request_id) for other in (a_client(), Client())]
 
     assert [answer.status_code for answer in answers] == [404, 404]
     assert answers[0].json() == {
@@ -116,45 +116,45 @@ def test_another_token_hears_of_no_such_request(client: Client) -> None:
 @pytest.mark.parametrize(
     "unknown", ["9ae81825-0d39-4ab6-82cc-e1f8d16b29c6", "7", "%00", "a%20b"]
 )
-def test_what_nobody_asked_is_not_there(unknown: str) -> None:
-    assert come_again(a_client(), unknown).status_code == 404
+def test_an_unknown_request_id_is_404(unknown: str) -> None:
+    assert poll(a_client(), unknown).status_code == 404
 
 
-def test_after_a_quarter_of_an_hour_it_is_answered_with_what_there_is(
+def test_after_15_minutes_the_result_uses_existing_symcaches(
     client: Client,
 ) -> None:
-    request_id = post(client, a_question(at(0x1012)), AT_ONCE).json()["request_id"]
+    request_id = post(client, a_request(at(0x1012)), AT_ONCE).json()["request_id"]
     PendingQuestion.objects.update(
         patient_until=F("patient_until") - timedelta(minutes=15)
     )
 
-    answer = come_again(client, request_id).json()
+    answer = poll(client, request_id).json()
 
     assert answer["modules"][0]["debug_status"] == "timeout"
     assert answer["stacktraces"][0]["frames"][0]["status"] == "missing"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_can_wait_is_answered_as_soon_as_it_is_made(
+def test_a_waiting_request_returns_as_soon_as_the_symcache_is_ready(
     client: Client, held_queue: HeldQueue
 ) -> None:
     worker = threading.Timer(0.3, make, [held_queue.symcaches])
     worker.start()
 
-    answer = post(client, a_question(at(0x1012)), "/symbolicate?timeout=20").json()
+    answer = post(client, a_request(at(0x1012)), "/symbolicate?timeout=20").json()
 
     worker.join()
     assert answer["status"] == "completed"
     assert answer["modules"][0]["debug_status"] == "found"
 
 
-def test_when_too_many_wait_those_come_again_who_can(
+def test_if_too_many_wait_polling_clients_become_pending_and_others_get_503(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(native, "_WAITERS", threading.BoundedSemaphore(1))
-    body = a_question(at(0x1012))
+    body = a_request(at(0x1012))
 
-    with native._WAITERS:  # noqa: SLF001 -- as if somebody waited
+    with native._WAITERS:  # noqa: SLF001 -- as if another request waited
         can = post(client, body, "/symbolicate?timeout=20")
         cannot = post(client, body)
 
@@ -163,15 +163,15 @@ def test_when_too_many_wait_those_come_again_who_can(
     assert cannot.json()["detail"] == "maximum number of concurrent requests reached"
 
 
-def test_a_token_has_only_so_many_requests_waiting(
+def test_the_oldest_pending_requests_of_a_token_are_deleted(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pending_requests, "_MAX_PER_TOKEN", 2)
-    body = a_question(at(0x1012))
+    body = a_request(at(0x1012))
 
     ids = [post(client, body, AT_ONCE).json()["request_id"] for _ in range(3)]
     other = post(a_client(), body, AT_ONCE).json()
 
     assert other["status"] == "pending"
-    statuses = [come_again(client, request_id).status_code for request_id in ids]
+    statuses = [poll(client, request_id).status_code for request_id in ids]
     assert statuses == [404, 200, 200]

@@ -1,13 +1,13 @@
-"""What is told of a frame beside its function: where it is, and what was said of it."""
+"""Fields of frames besides their function."""
 
 import pytest
 from pytest_django import Settings
 from tests.factories import a_client, a_project, upload
-from tests.protocols.symbolicator.asking import (
+from tests.protocols.symbolicator.payloads import (
     BASE,
     INLINED,
     a_module,
-    a_question,
+    a_request,
     at,
     post,
 )
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 def told(*frames: dict[str, object]) -> list[dict[str, object]]:
     modules = [a_module(), a_module(debug_id=None, image_addr=hex(BASE + 0x20000))]
-    answer = post(a_client(), a_question(*frames, modules=modules)).json()
+    answer = post(a_client(), a_request(*frames, modules=modules)).json()
     return list(answer["stacktraces"][0]["frames"])
 
 
@@ -28,7 +28,7 @@ def hello(settings: Settings) -> None:
     upload(a_client(), INLINED.encode())
 
 
-def test_a_frame_of_a_known_module_says_which_program_it_is_of() -> None:
+def test_a_frame_in_a_known_module_has_its_package() -> None:
     package = {"package": "/as/the/client/guessed"}
 
     found, no_symbol, missing, unknown = told(
@@ -49,7 +49,7 @@ def test_a_frame_of_a_known_module_says_which_program_it_is_of() -> None:
     assert unknown["package"] == "/as/the/client/guessed"
 
 
-def test_what_a_client_said_of_a_frame_is_told_of_all_functions_in_it() -> None:
+def test_client_fields_are_copied_to_inlined_frames() -> None:
     said = {"function_id": "0x6", "adjust_instruction_addr": False, "trust": "cfi"}
 
     frames = told(at(0x1012, **said))

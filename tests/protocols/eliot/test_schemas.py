@@ -1,4 +1,4 @@
-"""What describes the API to programs is true of it."""
+"""The OpenAPI description is true."""
 
 import json
 from typing import Annotated, Any
@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import pytest
 from django.test import Client
 from pydantic import Field, TypeAdapter, ValidationError
-from tests.protocols.eliot import asking
-from tests.protocols.eliot.asking import MODULE, ask, job
-from tests.protocols.eliot.test_refusals import REFUSED
+from tests.protocols.eliot import payloads
+from tests.protocols.eliot.payloads import MODULE, job, send
+from tests.protocols.eliot.test_invalid_requests import REFUSED
 from tests.protocols.eliot.test_v5 import JOB, WHOLE
 
 from symdepot.protocols.eliot.request_parser import MAX_JOBS
@@ -29,7 +29,7 @@ def described() -> Any:
     return answer.json()
 
 
-def test_both_doors_are_described_as_what_is_posted_to(described: Any) -> None:
+def test_both_endpoints_are_described(described: Any) -> None:
     doors = {v: described["paths"][f"/symbolicate/{v}"] for v in ("v4", "v5")}
 
     assert [list(door) for door in doors.values()] == [["post"], ["post"]]
@@ -38,7 +38,7 @@ def test_both_doors_are_described_as_what_is_posted_to(described: Any) -> None:
     assert list(answers) == ["200", "400", "401", "403", "413", "429", "503"]
 
 
-def test_every_part_that_is_referred_to_is_there(described: Any) -> None:
+def test_every_referenced_schema_exists(described: Any) -> None:
     def referred(part: Any) -> set[str]:
         if isinstance(part, list):
             return {name for one in part for name in referred(one)}
@@ -51,7 +51,7 @@ def test_every_part_that_is_referred_to_is_there(described: Any) -> None:
     assert referred(described) <= parts
 
 
-def test_no_part_is_called_as_one_of_another_protocol() -> None:
+def test_schema_names_are_unique_among_protocols() -> None:
     own = set(eliot_api.get_openapi_schema(path_prefix="/")["components"]["schemas"])
     others = set(
         sentry_api.get_openapi_schema(path_prefix="/")["components"]["schemas"]
@@ -61,19 +61,17 @@ def test_no_part_is_called_as_one_of_another_protocol() -> None:
 
 
 @pytest.mark.parametrize("version", ["v4", "v5"])
-def test_the_example_is_a_request_that_is_answered(
-    described: Any, version: str
-) -> None:
+def test_the_example_is_a_valid_request(described: Any, version: str) -> None:
     door = described["paths"][f"/symbolicate/{version}"]["post"]
     body = door["requestBody"]["content"]["application/json"]
 
-    assert ask(body["example"], Client(), f"/symbolicate/{version}").status_code == 200
+    assert send(body["example"], Client(), f"/symbolicate/{version}").status_code == 200
 
 
-def test_answers_are_of_the_form_that_is_described() -> None:
-    asking.keep()
+def test_responses_match_the_schema() -> None:
+    payloads.keep()
 
-    v5, v4 = ask(JOB), ask(JOB, path="/symbolicate/v4")
+    v5, v4 = send(JOB), send(JOB, path="/symbolicate/v4")
 
     told = Results.model_validate_json(v5.content, strict=True)
     assert told.model_dump(exclude_unset=True) == WHOLE
@@ -81,12 +79,12 @@ def test_answers_are_of_the_form_that_is_described() -> None:
     assert old.model_dump() == v4.json()
 
 
-def test_requests_of_the_form_that_is_described_are_those_that_are_answered() -> None:
+def test_requests_are_accepted_exactly_if_they_match_the_schema() -> None:
     answered = [JOB, job(), job((-1, -1), modules=[]), job((0, 2**70))]
     refused = [payload for payload, _ in REFUSED if isinstance(payload, dict)]
 
     assert all(is_described(payload) for payload in answered)
-    assert {ask(payload, Client()).status_code for payload in answered} == {200}
+    assert {send(payload, Client()).status_code for payload in answered} == {200}
     beyond_forms = [payload for payload in refused if is_described(payload)]
     too_many = [payload for payload in beyond_forms if modules_of(payload) > MOST]
     assert [payload for payload in beyond_forms if payload not in too_many] == [

@@ -1,4 +1,4 @@
-"""Who asks for what is still being made waits for a moment, and gets what is there."""
+"""Requests wait for symcaches for a limited time."""
 
 import threading
 import time
@@ -6,8 +6,8 @@ import time
 import pytest
 from django.db import connection
 from tests.factories import a_client, upload
-from tests.protocols.eliot import asking
-from tests.protocols.eliot.asking import ID, ask, job, result
+from tests.protocols.eliot import payloads
+from tests.protocols.eliot.payloads import ID, job, result, send
 from tests.task_queues import HeldQueue
 
 from symdepot.protocols.eliot import views
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 def made_but_held(queue: HeldQueue) -> SymCache:
     """Let a symcache be made, and look as if it were still being made."""
-    upload(a_client(), asking.SYMBOLS, name="xul.sym")
+    upload(a_client(), payloads.SYMBOLS, name="xul.sym")
     queue.work()
     queue.work()
     made = SymCache.objects.get()
@@ -27,14 +27,14 @@ def made_but_held(queue: HeldQueue) -> SymCache:
     return made
 
 
-def test_what_is_not_made_in_time_is_not_found_yet(
+def test_a_symcache_that_is_not_ready_in_time_is_not_found(
     held_queue: HeldQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(views, "WAIT_SECONDS", 0.3)
     made = made_but_held(held_queue)
 
     began = time.monotonic()
-    told = ask(job((0, 0x1000)), debug="1").json()
+    told = send(job((0, 0x1000)), debug="1").json()
 
     assert time.monotonic() - began >= 0.3
     assert told["results"][0]["found_modules"] == {f"xul.pdb/{ID}": False}
@@ -43,7 +43,7 @@ def test_what_is_not_made_in_time_is_not_found_yet(
     assert result(job((0, 0x1000)))["found_modules"] == {f"xul.pdb/{ID}": True}
 
 
-def test_what_is_made_meanwhile_is_told(held_queue: HeldQueue) -> None:
+def test_a_symcache_that_becomes_ready_is_used(held_queue: HeldQueue) -> None:
     made_but_held(held_queue)
 
     def finish() -> None:

@@ -1,4 +1,4 @@
-"""POST /symbolicate on the wire, question and answer in full."""
+"""POST /symbolicate: complete requests and responses."""
 
 import base64
 
@@ -6,12 +6,12 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 from tests.factories import a_breakpad_file, a_client, a_debug_file, a_project, upload
-from tests.protocols.symbolicator.asking import (
+from tests.protocols.symbolicator.payloads import (
     BASE,
     DEBUG_ID,
     INLINED,
     a_module,
-    a_question,
+    a_request,
     at,
     post,
 )
@@ -46,8 +46,8 @@ def hello() -> str:
     return str(upload(a_client(), INLINED.encode())["dif"]["id"])
 
 
-def test_answers_with_functions_files_and_lines(hello: str) -> None:
-    answer = post(a_client(), a_question(at(0x1012), at(0x1006)))
+def test_returns_functions_files_and_lines(hello: str) -> None:
+    answer = post(a_client(), a_request(at(0x1012), at(0x1006)))
 
     assert answer.status_code == 200
     assert answer.json() == {
@@ -109,8 +109,8 @@ def test_answers_with_functions_files_and_lines(hello: str) -> None:
     }
 
 
-def test_what_it_answers_is_as_it_is_described(hello: str) -> None:
-    body = a_question(
+def test_responses_match_the_schema(hello: str) -> None:
+    body = a_request(
         at(0x1012, trust="cfi"),
         at(0x9000, vars={"a": 1}, in_app=True, lineno=7, trust="none"),
         {"instruction_addr": 1},
@@ -121,10 +121,10 @@ def test_what_it_answers_is_as_it_is_described(hello: str) -> None:
     ANSWER.validate_json(post(a_client(), body).content)
 
 
-def test_a_frame_that_is_not_resolved_comes_back_as_it_came() -> None:
+def test_an_unresolved_frame_is_returned_as_sent() -> None:
     frame = at(0x9000, function="f", in_app=True, trust="cfi", lineno=None)
 
-    answer = post(a_client(), a_question(frame, {"instruction_addr": "0x10"}))
+    answer = post(a_client(), a_request(frame, {"instruction_addr": "0x10"}))
 
     assert answer.json()["stacktraces"][0]["frames"] == [
         {
@@ -144,7 +144,7 @@ def test_a_frame_that_is_not_resolved_comes_back_as_it_came() -> None:
     ]
 
 
-def test_every_file_that_was_tried_is_told_with_its_fate(hello: str) -> None:
+def test_candidates_have_their_status(hello: str) -> None:
     broken = upload(a_client(), an_unreadable_pdb())["dif"]
     modules = [
         a_module(),
@@ -157,7 +157,7 @@ def test_every_file_that_was_tried_is_told_with_its_fate(hello: str) -> None:
 
     answer = post(
         a_client(project=a_project()),
-        a_question(*frames, modules=modules, options={"dif_candidates": True}),
+        a_request(*frames, modules=modules, options={"dif_candidates": True}),
     )
 
     found, malformed, missing = answer.json()["modules"]
@@ -181,14 +181,14 @@ def test_every_file_that_was_tried_is_told_with_its_fate(hello: str) -> None:
     assert "another id" in nothing["download"]["details"]
 
 
-def test_addresses_may_be_relative_to_a_module_and_numbers(hello: str) -> None:
+def test_addresses_may_be_relative_and_numbers(hello: str) -> None:
     frames: list[dict[str, object]] = [
         {"instruction_addr": 0x1004, "addr_mode": "rel:0"},
         {"instruction_addr": str(BASE + 0x1005)},
         {"instruction_addr": 0x1004, "addr_mode": "rel:7"},
     ]
 
-    told = post(a_client(), a_question(*frames)).json()["stacktraces"][0]["frames"]
+    told = post(a_client(), a_request(*frames)).json()["stacktraces"][0]["frames"]
 
     assert [frame["status"] for frame in told] == [
         "symbolicated",
@@ -198,9 +198,9 @@ def test_addresses_may_be_relative_to_a_module_and_numbers(hello: str) -> None:
     assert [frame.get("addr_mode") for frame in told] == [None, None, "rel:7"]
 
 
-def test_frames_may_be_sent_and_had_back_caller_first(hello: str) -> None:
+def test_frames_may_be_ordered_caller_first(hello: str) -> None:
     frames = [at(0x1006), at(0x9000, in_app=True), at(0x1012)]
-    body = a_question(*frames, options={"frame_order": "caller_first"})
+    body = a_request(*frames, options={"frame_order": "caller_first"})
 
     told = post(a_client(), body).json()["stacktraces"][0]["frames"]
 
@@ -214,7 +214,7 @@ def test_frames_may_be_sent_and_had_back_caller_first(hello: str) -> None:
     assert [f["function"] for f in told[2:]] == ["main", "twice(int)"]
 
 
-def test_threads_come_back_with_what_was_said_of_them(hello: str) -> None:
+def test_thread_fields_are_returned(hello: str) -> None:
     said = {
         "thread_id": 7,
         "thread_name": "io",
@@ -222,13 +222,13 @@ def test_threads_come_back_with_what_was_said_of_them(hello: str) -> None:
         "registers": {"rip": hex(BASE + 0x1004)},
     }
 
-    answer = post(a_client(), a_question(stacktraces=[{**said, "frames": []}, {}]))
+    answer = post(a_client(), a_request(stacktraces=[{**said, "frames": []}, {}]))
 
     assert answer.json()["stacktraces"] == [{**said, "frames": []}, {"frames": []}]
 
 
-def test_a_module_of_an_unknown_type_is_not_looked_for(hello: str) -> None:
-    body = a_question(at(0x1012), modules=[a_module(type="coff")])
+def test_a_module_of_unknown_type_is_not_searched(hello: str) -> None:
+    body = a_request(at(0x1012), modules=[a_module(type="coff")])
 
     answer = post(a_client(), body).json()
 
@@ -236,7 +236,7 @@ def test_a_module_of_an_unknown_type_is_not_looked_for(hello: str) -> None:
     assert not WantedId.objects.exists()
 
 
-def test_names_are_demangled_and_shown_as_they_were_too() -> None:
+def test_names_are_returned_demangled_and_mangled() -> None:
     a_file = a_breakpad_file(
         DEBUG_ID.replace("-", "").upper() + "0",
         records=[
@@ -245,7 +245,7 @@ def test_names_are_demangled_and_shown_as_they_were_too() -> None:
     )
     upload(a_client(), a_file)
 
-    (frame,) = post(a_client(), a_question(at(0x1000))).json()["stacktraces"][0][
+    (frame,) = post(a_client(), a_request(at(0x1000))).json()["stacktraces"][0][
         "frames"
     ]
 
@@ -253,7 +253,7 @@ def test_names_are_demangled_and_shown_as_they_were_too() -> None:
 
 
 @pytest.mark.parametrize("how", ["bearer", "password", "path"])
-def test_the_token_comes_in_the_header_or_in_the_path(hello: str, how: str) -> None:
+def test_the_token_is_read_from_header_or_path(hello: str, how: str) -> None:
     token = tokens.create_url_token(a_project(), by="a test")
     headers, path = {}, "/symbolicate"
     if how == "bearer":
@@ -264,13 +264,13 @@ def test_the_token_comes_in_the_header_or_in_the_path(hello: str, how: str) -> N
     else:
         path = f"/s/{token}/symbolicate"
 
-    answer = post(Client(headers=headers), a_question(at(0x1012)), path)
+    answer = post(Client(headers=headers), a_request(at(0x1012)), path)
 
     assert answer.json()["modules"][0]["debug_status"] == "found"
 
 
-def test_a_project_shows_its_files_to_its_own_tokens_only(hello: str) -> None:
-    body = a_question(at(0x1012))
+def test_a_private_project_is_only_read_by_its_tokens(hello: str) -> None:
+    body = a_request(at(0x1012))
     other = a_client(project=a_project("other"), scopes=[Scope.READ])
 
     statuses = [
@@ -284,16 +284,16 @@ def test_a_project_shows_its_files_to_its_own_tokens_only(hello: str) -> None:
 def test_a_public_project_needs_no_token(hello: str, project: Project) -> None:
     access.set_public(project, is_public=True, by="a test")
 
-    answer = post(Client(), a_question(at(0x1012)))
+    answer = post(Client(), a_request(at(0x1012)))
 
     assert answer.json()["modules"][0]["debug_status"] == "found"
 
 
-def test_an_id_that_nothing_answers_to_is_noted_with_who_asked() -> None:
+def test_a_missing_id_is_recorded_with_the_actor() -> None:
     client = a_client(project=a_project(), user_agent="crash-tool/1")
     a_debug_file(a_project(), format=Format.SOURCE_BUNDLE)
 
-    post(client, a_question(at(0x1012)))
+    post(client, a_request(at(0x1012)))
 
     (wanted,) = WantedId.objects.all()
     assert (wanted.debug_id, wanted.name) == (DEBUG_ID, "hello")

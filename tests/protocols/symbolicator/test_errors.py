@@ -1,4 +1,4 @@
-"""What cannot be answered is told with a status, a detail and its causes."""
+"""Errors have a status, a detail and causes."""
 
 import json
 from typing import Any
@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 from tests import environment
 from tests.factories import a_client, a_project, upload
-from tests.protocols.symbolicator.asking import (
+from tests.protocols.symbolicator.payloads import (
     BREAKPAD_ID,
     DEBUG_ID,
     INLINED,
     a_module,
-    a_question,
+    a_request,
     at,
     post,
 )
@@ -29,7 +29,7 @@ from symdepot.protocols.symbolicator.response_schemas import ANSWER, REFUSAL
 pytestmark = pytest.mark.django_db
 
 
-def test_what_is_no_json_is_a_bad_request() -> None:
+def test_invalid_json_is_400() -> None:
     answer = a_client().post("/symbolicate", "{", content_type="application/json")
 
     assert answer.status_code == 400
@@ -44,14 +44,16 @@ def test_what_is_no_json_is_a_bad_request() -> None:
         ([], ""),
         ({"stacktraces": {}}, "stacktraces"),
         ({"modules": [{"image_addr": "x"}]}, "modules.0.image_addr"),
-        (a_question({"instruction_addr": -1}), "stacktraces.0.frames.0."),
-        (a_question({"instruction_addr": 2**64}), "stacktraces.0.frames.0."),
-        (a_question({"instruction_addr": "0x" + "f" * 17}), "stacktraces.0.frames.0."),
-        (a_question(at(1, addr_mode="rel:x")), "stacktraces.0.frames.0.addr_mode"),
-        (a_question(options={"frame_order": "up"}), "options.frame_order"),
+        (a_request({"instruction_addr": -1}), "stacktraces.0.frames.0."),
+        (a_request({"instruction_addr": 2**64}), "stacktraces.0.frames.0."),
+        (a_request({"instruction_addr": "0x" + "f" * 17}), "stacktraces.0.frames.0."),
+        (a_request(at(1, addr_mode="rel:x")), "stacktraces.0.frames.0.addr_mode"),
+        (a_request(options={"frame_order": "up"}), "options.frame_order"),
     ],
 )
-def test_json_of_another_form_is_told_where_it_differs(body: Any, place: str) -> None:
+def test_json_that_violates_the_schema_is_422_with_causes(
+    body: Any, place: str
+) -> None:
     answer = post(a_client(), json.dumps(body))
 
     assert answer.status_code == 422
@@ -70,30 +72,30 @@ def test_a_body_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -
     }
 
 
-def test_an_unknown_token_opens_nothing_and_a_token_that_may_not_read_neither() -> None:
+def test_unknown_tokens_are_401_and_tokens_without_read_scope_403() -> None:
     stranger = Client(headers={"Authorization": "Bearer symd_nobody"})
     uploader = a_client(scopes=[Scope.RELEASES])
 
-    answers = [post(client, a_question()) for client in (stranger, uploader)]
+    answers = [post(client, a_request()) for client in (stranger, uploader)]
 
     assert [answer.status_code for answer in answers] == [401, 403]
     assert "WWW-Authenticate" in answers[0]
 
 
-def test_a_token_that_asks_too_often_hears_when_to_come_again(
+def test_the_rate_limit_has_retry_after(
     settings: Settings,
 ) -> None:
     settings.SYMBOLICATIONS_PER_MINUTE = 2
     client = a_client()
 
-    answers = [post(client, a_question()) for _ in range(3)]
+    answers = [post(client, a_request()) for _ in range(3)]
 
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert 1 <= int(answers[2]["Retry-After"]) <= 30
-    assert post(a_client(), a_question()).status_code == 200
+    assert post(a_client(), a_request()).status_code == 200
 
 
-def test_with_another_method_there_is_nothing_to_be_had() -> None:
+def test_other_methods_are_405() -> None:
     assert a_client().get("/symbolicate").status_code == 405
 
 
@@ -161,14 +163,14 @@ def hello(settings: Settings) -> Client:
     max_examples=150 if environment.IS_THOROUGH else 30,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_no_json_whatever_is_a_fault_of_ours(hello: Client, body: object) -> None:
+def test_any_json_causes_no_server_error(hello: Client, body: object) -> None:
     answer = post(hello, json.dumps(body))
 
     assert answer.status_code in {200, 400, 422}, answer.content
     (ANSWER if answer.status_code == 200 else REFUSAL).validate_json(answer.content)
 
 
-def test_a_module_that_says_nothing_of_itself_is_missing() -> None:
-    body = a_question(at(1), modules=[a_module(debug_id=None, type=None)])
+def test_a_module_without_fields_is_missing() -> None:
+    body = a_request(at(1), modules=[a_module(debug_id=None, type=None)])
 
     assert post(a_client(), body).json()["modules"][0]["debug_status"] == "missing"

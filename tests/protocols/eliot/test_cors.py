@@ -6,7 +6,7 @@ Source: fetch.spec.whatwg.org, "CORS protocol"; spec/serving 5.1.
 import pytest
 from django.test import Client
 from pytest_django import Settings
-from tests.protocols.eliot.asking import ask, job
+from tests.protocols.eliot.payloads import job, send
 
 pytestmark = pytest.mark.django_db
 
@@ -17,7 +17,7 @@ PREFLIGHT = {
 
 
 @pytest.mark.parametrize("path", ["/symbolicate/v4", "/symbolicate/v5"])
-def test_a_browser_may_ask_beforehand(path: str) -> None:
+def test_preflight_requests_are_answered(path: str) -> None:
     asked = {"Access-Control-Request-Headers": "authorization,user-agent"}
 
     answer = Client().options(path, headers=PREFLIGHT | asked)
@@ -30,7 +30,7 @@ def test_a_browser_may_ask_beforehand(path: str) -> None:
     assert answer["Vary"] == "Access-Control-Request-Headers"
 
 
-def test_asking_beforehand_needs_no_token_and_is_not_counted(
+def test_preflight_requests_need_no_token_and_no_rate(
     settings: Settings,
 ) -> None:
     settings.SYMBOLICATIONS_PER_MINUTE = 1
@@ -40,11 +40,11 @@ def test_asking_beforehand_needs_no_token_and_is_not_counted(
 
     assert {answer.status_code for answer in answers} == {200}
     assert "Access-Control-Allow-Headers" not in answers[0]
-    assert ask(job((0, 1)), client).status_code == 200
+    assert send(job((0, 1)), client).status_code == 200
 
 
-def test_a_page_may_read_the_answer() -> None:
-    answer = ask(job((0, 1)), Client(headers={"Origin": "https://profiler.example"}))
+def test_responses_have_cors_headers() -> None:
+    answer = send(job((0, 1)), Client(headers={"Origin": "https://profiler.example"}))
 
     assert answer.status_code == 200
     assert answer["Access-Control-Allow-Origin"] == "*"

@@ -1,4 +1,4 @@
-"""What nobody means well by costs little, and is no fault of ours."""
+"""Hostile requests cost little and cause no server error."""
 
 import time
 from io import BytesIO
@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from pytest_django import Settings
 from tests.factories import a_client, a_project, upload
-from tests.protocols.symbolicator.asking import INLINED, a_module, a_question, post
+from tests.protocols.symbolicator.payloads import INLINED, a_module, a_request, post
 
 from symdepot.projects.models import Project
 from symdepot.protocols.symbolicator.response_schemas import REFUSAL
@@ -25,23 +25,23 @@ def project(settings: Settings) -> Project:
     return a_project()
 
 
-def test_the_farthest_addresses_there_are_lie_in_no_function() -> None:
+def test_the_largest_addresses_have_no_function() -> None:
     upload(a_client(), INLINED.encode())
     farthest = [hex(2**64 - 1), 2**64 - 1, str(2**64 - 1)]
     frames: list[dict[str, object]] = [{"instruction_addr": one} for one in farthest]
     relative = [{**frame, "addr_mode": "rel:0"} for frame in frames]
 
-    body = a_question(*frames, *relative, modules=[a_module(image_size=None)])
+    body = a_request(*frames, *relative, modules=[a_module(image_size=None)])
     told = post(a_client(), body).json()["stacktraces"][0]["frames"]
 
     assert [frame["status"] for frame in told] == ["missing_symbol"] * 6
     assert {frame["instruction_addr"] for frame in told} == {hex(2**64 - 1)}
 
 
-def test_a_number_beyond_all_addresses_is_refused() -> None:
+def test_a_number_above_64_bits_is_refused() -> None:
     upload(a_client(), INLINED.encode())
 
-    body = a_question({"instruction_addr": "9" * 20}, modules=[a_module(image_size=0)])
+    body = a_request({"instruction_addr": "9" * 20}, modules=[a_module(image_size=0)])
 
     assert post(a_client(), body).status_code == 422
 
@@ -62,7 +62,9 @@ def test_a_number_beyond_all_addresses_is_refused() -> None:
     ],
     ids=["zeros", "modules", "stacks", "frames", "registers", "total", "ignored"],
 )
-def test_a_body_of_millions_of_parts_is_refused_at_once(body: str, status: int) -> None:
+def test_a_body_of_millions_of_values_is_refused_before_parsing(
+    body: str, status: int
+) -> None:
     began = time.process_time()
 
     answer = a_client().post("/symbolicate", body, content_type="application/json")
@@ -84,7 +86,9 @@ class _Listened(BytesIO):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_sends_slowly_keeps_no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_upload_has_no_database_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     client = a_client()
     monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 0)
     connection.close()
@@ -97,7 +101,7 @@ def test_who_sends_slowly_keeps_no_connection(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("timeout", ["soon", "-1", "nan"])
-def test_an_odd_query_is_told_as_all_errors_are(timeout: str) -> None:
+def test_an_invalid_query_string_has_detail_and_causes(timeout: str) -> None:
     answer = post(a_client(), {}, f"/symbolicate?timeout={timeout}")
 
     assert answer.status_code == 422
@@ -105,7 +109,7 @@ def test_an_odd_query_is_told_as_all_errors_are(timeout: str) -> None:
     assert cause.startswith("query.timeout: Input should be ")
 
 
-def test_a_number_that_json_has_no_word_for_comes_back_as_null() -> None:
+def test_nan_is_returned_as_null() -> None:
     frame = '{"frames": [{"vars": {"far": 1e999}}]}'
 
     answer = a_client().post(

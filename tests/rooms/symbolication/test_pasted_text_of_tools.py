@@ -1,4 +1,4 @@
-"""What tools of this machine print comes back with the lines of the source."""
+"""Output of real tools is resolved."""
 
 import re
 import shutil
@@ -135,7 +135,7 @@ def test_a_backtrace_of_gdb_without_symbols_is_resolved(
     assert [one for one in answer.text.splitlines() if one in untouched] == untouched
 
 
-def test_who_was_interrupted_by_a_signal_had_called_nobody(
+def test_the_frame_below_a_signal_handler_is_not_adjusted(
     crash: Callable[[str, str], Path],
 ) -> None:
     gdb = shutil.which("gdb") or environment.require_or_skip(

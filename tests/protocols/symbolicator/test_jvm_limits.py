@@ -1,20 +1,20 @@
-"""Retracing goes on with less where something is too much, damaged or gone."""
+"""Limits of JVM requests; damaged and missing files."""
 
 from typing import Any
 
 import pytest
 from tests.factories import a_client, a_debug_file, a_project
-from tests.protocols.symbolicator.asking import post
-from tests.protocols.symbolicator.retracing import (
+from tests.protocols.symbolicator.jvm_payloads import (
     BUNDLE_ID,
     MAPPING_ID,
     a_bundle_of,
     a_frame,
     a_mapping_of,
-    ask,
     modules,
     retraced,
+    send,
 )
+from tests.protocols.symbolicator.payloads import post
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile
@@ -43,7 +43,7 @@ def lose(row: DebugFile) -> None:
 
 
 @pytest.mark.usefixtures("mapping")
-def test_what_would_be_too_many_frames_stays_as_it_came(
+def test_frames_above_the_limit_stay_as_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(jvm, "MAX_FRAMES", 5)
@@ -54,7 +54,7 @@ def test_what_would_be_too_many_frames_stays_as_it_came(
 
 
 @pytest.mark.usefixtures("mapping")
-def test_what_would_be_too_many_lines_has_no_context(
+def test_lines_above_the_limit_have_no_context(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     a_bundle_of(a_project(), SOURCE)
@@ -66,16 +66,16 @@ def test_what_would_be_too_many_lines_has_no_context(
     assert [frame.get("context_line") for frame in frames] == ["one", None, "one"]
 
 
-def test_a_mapping_whose_bytes_are_gone_is_missing(mapping: DebugFile) -> None:
+def test_a_mapping_without_bytes_is_missing(mapping: DebugFile) -> None:
     lose(mapping)
 
-    answer = ask({"modules": modules(MAPPING_ID), "classes": ["a.a"]})
+    answer = send({"modules": modules(MAPPING_ID), "classes": ["a.a"]})
 
     assert answer.json()["errors"] == [{"uuid": MAPPING_ID, "type": "missing"}]
 
 
 @pytest.mark.usefixtures("mapping")
-def test_a_bundle_that_is_gone_or_broken_has_no_sources() -> None:
+def test_a_missing_or_damaged_bundle_has_no_sources() -> None:
     other_id = BUNDLE_ID.replace("7", "8")
     broken: dict[str, Any] = {"format": Format.SOURCE_BUNDLE, "kind": "src"}
     a_debug_file(
@@ -91,7 +91,7 @@ def test_a_bundle_that_is_gone_or_broken_has_no_sources() -> None:
 
 
 @pytest.mark.usefixtures("mapping")
-def test_a_line_has_its_context_from_the_first_bundle_that_has_it() -> None:
+def test_the_first_bundle_with_a_line_wins() -> None:
     other_id = BUNDLE_ID.replace("7", "8")
     a_bundle_of(a_project(), {"~/com/example/Game.jvm": "1\n"})
     a_bundle_of(a_project(), SOURCE, other_id)
@@ -112,7 +112,7 @@ def test_a_line_has_its_context_from_the_first_bundle_that_has_it() -> None:
         {"classes": ["a"] * 100_001},
     ],
 )
-def test_of_many_faults_the_first_is_told(much: dict[str, Any]) -> None:
+def test_only_the_first_of_many_errors_is_reported(much: dict[str, Any]) -> None:
     answer = post(a_client(), much, "/symbolicate-jvm")
 
     assert answer.status_code == 422

@@ -1,4 +1,4 @@
-"""Mappings and bundles of sources, and a client that asks for real names."""
+"""Mappings, source bundles and payloads of JVM requests."""
 
 from typing import Any
 from uuid import UUID
@@ -55,7 +55,7 @@ def modules(*uuids: str, kind: str = "proguard") -> list[dict[str, str]]:
     return [{"uuid": uuid, "type": kind} for uuid in uuids]
 
 
-def ask(body: Any, client: Client | None = None, prefix: str = "") -> Answer:
+def send(body: Any, client: Client | None = None, prefix: str = "") -> Answer:
     return (client or a_client()).post(
         f"{prefix}/symbolicate-jvm", body, content_type="application/json"
     )
@@ -68,7 +68,7 @@ def retraced(*frames: Any, **more: Any) -> list[Any]:
         "stacktraces": [{"frames": list(frames)}],
         **more,
     }
-    answer = ask(body)
+    answer = send(body)
     assert answer.status_code == 200, answer.content
     (trace,) = JVM_ANSWER.validate_json(answer.content)["stacktraces"]
     return list(trace["frames"])
