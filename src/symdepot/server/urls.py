@@ -17,10 +17,8 @@ from symdepot.protocols.sentry import (
     chunk_upload,
     debug_files,
     legacy,
-    mapping_releases,
     missing_ids,
     releases,
-    source_maps,
     text_symbolication,
 )
 from symdepot.protocols.sentry.errors import add_error_handlers
@@ -30,19 +28,18 @@ from symdepot.protocols.symstore import log as symstore_admin
 from symdepot.protocols.symstore import views as symstore
 from symdepot.server import health, openapi
 
+# A version may contain slashes: `legacy` has paths below a release, so it comes before
+# `releases`.
 SENTRY_MODULES = (
-    *(
-        account,
-        chunk_upload,
-        assemble,
-        legacy,
-        debug_files,
-        missing_ids,
-        text_symbolication,
-        audit_log,
-    ),
-    # A version may contain slashes, so longer paths below a release come first.
-    *(mapping_releases, source_maps, releases),
+    account,
+    chunk_upload,
+    assemble,
+    legacy,
+    debug_files,
+    missing_ids,
+    text_symbolication,
+    audit_log,
+    releases,
 )
 
 sentry_api = NinjaAPI(

@@ -84,7 +84,7 @@ def test_a_text_comes_back_with_what_is_resolved_and_what_is_not(url: str) -> No
         ({"text": None}, "text: Input should be a valid string"),
         ('{"text": "\\ud800"}', "Invalid json body"),
         (
-            {"text": "x" * (text_symbolication.MOST_CHARACTERS + 1)},
+            {"text": "x" * (text_symbolication.MAX_CHARACTERS + 1)},
             "text: String should have at most 1000000 characters",
         ),
     ],

@@ -1,4 +1,4 @@
-"""What a client asks before it begins: who am I, and what is there?"""
+"""The caller's token, organization and projects, which sentry-cli looks up first."""
 
 import re
 
@@ -14,45 +14,45 @@ from symdepot.protocols.sentry import paging
 router = Router()
 
 _CLI_VERSION = re.compile(r"sentry-cli/(\d+)\.(\d+)\.").match
-_KNOWS_NOBODY_SINCE = (2, 20)
+_USER_OPTIONAL_SINCE = (2, 20)
 
 
 class OrganizationPath(Schema):
-    """The organization that a path names."""
+    """Path parameters."""
 
     org: str
 
 
 class PageParameters(Schema):
-    """Which page of a list is asked for."""
+    """Query parameters of a paged list."""
 
-    per_page: int = paging.LARGEST_SIZE
+    per_page: int = paging.MAX_SIZE
     cursor: str = ""
 
 
 @router.get("/")
 def account(request: HttpRequest) -> dict[str, object]:
-    """Say what the token may do.
+    """Return the scopes of the token.
 
-    A token is no user. sentry-cli before 2.20, which knows tokens of users only, ends
-    in a panic when it logs in and is told of none; to it the token is named as one.
+    There are no users. sentry-cli before 2.20 panics at login if `user` is null, so it
+    gets the token as a user.
 
     Source: spec/sentry-cli A9, rows "info" and "login"; the panic is that of 2.14.2.
     """
-    bearer = auth.caller(request)
+    caller = auth.caller(request)
     return {
         "version": "0",
-        "auth": {"scopes": list(bearer.token.scopes)},
-        "user": _user(request, bearer),
+        "auth": {"scopes": list(caller.token.scopes)},
+        "user": _user(request, caller),
     }
 
 
 @router.get("/organizations/")
 def organizations(
-    request: HttpRequest, response: HttpResponse, asked: Query[PageParameters]
+    request: HttpRequest, response: HttpResponse, query: Query[PageParameters]
 ) -> list[dict[str, object]]:
-    """List the organizations that the token is for, which is one."""
-    page = paging.page(asked.cursor, asked.per_page)
+    """List the organization of the token."""
+    page = paging.page(query.cursor, query.per_page)
     own = [_organization(auth.caller(request).token.organization)]
     response["Link"] = page.link(paging.url(request), has_more=False)
     return own[page.offset :]
@@ -62,26 +62,26 @@ def organizations(
 def projects(
     request: HttpRequest,
     response: HttpResponse,
-    where: Path[OrganizationPath],
-    asked: Query[PageParameters],
+    path: Path[OrganizationPath],
+    query: Query[PageParameters],
 ) -> list[dict[str, object]]:
-    """List the projects of an organization that the token may see."""
-    reach = auth.caller(request).reach(where.org, None, Permission.LIST_PROJECTS)
-    page = paging.page(asked.cursor, asked.per_page)
-    shown, has_more = page.cut(reach.projects())
+    """List the projects of an organization that the token may read."""
+    scope = auth.caller(request).reach(path.org, None, Permission.LIST_PROJECTS)
+    page = paging.page(query.cursor, query.per_page)
+    shown, has_more = page.cut(scope.projects())
     response["Link"] = page.link(paging.url(request), has_more=has_more)
     return [_project(row) for row in shown]
 
 
-def _user(request: HttpRequest, bearer: Caller) -> dict[str, str] | None:
+def _user(request: HttpRequest, caller: Caller) -> dict[str, str] | None:
     match = _CLI_VERSION(request.headers.get("User-Agent", ""))
-    if match is None or (int(match[1]), int(match[2])) >= _KNOWS_NOBODY_SINCE:
+    if match is None or (int(match[1]), int(match[2])) >= _USER_OPTIONAL_SINCE:
         return None
-    return {"id": str(bearer.token.pk), "email": str(bearer)}
+    return {"id": str(caller.token.pk), "email": str(caller)}
 
 
 def _organization(row: Organization) -> dict[str, object]:
-    """Return all that sentry-cli insists on. Source: spec/sentry-cli A9."""
+    """Return the fields that sentry-cli requires. Source: spec/sentry-cli A9."""
     return {
         "id": str(row.pk),
         "slug": row.slug,

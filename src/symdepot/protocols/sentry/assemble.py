@@ -1,4 +1,4 @@
-"""POST projects/<org>/<project>/files/difs/assemble/: where offered files stand."""
+"""POST projects/<org>/<project>/files/difs/assemble/: upload requests."""
 
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
@@ -20,27 +20,26 @@ router = Router()
     response=dict[str, AssembleState],
 )
 def assemble(request: HttpRequest, org: str, project: str) -> dict[str, AssembleState]:
-    """Answer where each offered file stands, and see to those that are complete.
+    """Return the status of each upload request, and assemble complete ones.
 
     The body is `{sha1: {name, chunks, debug_id?}}`.
     """
-    bearer = auth.caller(request)
-    owner = bearer.project(org, project, Permission.UPLOAD)
+    caller = auth.caller(request)
+    owner = caller.project(org, project, Permission.UPLOAD)
     try:
         body = request.body
     except RequestDataTooBig:
         raise InvalidRequest("the body of an assemble request is too large") from None
-    standings = intake.request_uploads(
-        owner, schemas.upload_requests(body, by=str(bearer))
+    statuses = intake.request_uploads(
+        owner, schemas.upload_requests(body, by=str(caller))
     )
-    return {checksum.hex: _rendered(where) for checksum, where in standings.items()}
+    return {checksum.hex: _to_json(status) for checksum, status in statuses.items()}
 
 
-def _rendered(standing: UploadStatus) -> AssembleState:
-    found = standing.debug_file
+def _to_json(status: UploadStatus) -> AssembleState:
     return AssembleState(
-        state=standing.state.value,
-        missingChunks=[c.hex for c in standing.missing],
-        detail=standing.detail or None,
-        dif=schemas.debug_file_json(found) if found else None,
+        state=status.state.value,
+        missingChunks=[c.hex for c in status.missing],
+        detail=status.detail or None,
+        dif=schemas.debug_file_json(status.debug_file) if status.debug_file else None,
     )

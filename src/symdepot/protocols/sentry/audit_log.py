@@ -1,4 +1,4 @@
-"""audit-logs/: who did what in an organization."""
+"""audit-logs/: the audit log of an organization."""
 
 from datetime import datetime
 
@@ -15,30 +15,30 @@ router = Router()
 
 
 class AuditFilters(Schema):
-    """What may be asked of the audit; times without a zone are UTC."""
+    """Query parameters; times without a zone are UTC."""
 
     project: str | None = None
     action: Action | None = None
     since: datetime | None = None
     until: datetime | None = None
-    per_page: int = paging.USUAL_SIZE
+    per_page: int = paging.DEFAULT_SIZE
     cursor: str = ""
 
 
 @router.get("/organizations/{org}/audit-logs/")
 def entries(
-    request: HttpRequest, response: HttpResponse, org: str, asked: Query[AuditFilters]
+    request: HttpRequest, response: HttpResponse, org: str, query: Query[AuditFilters]
 ) -> list[dict[str, object]]:
-    """Tell what was done, newest first; a token of one project hears only of that."""
-    bearer = auth.caller(request)
-    organization = bearer.organization(org, Permission.AUDIT)
-    question = AuditQuery(
-        project=bearer.only(asked.project),
-        action=asked.action,
-        since=audit.as_utc(asked.since),
-        until=audit.as_utc(asked.until),
+    """List the audit log, newest first. A token of one project sees only that project."""
+    caller = auth.caller(request)
+    organization = caller.organization(org, Permission.AUDIT)
+    audit_query = AuditQuery(
+        project=caller.only(query.project),
+        action=query.action,
+        since=audit.as_utc(query.since),
+        until=audit.as_utc(query.until),
     )
-    page = paging.page(asked.cursor, asked.per_page)
-    shown, has_more = page.cut(audit.entries(organization, question))
+    page = paging.page(query.cursor, query.per_page)
+    shown, has_more = page.cut(audit.entries(organization, audit_query))
     response["Link"] = page.link(paging.url(request), has_more=has_more)
     return [audit.as_json(entry) for entry in shown]

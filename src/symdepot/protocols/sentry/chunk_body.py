@@ -1,16 +1,28 @@
-"""Streams the chunks of a multipart request into the store, part by part.
+"""The body of a chunk upload: multipart, each part a chunk, perhaps compressed.
 
-Undoes the compression of a chunk on its way in, without believing its size.
+The body is never in memory as a whole. Django's parser reads it in blocks; the bytes of a
+part go through a decoder, which limits its output to small pieces, into a blob writer,
+which verifies the checksum. Each part is stored or refused on its own. After the first
+refusal the rest of the request is read and dropped, since a client reads the response only
+when it has sent everything.
+
+Source: spec/sentry-server 1.3.
 """
 
+import io
+import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, cast, override
 
+from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
 from django.core.files.uploadhandler import FileUploadHandler
-from django.http import HttpRequest
+from django.http import HttpRequest, UnreadablePostError
+from django.http.multipartparser import MultiPartParser, MultiPartParserError
 from isal import igzip_lib
 
 from symdepot.blobs.store import BlobStore, BlobWriter
@@ -30,8 +42,12 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-_OUTPUT_BYTES = 256 * 1024
-_UNREADABLE: tuple[type[Exception], ...] = (
+_RAW_FIELD = "file"
+_GZIP_FIELD = "file_gzip"
+_BLOCK_BYTES = 256 * 1024
+_MULTIPART_OVERHEAD_BYTES = 1024 * 1024
+_LENGTH = re.compile(r"[0-9]{1,18}").fullmatch
+_DECODING_ERRORS: tuple[type[Exception], ...] = (
     zstd.ZstdError,
     cast("type[Exception]", igzip_lib.error),
     EOFError,
@@ -39,19 +55,17 @@ _UNREADABLE: tuple[type[Exception], ...] = (
 
 
 class Encoding(StrEnum):
-    """How the bytes of a part are encoded."""
+    """The compression of a part."""
 
     GZIP = "gzip"
     ZSTD = "zstd"
 
     @classmethod
-    def named(cls, header: str) -> "Encoding":
-        """Return what a `Content-Encoding` header means for the parts of a request.
+    def from_header(cls, header: str) -> "Encoding":
+        """Read a `Content-Encoding` header, which is about the parts of a request.
 
         Raises:
-            InvalidRequest: it is no encoding that is taken.
-
-        Source: spec/sentry-server 1.3.
+            InvalidRequest: the encoding is not supported.
         """
         try:
             return cls(header.strip().lower())
@@ -60,7 +74,7 @@ class Encoding(StrEnum):
 
 
 class _Stream(Protocol):
-    """One member of a gzip stream or one frame of a zstd stream."""
+    """A decompressor of one gzip member or one zstd frame."""
 
     @property
     def eof(self) -> bool: ...
@@ -75,44 +89,44 @@ class _Stream(Protocol):
 
 
 class Decoder:
-    """Passes decoded bytes on in small pieces, so that a bomb is seen while it ticks.
+    """Decodes into a sink, at most 256 KiB at a time, so that bombs are found early.
 
-    A stream of several members or frames is decoded as one.
+    Several members or frames are decoded as one stream.
     """
 
     def __init__(self, encoding: Encoding, sink: Callable[[bytes], object]) -> None:
         self._encoding = encoding
         self._sink = sink
-        self._stream: _Stream = _opened(encoding)
+        self._stream = _new_stream(encoding)
         self._is_between_members = False
 
     def write(self, data: bytes) -> None:
         """Decode `data` into the sink.
 
         Raises:
-            UnreadableEncoding: it is not of this encoding.
+            UnreadableEncoding: the data is not of this encoding.
         """
         while data:
             if self._is_between_members:
-                self._stream = _opened(self._encoding)
+                self._stream = _new_stream(self._encoding)
                 self._is_between_members = False
             data = self._decode(data)
 
     def close(self) -> None:
-        """Check that the stream came to its end.
+        """Check that the stream is complete.
 
         Raises:
-            UnreadableEncoding: it broke off.
+            UnreadableEncoding: it is truncated.
         """
         if not self._is_between_members:
             raise UnreadableEncoding(self._encoding)
 
     def _decode(self, data: bytes) -> bytes:
-        """Decode up to the end of `data` or of the member; return what is left."""
+        """Decode `data` up to the end of the member; return the bytes behind that."""
         while True:
             try:
-                decoded = self._stream.decompress(data, _OUTPUT_BYTES)
-            except _UNREADABLE as error:
+                decoded = self._stream.decompress(data, _BLOCK_BYTES)
+            except _DECODING_ERRORS as error:
                 raise UnreadableEncoding(self._encoding) from error
             self._sink(decoded)
             if self._stream.eof:
@@ -123,102 +137,118 @@ class Decoder:
             data = b""
 
 
-def _opened(encoding: Encoding) -> _Stream:
-    match encoding:
-        case Encoding.ZSTD:
-            return cast("_Stream", zstd.ZstdDecompressor())
-        case Encoding.GZIP:
-            gzip = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
-            return cast("_Stream", gzip)
+class _CountedStream(io.BufferedIOBase):
+    """Counts the bytes of a body: Django's parser takes a truncated one for complete."""
 
+    def __init__(self, request: HttpRequest) -> None:
+        self.size_bytes = 0
+        self._request = request
 
-_RAW_FIELD = "file"
-_GZIP_FIELD = "file_gzip"
-_READ_BYTES = 256 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestLimits:
-    """How much one request may bring; all but `chunks` in decoded bytes."""
-
-    chunk_bytes: int
-    request_bytes: int
-    chunks: int
+    @override
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = self._request.read(size)
+        self.size_bytes += len(data)
+        return data
 
 
 @dataclass(slots=True)
 class _Part:
-    """A chunk on its way in."""
-
     checksum: Checksum
     writer: BlobWriter
     decoder: Decoder | None
-    size_bytes: int = field(default=0)
+    size_bytes: int = 0
 
 
-class ChunkUploadHandler(FileUploadHandler):
-    """Keeps each good part as a chunk; remembers the first thing that was refused.
+class ChunkBody(FileUploadHandler):
+    """Reads the body of `request` and stores its chunks.
 
-    After a refusal the rest of the request is read and dropped, so that the client
-    gets to hear the answer. What was kept before it stays kept.
+    Afterwards `stored` has the sizes of the chunks in bytes, and `refusal` is the error of
+    the first part that was refused, if any. `encoding` is that of the field `file`.
     """
 
-    chunk_size = _READ_BYTES
+    chunk_size = _BLOCK_BYTES
 
     def __init__(
-        self,
-        request: HttpRequest,
-        store: BlobStore,
-        limits: RequestLimits,
-        encoding: Encoding | None,
+        self, request: HttpRequest, store: BlobStore, encoding: Encoding | None
     ) -> None:
         super().__init__(request)
-        self.kept: dict[Checksum, int] = {}
+        self.stored: dict[Checksum, int] = {}
         self.refusal: SymdepotError | None = None
+        self._request = request
         self._store = store
-        self._limits = limits
         self._encoding = encoding
         self._part: _Part | None = None
         self._parts = 0
-        self._request_bytes = 0
+        self._decoded_bytes = 0
+
+    def receive(self) -> None:
+        """Read the body to its end. Parts stored before an error stay in `stored`.
+
+        Raises:
+            InvalidRequest: the body is malformed or truncated.
+        """
+        if self._request.content_type != "multipart/form-data":
+            self.discard()
+            return
+        stream = _CountedStream(self._request)
+        try:
+            MultiPartParser(
+                self._request.META, stream, [self], self._request.encoding
+            ).parse()
+        except (
+            MultiPartParserError,
+            SuspiciousOperation,
+            UnreadablePostError,
+        ) as error:
+            raise InvalidRequest("Invalid multipart body") from error
+        if stream.size_bytes < _content_length(self._request):
+            raise InvalidRequest("Incomplete multipart body")
+
+    def discard(self) -> None:
+        """Read the body to its end, and store nothing."""
+        with suppress(UnreadablePostError):
+            while self._request.read(_BLOCK_BYTES):
+                pass
 
     @override
     def new_file(self, field_name: str, file_name: str, *args: object) -> None:
         """Begin a part. See `FileUploadHandler.new_file`."""
-        self._guard(lambda: self._begin(field_name, file_name))
+        self._unless_refused(lambda: self._begin(field_name, file_name))
 
     @override
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
-        """Take bytes of the part. See `FileUploadHandler.receive_data_chunk`."""
+        """Write to the part. See `FileUploadHandler.receive_data_chunk`."""
         part = self._part
         if part is not None:
-            take = part.decoder.write if part.decoder else self._take
-            self._guard(lambda: take(raw_data))
+            write = part.decoder.write if part.decoder else self._write
+            self._unless_refused(lambda: write(raw_data))
 
     @override
     def file_complete(self, file_size: int) -> None:
         """End the part. See `FileUploadHandler.file_complete`."""
         if self._part is not None:
-            self._guard(self._end)
+            self._unless_refused(self._end)
 
     @override
     def upload_interrupted(self) -> None:
-        """Refuse the part that was cut short."""
-        self._guard(self._break_off)
+        """Refuse the truncated part. See `FileUploadHandler.upload_interrupted`."""
+        self._unless_refused(self._refuse_truncated)
 
-    def _guard(self, step: Callable[[], object]) -> None:
+    def _unless_refused(self, step: Callable[[], object]) -> None:
         if self.refusal is None:
             try:
                 step()
             except SymdepotError as refusal:
                 self.refusal = refusal
-                self._drop()
+                if self._part is not None:
+                    self._part.writer.discard()
+                    self._part = None
 
     def _begin(self, field_name: str, file_name: str) -> None:
         self._parts += 1
-        if self._parts > self._limits.chunks:
-            raise TooManyChunks(self._limits.chunks)
-        encoding = self._encoding_of(field_name)
+        if self._parts > settings.CHUNKS_PER_REQUEST:
+            raise TooManyChunks(settings.CHUNKS_PER_REQUEST)
+        encoding = self._field_encoding(field_name)
         try:
             checksum = Checksum(file_name)
         except ValueError:
@@ -226,26 +256,26 @@ class ChunkUploadHandler(FileUploadHandler):
         self._part = _Part(
             checksum=checksum,
             writer=self._store.receive(checksum),
-            decoder=Decoder(encoding, self._take) if encoding else None,
+            decoder=Decoder(encoding, self._write) if encoding else None,
         )
 
-    def _encoding_of(self, field_name: str) -> Encoding | None:
+    def _field_encoding(self, field_name: str) -> Encoding | None:
         if field_name != _GZIP_FIELD:
             return self._encoding if field_name == _RAW_FIELD else None
         if self._encoding is not None:
             raise InvalidRequest("Cannot combine Content-Encoding with file_gzip field")
         return Encoding.GZIP
 
-    def _take(self, data: bytes) -> None:
+    def _write(self, data: bytes) -> None:
         part = self._part
         if part is None:
             return
         part.size_bytes += len(data)
-        self._request_bytes += len(data)
-        if part.size_bytes > self._limits.chunk_bytes:
-            raise ChunkTooLarge(self._limits.chunk_bytes)
-        if self._request_bytes > self._limits.request_bytes:
-            raise RequestTooLarge(self._limits.request_bytes)
+        self._decoded_bytes += len(data)
+        if part.size_bytes > settings.CHUNK_SIZE:
+            raise ChunkTooLarge(settings.CHUNK_SIZE)
+        if self._decoded_bytes > max_request_bytes():
+            raise RequestTooLarge(max_request_bytes())
         part.writer.write(data)
 
     def _end(self) -> None:
@@ -255,15 +285,42 @@ class ChunkUploadHandler(FileUploadHandler):
         if part.decoder is not None:
             part.decoder.close()
         try:
-            self.kept[part.checksum] = part.writer.commit()
+            self.stored[part.checksum] = part.writer.commit()
         except ChecksumMismatch:
             raise InvalidRequest("Checksum mismatch") from None
         self._part = None
 
-    def _break_off(self) -> None:
+    def _refuse_truncated(self) -> None:
         raise InvalidRequest("Incomplete multipart body")
 
-    def _drop(self) -> None:
-        if self._part is not None:
-            self._part.writer.discard()
-            self._part = None
+
+def max_request_bytes() -> int:
+    """Return how many decoded bytes of chunks a request may have."""
+    return max(settings.MAX_REQUEST_SIZE, settings.CHUNK_SIZE)
+
+
+def check_content_length(request: HttpRequest) -> None:
+    """Check the `Content-Length` before the body is read.
+
+    Raises:
+        RequestTooLarge: it exceeds the limit.
+        InvalidRequest: it is not a number.
+    """
+    if _content_length(request) > max_request_bytes() + _MULTIPART_OVERHEAD_BYTES:
+        raise RequestTooLarge(max_request_bytes())
+
+
+def _content_length(request: HttpRequest) -> int:
+    text = request.META.get("CONTENT_LENGTH") or "0"
+    if not _LENGTH(text):
+        raise InvalidRequest("Content-Length is not a number")
+    return int(text)
+
+
+def _new_stream(encoding: Encoding) -> _Stream:
+    match encoding:
+        case Encoding.ZSTD:
+            return cast("_Stream", zstd.ZstdDecompressor())
+        case Encoding.GZIP:
+            gzip = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+            return cast("_Stream", gzip)

@@ -1,4 +1,4 @@
-"""files/dsyms/: list debug files, download one, delete one; and what old clients call."""
+"""files/dsyms/: list, download and delete debug files."""
 
 from http import HTTPStatus
 
@@ -19,20 +19,20 @@ from symdepot.protocols.sentry.schemas import DebugFileOut
 router = Router()
 
 PATH = "/projects/{org}/{project}/files/dsyms/"
-_LONGEST_ID = 45
+_MAX_ID_LENGTH = 45
 
 
 class ProjectPath(Schema):
-    """The project that a path names."""
+    """Path parameters."""
 
     org: str
     project: str
 
 
 class FileFilters(Schema):
-    """What may be asked of the list. Source: spec/sentry-server 3.1.
+    """Query parameters. Source: spec/sentry-server 3.1.
 
-    `release`, the version of one, is ours.
+    `release`, a version, is an extension of symdepot.
     """
 
     id: str = ""
@@ -41,7 +41,7 @@ class FileFilters(Schema):
     code_id: str = ""
     file_formats: list[str] = []
     release: str = ""
-    per_page: int = paging.USUAL_SIZE
+    per_page: int = paging.DEFAULT_SIZE
     cursor: str = ""
 
 
@@ -49,26 +49,26 @@ class FileFilters(Schema):
 def list_or_download(
     request: HttpRequest,
     response: HttpResponse,
-    where: Path[ProjectPath],
+    path: Path[ProjectPath],
     filters: Query[FileFilters],
 ) -> HttpResponseBase | list[DebugFileOut]:
     """List the debug files of a project; with `id`, download that one.
 
-    An exact id is answered with all its rows at once, since Symbolicator never asks
-    for a second page. Anything else comes in pages, which the `Link` header joins.
+    A query by exact id returns all rows at once, since Symbolicator never requests a
+    second page. Other lists are paged, with a `Link` header.
     """
-    bearer = auth.caller(request)
+    caller = auth.caller(request)
     if filters.id:
-        owner = bearer.project(where.org, where.project, Permission.DOWNLOAD)
+        owner = caller.project(path.org, path.project, Permission.DOWNLOAD)
         row = project_files.by_row(owner, filters.id)
         usage.mark_used(owner, [row])
         return _download(request, row)
-    owner = bearer.project(where.org, where.project, Permission.LIST)
+    owner = caller.project(path.org, path.project, Permission.LIST)
     exact = _by_exact_id(owner, filters)
     if exact is not None:
         usage.mark_used(owner, exact)
         if not exact:
-            _note_miss(request, bearer, owner, filters)
+            _record_miss(request, caller, owner, filters)
         return schemas.debug_files_json(exact)
     page = paging.page(filters.cursor, filters.per_page)
     rows = project_files.by_text(
@@ -80,23 +80,23 @@ def list_or_download(
 
 
 @router.delete(PATH)
-def delete(request: HttpRequest, org: str, project: str, id: str = "") -> HttpResponse:  # noqa: A002 -- the client's word
-    """Delete one debug file, and what only it needed."""
-    bearer = auth.caller(request)
-    owner = bearer.project(org, project, Permission.DELETE)
-    deletion.delete_debug_file(project_files.by_row(owner, id), by=str(bearer))
+def delete(request: HttpRequest, org: str, project: str, id: str = "") -> HttpResponse:  # noqa: A002 -- part of the API
+    """Delete one debug file, and the blobs that only it used."""
+    caller = auth.caller(request)
+    owner = caller.project(org, project, Permission.DELETE)
+    deletion.delete_debug_file(project_files.by_row(owner, id), by=str(caller))
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
 def _by_exact_id(owner: Project, filters: FileFilters) -> list[DebugFile] | None:
-    """Return the rows of the id that is asked for; None if none is.
+    """Return the rows of the requested id; None if the request is not by exact id.
 
-    A `query` that reads as a debug id is one, if anything has it: 40 digits may as
-    well be a build id.
+    A `query` that parses as a debug id counts as one only if a file has it, since 40
+    digits may also be a build id.
     """
     if not (filters.debug_id or filters.code_id):
         text = filters.query.strip()
-        found = DebugId.parse_or_none(text) if len(text) <= _LONGEST_ID else None
+        found = DebugId.parse_or_none(text) if len(text) <= _MAX_ID_LENGTH else None
         if found is None:
             return None
         rows = project_files.by_ids(
@@ -112,14 +112,14 @@ def _by_exact_id(owner: Project, filters: FileFilters) -> list[DebugFile] | None
     )
 
 
-def _note_miss(
-    request: HttpRequest, bearer: Caller, owner: Project, filters: FileFilters
+def _record_miss(
+    request: HttpRequest, caller: Caller, owner: Project, filters: FileFilters
 ) -> None:
     missing_ids.record(
         owner,
         debug_id=DebugId.parse_or_none(filters.debug_id),
         code_id=_code_id(filters.code_id),
-        by=auth.actor(request, bearer),
+        by=auth.actor(request, caller),
     )
 
 
@@ -131,7 +131,7 @@ def _code_id(text: str) -> CodeId | None:
 
 
 def _formats(filters: FileFilters) -> list[Format]:
-    """Return the known ones of the formats asked for; unknown ones do not filter."""
+    """Return the requested formats; unknown ones are ignored."""
     known = set(Format)
     return [Format(name) for name in filters.file_formats if name in known]
 

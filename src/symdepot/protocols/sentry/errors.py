@@ -1,7 +1,7 @@
-"""What each error looks like to sentry-cli: a status, and one key with a sentence.
+"""Error responses for sentry-cli: a status, and JSON with one key.
 
-Sentry names the key `error` where the request itself was wrong and `detail`
-elsewhere; sentry-cli takes either, as long as it is the only one.
+As in Sentry, the key is `error` if the request was wrong, and `detail` otherwise;
+sentry-cli accepts either, if it is the only one.
 
 Source: spec/sentry-cli A6; spec/sentry-server 1.3 for the texts.
 """
@@ -26,46 +26,46 @@ STATUS: dict[type[errors.SymdepotError], HTTPStatus] = {
     errors.Missing: HTTPStatus.NOT_FOUND,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
-"""The nearest class of an error's family tells."""
+"""By error class; the most specific class of an error wins."""
 
 TEXT: dict[type[errors.SymdepotError], str] = {
     errors.ChunkTooLarge: "Chunk size too large",
     errors.TooManyChunks: "Too many chunks",
     errors.RequestTooLarge: "Request too large",
 }
-"""Where clients and their tests know a text, that one is said."""
+"""Texts that clients, or their tests, compare."""
 
-_SAID_AS_ERROR = (HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT)
+_ERROR_KEY_STATUSES = (HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT)
 
 
 def add_error_handlers(api: NinjaAPI) -> None:
-    """Teach `api` to answer every error as sentry-cli expects it."""
+    """Add the error handlers of Sentry's API to `api`."""
     error_responses.add_error_handlers(
-        api, STATUS, partial(_said, api), challenge="Bearer"
+        api, STATUS, partial(_error_response, api), challenge="Bearer"
     )
-    api.add_exception_handler(ValidationError, partial(_answer_invalid, api))
+    api.add_exception_handler(ValidationError, partial(_invalid_parameter, api))
 
 
 def unknown_path(request: HttpRequest, exception: Exception) -> JsonResponse:
-    """Answer for an address that no door has."""
+    """Answer 404 for a path without a route."""
     return JsonResponse(
         {"detail": "There is nothing at this address."}, status=HTTPStatus.NOT_FOUND
     )
 
 
-def _said(
+def _error_response(
     api: NinjaAPI, request: HttpRequest, status: HTTPStatus, error: errors.SymdepotError
 ) -> HttpResponse:
     text = next((t for kind, t in TEXT.items() if isinstance(error, kind)), str(error))
-    key = "error" if status in _SAID_AS_ERROR else "detail"
+    key = "error" if status in _ERROR_KEY_STATUSES else "detail"
     return api.create_response(request, {key: text}, status=status)
 
 
-def _answer_invalid(
+def _invalid_parameter(
     api: NinjaAPI, request: HttpRequest, invalid: ValidationError
 ) -> HttpResponse:
     first = invalid.errors[0]
-    where = ".".join(str(part) for part in first["loc"][1:])
+    location = ".".join(str(part) for part in first["loc"][1:])
     return api.create_response(
-        request, {"error": f"{where}: {first['msg']}"}, status=HTTPStatus.BAD_REQUEST
+        request, {"error": f"{location}: {first['msg']}"}, status=HTTPStatus.BAD_REQUEST
     )

@@ -1,7 +1,8 @@
-"""What old clients call: the zip upload, and what they ask after an upload."""
+"""What old clients call: the zip upload, and the calls after an upload.
 
-from collections.abc import Iterable
-from contextlib import suppress
+Also refuses the endpoints for source maps with an explanation.
+"""
+
 from http import HTTPStatus
 
 from django.core.exceptions import SuspiciousOperation
@@ -9,39 +10,39 @@ from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
-from ninja import Query, Router, Schema, Status
+from ninja import Path, Query, Router, Schema, Status
 
 from symdepot.debugfiles import project_files
-from symdepot.domain.errors import InvalidRequest
-from symdepot.domain.ids import Checksum
+from symdepot.domain.errors import InvalidRequest, NotAllowed
 from symdepot.pipeline import intake
 from symdepot.projects import webhooks
 from symdepot.projects.access import Permission
 from symdepot.protocols import auth
 from symdepot.protocols.sentry import debug_files, schemas
+from symdepot.protocols.sentry.releases import OF_ORGANIZATION, OF_PROJECT, ReleasePath
 from symdepot.protocols.sentry.schemas import DebugFileOut
 
 router = Router()
 
 
 class ChecksumFilter(Schema):
-    """The files that a client asks about; it may be none."""
+    """Query parameters."""
 
     checksums: list[str] = []
 
 
-# Of two routers that know a path, the first answers all of its methods.
+# On this router, since ninja lets one router answer all methods of a path.
 @debug_files.router.post(debug_files.PATH, response={201: list[DebugFileOut]})
 def upload_zip(
     request: HttpRequest, org: str, project: str
 ) -> Status[list[DebugFileOut]]:
-    """Take in a zip of debug files; answer with those that are new.
+    """Register the debug files in a zip; return the new ones.
 
     Source: spec/sentry-server 3, first row.
     """
-    bearer = auth.caller(request)
-    owner = bearer.project(org, project, Permission.UPLOAD)
-    close_old_connections()  # a slow client must not keep one while it sends
+    caller = auth.caller(request)
+    owner = caller.project(org, project, Permission.UPLOAD)
+    close_old_connections()  # a slow client must not occupy one
     request.upload_handlers = [TemporaryFileUploadHandler(request)]
     try:
         archive = request.FILES.get("file")
@@ -49,29 +50,30 @@ def upload_zip(
         raise InvalidRequest("Invalid multipart body") from error
     if archive is None or archive.file is None:
         raise InvalidRequest("Missing uploaded file")
-    new = intake.upload_zip(owner, archive.file, by=str(bearer))
+    new = intake.upload_zip(owner, archive.file, by=str(caller))
     return Status(HTTPStatus.CREATED, [schemas.debug_file_json(row) for row in new])
 
 
 @router.get("/projects/{org}/{project}/files/dsyms/unknown/")
 def unknown(
-    request: HttpRequest, org: str, project: str, asked: Query[ChecksumFilter]
+    request: HttpRequest, org: str, project: str, query: Query[ChecksumFilter]
 ) -> dict[str, list[str]]:
-    """Say which of these files are not debug files of the project.
+    """Return which of these checksums the project has no debug file of.
 
     Source: spec/sentry-server 3.
     """
     owner = auth.caller(request).project(org, project, Permission.LIST)
-    wanted = {checksum.lower() for checksum in asked.checksums}
-    known = project_files.by_checksums(owner, _readable(wanted))
+    wanted = {checksum.lower() for checksum in query.checksums}
+    known = project_files.by_checksums(owner, schemas.valid_checksums(wanted))
     return {"missing": sorted(wanted - {c.hex for c in known})}
 
 
 @router.post("/projects/{org}/{project}/reprocessing/")
 def reprocessing(request: HttpRequest, org: str, project: str) -> HttpResponse:
-    """Move the project's revision, so that who processes events looks at them again.
+    """Increase the project's revision.
 
-    There are no events here; those who have them poll the revision, or have a webhook.
+    In Sentry this reprocesses events. Here, programs that have events poll the revision
+    or receive a webhook.
 
     Source: spec/sentry-cli A1, step 6; spec/sentry-server 3.
     """
@@ -81,9 +83,18 @@ def reprocessing(request: HttpRequest, org: str, project: str) -> HttpResponse:
     return HttpResponse(status=HTTPStatus.OK)
 
 
-def _readable(checksums: Iterable[str]) -> list[Checksum]:
-    readable = []
-    for checksum in checksums:
-        with suppress(ValueError):
-            readable.append(Checksum(checksum))
-    return readable
+@router.post("/organizations/{org}/artifactbundle/assemble/")
+@router.api_operation(["GET", "POST"], OF_ORGANIZATION + "{path:version}/files/")
+@router.api_operation(["GET", "POST"], OF_PROJECT + "{path:version}/files/")
+@router.post(OF_ORGANIZATION + "{path:version}/assemble/")
+@router.post(OF_PROJECT + "{path:version}/assemble/")
+def refuse(request: HttpRequest, path: Path[ReleasePath]) -> None:
+    """Refuse source maps. sentry-cli would report a 404 as a missing release.
+
+    Source: spec/sentry-cli A2, "sourcemaps upload".
+    """
+    auth.caller(request).reach(path.org, path.project, Permission.UPLOAD)
+    raise NotAllowed(
+        "This server keeps debug files, and neither source maps nor other files "
+        "of a release."
+    )

@@ -1,4 +1,4 @@
-"""wanted-ids/: what was asked for in vain; revision/: whether anything has come since."""
+"""wanted-ids/: missing ids, with near misses; revision/: the project's revision."""
 
 from http import HTTPStatus
 
@@ -19,10 +19,10 @@ PATH = "/projects/{org}/{project}/wanted-ids/"
 
 
 class MissingIdFilters(Schema):
-    """What may be asked of the list."""
+    """Query parameters."""
 
     order: MissingIdOrder = MissingIdOrder.LATEST
-    per_page: int = paging.USUAL_SIZE
+    per_page: int = paging.DEFAULT_SIZE
     cursor: str = ""
 
 
@@ -30,23 +30,20 @@ class MissingIdFilters(Schema):
 def listed(
     request: HttpRequest,
     response: HttpResponse,
-    where: Path[ProjectPath],
-    asked: Query[MissingIdFilters],
+    path: Path[ProjectPath],
+    query: Query[MissingIdFilters],
 ) -> list[dict[str, object]]:
-    """List what was asked for in vain, the latest or the most wanted first.
-
-    Each with what is here that is almost it.
-    """
-    owner = auth.caller(request).project(where.org, where.project, Permission.LIST)
-    page = paging.page(asked.cursor, asked.per_page)
-    shown, has_more = page.cut(missing_ids.list_ids(owner, asked.order))
+    """List missing ids with their near misses, by time or by count of requests."""
+    owner = auth.caller(request).project(path.org, path.project, Permission.LIST)
+    page = paging.page(query.cursor, query.per_page)
+    shown, has_more = page.cut(missing_ids.list_ids(owner, query.order))
     response["Link"] = page.link(paging.url(request), has_more=has_more)
     return status.missing_ids_as_json(owner, shown)
 
 
 @router.delete(PATH)
 def dismiss_all(request: HttpRequest, org: str, project: str) -> HttpResponse:
-    """Forget all of them."""
+    """Delete all missing ids."""
     missing_ids.dismiss_all(
         auth.caller(request).project(org, project, Permission.DELETE)
     )
@@ -55,7 +52,7 @@ def dismiss_all(request: HttpRequest, org: str, project: str) -> HttpResponse:
 
 @router.delete(PATH + "{row_id}/")
 def dismiss(request: HttpRequest, org: str, project: str, row_id: str) -> HttpResponse:
-    """Forget one."""
+    """Delete one missing id."""
     missing_ids.dismiss(
         auth.caller(request).project(org, project, Permission.DELETE), row_id
     )
@@ -64,6 +61,6 @@ def dismiss(request: HttpRequest, org: str, project: str, row_id: str) -> HttpRe
 
 @router.get("/projects/{org}/{project}/revision/")
 def revision(request: HttpRequest, org: str, project: str) -> dict[str, int]:
-    """Say a number that moves whenever debug files have come."""
+    """Return the revision, a number that grows when debug files arrive."""
     owner = auth.caller(request).project(org, project, Permission.LIST)
     return {"revision": owner.revision}

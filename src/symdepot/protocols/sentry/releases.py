@@ -1,8 +1,13 @@
-"""releases/: of an organization, and of one project of it."""
+"""Releases of an organization or a project, and the debug files of a release.
+
+The endpoints for commits, deploys and repositories exist because sentry-cli calls them;
+they return nothing or refuse.
+"""
 
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Path, Query, Router, Schema, Status
@@ -11,6 +16,7 @@ from pydantic import AfterValidator, BaseModel
 from symdepot.debugfiles import associations
 from symdepot.domain import text_format
 from symdepot.domain.errors import InvalidRequest
+from symdepot.domain.ids import DebugId
 from symdepot.projects import releases
 from symdepot.projects.access import AccessScope, Permission
 from symdepot.projects.models import Release, ReleaseStatus
@@ -18,11 +24,14 @@ from symdepot.projects.releases import ReleaseUpdate
 from symdepot.protocols import auth
 from symdepot.protocols.sentry import paging, schemas
 from symdepot.protocols.sentry.account import PageParameters
+from symdepot.protocols.sentry.schemas import DebugFileOut
 
 router = Router()
 
 OF_ORGANIZATION = "/organizations/{org}/releases/"
 OF_PROJECT = "/projects/{org}/{project}/releases/"
+MAPPING_PATH = "/projects/{org}/{project}/files/proguard-artifact-releases"
+"""Without a slash at its end, as in sentry-cli."""
 _NO_COMMITS = (
     "This server keeps debug files, and no commits: "
     "leave out 'releases set-commits', and 'commits' and 'refs' of a release."
@@ -31,7 +40,7 @@ _NO_DEPLOYS = "This server keeps debug files, and no deploys."
 
 
 class ReleasePath(Schema):
-    """What a path names: an organization, perhaps a project and a version."""
+    """Path parameters; `project` and `version` are optional."""
 
     org: str
     project: str | None = None
@@ -42,7 +51,7 @@ type _Time = Annotated[datetime, AfterValidator(text_format.as_utc)]
 
 
 class ReleaseIn(BaseModel):
-    """What a client says of a release. Source: spec/sentry-cli A9."""
+    """The fields of a release in a request. Source: spec/sentry-cli A9."""
 
     projects: list[str | int] | None = None
     url: str | None = None
@@ -52,16 +61,16 @@ class ReleaseIn(BaseModel):
     commits: list[object] | None = None
     refs: list[object] | None = None
 
-    def said(self, *projects: str) -> ReleaseUpdate:
-        """Return it as the room takes it, with `projects` besides.
+    def to_update(self, *projects: str) -> ReleaseUpdate:
+        """Convert to an update, with further `projects`.
 
         Raises:
-            InvalidRequest: it is about commits.
+            InvalidRequest: there are commits or refs.
         """
         if self.commits or self.refs:
             raise InvalidRequest(_NO_COMMITS)
         return ReleaseUpdate(
-            projects=[*projects, *(str(named) for named in self.projects or ())],
+            projects=[*projects, *(str(project) for project in self.projects or ())],
             url=self.url,
             status=self.status,
             started_at=self.dateStarted,
@@ -70,9 +79,81 @@ class ReleaseIn(BaseModel):
 
 
 class NewRelease(ReleaseIn):
-    """What a client says when it may be the first to say it."""
+    """A release that is created if it does not exist."""
 
     version: str
+
+
+class MappingRelease(BaseModel):
+    """A ProGuard mapping and a release to associate it with."""
+
+    release_name: str | None = None
+    proguard_uuid: str | None = None
+
+
+class AssociatedFiles(BaseModel):
+    """Debug files and a version of an app. Source: spec/sentry-cli A2."""
+
+    checksums: list[str]
+    appId: str  # noqa: N815 -- sentry-cli's spelling
+    version: str
+    build: str | None = None
+
+    @property
+    def release(self) -> str:
+        """The version of the release."""
+        build = f"+{self.build}" if self.build else ""
+        return f"{self.appId}@{self.version}{build}"
+
+
+@router.post(MAPPING_PATH, response={201: None})
+def associate_mapping(request: HttpRequest, org: str, project: str) -> HttpResponse:
+    """Associate a ProGuard mapping with a release, which is created if missing.
+
+    Source: spec/sentry-server 3, also for the texts.
+    """
+    caller = auth.caller(request)
+    owner = caller.project(org, project, Permission.UPLOAD)
+    body = schemas.read_body(request, MappingRelease)
+    required = {"release_name": body.release_name, "proguard_uuid": body.proguard_uuid}
+    if missing := [name for name, value in required.items() if not value]:
+        raise InvalidRequest(f"Missing required fields: {', '.join(missing)}")
+    mapping = _mapping_id(body.proguard_uuid or "")
+    version = body.release_name or ""
+    associations.associate_mapping(owner, version, mapping, by=str(caller))
+    return HttpResponse(status=HTTPStatus.CREATED)
+
+
+@router.get(MAPPING_PATH)
+def releases_of_mapping(
+    request: HttpRequest, org: str, project: str, proguard_uuid: str = ""
+) -> dict[str, list[str] | None]:
+    """List the releases that a ProGuard mapping is associated with."""
+    owner = auth.caller(request).project(org, project, Permission.LIST)
+    if not proguard_uuid:
+        return {"releases": None}
+    mapping = _mapping_id(proguard_uuid)
+    return {"releases": associations.versions_of_mapping(owner, mapping)}
+
+
+@router.post(
+    "/projects/{org}/{project}/files/dsyms/associate/",
+    response=dict[str, list[DebugFileOut]],
+)
+def associate(
+    request: HttpRequest, org: str, project: str
+) -> dict[str, list[DebugFileOut]]:
+    """Associate debug files with a release; return the newly associated ones.
+
+    Source: spec/sentry-server 3.
+    """
+    caller = auth.caller(request)
+    owner = caller.project(org, project, Permission.UPLOAD)
+    body = schemas.read_body(request, AssociatedFiles)
+    new = associations.associate_files(
+        owner, body.release, schemas.valid_checksums(body.checksums), by=str(caller)
+    )
+    return {"associatedDsymFiles": [schemas.debug_file_json(row) for row in new]}
 
 
 @router.get(OF_ORGANIZATION)
@@ -80,103 +161,112 @@ class NewRelease(ReleaseIn):
 def listed(
     request: HttpRequest,
     response: HttpResponse,
-    where: Path[ReleasePath],
-    asked: Query[PageParameters],
+    path: Path[ReleasePath],
+    query: Query[PageParameters],
 ) -> list[dict[str, object]]:
-    """List releases, the latest first."""
-    reach = _reach(request, where, Permission.LIST_RELEASES)
-    page = paging.page(asked.cursor, asked.per_page)
-    shown, has_more = page.cut(releases.list_releases(reach))
+    """List releases, newest first."""
+    scope = _scope(request, path, Permission.LIST_RELEASES)
+    page = paging.page(query.cursor, query.per_page)
+    shown, has_more = page.cut(releases.list_releases(scope))
     response["Link"] = page.link(paging.url(request), has_more=has_more)
-    return _rendered(reach, shown)
+    return _to_json(scope, shown)
 
 
 @router.post(OF_ORGANIZATION, response={200: object, 201: object, 208: object})
 @router.post(OF_PROJECT, response={200: object, 201: object, 208: object})
-def create(request: HttpRequest, where: Path[ReleasePath]) -> Status[object]:
-    """Make a release, or change it; 208 tells that all of it was there already."""
-    reach = _reach(request, where, Permission.KEEP_RELEASES)
+def create(request: HttpRequest, path: Path[ReleasePath]) -> Status[object]:
+    """Create or change a release. 208: it exists, and nothing changed."""
+    scope = _scope(request, path, Permission.KEEP_RELEASES)
     body = schemas.read_body(request, NewRelease)
-    said = body.said(*([where.project] if where.project else ()))
+    update = body.to_update(*([path.project] if path.project else ()))
     release, is_new = releases.create_or_update(
-        reach, body.version, said, by=str(auth.caller(request))
+        scope, body.version, update, by=str(auth.caller(request))
     )
     status = HTTPStatus.CREATED if is_new else HTTPStatus.ALREADY_REPORTED
-    return Status(status, _rendered(reach, [release])[0])
+    return Status(status, _to_json(scope, [release])[0])
 
 
 @router.get(OF_ORGANIZATION + "{path:version}/commits/")
 @router.get(OF_PROJECT + "{path:version}/commits/")
 @router.get(OF_ORGANIZATION + "{path:version}/deploys/")
 @router.get(OF_PROJECT + "{path:version}/deploys/")
-def empty_list(request: HttpRequest, where: Path[ReleasePath]) -> list[object]:
-    """List the commits or the deploys of a release: there are none."""
-    releases.by_version(_reach(request, where, Permission.LIST_RELEASES), where.version)
+def empty_list(request: HttpRequest, path: Path[ReleasePath]) -> list[object]:
+    """Return an empty list: releases have no commits or deploys."""
+    releases.by_version(_scope(request, path, Permission.LIST_RELEASES), path.version)
     return []
 
 
 @router.get(OF_ORGANIZATION + "{path:version}/previous-with-commits/")
 @router.get(OF_PROJECT + "{path:version}/previous-with-commits/")
 def no_release_has_commits(
-    request: HttpRequest, where: Path[ReleasePath]
+    request: HttpRequest, path: Path[ReleasePath]
 ) -> dict[str, str]:
-    """Say which release before had commits: none."""
-    releases.by_version(_reach(request, where, Permission.LIST_RELEASES), where.version)
+    """Return nothing: no previous release has commits."""
+    releases.by_version(_scope(request, path, Permission.LIST_RELEASES), path.version)
     return {}
 
 
 @router.get("/organizations/{org}/repos/")
-def repositories(request: HttpRequest, where: Path[ReleasePath]) -> list[object]:
-    """List the repositories that commits may come from: there are none."""
-    _reach(request, where, Permission.LIST_RELEASES)
+def repositories(request: HttpRequest, path: Path[ReleasePath]) -> list[object]:
+    """Return an empty list: there are no repositories."""
+    _scope(request, path, Permission.LIST_RELEASES)
     return []
 
 
 @router.post(OF_ORGANIZATION + "{path:version}/deploys/")
 @router.post(OF_PROJECT + "{path:version}/deploys/")
-def deploy(request: HttpRequest, where: Path[ReleasePath]) -> None:
-    """Refuse to note a deploy."""
-    releases.by_version(_reach(request, where, Permission.KEEP_RELEASES), where.version)
+def deploy(request: HttpRequest, path: Path[ReleasePath]) -> None:
+    """Refuse a deploy."""
+    releases.by_version(_scope(request, path, Permission.KEEP_RELEASES), path.version)
     raise InvalidRequest(_NO_DEPLOYS)
 
 
 @router.get(OF_ORGANIZATION + "{path:version}/")
 @router.get(OF_PROJECT + "{path:version}/")
-def detail(request: HttpRequest, where: Path[ReleasePath]) -> dict[str, object]:
-    """Tell of one release."""
-    reach = _reach(request, where, Permission.LIST_RELEASES)
-    return _rendered(reach, [releases.by_version(reach, where.version)])[0]
+def detail(request: HttpRequest, path: Path[ReleasePath]) -> dict[str, object]:
+    """Return one release."""
+    scope = _scope(request, path, Permission.LIST_RELEASES)
+    return _to_json(scope, [releases.by_version(scope, path.version)])[0]
 
 
 @router.put(OF_ORGANIZATION + "{path:version}/")
 @router.put(OF_PROJECT + "{path:version}/")
-def change(request: HttpRequest, where: Path[ReleasePath]) -> dict[str, object]:
-    """Change a release that there is."""
-    reach = _reach(request, where, Permission.KEEP_RELEASES)
-    said = schemas.read_body(request, ReleaseIn).said()
-    return _rendered(reach, [releases.update(reach, where.version, said)])[0]
+def change(request: HttpRequest, path: Path[ReleasePath]) -> dict[str, object]:
+    """Change a release."""
+    scope = _scope(request, path, Permission.KEEP_RELEASES)
+    update = schemas.read_body(request, ReleaseIn).to_update()
+    return _to_json(scope, [releases.update(scope, path.version, update)])[0]
 
 
 @router.delete(OF_ORGANIZATION + "{path:version}/")
 @router.delete(OF_PROJECT + "{path:version}/")
-def delete(request: HttpRequest, where: Path[ReleasePath]) -> HttpResponse:
-    """Delete a release; its debug files stay."""
-    reach = _reach(request, where, Permission.DELETE_RELEASES)
-    releases.delete(reach, where.version, by=str(auth.caller(request)))
+def delete(request: HttpRequest, path: Path[ReleasePath]) -> HttpResponse:
+    """Delete a release, without its debug files."""
+    scope = _scope(request, path, Permission.DELETE_RELEASES)
+    releases.delete(scope, path.version, by=str(auth.caller(request)))
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
-def _reach(request: HttpRequest, where: ReleasePath, deed: Permission) -> AccessScope:
-    return auth.caller(request).reach(where.org, where.project, deed)
+def _mapping_id(text: str) -> DebugId:
+    try:
+        return DebugId(UUID(text))
+    except ValueError:
+        raise InvalidRequest("Invalid proguard_uuid") from None
 
 
-def _rendered(reach: AccessScope, found: list[Release]) -> list[dict[str, object]]:
-    counted = associations.files_per_release(reach, found)
-    return [_release(row, counted.get(row.pk, 0)) for row in found]
+def _scope(
+    request: HttpRequest, path: ReleasePath, permission: Permission
+) -> AccessScope:
+    return auth.caller(request).reach(path.org, path.project, permission)
+
+
+def _to_json(scope: AccessScope, rows: list[Release]) -> list[dict[str, object]]:
+    counts = associations.files_per_release(scope, rows)
+    return [_release(row, counts.get(row.pk, 0)) for row in rows]
 
 
 def _release(row: Release, debug_files: int) -> dict[str, object]:
-    """Return what sentry-cli reads, and `debugFileCount`, which is ours."""
+    """Return the JSON that sentry-cli reads, and `debugFileCount`, an extension."""
     return {
         "id": row.pk,
         "version": row.version,

@@ -1,11 +1,10 @@
-"""The JSON that sentry-cli sends and expects. Field names are theirs.
+"""JSON of Sentry's API: schemas, parsing of requests, rendering of debug files.
 
-JSON bodies of requests, read into what they should be.
-
-A debug file as Sentry's clients read it.
+Field names are those of Sentry.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from typing import Annotated, Any
 
 from django.conf import settings
@@ -30,12 +29,15 @@ from symdepot.uploads.assembly import UploadRequest
 
 _SHA1 = r"^[0-9a-f]{40}$"
 _DEBUG_ID = r"^[A-Fa-f0-9-]+$"
+_UUID_LENGTH = 36
+_MAX_SHOWN_LENGTH = 200
+_JSON_TYPES = {"string_type": "string", "list_type": "array"}
 
 type _Sha1 = Annotated[str, StringConstraints(pattern=_SHA1, strict=True)]
 
 
 class ChunkUploadOptions(Schema):
-    """How to send chunks. Source: spec/sentry-cli A3."""
+    """The upload options. Source: spec/sentry-cli A3."""
 
     url: str
     chunkSize: int  # noqa: N815 -- sentry-cli's spelling, here and below
@@ -49,9 +51,9 @@ class ChunkUploadOptions(Schema):
 
 
 class AssembleFile(BaseModel):
-    """One file that a client offers.
+    """One upload request.
 
-    Not a ninja `Schema`, which would look for the fields on a string, too.
+    Not a ninja `Schema`, which would also read the fields from attributes of a string.
     """
 
     name: Annotated[str, StringConstraints(strict=True)]
@@ -60,17 +62,17 @@ class AssembleFile(BaseModel):
 
 
 class DebugFileData(Schema):
-    """What is in a debug file."""
+    """The kind and the features of a debug file."""
 
     type: str | None
     features: list[str]
 
 
 class SymCacheOut(Schema):
-    """What came of making a file ready for lookups; clients pass over it.
+    """The symcache of a debug file, an extension that clients ignore.
 
-    `outcome` is `queued`, `making`, `made` or `failed`; `detail` says why it failed,
-    and `retryAt` when it may be tried again.
+    `outcome` is `queued`, `making`, `made` or `failed`; `detail` is the reason of a
+    failure, and `retryAt` the time from which it may be tried again.
     """
 
     outcome: str
@@ -98,7 +100,7 @@ class DebugFileOut(Schema):
 
 
 class AssembleState(Schema):
-    """Where an offered file stands. Source: spec/sentry-server 2.2."""
+    """The status of an upload request. Source: spec/sentry-server 2.2."""
 
     state: str
     missingChunks: list[str]  # noqa: N815
@@ -106,33 +108,93 @@ class AssembleState(Schema):
     dif: DebugFileOut | None = None
 
 
-_OFFERS: TypeAdapter[dict[_Sha1, AssembleFile]] = TypeAdapter(dict[_Sha1, AssembleFile])
+_ASSEMBLE_BODY: TypeAdapter[dict[_Sha1, AssembleFile]] = TypeAdapter(
+    dict[_Sha1, AssembleFile]
+)
 
 
 def upload_requests(body: bytes, *, by: str) -> list[UploadRequest]:
-    """Read the body of an assemble request that `by` made.
+    """Parse the body of an assemble request by the actor `by`.
 
-    A `debug_id` that matches the pattern and is none is as good as not given.
+    An invalid `debug_id` that matches the pattern is ignored.
 
     Raises:
-        InvalidRequest: it is not of the form, in the words of upstream's JSON schema.
+        InvalidRequest: the body is invalid; the text is that of Sentry's JSON schema.
 
     Source: spec/sentry-server 2.1.
     """
     try:
-        files = _OFFERS.validate_json(body)
+        files = _ASSEMBLE_BODY.validate_json(body)
     except ValidationError as invalid:
         first = invalid.errors(include_url=False)[0]
-        raise InvalidRequest(_in_words(first)) from None
+        raise InvalidRequest(_schema_message(first)) from None
     if len(files) > settings.MAX_FILES_PER_ASSEMBLE:
         raise InvalidRequest(
             f"{len(files)} files in one request are too many: "
             f"at most {settings.MAX_FILES_PER_ASSEMBLE} are taken"
         )
-    return [_offer(checksum, file, by) for checksum, file in files.items()]
+    return [_upload_request(checksum, file, by) for checksum, file in files.items()]
 
 
-def _offer(checksum: str, file: AssembleFile, by: str) -> UploadRequest:
+def read_body[Body: BaseModel](request: HttpRequest, model: type[Body]) -> Body:
+    """Parse the JSON body of `request`.
+
+    Raises:
+        InvalidRequest: it is truncated, too large, no JSON, or does not fit `model`.
+    """
+    try:
+        return model.model_validate_json(request.body)
+    except RequestDataTooBig:
+        raise InvalidRequest("the body of the request is too large") from None
+    except UnreadablePostError as error:
+        raise InvalidRequest("Incomplete body") from error
+    except ValidationError as invalid:
+        first = invalid.errors(include_url=False)[0]
+    if first["type"] == "json_invalid":
+        raise InvalidRequest("Invalid json body")
+    location = ".".join(str(part) for part in first["loc"])
+    raise InvalidRequest(f"{location}: {first['msg']}" if location else first["msg"])
+
+
+def valid_checksums(texts: Iterable[str]) -> list[Checksum]:
+    """Parse checksums in either case; invalid ones are skipped."""
+    checksums = []
+    for text in texts:
+        with suppress(ValueError):
+            checksums.append(Checksum(text.lower()))
+    return checksums
+
+
+def debug_files_json(rows: Collection[DebugFile]) -> list[DebugFileOut]:
+    """Return the JSON of debug files in the given order, with their symcaches.
+
+    Source: spec/sentry-server 3.3.
+    """
+    symcaches = status.latest_rows(rows)
+    return [debug_file_json(row, symcaches.get(row.pk)) for row in rows]
+
+
+def debug_file_json(row: DebugFile, symcache: SymCache | None = None) -> DebugFileOut:
+    """Return the JSON of one debug file."""
+    found = row.object_file()
+    return DebugFileOut(
+        id=str(row.pk),
+        uuid=row.debug_id[:_UUID_LENGTH],
+        debugId=row.debug_id,
+        codeId=row.code_id or None,
+        cpuName=row.arch,
+        objectName=row.object_name,
+        symbolType=found.format.value,
+        headers={"Content-Type": found.format.mime_type},
+        size=row.file.size_bytes,
+        sha1=row.file.checksum,
+        dateCreated=text_format.format_time(row.file.created_at),
+        data=DebugFileData(type=found.kind, features=sorted(found.features)),
+        symcache=_symcache(symcache) if symcache else None,
+    )
+
+
+def _upload_request(checksum: str, file: AssembleFile, by: str) -> UploadRequest:
     if "\0" in file.name:
         raise InvalidRequest(f"the name of {checksum} contains a NUL")
     if len(file.name) > settings.MAX_NAME_LENGTH:
@@ -154,82 +216,26 @@ def _offer(checksum: str, file: AssembleFile, by: str) -> UploadRequest:
     )
 
 
-def _in_words(error: ErrorDetails) -> str:
-    """Say `error` as the first line of a JSON schema's message, cut to a sane length."""
-    where, value = error["loc"], _shown(error["input"])
+def _schema_message(error: ErrorDetails) -> str:
+    """Return `error` as the first line of a jsonschema message, with values truncated."""
+    location, value = error["loc"], _shown(error["input"])
     match error["type"]:
         case "json_invalid":
             text = "Invalid json body"
         case "missing":
-            text = f"{str(where[-1])!r} is a required property"
-        case "string_pattern_mismatch" if where[-1] == "[key]":
+            text = f"{str(location[-1])!r} is a required property"
+        case "string_pattern_mismatch" if location[-1] == "[key]":
             text = f"{value} does not match any of the regexes: {_SHA1!r}"
         case "string_pattern_mismatch":
             text = f"{value} does not match {error['ctx']['pattern']!r}"
         case kind:
-            text = f"{value} is not of type {_TYPES.get(kind, 'object')!r}"
+            text = f"{value} is not of type {_JSON_TYPES.get(kind, 'object')!r}"
     return text
 
 
 def _shown(value: Any) -> str:
     shown = repr(value)
-    return shown if len(shown) <= _SHOWN_LENGTH else f"{shown[:_SHOWN_LENGTH]}…"
-
-
-_SHOWN_LENGTH = 200
-_TYPES = {"string_type": "string", "list_type": "array"}
-
-
-def read_body[Body: BaseModel](request: HttpRequest, model: type[Body]) -> Body:
-    """Return the body of `request`.
-
-    Raises:
-        InvalidRequest: it is not whole, too large, no JSON, or not of this form.
-    """
-    try:
-        return model.model_validate_json(request.body)
-    except RequestDataTooBig:
-        raise InvalidRequest("the body of the request is too large") from None
-    except UnreadablePostError as error:
-        raise InvalidRequest("Incomplete body") from error
-    except ValidationError as invalid:
-        first = invalid.errors(include_url=False)[0]
-    if first["type"] == "json_invalid":
-        raise InvalidRequest("Invalid json body")
-    where = ".".join(str(part) for part in first["loc"])
-    raise InvalidRequest(f"{where}: {first['msg']}" if where else first["msg"])
-
-
-_UUID_LENGTH = 36
-
-
-def debug_files_json(rows: Collection[DebugFile]) -> list[DebugFileOut]:
-    """Return the JSON of debug files in their order, with what is known of symcaches.
-
-    Source: spec/sentry-server 3.3.
-    """
-    known = status.latest_rows(rows)
-    return [debug_file_json(row, known.get(row.pk)) for row in rows]
-
-
-def debug_file_json(row: DebugFile, symcache: SymCache | None = None) -> DebugFileOut:
-    """Return the JSON of one debug file."""
-    found = row.object_file()
-    return DebugFileOut(
-        id=str(row.pk),
-        uuid=row.debug_id[:_UUID_LENGTH],
-        debugId=row.debug_id,
-        codeId=row.code_id or None,
-        cpuName=row.arch,
-        objectName=row.object_name,
-        symbolType=found.format.value,
-        headers={"Content-Type": found.format.mime_type},
-        size=row.file.size_bytes,
-        sha1=row.file.checksum,
-        dateCreated=text_format.format_time(row.file.created_at),
-        data=DebugFileData(type=found.kind, features=sorted(found.features)),
-        symcache=_symcache(symcache) if symcache else None,
-    )
+    return shown if len(shown) <= _MAX_SHOWN_LENGTH else f"{shown[:_MAX_SHOWN_LENGTH]}…"
 
 
 def _symcache(row: SymCache) -> SymCacheOut:

@@ -1,4 +1,4 @@
-"""symbolicate-text: a pasted text comes back with what can be resolved in it resolved."""
+"""symbolicate-text: resolve the addresses and obfuscated names in a pasted text."""
 
 from typing import Annotated
 
@@ -15,18 +15,18 @@ from symdepot.symbolication import pasted_text
 router = Router()
 
 PATH = "/projects/{org}/{project}/symbolicate-text"
-MOST_CHARACTERS = 1_000_000
-"""Of one text; a crash report of Apple's with all threads has a tenth of that."""
+MAX_CHARACTERS = 1_000_000
+"""Limit of one text; an Apple crash report with all threads has about 100,000."""
 
 
 class TextIn(BaseModel):
-    """What somebody pasted."""
+    """The request."""
 
-    text: Annotated[str, StringConstraints(strict=True, max_length=MOST_CHARACTERS)]
+    text: Annotated[str, StringConstraints(strict=True, max_length=MAX_CHARACTERS)]
 
 
 class UnresolvedOut(Schema):
-    """An address that stayed as it was: in which line, from 1, and why."""
+    """An address that was not resolved, its line (from 1), and the reason."""
 
     line: int
     text: str
@@ -35,7 +35,7 @@ class UnresolvedOut(Schema):
 
 
 class TextOut(Schema):
-    """The text, how much of it is resolved, and what is to be known of that."""
+    """The resolved text, the number of resolved frames, and notes for the reader."""
 
     text: str
     resolved: int
@@ -46,15 +46,15 @@ class TextOut(Schema):
 @router.post(PATH, response=TextOut, summary="Resolve a pasted stack trace")
 @router.post(PATH + "/", response=TextOut, include_in_schema=False)
 def symbolicate_text(
-    request: HttpRequest, where: Path[ProjectPath]
+    request: HttpRequest, path: Path[ProjectPath]
 ) -> pasted_text.ResolvedText:
-    """Resolve the addresses in a text: `{"text": "…"}`; all else comes back as it was.
+    """Resolve the addresses in a text, `{"text": "…"}`; the rest is returned unchanged.
 
     Backtraces of gdb and lldb, sanitizers and glibc, Android, Apple and Linux kernels,
-    and obfuscated stack traces of Java.
+    and obfuscated Java stack traces.
     """
-    bearer = auth.caller(request)
-    owner = bearer.project(where.org, where.project, Permission.DOWNLOAD)
-    symbolication_request.consume_rate(request, bearer)
-    pasted = schemas.read_body(request, TextIn)
-    return pasted_text.resolve_text(owner, pasted.text, by=auth.actor(request, bearer))
+    caller = auth.caller(request)
+    owner = caller.project(path.org, path.project, Permission.DOWNLOAD)
+    symbolication_request.consume_rate(request, caller)
+    body = schemas.read_body(request, TextIn)
+    return pasted_text.resolve_text(owner, body.text, by=auth.actor(request, caller))
