@@ -1,4 +1,4 @@
-"""Where offered files stand, from the first question to `ok`."""
+"""Upload requests, from the first one to `ok`."""
 
 import pytest
 from tests.factories import (
@@ -41,7 +41,7 @@ def hexes(*contents: bytes) -> list[str]:
 
 
 @pytest.mark.upstream(3)
-def test_chunks_that_only_another_organization_has_sent_are_all_missing() -> None:
+def test_chunks_of_another_organization_count_as_missing() -> None:
     a_project()
     content = a_breakpad_file()
     parts = pieces(content, 50)
@@ -53,7 +53,7 @@ def test_chunks_that_only_another_organization_has_sent_are_all_missing() -> Non
 
 
 @pytest.mark.upstream(4)
-def test_a_complete_file_is_assembling_where_upstream_says_created(
+def test_a_complete_file_is_assembling(
     held_queue: HeldQueue,
 ) -> None:
     # sentry-cli takes a `created` that it hears first for the end of the story.
@@ -69,7 +69,7 @@ def test_a_complete_file_is_assembling_where_upstream_says_created(
     assert standing(client, content, piece=50)["state"] == "ok"
 
 
-def test_a_complete_file_that_is_done_within_the_wait_is_ok_at_once() -> None:
+def test_a_file_assembled_within_the_wait_is_ok_at_once() -> None:
     content = a_breakpad_file()
     own(a_project(), content)
 
@@ -77,7 +77,7 @@ def test_a_complete_file_that_is_done_within_the_wait_is_ok_at_once() -> None:
 
 
 @pytest.mark.upstream(5)
-def test_a_file_that_the_project_has_is_ok_whatever_is_offered() -> None:
+def test_known_content_is_ok_whatever_the_request() -> None:
     a_project()
     client, content = a_client(), a_breakpad_file()
     upload(client, content)
@@ -96,7 +96,7 @@ def test_a_file_that_the_project_has_is_ok_whatever_is_offered() -> None:
 
 
 @pytest.mark.upstream(6)
-def test_of_an_unknown_file_the_unknown_chunk_is_listed() -> None:
+def test_the_missing_chunk_of_an_unknown_file_is_listed() -> None:
     a_project()
     content = a_breakpad_file()
 
@@ -106,7 +106,7 @@ def test_of_an_unknown_file_the_unknown_chunk_is_listed() -> None:
 
 
 @pytest.mark.upstream(7)
-def test_of_three_chunks_the_one_that_was_not_sent_is_listed() -> None:
+def test_only_the_missing_chunk_of_three_is_listed() -> None:
     a_project()
     content = a_breakpad_file()
     first, second, third = pieces(content, 50)[:3]
@@ -131,7 +131,7 @@ def test_of_three_chunks_the_one_that_was_not_sent_is_listed() -> None:
 
 
 @pytest.mark.upstream(8)
-def test_a_complete_file_is_queued_once_with_all_that_the_client_said(
+def test_a_complete_file_is_queued_once_with_the_client_metadata(
     held_queue: HeldQueue,
 ) -> None:
     content = a_breakpad_file("67E9247C814E392BA027DBDE6748FCBF0")
@@ -150,9 +150,7 @@ def test_a_complete_file_is_queued_once_with_all_that_the_client_said(
 
 
 @pytest.mark.upstream(9)
-def test_a_file_is_entered_with_its_checksum_and_three_places_for_three_chunks() -> (
-    None
-):
+def test_a_file_is_recorded_with_its_checksum_and_its_three_chunks() -> None:
     a_project()
     content = a_breakpad_file()
     size = len(content) // 3 + 1
@@ -169,7 +167,7 @@ def test_a_file_is_entered_with_its_checksum_and_three_places_for_three_chunks()
 
 
 @pytest.mark.upstream(10)
-def test_a_breakpad_file_offered_again_under_another_name_is_ok_as_it_was() -> None:
+def test_a_known_breakpad_file_under_another_name_keeps_its_row() -> None:
     a_project()
     client = a_client()
     content = a_breakpad_file("67E9247C814E392BA027DBDE6748FCBF0")
@@ -202,7 +200,7 @@ def test_a_breakpad_file_offered_again_under_another_name_is_ok_as_it_was() -> N
 
 
 @pytest.mark.upstream(11)
-def test_garbage_is_an_error_to_whoever_polls_it() -> None:
+def test_garbage_is_an_error_for_every_poll() -> None:
     a_project()
     client, garbage = a_client(), b"garbage"
     upload(client, garbage)
@@ -263,7 +261,7 @@ def test_a_client_may_correct_the_age_of_a_debug_id() -> None:
         "beef",
     ],
 )
-def test_a_claim_of_another_uuid_is_passed_over(claim: str) -> None:
+def test_a_claimed_id_with_another_uuid_is_ignored(claim: str) -> None:
     a_project()
     content = a_breakpad_file("67E9247C814E392BA027DBDE6748FCBF1")
 
@@ -273,7 +271,7 @@ def test_a_claim_of_another_uuid_is_passed_over(claim: str) -> None:
 
 
 @pytest.mark.upstream(22)
-def test_where_a_file_stands_is_nothing_then_a_row_then_nothing_again() -> None:
+def test_the_assembly_row_exists_only_while_the_upload_is_unfinished() -> None:
     project, checksum = a_project(), Checksum.of(b"foobarbaz")
     assert assembly.rows_by_checksum(project, [checksum]) == {}
 

@@ -1,4 +1,4 @@
-"""A file is its chunks in the order given, each as often as it is named."""
+"""A file is the list of its chunks, in order and with repeats."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ from tests.factories import (
     standing,
     upload,
 )
-from tests.protocols.sentry.wire import called, kept
+from tests.protocols.sentry.multipart import called, kept
 
 from symdepot.domain.ids import Checksum
 from symdepot.uploads.models import FileChunk
@@ -46,7 +46,7 @@ def assembled(client: Client, chunks: Sequence[bytes]) -> dict[str, Any]:
 
 
 @pytest.mark.upstream(19)
-def test_eight_whole_chunks_make_a_file_and_do_so_again() -> None:
+def test_eight_chunks_make_a_file_and_again_after_its_deletion() -> None:
     a_project()
     client, content = a_client(), a_breakpad_file(at_least_bytes=8 * MIB)[: 8 * MIB]
     chunks = pieces(content)
@@ -82,7 +82,7 @@ def test_eight_times_the_same_chunk_make_a_file_eight_times_as_long() -> None:
     chunks=st.lists(st.binary(min_size=1, max_size=40), min_size=1, max_size=4),
     places=st.lists(st.integers(min_value=0, max_value=3), max_size=12),
 )
-def test_any_list_of_chunks_with_repeats_is_downloaded_as_it_was_offered(
+def test_any_list_of_chunks_with_repeats_is_downloaded_unchanged(
     chunks: list[bytes], places: list[int]
 ) -> None:
     project, client = a_project(), a_client()
@@ -123,7 +123,7 @@ def test_the_missing_chunks_of_a_file_are_listed_once_each_and_in_order() -> Non
     assert found["missingChunks"] == [Checksum.of(c).hex for c in (head, two, three)]
 
 
-def test_files_that_lack_the_same_chunk_are_each_told_so() -> None:
+def test_a_chunk_missing_from_several_files_is_listed_for_each() -> None:
     a_project()
     client = a_client()
     shared, own_part = Checksum.of(b"shared").hex, Checksum.of(b"own").hex
@@ -145,7 +145,7 @@ def test_files_that_lack_the_same_chunk_are_each_told_so() -> None:
     }
 
 
-def test_one_file_that_lacks_chunks_does_not_hold_up_another() -> None:
+def test_a_file_with_missing_chunks_does_not_delay_another() -> None:
     a_project()
     client, whole, half = a_client(), a_breakpad_file(), a_breakpad_file()
     send(client, whole)
@@ -161,9 +161,7 @@ def test_one_file_that_lacks_chunks_does_not_hold_up_another() -> None:
     assert standing(client, whole)["state"] == "ok"
 
 
-def test_chunks_that_do_not_make_the_file_are_an_error_until_the_right_ones_are_named() -> (
-    None
-):
+def test_wrong_chunks_are_an_error_until_the_right_ones_are_named() -> None:
     project, client = a_project(), a_client()
     content = a_breakpad_file()
     right, wrong = pieces(content, 50), pieces(content, 50)[::-1]
@@ -195,7 +193,7 @@ def test_a_file_of_one_chunk_has_the_checksum_of_that_chunk() -> None:
     assert answer[lie]["detail"] == "Reported checksum mismatch"
 
 
-def test_a_file_is_too_large_when_its_repeats_are_before_any_byte_is_read(
+def test_repeated_chunks_count_towards_the_maximum_size(
     settings: Settings, disk: Path
 ) -> None:
     settings.MAX_FILE_SIZE = 8 * 100
@@ -211,7 +209,7 @@ def test_a_file_is_too_large_when_its_repeats_are_before_any_byte_is_read(
     assert found["detail"] == "File x.sym exceeds maximum size (900 > 800)"
 
 
-def test_a_file_of_exactly_the_largest_size_is_taken(settings: Settings) -> None:
+def test_a_file_of_exactly_the_maximum_size_is_accepted(settings: Settings) -> None:
     settings.MAX_FILE_SIZE = 8 * 100
     project, client = a_project(), a_client()
     chunk = a_breakpad_file()[:100]

@@ -1,4 +1,4 @@
-"""What went wrong is told for as long as it is true, and no longer."""
+"""Errors of uploads: when they are reported, and when they are retried."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -51,7 +51,7 @@ def blob(disk: Path, chunk: bytes) -> Path:
     return disk / blob_path(Checksum.of(chunk))
 
 
-def test_what_is_wrong_with_the_content_is_told_for_ever() -> None:
+def test_an_error_of_the_content_is_permanent() -> None:
     a_project()
     client = a_client()
     upload(client, GARBAGE)
@@ -64,7 +64,7 @@ def test_what_is_wrong_with_the_content_is_told_for_ever() -> None:
     assert Assembly.objects.get().attempts == 1
 
 
-def test_a_file_without_any_id_is_refused_in_a_sentence() -> None:
+def test_a_file_without_an_id_is_refused_with_a_reason() -> None:
     a_project()
 
     found = upload(a_client(), a_breakpad_file("0" * 33))
@@ -75,7 +75,7 @@ def test_a_file_without_any_id_is_refused_in_a_sentence() -> None:
     )
 
 
-def test_a_chunk_that_is_gone_is_told_first_and_missing_after_a_pause(
+def test_a_lost_chunk_is_first_an_error_and_later_missing(
     disk: Path,
 ) -> None:
     project, client = a_project(), a_client()
@@ -95,7 +95,7 @@ def test_a_chunk_that_is_gone_is_told_first_and_missing_after_a_pause(
     assert told(client, content) == ("ok", None)
 
 
-def test_a_damaged_chunk_is_named_and_healed_by_sending_it_again(disk: Path) -> None:
+def test_a_damaged_chunk_is_named_and_replaced_by_sending_it_again(disk: Path) -> None:
     project, client = a_project(), a_client()
     content, parts = a_file_in_parts()
     own(project, *parts)
@@ -112,9 +112,7 @@ def test_a_damaged_chunk_is_named_and_healed_by_sending_it_again(disk: Path) -> 
 
 
 @pytest.mark.parametrize("harm", ["shorter", "longer", "changed"])
-def test_a_file_of_one_chunk_that_was_damaged_is_seen_too(
-    disk: Path, harm: str
-) -> None:
+def test_damage_in_a_file_of_one_chunk_is_detected(disk: Path, harm: str) -> None:
     project, client = a_project(), a_client()
     content = a_breakpad_file()
     own(project, content)
@@ -128,7 +126,7 @@ def test_a_file_of_one_chunk_that_was_damaged_is_seen_too(
     assert not DebugFile.objects.exists()
 
 
-def test_damage_makes_a_chunk_missing_to_every_organization(disk: Path) -> None:
+def test_a_damaged_chunk_is_missing_for_every_organization(disk: Path) -> None:
     content, parts = a_file_in_parts()
     for name in ("acme", "other"):
         own(a_project(organization=name), *parts)
@@ -140,7 +138,7 @@ def test_damage_makes_a_chunk_missing_to_every_organization(disk: Path) -> None:
     assert found["missingChunks"] == [Checksum.of(parts[0]).hex]
 
 
-def test_a_chunk_that_went_missing_while_its_file_was_queued_is_asked_for_again(
+def test_a_chunk_lost_while_its_file_was_queued_is_missing_again(
     held_queue: HeldQueue,
 ) -> None:
     project, client = a_project(), a_client()
@@ -160,7 +158,7 @@ def test_a_chunk_that_went_missing_while_its_file_was_queued_is_asked_for_again(
     assert found["missingChunks"] == [Checksum.of(parts[1]).hex]
 
 
-def test_a_disk_that_does_not_answer_once_costs_an_attempt_and_no_more(
+def test_a_single_storage_failure_costs_one_attempt(
     disk: Path,
 ) -> None:
     project, client = a_project(), a_client()
@@ -181,7 +179,7 @@ def test_a_disk_that_does_not_answer_once_costs_an_attempt_and_no_more(
     assert Assembly.objects.get().attempts == 2
 
 
-def test_a_disk_that_never_answers_is_an_error_after_so_many_attempts(
+def test_a_permanent_storage_failure_is_an_error_after_the_last_attempt(
     disk: Path, settings: Settings
 ) -> None:
     settings.MAX_ATTEMPTS = 3
@@ -205,7 +203,7 @@ def test_a_disk_that_never_answers_is_an_error_after_so_many_attempts(
     assert told(client, content) == ("ok", None)
 
 
-def test_an_error_that_might_pass_is_not_tried_again_while_the_client_reads_of_it(
+def test_a_temporary_error_is_reported_before_it_is_retried(
     held_queue: HeldQueue, disk: Path
 ) -> None:
     project, client = a_project(), a_client()
@@ -225,7 +223,7 @@ def test_an_error_that_might_pass_is_not_tried_again_while_the_client_reads_of_i
     assert told(client, content) == ("ok", None)
 
 
-def test_an_error_is_told_to_whoever_polls_however_long_ago_it_was(
+def test_an_old_error_is_still_reported(
     disk: Path,
 ) -> None:
     project, client = a_project(), a_client()

@@ -1,4 +1,4 @@
-"""Files are queued once, as soon as they are complete, and never unknown again."""
+"""Complete files are queued once."""
 
 import time
 from datetime import timedelta
@@ -39,7 +39,7 @@ def queued() -> list[int]:
     return [i for row in rows for i in row.args_kwargs["kwargs"]["assembly_ids"]]
 
 
-def test_a_file_is_queued_when_its_last_chunk_arrives_without_another_question(
+def test_a_file_is_queued_when_its_last_chunk_arrives(
     held_queue: HeldQueue,
 ) -> None:
     a_project()
@@ -80,7 +80,7 @@ def test_one_chunk_may_complete_several_files_in_several_projects(
     assert set(Assembly.objects.values_list("state", flat=True)) == {State.OK}
 
 
-def test_chunks_that_another_organization_sends_complete_nothing_of_ours(
+def test_chunks_of_another_organization_complete_no_file(
     held_queue: HeldQueue,
 ) -> None:
     a_project()
@@ -93,7 +93,7 @@ def test_chunks_that_another_organization_sends_complete_nothing_of_ours(
     assert standing(a_client(), content)["state"] == "not_found"
 
 
-def test_a_queued_file_is_never_not_found_again(held_queue: HeldQueue) -> None:
+def test_a_queued_file_stays_assembling(held_queue: HeldQueue) -> None:
     project = a_project()
     client, content = a_client(), a_breakpad_file()
     own(project, *pieces(content, 30))
@@ -112,7 +112,7 @@ def test_a_queued_file_is_never_not_found_again(held_queue: HeldQueue) -> None:
     assert standing(client, content, piece=31)["state"] == "ok"
 
 
-def test_a_file_that_waits_for_chunks_may_be_described_anew(
+def test_an_upload_request_can_be_replaced_while_chunks_are_missing(
     held_queue: HeldQueue,
 ) -> None:
     a_project()
@@ -132,7 +132,7 @@ def test_a_file_that_waits_for_chunks_may_be_described_anew(
     assert held_queue.assemblies == [row.pk]
 
 
-def test_a_poll_without_chunks_does_not_forget_what_is_awaited(
+def test_a_poll_without_chunks_keeps_the_upload_request(
     held_queue: HeldQueue,
 ) -> None:
     a_project()
@@ -188,7 +188,7 @@ def test_last_chunks_that_arrive_at_once_queue_their_file_once(
     assert queued() == [Assembly.objects.get().pk]
 
 
-def test_many_files_travel_to_the_queue_a_few_to_a_task(settings: Settings) -> None:
+def test_many_files_are_queued_in_several_tasks(settings: Settings) -> None:
     settings.TASKS = DATABASE
     settings.ASSEMBLE_WAIT_SECONDS = 0
     project = a_project()
@@ -205,7 +205,7 @@ def test_many_files_travel_to_the_queue_a_few_to_a_task(settings: Settings) -> N
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_answer_waits_for_files_in_work_and_tells_how_they_ended(
+def test_the_response_waits_for_files_in_work(
     settings: Settings,
 ) -> None:
     settings.TASKS = DATABASE
@@ -229,7 +229,7 @@ def test_the_answer_waits_for_files_in_work_and_tells_how_they_ended(
     assert answer[Checksum.of(bad).hex]["state"] == "error"
 
 
-def test_the_answer_does_not_wait_when_chunks_are_still_to_be_sent(
+def test_the_response_does_not_wait_when_chunks_are_missing(
     settings: Settings, held_queue: HeldQueue
 ) -> None:
     settings.ASSEMBLE_WAIT_SECONDS = 20
@@ -248,9 +248,7 @@ def test_the_answer_does_not_wait_when_chunks_are_still_to_be_sent(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_wait_ends_though_the_work_does_not(
-    settings: Settings, held_queue: HeldQueue
-) -> None:
+def test_the_wait_has_a_time_limit(settings: Settings, held_queue: HeldQueue) -> None:
     settings.ASSEMBLE_WAIT_SECONDS = 0.3
     project, client, content = a_project(), a_client(), a_breakpad_file()
     own(project, content)
@@ -263,7 +261,7 @@ def test_the_wait_ends_though_the_work_does_not(
     assert len(held_queue.assemblies) == 1
 
 
-def test_a_file_is_ok_only_as_long_as_there_is_a_debug_file_of_it() -> None:
+def test_a_file_is_ok_only_while_its_debug_file_exists() -> None:
     project, client, content = a_project(), a_client(), a_breakpad_file()
     own(project, content)
     assert standing(client, content)["state"] == "ok"
@@ -289,5 +287,5 @@ def test_a_task_that_runs_twice_does_its_work_once(held_queue: HeldQueue) -> Non
     assert standing(client, content)["state"] == "ok"
 
 
-def test_a_task_for_a_file_that_was_forgotten_does_nothing() -> None:
+def test_a_task_for_a_deleted_assembly_does_nothing() -> None:
     tasks.assemble_files.call(assembly_ids=[4711])

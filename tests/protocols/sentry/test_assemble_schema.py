@@ -1,4 +1,4 @@
-"""Assemble requests that are not of the form are refused, in words that tell why."""
+"""Invalid assemble requests are refused with the texts of Sentry's JSON schema."""
 
 import json
 
@@ -35,16 +35,14 @@ def offered(body: object) -> Answer:
         ({SHA1: {}}, "'name' is a required property"),
     ],
 )
-def test_keys_are_checksums_and_values_are_descriptions(
-    body: object, text: str
-) -> None:
+def test_the_body_maps_checksums_to_objects(body: object, text: str) -> None:
     answer = offered(body)
 
     assert (answer.status_code, answer.json()) == (400, {"error": text})
 
 
 @pytest.mark.upstream(1)
-def test_an_unknown_file_offered_without_chunks_is_not_found() -> None:
+def test_an_unknown_file_without_chunks_is_not_found() -> None:
     answer = offered({SHA1: {"name": "dif", "chunks": []}})
 
     assert answer.status_code == 200
@@ -55,7 +53,7 @@ def test_an_unknown_file_offered_without_chunks_is_not_found() -> None:
 
 @pytest.mark.upstream(2)
 @pytest.mark.parametrize("debug_id", ["invalid-debug-id", "", "x", "abc\n", "ü"])
-def test_a_debug_id_of_other_letters_is_refused(debug_id: str) -> None:
+def test_a_debug_id_with_invalid_characters_is_refused(debug_id: str) -> None:
     answer = offered({SHA1: {"name": "dif", "debug_id": debug_id, "chunks": []}})
 
     assert answer.status_code == 400
@@ -107,15 +105,13 @@ def test_a_debug_id_of_other_letters_is_refused(debug_id: str) -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_said_in_the_words_of_a_json_schema(
-    body: object, text: str
-) -> None:
+def test_errors_have_the_texts_of_a_json_schema(body: object, text: str) -> None:
     answer = offered(body)
 
     assert (answer.status_code, answer.json()) == (400, {"error": text})
 
 
-def test_a_long_value_is_not_said_back_in_full() -> None:
+def test_a_long_value_is_truncated_in_the_error() -> None:
     answer = offered({"lol" * 1000: {}})
 
     shown = f"'{'lol' * 1000}'"[:200]
@@ -124,13 +120,13 @@ def test_a_long_value_is_not_said_back_in_full() -> None:
     }
 
 
-def test_nothing_offered_is_answered_with_nothing() -> None:
+def test_an_empty_request_gets_an_empty_response() -> None:
     answer = offered({})
 
     assert (answer.status_code, answer.json()) == (200, {})
 
 
-def test_what_we_do_not_know_is_passed_over() -> None:
+def test_unknown_fields_are_ignored() -> None:
     answer = offered(
         {SHA1: {"name": "x", "chunks": [], "platform": "native", "extra": {"a": [1]}}}
     )
@@ -139,7 +135,7 @@ def test_what_we_do_not_know_is_passed_over() -> None:
     assert answer.json()[SHA1]["state"] == "not_found"
 
 
-def test_no_content_type_is_asked_for() -> None:
+def test_the_content_type_is_ignored() -> None:
     a_project()
     body = json.dumps({SHA1: {"name": "x", "chunks": []}})
 
@@ -150,7 +146,7 @@ def test_no_content_type_is_asked_for() -> None:
     assert answer.json()[SHA1]["state"] == "not_found"
 
 
-def test_one_bad_file_refuses_the_request_and_nothing_of_it_is_remembered() -> None:
+def test_one_invalid_file_refuses_the_whole_request() -> None:
     good, chunk = Checksum.of(b"good").hex, Checksum.of(b"chunk").hex
 
     answer = offered(
@@ -162,7 +158,7 @@ def test_one_bad_file_refuses_the_request_and_nothing_of_it_is_remembered() -> N
     assert polled.json()[good]["state"] == "not_found"
 
 
-def test_more_files_than_are_taken_at_once_are_refused(settings: Settings) -> None:
+def test_too_many_files_in_a_request_are_refused(settings: Settings) -> None:
     settings.MAX_FILES_PER_ASSEMBLE = 2
     names = [Checksum.of(b"%d" % n).hex for n in range(3)]
 
@@ -178,7 +174,7 @@ def test_more_files_than_are_taken_at_once_are_refused(settings: Settings) -> No
     }
 
 
-def test_more_chunks_than_a_file_may_have_are_refused_repeats_counted(
+def test_too_many_chunks_of_a_file_are_refused_with_repeats_counted(
     settings: Settings,
 ) -> None:
     settings.MAX_CHUNKS_PER_FILE = 3
@@ -194,7 +190,7 @@ def test_more_chunks_than_a_file_may_have_are_refused_repeats_counted(
     }
 
 
-def test_a_name_may_have_so_many_characters_and_no_more() -> None:
+def test_a_name_has_a_maximum_length() -> None:
     most = current.MAX_NAME_LENGTH
 
     answers = [
@@ -225,7 +221,7 @@ def test_a_body_that_is_too_large_is_refused(settings: Settings) -> None:
     assert answer.json() == {"error": "the body of an assemble request is too large"}
 
 
-def test_who_may_not_ask_is_told_so_before_the_body_is_read() -> None:
+def test_permissions_are_checked_before_the_body_is_read() -> None:
     a_project()
 
     answer = assemble(Client(), {"lol": {}})

@@ -1,4 +1,4 @@
-"""Chunks arrive compressed, and are kept as what they are when decompressed."""
+"""Compressed chunks are stored decompressed."""
 
 import gzip
 import sys
@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 from tests.factories import a_client
-from tests.protocols.sentry.wire import (
+from tests.protocols.sentry.multipart import (
     Part,
     body_of,
     called,
@@ -36,7 +36,7 @@ def encoded(content: bytes, packed: bytes) -> Part:
 
 
 @pytest.mark.upstream(36)
-def test_zstd_chunks_are_kept_under_the_checksums_of_what_is_in_them() -> None:
+def test_zstd_chunks_are_stored_under_the_checksum_of_their_content() -> None:
     parts = [encoded(c, zstd.compress(c)) for c in (LINES, b"another")]
 
     answer = post(a_client(), *parts, encoding="zstd")
@@ -69,7 +69,7 @@ def test_gzip_of_two_members_is_decoded_to_its_end(field: str) -> None:
 
 @pytest.mark.upstream(38)
 @pytest.mark.parametrize("header", ["ZSTD", "Zstd", " zstd "])
-def test_an_encoding_may_be_named_in_any_case(header: str) -> None:
+def test_the_encoding_header_is_case_insensitive(header: str) -> None:
     part = encoded(LINES, zstd.compress(LINES))
 
     answer = post(a_client(), part, encoding=header)
@@ -79,7 +79,7 @@ def test_an_encoding_may_be_named_in_any_case(header: str) -> None:
 
 
 @pytest.mark.upstream(39)
-def test_gzip_named_in_the_header_is_taken() -> None:
+def test_gzip_by_the_header_is_accepted() -> None:
     parts = [encoded(c, gzip.compress(c)) for c in (LINES, b"another")]
 
     answer = post(a_client(), *parts, encoding="gzip")
@@ -89,7 +89,7 @@ def test_gzip_named_in_the_header_is_taken() -> None:
 
 
 @pytest.mark.upstream(40)
-def test_gzip_named_by_the_field_is_taken_beside_raw_chunks() -> None:
+def test_gzip_by_the_field_name_is_accepted_beside_raw_chunks() -> None:
     answer = post(a_client(), gzipped(LINES), Part(b"raw"), gzipped(b"another"))
 
     assert answer.status_code == 200
@@ -98,7 +98,7 @@ def test_gzip_named_by_the_field_is_taken_beside_raw_chunks() -> None:
 
 @pytest.mark.upstream(41)
 @pytest.mark.parametrize("header", ["gzip", "zstd"])
-def test_an_encoding_is_named_by_header_or_field_but_not_by_both(header: str) -> None:
+def test_header_and_gzip_field_cannot_be_combined(header: str) -> None:
     answer = post(a_client(), gzipped(LINES), encoding=header)
 
     assert answer.status_code == 400
@@ -119,7 +119,7 @@ def test_other_encodings_are_refused(header: str) -> None:
 
 
 @pytest.mark.upstream(43)
-def test_a_zstd_bomb_of_one_byte_too_many_is_refused() -> None:
+def test_zstd_that_expands_to_one_byte_too_many_is_refused() -> None:
     bomb = b"a" * (CHUNK_BYTES + 1)
 
     answer = post(a_client(), encoded(bomb, zstd.compress(bomb)), encoding="zstd")
@@ -135,7 +135,7 @@ def test_a_zstd_bomb_of_one_byte_too_many_is_refused() -> None:
     [b"not zstd at all", b"", zstd.compress(LINES)[:-3], zstd.compress(LINES) + b"x"],
     ids=["garbage", "nothing", "truncated", "garbage behind"],
 )
-def test_what_is_no_zstd_is_refused(packed: bytes) -> None:
+def test_invalid_zstd_is_refused(packed: bytes) -> None:
     answer = post(a_client(), encoded(LINES, packed), encoding="zstd")
 
     assert answer.status_code == 400
@@ -166,7 +166,7 @@ def test_what_is_no_zstd_is_refused(packed: bytes) -> None:
         "zlib",
     ],
 )
-def test_what_is_no_gzip_is_refused(packed: bytes, encoding: str | None) -> None:
+def test_invalid_gzip_is_refused(packed: bytes, encoding: str | None) -> None:
     field = "file" if encoding else "file_gzip"
     part = Part(packed, field=field, called=Checksum.of(LINES).hex)
 
@@ -178,7 +178,7 @@ def test_what_is_no_gzip_is_refused(packed: bytes, encoding: str | None) -> None
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
-def test_a_bomb_is_seen_while_it_ticks(encoding: str) -> None:
+def test_a_decompression_bomb_is_refused_early(encoding: str) -> None:
     packed = zstd_of_a_gibibyte() if encoding == "zstd" else gzip_of_a_gibibyte()
     client, body = a_client(), body_of(Part(packed, called="0" * 40))
 
@@ -194,7 +194,7 @@ def test_a_bomb_is_seen_while_it_ticks(encoding: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "zstd"])
-def test_a_chunk_that_fills_its_limit_exactly_is_no_bomb(encoding: str) -> None:
+def test_a_chunk_that_expands_to_exactly_the_limit_is_accepted(encoding: str) -> None:
     content = b"a" * CHUNK_BYTES
     pack = zstd.compress if encoding == "zstd" else gzip.compress
 

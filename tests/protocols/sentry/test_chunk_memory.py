@@ -1,4 +1,4 @@
-"""A chunk passes through, however large it is, and is never held in memory."""
+"""Memory use does not depend on the size of a chunk."""
 
 import gzip
 import secrets
@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 from tests.factories import a_client
-from tests.protocols.sentry.wire import Part, body_of, gzipped, post_body
+from tests.protocols.sentry.multipart import Part, body_of, gzipped, post_body
 
 from symdepot.uploads.models import Chunk
 
@@ -39,7 +39,7 @@ def client() -> Iterator[Client]:
 
 
 @pytest.mark.parametrize("is_packed", [False, True], ids=["raw", "gzip"])
-def test_a_large_chunk_takes_little_memory(client: Client, *, is_packed: bool) -> None:
+def test_a_large_chunk_needs_little_memory(client: Client, *, is_packed: bool) -> None:
     content = secrets.token_bytes(1 << 20) * (LARGE_BYTES >> 20)
     packed = gzip.compress(content, compresslevel=1)
     body = body_of(gzipped(content, packed=packed) if is_packed else Part(content))
@@ -53,7 +53,7 @@ def test_a_large_chunk_takes_little_memory(client: Client, *, is_packed: bool) -
     assert peak_bytes < PASSING_BYTES
 
 
-def test_what_is_refused_is_not_held_either(client: Client) -> None:
+def test_a_refused_chunk_needs_little_memory(client: Client) -> None:
     body = body_of(Part(b"x", called="0" * 40), Part(bytes(LARGE_BYTES - 1)))
 
     tracemalloc.start()

@@ -1,4 +1,4 @@
-"""Chunks arrive, and what is wrong with one of them is said."""
+"""Chunk uploads: what is stored, and what is refused."""
 
 import secrets
 
@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 from tests.factories import a_client, a_part, chunk_url, send
-from tests.protocols.sentry.wire import (
+from tests.protocols.sentry.multipart import (
     Part,
     body_of,
     called,
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.upstream(29)
-def test_two_chunks_of_a_request_are_kept_under_their_checksums() -> None:
+def test_two_chunks_of_a_request_are_stored_under_their_checksums() -> None:
     client = a_client()
 
     answer = send(client, b"one", b"another")
@@ -33,7 +33,7 @@ def test_two_chunks_of_a_request_are_kept_under_their_checksums() -> None:
 
 
 @pytest.mark.upstream(30)
-def test_a_request_without_a_file_is_fine_and_keeps_nothing() -> None:
+def test_a_request_without_a_file_is_accepted_and_stores_nothing() -> None:
     answer = a_client().post(chunk_url(), {})
 
     assert (answer.status_code, answer.content) == (200, b"")
@@ -48,7 +48,7 @@ def test_a_request_without_a_file_is_fine_and_keeps_nothing() -> None:
         ("", b"whatever"),
     ],
 )
-def test_a_body_that_is_not_multipart_brings_no_files(
+def test_a_body_that_is_not_multipart_stores_nothing(
     content_type: str, body: bytes
 ) -> None:
     answer = post_body(a_client(), body, content_type=content_type)
@@ -58,7 +58,7 @@ def test_a_body_that_is_not_multipart_brings_no_files(
 
 
 @pytest.mark.upstream(31)
-def test_65_chunks_are_too_many_and_the_first_64_stay() -> None:
+def test_the_65th_chunk_is_refused_and_the_first_64_are_stored() -> None:
     contents = [b"chunk %d" % n for n in range(65)]
 
     answer = send(a_client(), *contents)
@@ -79,7 +79,7 @@ def test_64_chunks_may_fill_a_request_to_the_last_byte() -> None:
 
 
 @pytest.mark.upstream(32)
-def test_one_byte_more_than_a_request_may_bring_is_refused() -> None:
+def test_a_request_of_one_byte_too_many_is_refused() -> None:
     contents = [secrets.token_bytes(65536) for _ in range(63)]
     contents.append(secrets.token_bytes(65537))
 
@@ -89,7 +89,7 @@ def test_one_byte_more_than_a_request_may_bring_is_refused() -> None:
     assert kept() == called(*contents[:63])
 
 
-def test_a_request_that_announces_too_much_is_refused_before_it_is_read() -> None:
+def test_a_too_large_content_length_is_refused_before_the_body_is_read() -> None:
     client = a_client()
 
     answer = post_body(client, b"", announced_bytes=(5 << 20) + 1)
@@ -98,7 +98,7 @@ def test_a_request_that_announces_too_much_is_refused_before_it_is_read() -> Non
 
 
 @pytest.mark.parametrize("announced", ["many", "-1", "1e3", "9" * 5000])
-def test_a_length_that_is_none_never_ends_in_a_fault(announced: str) -> None:
+def test_an_invalid_content_length_is_refused(announced: str) -> None:
     answer = post_body(a_client(), b"", announced_bytes=announced)
 
     assert answer.status_code == 400
@@ -106,7 +106,7 @@ def test_a_length_that_is_none_never_ends_in_a_fault(announced: str) -> None:
 
 
 @pytest.mark.upstream(33)
-def test_a_chunk_may_be_as_large_as_announced_and_no_byte_larger() -> None:
+def test_a_chunk_has_a_maximum_size() -> None:
     exact, larger = secrets.token_bytes(1 << 20), secrets.token_bytes((1 << 20) + 1)
 
     answers = send(a_client(), exact), send(a_client(), larger)
@@ -129,21 +129,21 @@ def test_a_chunk_may_be_as_large_as_announced_and_no_byte_larger() -> None:
         "hello.sym",
     ],
 )
-def test_a_chunk_that_is_not_what_it_is_called_is_refused(name: str) -> None:
+def test_a_chunk_with_a_wrong_checksum_is_refused(name: str) -> None:
     answer = post(a_client(), Part(b"abc", called=name))
 
     assert (answer.status_code, answer.json()) == (400, {"error": "Checksum mismatch"})
     assert (kept(), list(blob_store())) == ({}, [])
 
 
-def test_a_part_without_a_file_name_is_no_chunk() -> None:
+def test_a_part_without_a_file_name_is_ignored() -> None:
     answer = post(a_client(), Part(b"abc", called=""), Part(b"def"))
 
     assert answer.status_code == 200
     assert kept() == called(b"def")
 
 
-def test_the_name_of_a_chunk_leads_nowhere_else() -> None:
+def test_a_chunk_name_cannot_traverse_paths() -> None:
     name = "../../a9993e364706816aba3e25717850c26c9cd0d89d"
 
     answer = post(a_client(), Part(b"abc", called=name))
@@ -163,7 +163,7 @@ def test_the_name_of_a_chunk_leads_nowhere_else() -> None:
         (gzipped(b"b" * ((1 << 20) + 1)), "Chunk size too large"),
     ],
 )
-def test_a_bad_part_never_spoils_the_good_ones_before_it(bad: Part, text: str) -> None:
+def test_a_refused_part_keeps_the_parts_before_it(bad: Part, text: str) -> None:
     client = a_client()
 
     answer = post(client, Part(b"one"), gzipped(b"two"), bad, Part(b"behind"))
@@ -173,7 +173,7 @@ def test_a_bad_part_never_spoils_the_good_ones_before_it(bad: Part, text: str) -
     assert send(client, b"behind").status_code == 200
 
 
-def test_the_first_thing_that_is_wrong_is_the_one_that_is_told() -> None:
+def test_the_first_error_is_reported() -> None:
     mismatch, garbage = Part(b"x", called="0" * 40), gzipped(b"y", packed=b"nonsense")
 
     answers = [
@@ -192,7 +192,7 @@ def test_the_same_chunk_twice_in_a_request_is_one_chunk() -> None:
     assert Chunk.objects.count() == 1
 
 
-def test_sending_a_chunk_again_changes_nothing_but_when_it_was_received() -> None:
+def test_sending_a_chunk_again_only_updates_its_time() -> None:
     client = a_client()
     send(client, b"same")
     before = Chunk.objects.get()
@@ -213,14 +213,14 @@ def test_organizations_that_send_the_same_chunk_share_its_row() -> None:
     assert Chunk.objects.count() == 1
 
 
-def test_a_field_of_another_name_is_a_chunk_as_it_is() -> None:
+def test_a_field_of_another_name_is_a_raw_chunk() -> None:
     answer = post(a_client(), Part(b"raw", field="file_brotli"))
 
     assert answer.status_code == 200
     assert kept() == called(b"raw")
 
 
-def test_a_chunk_larger_than_a_request_is_sent_alone(settings: Settings) -> None:
+def test_a_chunk_may_be_larger_than_the_request_limit(settings: Settings) -> None:
     settings.MAX_REQUEST_SIZE = 1024
     content = secrets.token_bytes(1 << 20)
 
@@ -230,7 +230,7 @@ def test_a_chunk_larger_than_a_request_is_sent_alone(settings: Settings) -> None
     assert kept() == called(content)
 
 
-def test_a_body_that_pretends_to_be_multipart_is_refused() -> None:
+def test_an_invalid_multipart_body_is_refused() -> None:
     answer = post_body(a_client(), b"x", content_type="multipart/form-data")
 
     assert answer.status_code == 400
@@ -238,19 +238,19 @@ def test_a_body_that_pretends_to_be_multipart_is_refused() -> None:
 
 
 @pytest.mark.parametrize("fields", [1001, 3000])
-def test_a_crowd_of_form_fields_is_refused_and_not_held_in_memory(fields: int) -> None:
+def test_too_many_form_fields_are_refused(fields: int) -> None:
     answer = a_client().post(chunk_url(), {f"field{n}": "x" for n in range(fields)})
 
     assert answer.status_code == 400
     assert answer.json() == {"error": "Invalid multipart body"}
 
 
-def test_whoever_shows_no_token_is_told_so_whatever_is_sent() -> None:
+def test_a_token_is_required_whatever_the_body_is() -> None:
     answer = Client().post(chunk_url(), {"file": a_part(b"abc")})
 
     assert answer.status_code == 401
     assert kept() == {}
 
 
-def test_body_of_parts_is_what_django_reads_as_such() -> None:
+def test_the_test_client_writes_valid_multipart() -> None:
     assert body_of(Part(b"x", called="n")).count(b"--frontier") == 2

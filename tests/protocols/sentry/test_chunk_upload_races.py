@@ -1,4 +1,4 @@
-"""Many clients send the same chunks in the same moment."""
+"""Concurrent uploads of the same chunks."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.concurrency import run_at_once
 from tests.factories import Answer, a_client, send
-from tests.protocols.sentry.wire import Part, called, kept, post
+from tests.protocols.sentry.multipart import Part, called, kept, post
 
 from symdepot.blobs.configured import blob_store
 from symdepot.uploads.models import Chunk, ChunkOwner
@@ -28,7 +28,7 @@ def at_once(calls: list[Callable[[], Answer]]) -> set[int]:
 
 
 @pytest.mark.usefixtures("store")
-def test_sixteen_identical_requests_at_once_keep_each_chunk_once() -> None:
+def test_sixteen_identical_requests_at_once_store_each_chunk_once() -> None:
     clients = [a_client() for _ in range(16)]
 
     statuses = at_once([partial(send, client, *CONTENTS) for client in clients])
@@ -39,9 +39,7 @@ def test_sixteen_identical_requests_at_once_keep_each_chunk_once() -> None:
 
 
 @pytest.mark.usefixtures("store")
-def test_requests_that_share_chunks_in_other_orders_do_not_wait_for_each_other() -> (
-    None
-):
+def test_requests_with_the_same_chunks_in_other_orders_do_not_deadlock() -> None:
     clients = [a_client() for _ in range(8)]
     orders = [CONTENTS, CONTENTS[::-1]] * 4
 
@@ -54,7 +52,7 @@ def test_requests_that_share_chunks_in_other_orders_do_not_wait_for_each_other()
     assert Chunk.objects.count() == ChunkOwner.objects.count() == len(CONTENTS)
 
 
-def test_a_damaged_twin_does_not_spoil_what_others_send(disk: Path) -> None:
+def test_a_damaged_copy_at_the_same_time_does_not_affect_a_good_one(disk: Path) -> None:
     good, name = CONTENTS[0], next(iter(called(CONTENTS[0])))
     clients = [a_client() for _ in range(8)]
     parts = [Part(good), Part(b"something else", called=name)] * 4
@@ -68,7 +66,7 @@ def test_a_damaged_twin_does_not_spoil_what_others_send(disk: Path) -> None:
     assert [p.name for p in disk.rglob("*") if p.is_file()] == [name]
 
 
-def test_organizations_that_send_the_same_at_once_each_own_it() -> None:
+def test_organizations_that_send_the_same_chunk_at_once_each_own_it() -> None:
     names = [f"org{n}" for n in range(8)]
     clients = [a_client(name) for name in names]
 

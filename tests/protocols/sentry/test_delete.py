@@ -1,4 +1,4 @@
-"""What is deleted is gone with all that only it needed, and can come back at once."""
+"""Deleting a debug file deletes what only it uses; it can be uploaded again at once."""
 
 import pytest
 from tests.factories import (
@@ -15,7 +15,7 @@ from tests.factories import (
     standing,
     upload,
 )
-from tests.protocols.sentry.wire import called, kept
+from tests.protocols.sentry.multipart import called, kept
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile
@@ -41,7 +41,7 @@ def delete(row_id: object, *, scope: Scope = Scope.WRITE, **where: str) -> Answe
 
 @pytest.mark.upstream(62)
 @pytest.mark.parametrize("scope", [Scope.WRITE, Scope.ADMIN])
-def test_an_unknown_id_deletes_nothing_and_the_right_one_its_file(scope: Scope) -> None:
+def test_delete_deletes_exactly_the_file_with_that_id(scope: Scope) -> None:
     row = a_debug_file(a_project())
 
     unknown = delete(row.pk + 1, scope=scope)
@@ -73,9 +73,7 @@ def test_a_token_of_another_project_deletes_nothing_here() -> None:
 
 
 @pytest.mark.upstream(65)
-def test_a_file_of_another_organization_is_not_found_through_a_project_of_ones_own() -> (
-    None
-):
+def test_a_file_of_another_organization_cannot_be_deleted() -> None:
     theirs = a_debug_file(a_project())
     a_project("mine", organization="other")
     client = a_client("other", scopes=[Scope.READ, Scope.WRITE])
@@ -87,14 +85,14 @@ def test_a_file_of_another_organization_is_not_found_through_a_project_of_ones_o
 
 
 @pytest.mark.parametrize("row_id", ["", "0", "-1", "abc", "%00", "9" * 30])
-def test_what_is_no_id_deletes_nothing(row_id: str) -> None:
+def test_an_invalid_id_deletes_nothing(row_id: str) -> None:
     a_debug_file(a_project())
 
     assert delete(row_id).status_code == 404
     assert DebugFile.objects.count() == 1
 
 
-def test_no_id_at_all_deletes_nothing() -> None:
+def test_a_missing_id_deletes_nothing() -> None:
     a_debug_file(a_project())
 
     answer = a_client().delete(files_url())
@@ -104,7 +102,7 @@ def test_no_id_at_all_deletes_nothing() -> None:
 
 
 @pytest.mark.upstream(70)
-def test_row_state_and_bytes_go_together() -> None:
+def test_rows_and_blobs_are_deleted_together() -> None:
     a_project()
     found = upload(a_client(), a_breakpad_file(), piece=40)
 
@@ -123,7 +121,7 @@ def test_row_state_and_bytes_go_together() -> None:
     assert list(blob_store()) == []
 
 
-def test_an_upload_right_afterwards_finds_nothing_and_brings_it_back() -> None:
+def test_a_deleted_file_can_be_uploaded_again_at_once() -> None:
     a_project()
     client, content = a_client(), a_breakpad_file()
     first = upload(client, content, piece=40)
@@ -140,7 +138,7 @@ def test_an_upload_right_afterwards_finds_nothing_and_brings_it_back() -> None:
     assert body == content
 
 
-def test_chunks_that_another_file_has_stay() -> None:
+def test_chunks_of_other_files_are_kept() -> None:
     a_project()
     client, shared = a_client(), b"INFO shared\n"
     head = a_breakpad_file()
@@ -156,7 +154,7 @@ def test_chunks_that_another_file_has_stay() -> None:
     assert body == other + shared
 
 
-def test_the_same_file_of_another_project_stays() -> None:
+def test_the_same_file_of_another_project_is_kept() -> None:
     a_project("game")
     a_project("tool")
     client, content = a_client(), a_breakpad_file()
@@ -171,7 +169,7 @@ def test_the_same_file_of_another_project_stays() -> None:
     assert upload(client, content, project="game")["state"] == "ok"
 
 
-def test_chunks_that_an_unfinished_upload_counts_on_stay() -> None:
+def test_chunks_of_an_unfinished_upload_are_kept() -> None:
     a_project()
     client, shared = a_client(), a_breakpad_file()
     gone = upload(client, shared)
@@ -187,7 +185,7 @@ def test_chunks_that_an_unfinished_upload_counts_on_stay() -> None:
     assert standing(client, whole, piece=len(shared))["state"] == "ok"
 
 
-def test_chunks_that_were_sent_again_since_stay() -> None:
+def test_chunks_sent_again_since_are_kept() -> None:
     a_project()
     content = a_breakpad_file()
     gone = upload(a_client(), content)
@@ -201,7 +199,7 @@ def test_chunks_that_were_sent_again_since_stay() -> None:
     assert standing(other, content, organization="other")["state"] == "ok"
 
 
-def test_a_superseded_file_is_deleted_by_its_id_as_any_other() -> None:
+def test_a_superseded_file_can_be_deleted_by_its_id() -> None:
     project = a_project()
     one = a_debug_file(project)
     two = a_debug_file(project, debug_id=one.object_file().debug_id)
@@ -210,7 +208,7 @@ def test_a_superseded_file_is_deleted_by_its_id_as_any_other() -> None:
     assert list(DebugFile.objects.all()) == [two]
 
 
-def test_a_superseded_file_answers_again_when_the_newer_one_is_deleted() -> None:
+def test_a_superseded_file_is_found_again_when_the_newer_one_is_deleted() -> None:
     project = a_project()
     one = a_debug_file(project)
     debug_id = one.object_file().debug_id
@@ -223,7 +221,7 @@ def test_a_superseded_file_answers_again_when_the_newer_one_is_deleted() -> None
 
 
 @pytest.mark.usefixtures("disk")
-def test_what_is_deleted_while_it_is_sent_comes_whole_or_breaks_off() -> None:
+def test_a_download_during_deletion_is_complete_or_aborted() -> None:
     half = b"x" * (2 << 20)
     project, client = a_project(), a_client()
     one, several = a_debug_file(project, half), a_debug_file(project)

@@ -1,4 +1,4 @@
-"""Debug files are downloaded again byte for byte."""
+"""Debug files are downloaded unchanged."""
 
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ def download(row: DebugFile, **headers: str) -> Answer:
 
 @pytest.mark.upstream(58, 59)
 @pytest.mark.parametrize("scope", [Scope.READ, Scope.WRITE, Scope.ADMIN])
-def test_whoever_may_read_gets_the_bytes_under_the_name_of_their_id(
+def test_a_download_has_the_bytes_and_is_named_by_the_debug_id(
     scope: Scope,
 ) -> None:
     project = a_project()
@@ -58,7 +58,7 @@ def test_whoever_may_read_gets_the_bytes_under_the_name_of_their_id(
 
 
 @pytest.mark.upstream(60)
-def test_a_token_that_may_only_upload_is_told_which_scopes_download() -> None:
+def test_an_upload_token_cannot_download_and_the_error_names_the_scopes() -> None:
     row = a_debug_file(a_project())
 
     answer = a_client(scopes=[Scope.CI, Scope.RELEASES]).get(
@@ -92,7 +92,7 @@ def test_a_token_that_may_only_upload_is_told_which_scopes_download() -> None:
         ({"format": Format.PROGUARD, "kind": None}, ".txt"),
     ],
 )
-def test_a_download_is_called_by_its_id_and_ends_in_what_it_is(
+def test_a_download_is_named_by_id_and_format(
     differing: dict[str, Any], name: str
 ) -> None:
     row = a_debug_file(a_project(), debug_id=CRASH, **differing)
@@ -104,7 +104,7 @@ def test_a_download_is_called_by_its_id_and_ends_in_what_it_is(
     )
 
 
-def test_a_file_of_many_chunks_comes_as_one_stream() -> None:
+def test_a_file_of_many_chunks_is_one_stream() -> None:
     project = a_project()
     chunks = [b"first", b"second " * 400_000, b"first", b"last"]
     file = a_file(project, *chunks)
@@ -120,7 +120,7 @@ def test_a_file_of_many_chunks_comes_as_one_stream() -> None:
     assert answer["Content-Length"] == str(sum(map(len, chunks)))
 
 
-def test_head_tells_all_that_get_would_and_sends_nothing() -> None:
+def test_head_returns_the_headers_of_get() -> None:
     row = a_debug_file(a_project(), b"content")
     client = a_client()
 
@@ -133,9 +133,7 @@ def test_head_tells_all_that_get_would_and_sends_nothing() -> None:
 
 @pytest.mark.parametrize("method", ["get", "head"])
 @pytest.mark.parametrize("known", ['"{}"', 'W/"{}"', '"other", "{}"', "*"])
-def test_who_has_the_content_already_is_told_so_and_sent_nothing(
-    known: str, method: str
-) -> None:
+def test_a_matching_etag_gets_not_modified(known: str, method: str) -> None:
     row = a_debug_file(a_project(), b"content")
     tag = known.format(Checksum.of(b"content"))
 
@@ -148,7 +146,7 @@ def test_who_has_the_content_already_is_told_so_and_sent_nothing(
 
 
 @pytest.mark.parametrize("known", ['"other"', "content", "", '"'])
-def test_who_has_something_else_is_sent_the_content(known: str) -> None:
+def test_another_etag_gets_the_content(known: str) -> None:
     row = a_debug_file(a_project(), b"content")
 
     answer = download(row, **{"If-None-Match": known})
@@ -159,7 +157,7 @@ def test_who_has_something_else_is_sent_the_content(known: str) -> None:
 @pytest.mark.parametrize(
     "row_id", ["0", "4711", "-1", "abc", "1.0", "²", "\x00", "9" * 19, "9" * 5000]
 )
-def test_an_id_that_no_file_has_is_not_found(row_id: str) -> None:
+def test_an_unknown_id_is_not_found(row_id: str) -> None:
     a_debug_file(a_project())
 
     answer = a_client().get(files_url(), {"id": row_id})
@@ -177,7 +175,7 @@ def test_a_file_of_another_project_is_not_found() -> None:
     assert download(theirs).status_code == 404
 
 
-def test_a_superseded_file_can_be_downloaded_beside_the_one_that_replaced_it() -> None:
+def test_a_superseded_file_can_be_downloaded_by_its_id() -> None:
     project = a_project()
     old = a_debug_file(project, b"old", debug_id=CRASH)
     new = a_debug_file(project, b"new", debug_id=CRASH)
@@ -186,7 +184,7 @@ def test_a_superseded_file_can_be_downloaded_beside_the_one_that_replaced_it() -
     assert download(new).getvalue() == b"new"
 
 
-def test_bytes_that_are_gone_are_not_announced_as_a_file() -> None:
+def test_a_file_with_lost_blobs_is_an_error() -> None:
     row = a_debug_file(a_project(), b"content")
     checksum = Checksum.of(b"content")
     blob_store().delete(checksum)
@@ -197,7 +195,7 @@ def test_bytes_that_are_gone_are_not_announced_as_a_file() -> None:
     assert answer.json() == {"detail": f"no bytes are kept under {checksum}"}
 
 
-def test_a_disk_that_does_not_answer_is_not_a_missing_file(disk: Path) -> None:
+def test_a_storage_failure_is_not_reported_as_a_missing_file(disk: Path) -> None:
     row = a_debug_file(a_project(), b"content")
     disk.rename(disk.with_name("away"))
     disk.write_text("a file where a folder should be")

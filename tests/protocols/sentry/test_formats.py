@@ -1,4 +1,4 @@
-"""A file of every format goes all the way and is what it is when it comes back."""
+"""Upload and download of a file of each format."""
 
 from uuid import UUID
 
@@ -41,7 +41,7 @@ FAT = builders.fat_macho([(ID, builders.CPU_X86_64), (UUID(int=7), builders.CPU_
 @pytest.mark.parametrize(
     ("name", "content", "kind", "age"), SOUND, ids=[each[2].value for each in SOUND]
 )
-def test_a_sound_file_is_ok_under_its_id_and_comes_back_byte_for_byte(
+def test_a_file_of_each_format_is_found_by_id_and_downloaded_unchanged(
     name: str, content: bytes, kind: Format, age: str
 ) -> None:
     a_project()
@@ -57,7 +57,7 @@ def test_a_sound_file_is_ok_under_its_id_and_comes_back_byte_for_byte(
     assert body == content
 
 
-def test_files_of_every_format_may_have_the_same_id() -> None:
+def test_files_of_all_formats_can_have_the_same_id() -> None:
     a_project()
     client = a_client()
 
@@ -89,7 +89,9 @@ def test_files_of_every_format_may_have_the_same_id() -> None:
         (b"\x7fELF", "Invalid debug information file: unsupported object file format"),
     ],
 )
-def test_what_is_no_single_debug_file_is_an_error(content: bytes, text: str) -> None:
+def test_a_file_that_is_not_a_single_debug_file_is_an_error(
+    content: bytes, text: str
+) -> None:
     a_project()
 
     found = upload(a_client(), content, name="App")

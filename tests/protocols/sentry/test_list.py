@@ -1,4 +1,4 @@
-"""The debug files of a project are listed, by id, by text and by format."""
+"""Debug files are listed by id, text and format."""
 
 from typing import Any
 from uuid import UUID
@@ -65,7 +65,7 @@ ALL = ["proguard-mapping", "App.exe", "wrong.pdb", "crash", "crash.debug"]
 
 
 @pytest.mark.upstream(57)
-def test_an_uploaded_file_is_listed_with_all_that_is_known_of_it() -> None:
+def test_an_uploaded_file_is_listed_with_all_fields() -> None:
     a_project()
     client = a_client()
     content = b"com.example.Main -> a:\n"
@@ -94,7 +94,7 @@ def test_an_uploaded_file_is_listed_with_all_that_is_known_of_it() -> None:
 
 
 @pytest.mark.usefixtures("game")
-def test_all_are_listed_newest_first() -> None:
+def test_files_are_listed_newest_first() -> None:
     assert names() == ALL
 
 
@@ -159,7 +159,7 @@ def test_a_debug_id_is_found_however_it_is_written(debug_id: str) -> None:
 
 @pytest.mark.usefixtures("game")
 @pytest.mark.parametrize("debug_id", ["67e9247c", "no id", "\x00", "x" * 5000])
-def test_an_exact_id_that_is_none_finds_nothing(debug_id: str) -> None:
+def test_an_invalid_exact_id_finds_nothing(debug_id: str) -> None:
     assert names(debug_id=debug_id) == names(code_id=f"{debug_id}!") == []
 
 
@@ -171,7 +171,7 @@ def test_a_code_id_is_found_in_any_case() -> None:
 
 
 @pytest.mark.usefixtures("game")
-def test_of_two_ids_either_is_found_and_the_debug_id_first() -> None:
+def test_both_ids_are_searched_and_the_debug_id_comes_first() -> None:
     unknown = "57e9247c-814e-392b-a027-dbde6748fcbf"
     of_debug_id = ["crash", "crash.debug"]
 
@@ -207,14 +207,12 @@ def test_symbolicator_can_read_the_list_whatever_is_in_it() -> None:
         ([], ALL),
     ],
 )
-def test_formats_filter_and_unknown_ones_do_not(
-    formats: list[str], found: list[str]
-) -> None:
+def test_unknown_formats_do_not_filter(formats: list[str], found: list[str]) -> None:
     assert names(file_formats=formats) == found
 
 
 @pytest.mark.usefixtures("game")
-def test_formats_filter_what_ids_and_queries_find() -> None:
+def test_formats_filter_results_of_ids_and_queries() -> None:
     assert names(debug_id=CRASH, file_formats=["elf"]) == ["crash.debug"]
     assert names(query=str(CRASH), file_formats=["breakpad"]) == ["crash"]
     assert names(query="crash", file_formats=["pe"]) == []
@@ -228,7 +226,7 @@ def test_a_superseded_file_is_not_listed() -> None:
     assert names() == names(debug_id=CRASH) == names(query="e") == ["new"]
 
 
-def test_more_than_twenty_files_of_an_exact_id_come_all_at_once() -> None:
+def test_files_of_an_exact_id_are_not_paged() -> None:
     project = a_project()
     for number in range(25):
         a_debug_file(
@@ -242,7 +240,7 @@ def test_more_than_twenty_files_of_an_exact_id_come_all_at_once() -> None:
 
 
 @pytest.mark.parametrize("kind", list(Format))
-def test_every_format_is_named_as_clients_know_it(kind: Format) -> None:
+def test_formats_have_the_names_that_clients_use(kind: Format) -> None:
     a_debug_file(a_project(), format=kind)
 
     [row] = listed().json()
@@ -251,7 +249,7 @@ def test_every_format_is_named_as_clients_know_it(kind: Format) -> None:
     assert row["headers"] == {"Content-Type": kind.mime_type}
 
 
-def test_whatever_is_asked_of_the_list_by_mistake_is_no_fault() -> None:
+def test_invalid_list_parameters_cause_no_internal_error() -> None:
     a_project()
 
     answers = [

@@ -1,4 +1,4 @@
-"""Long lists come in pages, which the `Link` header joins."""
+"""Long lists are paged with the `Link` header."""
 
 import re
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def pages(client: Client, **filters: Any) -> Iterator[list[str]]:
         answer = client.get(match[1].removeprefix("http://depot.test"))
 
 
-def test_a_list_is_followed_to_its_end_and_names_each_file_once() -> None:
+def test_following_the_links_lists_each_file_once() -> None:
     everything = fill(47)
 
     found = list(pages(a_client()))
@@ -49,7 +49,7 @@ def test_a_list_is_followed_to_its_end_and_names_each_file_once() -> None:
     assert [row for page in found for row in page] == everything
 
 
-def test_the_links_keep_what_was_asked_for() -> None:
+def test_the_links_keep_the_filters() -> None:
     fill(3, name="other", format=Format.PE)
     wanted = fill(7, name="näme & more", format=Format.ELF)
     fill(3, name="näme & more", format=Format.PDB)
@@ -66,7 +66,7 @@ def test_the_links_keep_what_was_asked_for() -> None:
     assert found == [wanted[:3], wanted[3:6], wanted[6:]]
 
 
-def test_the_link_header_is_as_clients_read_it() -> None:
+def test_the_link_header_has_the_format_of_sentry() -> None:
     fill(5)
     client = a_client()
 
@@ -102,9 +102,7 @@ def test_the_link_header_is_as_clients_read_it() -> None:
 @pytest.mark.parametrize(
     ("asked", "given"), [(1, 1), (20, 20), (100, 100), (101, 100), (0, 1), (-5, 1)]
 )
-def test_a_page_has_as_many_rows_as_asked_for_within_reason(
-    asked: int, given: int
-) -> None:
+def test_the_page_size_is_limited(asked: int, given: int) -> None:
     project = a_project()
     row = a_debug_file(project)
     DebugFile.objects.bulk_create(
@@ -128,13 +126,13 @@ def test_a_page_has_as_many_rows_as_asked_for_within_reason(
     "cursor",
     ["nonsense", "0:-1:0", "0:1", "0:x:0", "1:0:0", "0:99999999999:0", "\x00", "²"],
 )
-def test_a_cursor_that_makes_no_sense_is_the_first_page(cursor: str) -> None:
+def test_an_invalid_cursor_is_the_first_page(cursor: str) -> None:
     everything = fill(3)
 
     assert ids(a_client().get(files_url(), {"cursor": cursor})) == everything
 
 
-def test_a_page_behind_the_end_is_empty() -> None:
+def test_a_page_beyond_the_end_is_empty() -> None:
     fill(3)
 
     answer = a_client().get(files_url(), {"cursor": "0:9999999999:0"})
@@ -143,7 +141,7 @@ def test_a_page_behind_the_end_is_empty() -> None:
 
 
 @pytest.mark.upstream(63)
-def test_of_25_files_a_page_shows_20_and_an_exact_id_shows_its_one() -> None:
+def test_the_default_page_has_20_files() -> None:
     client = a_client()
     fill(25, format=Format.PROGUARD, name="proguard-mapping", arch="any")
     oldest = DebugFile.objects.order_by("pk")[0]

@@ -1,4 +1,4 @@
-"""Only who has sent bytes may use them; knowing what they hash to is not enough."""
+"""Knowing a checksum gives no access to the content."""
 
 import pytest
 from django.test import Client
@@ -13,7 +13,7 @@ from tests.factories import (
     standing,
     upload,
 )
-from tests.protocols.sentry.wire import Part, kept, post
+from tests.protocols.sentry.multipart import Part, kept, post
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
@@ -36,7 +36,7 @@ def ours(content: bytes, client: Client) -> dict[str, object]:
     return standing(client, content, piece=50)
 
 
-def test_a_known_checksum_gives_no_access_to_what_others_sent(theirs: bytes) -> None:
+def test_a_known_checksum_gives_no_access(theirs: bytes) -> None:
     client = a_client()
 
     found = ours(theirs, client)
@@ -47,7 +47,7 @@ def test_a_known_checksum_gives_no_access_to_what_others_sent(theirs: bytes) -> 
     assert polled(client, theirs)["state"] == "not_found"
 
 
-def test_garbage_under_the_checksum_of_anothers_chunk_gives_no_access(
+def test_garbage_under_the_checksum_of_a_foreign_chunk_gives_no_access(
     theirs: bytes,
 ) -> None:
     client = a_client()
@@ -70,7 +70,7 @@ def test_all_chunks_but_one_give_no_access(theirs: bytes) -> None:
     assert ours(theirs, client)["missingChunks"] == [Checksum.of(last).hex]
 
 
-def test_whoever_sends_the_bytes_has_the_file_without_a_second_copy(
+def test_sending_the_bytes_gives_access_without_a_second_copy(
     theirs: bytes,
 ) -> None:
     client = a_client()
@@ -96,9 +96,7 @@ def test_projects_of_one_organization_need_send_bytes_only_once() -> None:
     assert [row["sha1"] for row in rows] == [Checksum.of(content).hex]
 
 
-def test_a_file_of_one_project_is_not_of_its_neighbour_until_it_is_offered_there() -> (
-    None
-):
+def test_a_file_belongs_to_another_project_only_after_an_upload_request() -> None:
     a_project("game")
     a_project("tool")
     client, content = a_client(), a_breakpad_file()
@@ -107,7 +105,7 @@ def test_a_file_of_one_project_is_not_of_its_neighbour_until_it_is_offered_there
     assert client.get(files_url(project="tool")).json() == []
 
 
-def test_the_same_file_may_be_cut_in_other_ways_by_other_organizations(
+def test_organizations_may_split_the_same_file_differently(
     theirs: bytes,
 ) -> None:
     client = a_client()

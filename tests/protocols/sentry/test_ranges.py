@@ -1,4 +1,4 @@
-"""Parts of a file are sent where parts are asked for."""
+"""Range requests."""
 
 import pytest
 from hypothesis import given
@@ -62,9 +62,7 @@ def part(asked: str, *, method: str = "get", **headers: str) -> Answer:
         (" bytes=3-4 ", 3, 4),
     ],
 )
-def test_a_range_is_sent_with_its_place_in_the_file(
-    asked: str, first: int, last: int
-) -> None:
+def test_a_range_is_sent_with_content_range(asked: str, first: int, last: int) -> None:
     answer = part(asked)
 
     assert answer.status_code == 206
@@ -77,7 +75,7 @@ def test_a_range_is_sent_with_its_place_in_the_file(
 @pytest.mark.parametrize(
     "asked", ["bytes=33-", "bytes=33-40", "bytes=999-", "bytes=-0"]
 )
-def test_a_range_behind_the_end_cannot_be_satisfied(asked: str) -> None:
+def test_a_range_beyond_the_end_is_not_satisfiable(asked: str) -> None:
     answer = part(asked)
 
     assert (answer.status_code, answer.content) == (416, b"")
@@ -105,7 +103,7 @@ def test_a_range_behind_the_end_cannot_be_satisfied(asked: str) -> None:
         "bytes=0-" + "9" * 5000,
     ],
 )
-def test_any_other_form_of_range_is_passed_over(asked: str) -> None:
+def test_other_forms_of_ranges_are_ignored(asked: str) -> None:
     answer = part(asked)
 
     assert (answer.status_code, answer.getvalue()) == (200, CONTENT)
@@ -113,7 +111,7 @@ def test_any_other_form_of_range_is_passed_over(asked: str) -> None:
     assert answer["Content-Length"] == str(SIZE)
 
 
-def test_a_range_of_the_content_that_the_client_has_begun_is_sent() -> None:
+def test_a_range_is_sent_if_if_range_matches() -> None:
     answer = part("bytes=30-", **{"If-Range": ETAG})
 
     assert (answer.status_code, answer.getvalue()) == (206, b"KLM")
@@ -122,19 +120,19 @@ def test_a_range_of_the_content_that_the_client_has_begun_is_sent() -> None:
 @pytest.mark.parametrize(
     "begun", ['"other"', f"W/{ETAG}", "Wed, 21 Oct 2015 07:28:00 GMT", ""]
 )
-def test_of_any_other_content_the_whole_is_sent(begun: str) -> None:
+def test_the_whole_file_is_sent_if_if_range_does_not_match(begun: str) -> None:
     answer = part("bytes=30-", **{"If-Range": begun})
 
     assert (answer.status_code, answer.getvalue()) == (200, CONTENT)
 
 
-def test_known_content_is_not_sent_in_part_either() -> None:
+def test_a_matching_etag_wins_over_a_range() -> None:
     answer = part("bytes=30-", **{"If-None-Match": ETAG})
 
     assert (answer.status_code, answer.content) == (304, b"")
 
 
-def test_a_range_means_nothing_to_head() -> None:
+def test_head_ignores_ranges() -> None:
     answer = part("bytes=30-", method="head")
 
     assert (answer.status_code, answer.content) == (200, b"")
@@ -142,7 +140,7 @@ def test_a_range_means_nothing_to_head() -> None:
     assert "Content-Range" not in answer
 
 
-def test_a_file_of_more_than_one_range_of_symbolicator_comes_in_several() -> None:
+def test_symbolicator_downloads_a_large_file_in_several_ranges() -> None:
     block = bytes(range(256)) * 4096
     project = a_project()
     row = a_debug_file(project)
@@ -168,14 +166,14 @@ def test_a_file_of_more_than_one_range_of_symbolicator_comes_in_several() -> Non
 
 
 @given(first=st.integers(0, SIZE - 1), length=st.integers(1, SIZE))
-def test_any_range_is_what_a_slice_would_be(first: int, length: int) -> None:
+def test_any_range_equals_a_slice(first: int, length: int) -> None:
     last = min(first + length, SIZE) - 1
 
     assert part(f"bytes={first}-{last}").getvalue() == CONTENT[first : last + 1]
 
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=30))
-def test_no_range_is_a_fault(asked: str) -> None:
+def test_no_range_header_causes_an_internal_error(asked: str) -> None:
     answers = part(asked), part(f"bytes={asked}")
 
     assert {answer.status_code for answer in answers} <= {200, 206, 416}

@@ -1,4 +1,4 @@
-"""A file of many chunks is read like any file: from anywhere, as far as one likes."""
+"""A file of many chunks can be read from any position."""
 
 from collections.abc import Sequence
 from io import SEEK_CUR, SEEK_END, SEEK_SET
@@ -18,7 +18,7 @@ from tests.factories import (
     files_url,
     keep,
 )
-from tests.protocols.sentry.archives import posted, zipped
+from tests.protocols.sentry.zip_uploads import posted, zipped
 
 from symdepot.blobs.configured import blob_store
 from symdepot.blobs.store import blob_path
@@ -71,7 +71,7 @@ def made_of(chunks: Sequence[bytes]) -> Download:
 
 
 @pytest.mark.upstream(99)
-def test_a_file_that_came_in_a_zip_is_cut_and_read_across_its_cuts(
+def test_a_file_from_a_zip_is_split_and_read_across_chunks(
     settings: Settings,
 ) -> None:
     settings.CHUNK_SIZE = 3
@@ -93,7 +93,7 @@ def test_a_file_that_came_in_a_zip_is_cut_and_read_across_its_cuts(
 
 
 @pytest.mark.upstream(99)
-def test_nothing_lies_before_the_beginning_and_nobody_reads_a_closed_blob() -> None:
+def test_negative_positions_and_closed_readers_are_errors() -> None:
     opened = made_of([b"012", b"345"])
 
     with blob_store().open(Checksum.of(b"012")) as blob:
@@ -105,7 +105,7 @@ def test_nothing_lies_before_the_beginning_and_nobody_reads_a_closed_blob() -> N
 
 
 @pytest.mark.upstream(100)
-def test_a_read_may_begin_anywhere_counted_from_either_end_or_from_the_last() -> None:
+def test_seek_supports_all_origins() -> None:
     opened = made_of([b"foo", b"bar", b"foo", b"ba"])
 
     assert opened.seek(4) == 4
@@ -119,7 +119,7 @@ def test_a_read_may_begin_anywhere_counted_from_either_end_or_from_the_last() ->
 
 
 @pytest.mark.upstream(101)
-def test_32_mib_in_many_chunks_are_the_same_bytes_whole_and_in_parts() -> None:
+def test_32_mib_in_many_chunks_are_read_whole_and_in_parts() -> None:
     content = Random(101).randbytes(32 * MIB)  # noqa: S311 -- to be the same again
     parts = [content[start : start + MIB] for start in range(0, 32 * MIB, MIB)]
     opened = made_of(parts)
@@ -131,7 +131,7 @@ def test_32_mib_in_many_chunks_are_the_same_bytes_whole_and_in_parts() -> None:
 
 
 @pytest.mark.upstream(102)
-def test_sizes_and_places_beyond_31_bits_are_kept_and_served(disk: Path) -> None:
+def test_sizes_and_offsets_beyond_31_bits_are_supported(disk: Path) -> None:
     keep(b"end")
     sparse = Checksum.of(b"three thousand million bytes, nearly all of them zero")
     place = disk / blob_path(sparse)

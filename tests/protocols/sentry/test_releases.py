@@ -1,8 +1,8 @@
-"""Releases are made, told of, changed, archived and deleted."""
+"""Releases are created, changed, archived and deleted."""
 
 import pytest
 from tests.factories import a_client, a_project
-from tests.protocols.sentry.releasing import (
+from tests.protocols.sentry.release_requests import (
     BOTH,
     GAME,
     ORGANIZATION,
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 
 
 @BOTH
-def test_a_new_release_is_told_whole(path: str) -> None:
+def test_a_new_release_is_returned_with_all_fields(path: str) -> None:
     game = a_project()
 
     answer = say(
@@ -63,7 +63,7 @@ def test_a_new_release_is_told_whole(path: str) -> None:
 
 
 @BOTH
-def test_saying_it_again_changes_what_is_said_and_starts_nothing_anew(
+def test_creating_a_release_again_updates_it(
     path: str,
 ) -> None:
     a_project()
@@ -88,7 +88,7 @@ def test_saying_it_again_changes_what_is_said_and_starts_nothing_anew(
     assert Release.objects.count() == 1
 
 
-def test_projects_go_by_slug_or_number() -> None:
+def test_projects_are_named_by_slug_or_number() -> None:
     game = a_project()
     tool = a_project("tool")
 
@@ -125,7 +125,7 @@ def test_a_release_is_finalized(path: str) -> None:
     )
 
 
-def test_a_release_is_archived_and_restored_by_its_version_alone() -> None:
+def test_a_release_is_archived_and_restored() -> None:
     a_project()
     client = a_client()
     say(client, GAME, version="1.0", url="https://example.com/")
@@ -139,7 +139,7 @@ def test_a_release_is_archived_and_restored_by_its_version_alone() -> None:
 
 
 @BOTH
-def test_a_release_is_deleted_and_its_debug_files_stay(path: str) -> None:
+def test_deleting_a_release_keeps_its_debug_files(path: str) -> None:
     game = a_project()
     client = a_client()
     say(client, GAME, version="1.0")
@@ -166,7 +166,7 @@ def test_a_release_is_deleted_and_its_debug_files_stay(path: str) -> None:
         ("🚀", "%F0%9F%9A%80"),
     ],
 )
-def test_a_version_is_asked_for_by_what_it_is(
+def test_versions_may_contain_special_characters(
     path: str, version: str, escaped: str
 ) -> None:
     a_project()
@@ -179,7 +179,7 @@ def test_a_version_is_asked_for_by_what_it_is(
     assert client.delete(f"{path}{escaped}/").status_code == 204
 
 
-def test_a_list_comes_in_pages_the_latest_first() -> None:
+def test_releases_are_paged_newest_first() -> None:
     a_project()
     client = a_client()
     for number in range(5):
@@ -193,7 +193,7 @@ def test_a_list_comes_in_pages_the_latest_first() -> None:
     assert last == ["0"]
 
 
-def test_who_made_and_deleted_a_release_is_noted() -> None:
+def test_creating_and_deleting_a_release_is_in_the_audit_log() -> None:
     game = a_project()
     client = a_client()
     say(client, GAME, version="1.0")

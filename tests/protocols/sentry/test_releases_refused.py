@@ -1,9 +1,9 @@
-"""What cannot be a release, and what is more than one, is refused in a sentence."""
+"""Invalid releases and unsupported calls are refused with a reason."""
 
 import pytest
 from django.test import Client
 from tests.factories import a_client, a_project
-from tests.protocols.sentry.releasing import (
+from tests.protocols.sentry.release_requests import (
     BOTH,
     GAME,
     ORGANIZATION,
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("name", ["nowhere", "4711", 4712, "theirs", "\x00", "²"])
-def test_a_project_that_is_not_there_is_told(name: object) -> None:
+def test_an_unknown_project_is_refused(name: object) -> None:
     a_project()
     a_project("theirs", "other")
 
@@ -33,7 +33,7 @@ def test_a_project_that_is_not_there_is_told(name: object) -> None:
     assert not Release.objects.exists()
 
 
-def test_what_is_not_there_is_not_archived() -> None:
+def test_an_unknown_release_is_not_archived() -> None:
     a_project()
 
     answer = say(
@@ -52,9 +52,7 @@ def test_what_is_not_there_is_not_archived() -> None:
 @pytest.mark.parametrize("method", ["get", "put", "delete"])
 @pytest.mark.parametrize("version", ["2.0", "%00", "1.0%2F", "..", "%FF"])
 @BOTH
-def test_a_release_that_is_not_there_is_not_found(
-    path: str, method: str, version: str
-) -> None:
+def test_an_unknown_release_is_not_found(path: str, method: str, version: str) -> None:
     a_project()
     say(a_client(), GAME, version="1.0")
 
@@ -74,7 +72,7 @@ def test_a_release_that_is_not_there_is_not_found(
     ],
 )
 @BOTH
-def test_what_cannot_be_a_version_is_refused(path: str, version: str) -> None:
+def test_invalid_versions_are_refused(path: str, version: str) -> None:
     a_project()
 
     answer = say(a_client(), path, version=version, projects=["game"])
@@ -106,7 +104,7 @@ def test_what_cannot_be_a_version_is_refused(path: str, version: str) -> None:
         ('{"version": "1", "refs": [{}]}', "This server keeps debug files, and no"),
     ],
 )
-def test_what_cannot_be_read_is_told_in_one_sentence(body: str, error: str) -> None:
+def test_invalid_bodies_are_refused_with_a_reason(body: str, error: str) -> None:
     a_project()
 
     answer = a_client().post(GAME, body, content_type="application/json")
@@ -155,7 +153,7 @@ def test_there_are_no_commits_and_no_deploys(path: str) -> None:
         ("post", GAME + "1.0/assemble/"),
     ],
 )
-def test_source_maps_are_refused_in_a_sentence(method: str, path: str) -> None:
+def test_source_maps_are_refused_with_a_reason(method: str, path: str) -> None:
     a_project()
 
     answer = getattr(a_client(), method)(path)

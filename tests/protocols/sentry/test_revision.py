@@ -1,4 +1,4 @@
-"""A project's revision moves whenever debug files arrive, and when it is asked to."""
+"""The revision grows when debug files arrive, and on request."""
 
 import pytest
 from django.test import Client
@@ -17,7 +17,7 @@ def revision(client: Client) -> int:
     return number
 
 
-def test_it_moves_with_each_file_and_not_by_itself() -> None:
+def test_the_revision_grows_with_each_file() -> None:
     a_project()
     client = a_client()
     content = a_breakpad_file()
@@ -30,7 +30,7 @@ def test_it_moves_with_each_file_and_not_by_itself() -> None:
     assert seen == [0, 0, 1, 1, 2, 2]
 
 
-def test_a_client_that_asks_for_reprocessing_moves_it() -> None:
+def test_reprocessing_increases_the_revision() -> None:
     a_project()
     a_project("other")
     client = a_client()
@@ -42,7 +42,7 @@ def test_a_client_that_asks_for_reprocessing_moves_it() -> None:
     assert client.get(REVISION.replace("game", "other")).json() == {"revision": 0}
 
 
-def test_who_may_not_upload_cannot_move_it_but_read_it() -> None:
+def test_a_read_token_reads_the_revision_and_cannot_increase_it() -> None:
     a_project()
     client = a_client(scopes=[Scope.READ])
 

@@ -1,4 +1,4 @@
-"""What docs/protocols/texts.md shows is what happens."""
+"""The example in docs/protocols/texts.md."""
 
 import json
 import re
@@ -15,7 +15,9 @@ BLOCKS = re.findall(
 
 
 @pytest.mark.django_db
-def test_the_documented_text_comes_back_as_documented(settings: Settings) -> None:
+def test_the_documented_example_gives_the_documented_response(
+    settings: Settings,
+) -> None:
     settings.SYMCACHES = True
     debug_file, text, answer, rest = BLOCKS
     a_project()

@@ -1,4 +1,4 @@
-"""What clients are told about how to send chunks."""
+"""The upload options."""
 
 import pytest
 from django.conf import settings as current
@@ -11,9 +11,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.upstream(23)
-def test_options_are_what_clients_read_and_offer_a_distant_one_gzip_but_never_zstd() -> (
-    None
-):
+def test_upload_options_have_all_fields_and_public_clients_get_gzip() -> None:
     client = a_client()
 
     answer = client.get(chunk_url(), REMOTE_ADDR="8.8.8.8")
@@ -63,7 +61,7 @@ def test_the_chunk_size_is_a_power_of_two() -> None:
 @pytest.mark.parametrize(
     "version", ["1.70.1", "1.77.3", "2.14.2", "2.20.5", "2.21.2", "2.29.999"]
 )
-def test_versions_that_resolve_a_relative_url_are_given_one(version: str) -> None:
+def test_versions_that_support_a_relative_url_get_one(version: str) -> None:
     client = a_client(user_agent=f"sentry-cli/{version}")
 
     url = client.get(chunk_url()).json()["url"]
@@ -85,7 +83,7 @@ def test_versions_that_resolve_a_relative_url_are_given_one(version: str) -> Non
         "",
     ],
 )
-def test_all_other_clients_are_given_an_absolute_url(user_agent: str) -> None:
+def test_other_clients_get_an_absolute_url(user_agent: str) -> None:
     client = a_client(user_agent=user_agent)
 
     url = client.get(chunk_url()).json()["url"]
@@ -113,7 +111,7 @@ def test_relative_urls_can_be_turned_off(settings: Settings) -> None:
     assert url == "http://depot.test/api/0/organizations/acme/chunk-upload/"
 
 
-def test_no_host_header_is_believed() -> None:
+def test_the_host_header_is_ignored() -> None:
     client = a_client()
 
     url = client.get(chunk_url(), headers={"Host": "evil.test"}).json()["url"]
@@ -141,7 +139,7 @@ def test_no_host_header_is_believed() -> None:
         ("auto", "", []),
     ],
 )
-def test_compression_is_as_configured_and_by_itself_spares_near_clients(
+def test_compression_is_as_configured_and_auto_excludes_private_clients(
     settings: Settings, mode: str, address: str, compression: list[str]
 ) -> None:
     settings.UPLOAD_COMPRESSION = mode
@@ -163,7 +161,7 @@ def test_compression_is_as_configured_and_by_itself_spares_near_clients(
         ("unknown", ["gzip"]),
     ],
 )
-def test_a_near_proxy_may_speak_for_a_distant_client(
+def test_the_client_address_of_a_private_proxy_is_trusted(
     forwarded: str, compression: list[str]
 ) -> None:
     client = a_client()
@@ -195,7 +193,7 @@ def test_concurrency_fits_what_clients_can_read() -> None:
     assert 0 < current.UPLOAD_CONCURRENCY <= 255
 
 
-def test_an_organization_that_takes_no_chunks_accepts_nothing_by_chunks() -> None:
+def test_accept_is_empty_if_chunk_upload_is_off() -> None:
     organization = an_organization()
     organizations.set_chunk_upload(organization, on=False, by="a test")
     usual = a_client("other").get(chunk_url("other")).json()

@@ -1,4 +1,4 @@
-"""No zip, whatever is in it, takes more than it should or ends in a fault."""
+"""Hostile zips exceed no limit and cause no internal error."""
 
 import io
 import struct
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 from tests.factories import a_breakpad_file, a_client, a_project, files_url
-from tests.protocols.sentry.archives import posted, zipped
+from tests.protocols.sentry.zip_uploads import posted, zipped
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile
@@ -50,11 +50,11 @@ def archive() -> bytes:
 @pytest.mark.parametrize(
     "content", [b"x", b"PK\x03\x04", b"PK\x05\x06" + bytes(17), b"not a zip" * 1000]
 )
-def test_what_is_no_zip_is_refused(content: bytes) -> None:
+def test_an_invalid_zip_is_refused(content: bytes) -> None:
     assert refused(content) == f"{NOT_READABLE}File is not a zip file"
 
 
-def test_a_zip_that_was_cut_short_is_refused(archive: bytes) -> None:
+def test_a_truncated_zip_is_refused(archive: bytes) -> None:
     for end in range(1, len(archive), 10):
         assert refused(archive[:end]).startswith(NOT_READABLE)
 
@@ -72,12 +72,12 @@ def test_patched_and_strongly_encrypted_members_are_refused(
     assert refused(with_field(archive, FLAGS_AT, "<H", flag)).startswith(NOT_READABLE)
 
 
-def test_a_member_of_an_unheard_of_compression_is_refused(archive: bytes) -> None:
+def test_a_member_of_unknown_compression_is_refused(archive: bytes) -> None:
     assert refused(with_field(archive, METHOD_AT, "<H", 77)).startswith(NOT_READABLE)
 
 
 @pytest.mark.parametrize("offset", [7, 10**6, 2**31])
-def test_a_member_that_begins_elsewhere_is_refused(archive: bytes, offset: int) -> None:
+def test_a_member_with_a_wrong_offset_is_refused(archive: bytes, offset: int) -> None:
     assert refused(with_field(archive, OFFSET_AT, "<I", offset)).startswith(
         NOT_READABLE
     )
@@ -91,7 +91,7 @@ def test_a_member_that_begins_before_the_archive_is_refused(archive: bytes) -> N
     refused(bytes(moved))
 
 
-def test_a_member_with_a_wrong_sum_is_refused_and_nothing_of_it_is_kept(
+def test_a_member_with_a_wrong_crc_is_refused_and_not_stored(
     archive: bytes,
 ) -> None:
     assert refused(with_field(archive, CRC_AT, "<I", 7)).startswith(NOT_READABLE)
@@ -100,14 +100,12 @@ def test_a_member_with_a_wrong_sum_is_refused_and_nothing_of_it_is_kept(
 
 
 @pytest.mark.parametrize("size", [1, 100])
-def test_a_member_that_is_larger_than_it_says_is_refused(
-    archive: bytes, size: int
-) -> None:
+def test_a_member_larger_than_declared_is_refused(archive: bytes, size: int) -> None:
     refused(with_field(archive, SIZE_AT, "<I", size))
     assert list(blob_store()) == []
 
 
-def test_a_member_that_is_smaller_than_it_says_is_refused(archive: bytes) -> None:
+def test_a_member_smaller_than_declared_is_refused(archive: bytes) -> None:
     refused(with_field(archive, SIZE_AT, "<I", len(a_breakpad_file()) * 100 + 1))
     assert list(blob_store()) == []
 
@@ -125,7 +123,7 @@ def test_damaged_members_are_refused_however_they_are_compressed(
         refused(archive[:at] + b"\xff\xff" + archive[at + 2 :])
 
 
-def test_a_member_that_is_larger_than_any_file_is_refused_by_what_it_says(
+def test_a_member_declared_too_large_is_refused(
     settings: Settings, archive: bytes
 ) -> None:
     settings.MAX_FILE_SIZE = 1000
@@ -146,7 +144,7 @@ def test_too_many_members_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_a_zip_that_expands_beyond_all_measure_is_refused_unread() -> None:
+def test_a_zip_bomb_is_refused_unread() -> None:
     archive = zipped({f"{n}.sym": bytes(16 << 20) for n in range(20)})
 
     tracemalloc.start()
@@ -161,7 +159,7 @@ def test_a_zip_that_expands_beyond_all_measure_is_refused_unread() -> None:
     assert list(blob_store()) == []
 
 
-def test_a_member_that_lies_about_its_size_is_stopped_where_it_said_it_ends() -> None:
+def test_a_member_is_read_only_to_its_declared_size() -> None:
     bomb = with_field(zipped({"a.sym": bytes(64 << 20)}), SIZE_AT, "<I", 1000)
 
     tracemalloc.start()
@@ -178,7 +176,9 @@ def test_a_member_that_lies_about_its_size_is_stopped_where_it_said_it_ends() ->
 @pytest.mark.parametrize(
     "name", ["../../etc/passwd", "/etc/passwd", "..", "C:\\a\\hello.sym", "ü" * 1000]
 )
-def test_a_name_in_a_zip_leads_nowhere(name: str, tmp_path: Path, disk: Path) -> None:
+def test_a_name_in_a_zip_cannot_traverse_paths(
+    name: str, tmp_path: Path, disk: Path
+) -> None:
     answer = posted(zipped({name: a_breakpad_file()}))
 
     assert answer.status_code == 201
@@ -186,7 +186,7 @@ def test_a_name_in_a_zip_leads_nowhere(name: str, tmp_path: Path, disk: Path) ->
     assert all(p.is_relative_to(disk) for p in tmp_path.rglob("*") if p.is_file())
 
 
-def test_a_name_of_broken_letters_is_no_fault() -> None:
+def test_an_undecodable_name_is_no_error() -> None:
     archive = zipped({"ümlaut.sym": a_breakpad_file()})
     broken = archive.replace("ü".encode(), b"\xff\xfe")
 
@@ -195,7 +195,7 @@ def test_a_name_of_broken_letters_is_no_fault() -> None:
     assert answer.status_code in {201, 400}
 
 
-def test_a_name_without_end_is_cut_to_what_is_taken_elsewhere() -> None:
+def test_a_long_name_is_truncated() -> None:
     answer = posted(zipped({"x" * 60_000: a_breakpad_file()}))
 
     assert answer.status_code in {201, 400}
@@ -208,7 +208,7 @@ def test_a_name_without_end_is_cut_to_what_is_taken_elsewhere() -> None:
 @given(
     places=st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), min_size=1)
 )
-def test_no_damage_to_a_zip_is_a_fault(places: list[tuple[int, int]]) -> None:
+def test_no_damaged_zip_causes_an_internal_error(places: list[tuple[int, int]]) -> None:
     archive = bytearray(
         zipped({"hello.sym": a_breakpad_file() * 3, "b/c.txt": b"text"})
     )
@@ -218,7 +218,7 @@ def test_no_damage_to_a_zip_is_a_fault(places: list[tuple[int, int]]) -> None:
     assert posted(bytes(archive)).status_code in {201, 400}
 
 
-def test_a_zip_to_a_project_that_is_not_there_is_not_found() -> None:
+def test_a_zip_for_an_unknown_project_is_not_found() -> None:
     a_project()
 
     answer = a_client().post(files_url(project="unknown"), {})

@@ -1,4 +1,4 @@
-"""Old clients send debug files in a zip, and so do people."""
+"""Uploads of debug files in a zip."""
 
 import zipfile
 from datetime import timedelta
@@ -18,7 +18,7 @@ from tests.factories import (
     upload,
 )
 from tests.fixtures import builders
-from tests.protocols.sentry.archives import posted, zipped
+from tests.protocols.sentry.zip_uploads import posted, zipped
 from tests.row_ages import age_assemblies
 from tests.task_queues import HeldQueue
 
@@ -56,7 +56,7 @@ def test_a_proguard_mapping_in_a_zip_is_a_debug_file(name: str) -> None:
     }
 
 
-def test_debug_files_of_several_formats_come_out_of_their_folders() -> None:
+def test_debug_files_in_folders_of_a_zip_are_found() -> None:
     archive = zipped(
         {
             "a/b/hello.sym": a_breakpad_file(),
@@ -78,7 +78,7 @@ def test_debug_files_of_several_formats_come_out_of_their_folders() -> None:
     }
 
 
-def test_what_the_project_has_is_left_out_of_the_answer() -> None:
+def test_known_files_are_not_in_the_response() -> None:
     a_project()
     known, new = a_breakpad_file(), a_breakpad_file()
     upload(a_client(), known)
@@ -89,7 +89,7 @@ def test_what_the_project_has_is_left_out_of_the_answer() -> None:
     assert posted(zipped({"known.sym": known, "new.sym": new})).json() == []
 
 
-def test_an_empty_zip_brings_nothing() -> None:
+def test_an_empty_zip_is_accepted() -> None:
     answer = posted(zipped({}))
 
     assert (answer.status_code, answer.json()) == (201, [])
@@ -107,13 +107,13 @@ def test_the_same_file_under_two_names_is_one_debug_file() -> None:
     "compression",
     [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA],
 )
-def test_a_zip_may_be_compressed_in_any_way_that_python_reads(compression: int) -> None:
+def test_a_zip_may_use_any_compression_of_python(compression: int) -> None:
     archive = zipped({"hello.sym": a_breakpad_file()}, compression)
 
     assert [row["objectName"] for row in posted(archive).json()] == ["hello"]
 
 
-def test_a_file_in_a_zip_shares_its_chunks_with_the_same_file_sent_in_chunks() -> None:
+def test_a_file_from_a_zip_shares_chunks_with_a_chunk_upload() -> None:
     a_project()
     content = a_breakpad_file(at_least_bytes=2 * PIECE_BYTES)
     posted(zipped({"hello.sym": content}))
@@ -125,7 +125,7 @@ def test_a_file_in_a_zip_shares_its_chunks_with_the_same_file_sent_in_chunks() -
     assert Chunk.objects.count() == 3
 
 
-def test_a_zip_that_takes_longer_is_finished_though_not_answered_for(
+def test_a_slow_zip_is_processed_after_the_response(
     held_queue: HeldQueue, settings: Settings
 ) -> None:
     answer = posted(zipped({"hello.sym": a_breakpad_file()}))
@@ -138,7 +138,7 @@ def test_a_zip_that_takes_longer_is_finished_though_not_answered_for(
     assert DebugFile.objects.get().object_name == "hello"
 
 
-def test_a_form_without_a_file_is_told_what_is_missing() -> None:
+def test_a_form_without_a_file_is_refused() -> None:
     a_project()
 
     answers = [
@@ -154,7 +154,7 @@ def test_a_form_without_a_file_is_told_what_is_missing() -> None:
     ] * 4
 
 
-def test_a_file_with_no_id_in_a_zip_is_passed_over() -> None:
+def test_a_file_without_an_id_in_a_zip_is_skipped() -> None:
     answer = posted(
         zipped({"nil.sym": a_breakpad_file("0" * 33), "ok.sym": a_breakpad_file()})
     )
@@ -167,9 +167,7 @@ FAT = builders.fat_macho(
 )
 
 
-def test_a_fat_file_is_a_debug_file_for_each_architecture_that_serves_its_slice() -> (
-    None
-):
+def test_a_fat_file_becomes_one_debug_file_per_architecture() -> None:
     answer = posted(zipped({"App.dSYM/Contents/Resources/DWARF/App": FAT}))
 
     rows = {row["cpuName"]: row for row in answer.json()}
@@ -186,7 +184,7 @@ def test_a_fat_file_is_a_debug_file_for_each_architecture_that_serves_its_slice(
         assert (row["sha1"], row["size"]) == (Checksum.of(content).hex, len(content))
 
 
-def test_a_fat_file_that_is_sent_again_brings_nothing_new() -> None:
+def test_a_known_fat_file_adds_nothing() -> None:
     posted(zipped({"App": FAT}))
 
     assert posted(zipped({"App": FAT})).json() == []
@@ -194,7 +192,7 @@ def test_a_fat_file_that_is_sent_again_brings_nothing_new() -> None:
     assert not Assembly.objects.exclude(state="ok").exists()
 
 
-def test_the_slices_of_a_fat_file_in_a_zip_are_what_is_sent_in_chunks() -> None:
+def test_slices_from_a_zip_equal_those_of_a_chunk_upload() -> None:
     thin = builders.macho(UUID(ID)).ljust(64, b"\0")
     posted(zipped({"App": FAT}))
 
@@ -204,7 +202,7 @@ def test_the_slices_of_a_fat_file_in_a_zip_are_what_is_sent_in_chunks() -> None:
     assert unknown.json() == {"missing": [Checksum.of(FAT).hex]}
 
 
-def test_a_fat_file_whose_header_lies_is_passed_over() -> None:
+def test_a_fat_file_with_an_invalid_header_is_skipped() -> None:
     lying = bytearray(FAT)
     lying[36:40] = b"\0\0\0\x40"  # where the first slice begins, too
 
@@ -213,7 +211,7 @@ def test_a_fat_file_whose_header_lies_is_passed_over() -> None:
     assert [row["objectName"] for row in answer.json()] == ["ok"]
 
 
-def test_a_class_of_java_is_passed_over() -> None:
+def test_a_java_class_is_skipped() -> None:
     java = b"\xca\xfe\xba\xbe\0\0\0\x34" + bytes(500)
 
     answer = posted(zipped({"Main.class": java, "ok.sym": a_breakpad_file()}))
@@ -221,7 +219,7 @@ def test_a_class_of_java_is_passed_over() -> None:
     assert [row["objectName"] for row in answer.json()] == ["ok"]
 
 
-def test_maps_in_a_zip_are_taken_where_their_name_is_their_id() -> None:
+def test_mappings_in_a_zip_need_their_id_as_name() -> None:
     archive = zipped(
         {
             f"maps/{ID}.plist": builders.uuid_map(UUID(int=7)),
@@ -237,13 +235,13 @@ def test_maps_in_a_zip_are_taken_where_their_name_is_their_id() -> None:
     ]
 
 
-def test_a_mapping_is_one_though_it_lies_in_the_zip_under_another_name_before() -> None:
+def test_a_mapping_is_found_though_the_zip_has_it_under_another_name_first() -> None:
     archive = zipped({"mapping.txt": a_mapping(), f"proguard/{ID}.txt": a_mapping()})
 
     assert [row["uuid"] for row in posted(archive).json()] == [ID]
 
 
-def test_the_same_text_under_many_names_is_looked_at_once(
+def test_the_same_content_under_many_names_is_inspected_once(
     held_queue: HeldQueue,
 ) -> None:
     posted(zipped({f"{n}/README.txt": b"no debug file" for n in range(20)}))

@@ -18,7 +18,7 @@ from tests.factories import (
     polled,
     upload,
 )
-from tests.protocols.sentry.archives import posted, zipped
+from tests.protocols.sentry.zip_uploads import posted, zipped
 
 from symdepot.debugfiles import catalogue
 from symdepot.debugfiles.models import DebugFile

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from tests.concurrency import run_at_once
 from tests.factories import Answer, a_client, a_debug_file, a_project, files_url
-from tests.protocols.sentry.releasing import GAME, ORGANIZATION, say
+from tests.protocols.sentry.release_requests import GAME, ORGANIZATION, say
 
 from symdepot.debugfiles.models import Association, DebugFile
 from symdepot.domain.ids import Checksum

@@ -18,7 +18,7 @@ from tests.factories import (
     own,
     send,
 )
-from tests.protocols.sentry.wire import called, gzipped, kept, post
+from tests.protocols.sentry.multipart import called, gzipped, kept, post
 
 from symdepot.blobs.configured import blob_store
 from symdepot.domain.ids import Checksum

@@ -19,7 +19,7 @@ from tests.factories import (
     pieces,
     upload,
 )
-from tests.protocols.sentry.archives import posted, zipped
+from tests.protocols.sentry.zip_uploads import posted, zipped
 
 from symdepot.blobs.store import blob_path
 from symdepot.domain.ids import Checksum

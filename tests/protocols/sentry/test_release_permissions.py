@@ -1,11 +1,11 @@
-"""The doors of releases, too, need one of their scopes, and say which those are."""
+"""Each endpoint of releases requires one of the scopes of its permission."""
 
 from collections.abc import Callable
 
 import pytest
 from django.test import Client
 from tests.factories import Answer, a_client, a_project, files_url
-from tests.protocols.sentry.releasing import GAME, ORGANIZATION, put, say
+from tests.protocols.sentry.release_requests import GAME, ORGANIZATION, put, say
 
 from symdepot.projects.models import Release, Token
 from symdepot.projects.tokens import Scope
@@ -99,7 +99,7 @@ def test_one_of_the_scopes_of_an_endpoint_suffices_and_no_other_does(
 
 
 @pytest.mark.parametrize("named", ALL)
-def test_a_token_of_another_organization_opens_no_door_here(named: str) -> None:
+def test_a_token_of_another_organization_is_refused(named: str) -> None:
     a_project()
     say(a_client(), GAME, version="1.0")
 
@@ -112,7 +112,7 @@ def test_a_token_of_another_organization_opens_no_door_here(named: str) -> None:
 
 
 @pytest.mark.parametrize("named", ALL)
-def test_without_a_token_no_door_opens(named: str) -> None:
+def test_every_endpoint_of_releases_requires_a_token(named: str) -> None:
     a_project()
 
     answer = ALL[named][0](Client())

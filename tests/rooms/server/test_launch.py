@@ -1,4 +1,4 @@
-"""The one command that runs everything."""
+"""`symdepot serve`, `worker` and `doctor` as processes."""
 
 import re
 import socket
@@ -13,7 +13,7 @@ from tests.installations import SYMDEPOT, Installation, RunningServer, eventuall
 
 @pytest.mark.both_databases
 @pytest.mark.server
-def test_the_first_start_says_what_to_paste_and_later_ones_where_tokens_come_from(
+def test_only_the_first_start_prints_a_token(
     installation: Installation,
 ) -> None:
     with installation.serving("--workers", "0") as first:
@@ -36,7 +36,7 @@ def test_the_first_start_says_what_to_paste_and_later_ones_where_tokens_come_fro
 
 
 @pytest.mark.server
-def test_the_doctor_finds_a_running_server_well(
+def test_doctor_passes_all_checks_of_a_running_server(
     server: RunningServer, server_installation: Installation
 ) -> None:
     said = server_installation.run("doctor", "--public-url", server.url)
@@ -55,7 +55,7 @@ def test_the_doctor_finds_a_running_server_well(
 
 
 @pytest.mark.server
-def test_the_doctor_says_what_is_wrong_where_nothing_runs(
+def test_doctor_reports_failures_when_nothing_runs(
     installation: Installation,
 ) -> None:
     installation.settings.update(PROT=8000, PORT=environment.free_port())
@@ -78,7 +78,7 @@ def test_the_doctor_says_what_is_wrong_where_nothing_runs(
 
 @pytest.mark.both_databases
 @pytest.mark.server
-def test_of_many_that_start_at_once_one_gets_the_token(
+def test_only_one_of_several_concurrent_starts_gets_the_token(
     installation: Installation,
 ) -> None:
     starting = (
@@ -97,7 +97,7 @@ def test_of_many_that_start_at_once_one_gets_the_token(
     assert sorted(line.split("_")[0] for line in said) == ["None"] * 3 + ["sntrys"]
 
 
-def test_a_port_that_is_taken_is_named(installation: Installation) -> None:
+def test_a_taken_port_is_reported(installation: Installation) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -112,7 +112,7 @@ def test_a_port_that_is_taken_is_named(installation: Installation) -> None:
     )
 
 
-def test_an_address_of_another_machine_is_named(installation: Installation) -> None:
+def test_an_address_of_another_machine_is_reported(installation: Installation) -> None:
     said = installation.run("serve", "--host", "192.0.2.1")
 
     assert said.returncode == 1
@@ -122,7 +122,7 @@ def test_an_address_of_another_machine_is_named(installation: Installation) -> N
 
 
 @pytest.mark.server
-def test_a_worker_without_a_server_does_what_is_queued(
+def test_a_worker_runs_tasks_without_a_server(
     installation: Installation,
 ) -> None:
     worker = subprocess.Popen(  # noqa: S603 -- our own program

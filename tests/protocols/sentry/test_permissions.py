@@ -1,4 +1,4 @@
-"""Each deed needs one of its scopes; whoever lacks them hears which those are."""
+"""Each endpoint requires one of the scopes of its permission."""
 
 from collections.abc import Callable
 
@@ -120,7 +120,7 @@ def test_one_of_the_scopes_of_an_endpoint_suffices_and_no_other_does(
 
 
 @pytest.mark.parametrize("deed", [d for d, _, _ in DEEDS], ids=lambda d: d.__name__)
-def test_without_a_token_every_door_says_how_to_show_one(deed: Deed) -> None:
+def test_every_endpoint_requires_a_token(deed: Deed) -> None:
     row = a_debug_file(a_project())
 
     answer = deed(Client(), row)
@@ -137,7 +137,7 @@ def test_without_a_token_every_door_says_how_to_show_one(deed: Deed) -> None:
 
 @pytest.mark.upstream(61)
 @pytest.mark.parametrize("deed", [d for d, _, _ in DEEDS], ids=lambda d: d.__name__)
-def test_a_token_of_another_organization_opens_no_door_here(deed: Deed) -> None:
+def test_a_token_of_another_organization_is_refused(deed: Deed) -> None:
     row, stranger = a_debug_file(a_project()), a_client("other")
 
     answer = deed(stranger, row)
@@ -150,7 +150,7 @@ def test_a_token_of_another_organization_opens_no_door_here(deed: Deed) -> None:
 
 
 @pytest.mark.parametrize("deed", OF_A_PROJECT, ids=lambda d: d.__name__)
-def test_a_token_of_another_project_finds_no_project_here(deed: Deed) -> None:
+def test_a_token_of_another_project_gets_not_found(deed: Deed) -> None:
     row = a_debug_file(a_project())
     neighbour = a_client(project=a_project("tool"), scopes=list(Scope))
 
@@ -165,7 +165,7 @@ def test_a_token_of_another_project_finds_no_project_here(deed: Deed) -> None:
 
 
 @pytest.mark.parametrize("deed", OF_A_PROJECT, ids=lambda d: d.__name__)
-def test_a_token_of_the_project_opens_each_of_its_doors(deed: Deed) -> None:
+def test_a_token_of_the_project_is_accepted_everywhere(deed: Deed) -> None:
     project = a_project()
     row, client = a_debug_file(project), a_client(project=project, scopes=list(Scope))
 
@@ -173,7 +173,7 @@ def test_a_token_of_the_project_opens_each_of_its_doors(deed: Deed) -> None:
 
 
 @pytest.mark.parametrize("name", ["unknown", "GAME", "0", "4711", "%00", "9" * 5000])
-def test_a_project_that_is_not_there_is_not_found(name: str) -> None:
+def test_an_unknown_project_is_not_found(name: str) -> None:
     a_project()
 
     answer = a_client().get(files_url(project=name))
@@ -183,7 +183,7 @@ def test_a_project_that_is_not_there_is_not_found(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["unknown", "ACME", "0", "4711", "%00", "9" * 5000])
-def test_of_an_organization_that_is_not_ones_own_nothing_is_told(name: str) -> None:
+def test_other_organizations_are_indistinguishable_from_unknown_ones(name: str) -> None:
     a_project()
 
     answers = [
@@ -210,7 +210,7 @@ def test_organization_and_project_may_be_named_by_their_numbers() -> None:
 
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete", "trace"])
-def test_a_method_that_a_door_does_not_know_is_no_fault(method: str) -> None:
+def test_an_unsupported_method_is_refused(method: str) -> None:
     a_project()
 
     answer = getattr(a_client(), method)(chunk_url())

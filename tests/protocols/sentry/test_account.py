@@ -1,11 +1,11 @@
-"""A client hears who it is, and which organizations and projects there are."""
+"""The token, its organization and its projects."""
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from tests.factories import a_client, a_project, files_url
-from tests.protocols.sentry.releasing import ORGANIZATION
+from tests.protocols.sentry.release_requests import ORGANIZATION
 
 from symdepot.projects.models import Organization, Project, Token
 from symdepot.projects.tokens import Scope
@@ -16,7 +16,7 @@ ORGANIZATIONS = "/api/0/organizations/"
 PROJECTS = "/api/0/organizations/acme/projects/"
 
 
-def test_a_token_hears_what_it_may_do() -> None:
+def test_the_scopes_of_the_token_are_returned() -> None:
     a_project()
 
     answer = a_client(scopes=[Scope.READ, Scope.CI]).get("/api/0/")
@@ -41,7 +41,7 @@ def test_a_token_hears_what_it_may_do() -> None:
         ("curl/8", False),
     ],
 )
-def test_only_to_a_client_that_knows_nothing_else_a_token_is_a_user(
+def test_only_old_clients_get_the_token_as_a_user(
     agent: str, *, is_named: bool
 ) -> None:
     client = a_client(user_agent=agent)
@@ -52,7 +52,7 @@ def test_only_to_a_client_that_knows_nothing_else_a_token_is_a_user(
     assert user == ({"id": str(token.pk), "email": str(token)} if is_named else None)
 
 
-def test_the_organization_of_the_token_is_listed_and_no_other() -> None:
+def test_only_the_organization_of_the_token_is_listed() -> None:
     a_project()
     a_project("game", "other")
     acme = Organization.objects.get(slug="acme")
@@ -75,7 +75,7 @@ def test_the_organization_of_the_token_is_listed_and_no_other() -> None:
     assert a_client().get(ORGANIZATIONS, {"cursor": "0:100:0"}).json() == []
 
 
-def test_projects_are_listed_page_by_page() -> None:
+def test_projects_are_paged() -> None:
     projects = [a_project(f"p{number:03}") for number in range(103)]
     a_project("game", "other")
     client = a_client()
@@ -98,7 +98,7 @@ def test_projects_are_listed_page_by_page() -> None:
     assert [row["slug"] for row in short.json()] == ["p000", "p001"]
 
 
-def test_projects_are_listed_for_an_organization_by_number() -> None:
+def test_an_organization_can_be_named_by_number() -> None:
     game = a_project()
 
     answer = a_client().get(f"/api/0/organizations/{game.organization_id}/projects/")
@@ -143,16 +143,14 @@ def test_there_are_no_regions() -> None:
 @pytest.mark.parametrize(
     "client", [Client(), Client(headers={"Authorization": "Bearer no"})]
 )
-def test_who_is_nobody_hears_that_before_anything_else(
-    path: str, client: Client
-) -> None:
+def test_authentication_is_checked_before_parameters(path: str, client: Client) -> None:
     answer = client.get(path, {"per_page": "many"})
 
     assert answer.status_code == 401
     assert list(answer.json()) == ["detail"]
 
 
-def test_what_is_asked_wrongly_is_told_to_whoever_may_ask() -> None:
+def test_invalid_parameters_are_reported_to_authenticated_callers() -> None:
     a_project()
 
     answer = a_client().get(PROJECTS, {"per_page": "many"})

@@ -1,4 +1,4 @@
-"""Ids that were asked for in vain are listed, page by page, until their file arrives."""
+"""Missing ids are recorded, listed and cleared."""
 
 import re
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ def pages(client: Client, **asked: str | int) -> Iterator[list[str]]:
         answer = client.get(match[1])
 
 
-def test_who_asks_in_vain_is_remembered_with_the_program_that_asked() -> None:
+def test_a_missing_id_is_recorded_with_the_caller_and_its_program() -> None:
     a_project()
     client = a_client(user_agent="symbolicator/26.1")
     token = Token.objects.get()
@@ -71,7 +71,7 @@ def test_who_asks_in_vain_is_remembered_with_the_program_that_asked() -> None:
     }
 
 
-def test_what_is_almost_it_is_told() -> None:
+def test_near_misses_are_listed() -> None:
     project = a_project()
     client = a_client()
     client.get(files_url(), {"debug_id": ID})
@@ -103,7 +103,7 @@ def test_what_is_almost_it_is_told() -> None:
         {},
     ],
 )
-def test_what_is_no_question_for_an_exact_id_is_not_remembered(
+def test_only_lookups_by_exact_id_are_recorded(
     question: dict[str, str],
 ) -> None:
     a_project()
@@ -114,7 +114,7 @@ def test_what_is_no_question_for_an_exact_id_is_not_remembered(
     assert listed(client) == []
 
 
-def test_what_is_found_is_not_wanted_nor_what_is_there_in_another_format() -> None:
+def test_found_ids_are_not_recorded_even_in_another_format() -> None:
     a_debug_file(
         a_project(), debug_id=DebugId.parse(ID), code_id=CodeId("ab"), format=Format.PE
     )
@@ -130,7 +130,7 @@ def test_what_is_found_is_not_wanted_nor_what_is_there_in_another_format() -> No
     assert listed(client) == []
 
 
-def test_an_upload_clears_what_it_answers_to() -> None:
+def test_an_upload_clears_its_missing_id() -> None:
     a_project()
     client = a_client()
     for debug_id in (ID, ID[:-2]):
@@ -141,7 +141,7 @@ def test_an_upload_clears_what_it_answers_to() -> None:
     assert [row["debugId"] for row in listed(client)] == [ID[:-2]]
 
 
-def test_an_answer_does_not_depend_on_whether_the_miss_can_be_written(
+def test_the_response_does_not_depend_on_recording_the_miss(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     a_project()
@@ -158,7 +158,7 @@ def test_an_answer_does_not_depend_on_whether_the_miss_can_be_written(
     missing_ids.COUNTER.flush()
 
 
-def test_the_list_comes_in_pages_the_latest_first_or_the_most_wanted() -> None:
+def test_missing_ids_are_paged_by_time_or_count() -> None:
     project = a_project()
     client = a_client()
     ids = [f"{n:08x}-0000-0000-0000-000000000000" for n in range(1, 6)]
@@ -176,7 +176,7 @@ def test_the_list_comes_in_pages_the_latest_first_or_the_most_wanted() -> None:
     assert client.get(WANTED, {"order": "lol"}).status_code == 400
 
 
-def test_one_or_all_can_be_dismissed_by_who_may_delete() -> None:
+def test_missing_ids_can_be_dismissed_with_the_delete_permission() -> None:
     a_project()
     client = a_client()
     for code_id in ("a", "b", "c"):
@@ -194,7 +194,7 @@ def test_one_or_all_can_be_dismissed_by_who_may_delete() -> None:
     assert listed(client) == []
 
 
-def test_who_may_only_upload_may_list_but_not_dismiss() -> None:
+def test_an_upload_token_can_list_but_not_dismiss() -> None:
     a_project()
     client = a_client(scopes=[Scope.CI])
 
@@ -204,7 +204,7 @@ def test_who_may_only_upload_may_list_but_not_dismiss() -> None:
     assert Client().get(WANTED).status_code == 401
 
 
-def test_another_project_s_ids_are_neither_listed_nor_dismissed() -> None:
+def test_missing_ids_of_other_projects_are_hidden() -> None:
     a_project()
     other = a_project("other")
     missing_ids.record(other, debug_id=DebugId.parse(ID), code_id=None, by="me")

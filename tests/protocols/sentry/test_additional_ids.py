@@ -1,4 +1,4 @@
-"""A content that is known is known under every id that it is offered under."""
+"""Known content can be registered under further ids."""
 
 from datetime import timedelta
 from functools import partial
@@ -19,7 +19,7 @@ from tests.factories import (
     upload,
 )
 from tests.fixtures import builders
-from tests.protocols.sentry.archives import posted, zipped
+from tests.protocols.sentry.zip_uploads import posted, zipped
 from tests.row_ages import age_assemblies
 from tests.task_queues import HeldQueue
 
@@ -53,7 +53,7 @@ def ids() -> set[str]:
 
 
 @pytest.mark.upstream(12)
-def test_a_mapping_is_ok_at_once_under_another_id_and_kept_once() -> None:
+def test_a_known_mapping_is_ok_at_once_under_another_id() -> None:
     a_project()
     client, content = a_client(), a_mapping()
     first = upload(client, content, name=called(ONE))
@@ -72,7 +72,7 @@ def test_a_mapping_is_ok_at_once_under_another_id_and_kept_once() -> None:
 
 
 @pytest.mark.upstream(13)
-def test_a_mapping_under_the_same_id_is_still_one() -> None:
+def test_a_known_mapping_under_the_same_id_is_not_duplicated() -> None:
     a_project()
     client, content = a_client(), a_mapping()
     upload(client, content, name=called(ONE))
@@ -85,7 +85,7 @@ def test_a_mapping_under_the_same_id_is_still_one() -> None:
 
 
 @pytest.mark.upstream(14)
-def test_what_is_known_as_another_format_is_no_mapping() -> None:
+def test_known_content_of_another_format_gets_no_further_id() -> None:
     a_project()
     client, content = a_client(), a_breakpad_file()
     upload(client, content)
@@ -99,7 +99,7 @@ def test_what_is_known_as_another_format_is_no_mapping() -> None:
 
 
 @pytest.mark.upstream(15)
-def test_a_mapping_that_came_in_a_zip_is_known_to_who_sends_chunks() -> None:
+def test_a_mapping_from_a_zip_is_known_to_chunk_uploads() -> None:
     posted(zipped({f"proguard/{ONE}.txt": a_mapping()}))
 
     assert again(a_client(), a_mapping(), name=called(TWO)) == str(TWO)
@@ -107,7 +107,7 @@ def test_a_mapping_that_came_in_a_zip_is_known_to_who_sends_chunks() -> None:
 
 
 @pytest.mark.upstream(16)
-def test_a_mapping_that_came_in_other_chunks_is_known_all_the_same() -> None:
+def test_a_mapping_is_known_however_it_was_split() -> None:
     a_project()
     client, content = a_client(), a_mapping("long" * 100)
     upload(client, content, name=called(ONE), piece=64)
@@ -126,7 +126,7 @@ def test_a_mapping_that_came_in_other_chunks_is_known_all_the_same() -> None:
         (a_mapping(), {"name": called(ONE)}, {"name": called(ONE)}),
     ],
 )
-def test_a_claim_enters_any_map_under_another_id(
+def test_a_claimed_id_registers_any_mapping_under_another_id(
     content: bytes, first: dict[str, str], second: dict[str, str]
 ) -> None:
     a_project()
@@ -138,7 +138,7 @@ def test_a_claim_enters_any_map_under_another_id(
     assert ids() == {str(ONE), str(TWO)}
 
 
-def test_the_same_names_in_dart_serve_the_builds_of_several_architectures() -> None:
+def test_one_dart_symbol_map_can_have_the_ids_of_several_architectures() -> None:
     a_project()
     client, content = a_client(), builders.dart_map("_Main", "a")
     how = {"name": "dartsymbolmap.json"}
@@ -147,7 +147,7 @@ def test_the_same_names_in_dart_serve_the_builds_of_several_architectures() -> N
     assert again(client, content, **how, debug_id=str(TWO)) == str(TWO)
 
 
-def test_a_corrected_age_is_an_id_of_its_own() -> None:
+def test_a_corrected_age_is_another_id() -> None:
     a_project()
     client, content = a_client(), builders.pdb(ONE, 1)
     upload(client, content, name="a.pdb")
@@ -160,7 +160,7 @@ def test_a_corrected_age_is_an_id_of_its_own() -> None:
     assert again(client, content, name="a.pdb", debug_id=str(TWO)) in ids()
 
 
-def test_whoever_says_nothing_of_ids_is_told_the_one_there_is() -> None:
+def test_a_request_without_an_id_gets_the_existing_row() -> None:
     a_project()
     client, content = a_client(), a_mapping()
     upload(client, content, name=called(ONE))
@@ -169,7 +169,7 @@ def test_whoever_says_nothing_of_ids_is_told_the_one_there_is() -> None:
     assert ids() == {str(ONE)}
 
 
-def test_another_id_arrives_as_an_upload_does() -> None:
+def test_another_id_has_the_effects_of_an_upload() -> None:
     project = a_project()
     client, content = a_client(), a_mapping()
     upload(client, content, name=called(ONE))
@@ -187,7 +187,7 @@ def test_another_id_arrives_as_an_upload_does() -> None:
     assert second.subject == f"{TWO} (proguard-mapping; any)"
 
 
-def test_another_id_is_of_that_project_alone() -> None:
+def test_another_id_belongs_only_to_that_project() -> None:
     a_project("other")
     a_project()
     client, content = a_client(), a_mapping()
@@ -199,7 +199,7 @@ def test_another_id_is_of_that_project_alone() -> None:
     assert DebugFile.objects.count() == 2
 
 
-def test_one_id_may_be_deleted_and_the_other_stays() -> None:
+def test_deleting_one_id_keeps_the_other() -> None:
     a_project()
     client, content = a_client(), a_mapping()
     first = upload(client, content, name=called(ONE))
@@ -212,7 +212,7 @@ def test_one_id_may_be_deleted_and_the_other_stays() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_many_who_offer_the_same_under_another_id_at_once_make_one() -> None:
+def test_concurrent_requests_for_another_id_create_one_row() -> None:
     a_project()
     content = a_mapping()
     upload(a_client(), content, name=called(ONE))
@@ -225,7 +225,7 @@ def test_many_who_offer_the_same_under_another_id_at_once_make_one() -> None:
     assert DebugFile.objects.count() == 2
 
 
-def test_a_file_that_was_deleted_in_this_moment_is_sent_again(
+def test_a_file_deleted_meanwhile_is_missing_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     a_project()
@@ -248,7 +248,7 @@ def test_a_file_that_was_deleted_in_this_moment_is_sent_again(
     assert upload(client, content, name=called(TWO))["dif"]["uuid"] == str(TWO)
 
 
-def test_a_content_on_its_way_is_entered_under_the_other_id_when_it_is_there(
+def test_another_id_is_registered_once_the_content_is_assembled(
     held_queue: HeldQueue,
 ) -> None:
     a_project()
@@ -278,7 +278,7 @@ def test_a_content_on_its_way_is_entered_under_the_other_id_when_it_is_there(
         ),
     ],
 )
-def test_who_says_more_of_a_file_is_not_told_the_error_of_who_said_less(
+def test_an_error_without_metadata_does_not_apply_to_a_request_with_metadata(
     content: bytes, wrong: dict[str, str], right: dict[str, str]
 ) -> None:
     a_project()
@@ -294,7 +294,7 @@ def test_who_says_more_of_a_file_is_not_told_the_error_of_who_said_less(
     assert Assembly.objects.get().state == "ok"
 
 
-def test_the_nil_id_finds_nothing_and_is_refused() -> None:
+def test_the_nil_id_is_refused() -> None:
     a_project()
     client, content = a_client(), a_mapping()
     upload(client, content, name=called(ONE))
@@ -305,7 +305,7 @@ def test_the_nil_id_finds_nothing_and_is_refused() -> None:
     assert found["detail"].startswith("This file has neither a debug id nor a code id")
 
 
-def test_a_zip_may_hold_one_content_under_several_ids() -> None:
+def test_a_zip_can_contain_one_content_under_several_ids() -> None:
     three = uuid4()
     posted(zipped({f"proguard/{ONE}.txt": a_mapping()}))
 

@@ -1,4 +1,4 @@
-"""A text is posted, and comes back resolved; whatever it is, the answer is no fault."""
+"""Texts are symbolicated; no text causes an internal error."""
 
 import json
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def a_game() -> None:
 
 
 @pytest.mark.parametrize("url", [URL, f"{URL}/"])
-def test_a_text_comes_back_with_what_is_resolved_and_what_is_not(url: str) -> None:
+def test_a_text_is_returned_with_resolved_and_unresolved_frames(url: str) -> None:
     a_game()
     text = "oh no:\r\n./game(+0x1005) [0x55]\n./lib.so(+0x1) [0x66]\nthe end"
 
@@ -89,14 +89,14 @@ def test_a_text_comes_back_with_what_is_resolved_and_what_is_not(url: str) -> No
         ),
     ],
 )
-def test_what_is_no_text_is_refused_with_the_reason(body: object, error: str) -> None:
+def test_an_invalid_text_is_refused_with_a_reason(body: object, error: str) -> None:
     answer = posted(body)
 
     assert answer.status_code == 400
     assert answer.json()["error"].startswith(error)
 
 
-def test_who_may_not_read_gets_nothing_resolved() -> None:
+def test_a_token_without_read_access_is_refused() -> None:
     an_organization("other")
 
     assert posted({"text": ""}, a_client(scopes=[Scope.CI])).status_code == 403
@@ -105,7 +105,7 @@ def test_who_may_not_read_gets_nothing_resolved() -> None:
     assert posted({"text": ""}, url=URL.replace("game", "no")).status_code == 404
 
 
-def test_a_body_counts_whatever_curl_calls_it() -> None:
+def test_the_content_type_of_a_text_is_ignored() -> None:
     content, kind = json.dumps({"text": "a\n"}), "application/x-www-form-urlencoded"
 
     answer = a_client().post(URL, content, content_type=kind)
@@ -122,7 +122,7 @@ def one_a_minute(settings: Settings) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("one_a_minute")
-def test_who_asks_too_often_is_told_when_to_come_again() -> None:
+def test_too_many_requests_get_429_with_retry_after() -> None:
     client = a_client()
 
     answers = [posted({"text": "x"}, client) for _ in range(2)]
@@ -131,7 +131,7 @@ def test_who_asks_too_often_is_told_when_to_come_again() -> None:
     assert 0 < int(answers[1]["Retry-After"]) <= 60
 
 
-def test_whatever_the_text_is_the_answer_is_no_fault(settings: Settings) -> None:
+def test_no_text_causes_an_internal_error(settings: Settings) -> None:
     settings.SYMBOLICATIONS_PER_MINUTE = 0
     a_game()
     client = a_client()

@@ -1,9 +1,9 @@
-"""What one project does with its releases is nothing to the others."""
+"""Releases of projects and organizations are separate."""
 
 import pytest
 from django.test import Client
 from tests.factories import a_client, a_project
-from tests.protocols.sentry.releasing import (
+from tests.protocols.sentry.release_requests import (
     GAME,
     ORGANIZATION,
     TOOL,
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 SHARED = "Release '1.0' is of other projects, too, which this token may not touch."
 
 
-def test_a_release_that_another_project_gets_is_new_to_it() -> None:
+def test_adding_a_project_to_a_release_counts_as_new() -> None:
     a_project()
     a_project("tool")
     client = a_client()
@@ -33,7 +33,7 @@ def test_a_release_that_another_project_gets_is_new_to_it() -> None:
     assert versions(client, GAME) == versions(client, TOOL) == ["1.0"]
 
 
-def test_a_release_tells_how_many_files_it_has_as_far_as_one_may_see() -> None:
+def test_the_file_count_only_includes_visible_files() -> None:
     game, tool = a_project(), a_project("tool")
     client = a_client()
     say(client, ORGANIZATION, version="1.0", projects=["game", "tool"])
@@ -63,7 +63,7 @@ def test_a_token_of_one_project_sees_no_releases_of_others() -> None:
     assert own.get(TOOL).status_code == 404
 
 
-def test_a_token_of_one_project_touches_no_release_of_others() -> None:
+def test_a_token_of_one_project_changes_no_release_of_others() -> None:
     game = a_project()
     a_project("tool")
     everyone, own = a_client(), a_client(project=game)
@@ -84,7 +84,7 @@ def test_a_token_of_one_project_touches_no_release_of_others() -> None:
     assert everyone.get(ORGANIZATION).json() == before
 
 
-def test_a_token_of_one_project_lets_it_join_and_changes_nothing_else() -> None:
+def test_a_token_of_one_project_can_only_add_its_project() -> None:
     game = a_project()
     a_project("tool")
     everyone, own = a_client(), a_client(project=game)
@@ -115,7 +115,7 @@ def test_a_release_of_one_project_is_not_found_in_another() -> None:
     assert client.get(GAME + "1.0/").status_code == 200
 
 
-def test_organizations_have_versions_of_their_own() -> None:
+def test_organizations_have_separate_versions() -> None:
     a_project()
     a_project("game", "other")
     for organization in ("acme", "other"):

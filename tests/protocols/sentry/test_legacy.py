@@ -1,4 +1,4 @@
-"""Old clients ask more after an upload, and are answered so that they are content."""
+"""The calls of old clients after an upload."""
 
 import json
 
@@ -21,7 +21,7 @@ REPROCESSING = "/api/0/projects/acme/game/reprocessing/"
 
 @pytest.mark.upstream(55, 56)
 @pytest.mark.parametrize("build", [{"build": "1"}, {}])
-def test_of_files_that_are_not_here_none_is_associated(build: dict[str, str]) -> None:
+def test_unknown_files_are_not_associated(build: dict[str, str]) -> None:
     a_project()
     body = {
         "platform": "android",
@@ -39,7 +39,7 @@ def test_of_files_that_are_not_here_none_is_associated(build: dict[str, str]) ->
     assert (answer.status_code, answer.json()) == (200, {"associatedDsymFiles": []})
 
 
-def test_who_asks_to_process_again_is_agreed_with() -> None:
+def test_reprocessing_is_accepted() -> None:
     a_project()
 
     answer = a_client().post(REPROCESSING)
@@ -48,7 +48,7 @@ def test_who_asks_to_process_again_is_agreed_with() -> None:
 
 
 @pytest.mark.upstream(76)
-def test_unknown_checksums_are_told_sorted_and_in_small_letters() -> None:
+def test_unknown_checksums_are_sorted_and_in_lower_case() -> None:
     a_project()
     client, content = a_client(), a_breakpad_file()
     upload(client, content)
@@ -61,7 +61,7 @@ def test_unknown_checksums_are_told_sorted_and_in_small_letters() -> None:
     assert (answer.status_code, answer.json()) == (200, {"missing": unknown})
 
 
-def test_checksums_that_are_none_are_unknown() -> None:
+def test_invalid_checksums_are_unknown() -> None:
     a_project()
 
     answer = a_client().get(
@@ -71,7 +71,7 @@ def test_checksums_that_are_none_are_unknown() -> None:
     assert answer.json() == {"missing": sorted(["lol", "", "\x00", "ä" * 40])}
 
 
-def test_of_no_checksums_none_is_unknown() -> None:
+def test_without_checksums_none_is_unknown() -> None:
     a_project()
 
     answer = a_client().get(files_url("dsyms/unknown/"))
@@ -79,7 +79,7 @@ def test_of_no_checksums_none_is_unknown() -> None:
     assert (answer.status_code, answer.json()) == (200, {"missing": []})
 
 
-def test_a_file_of_another_project_is_unknown_and_a_superseded_one_is_known() -> None:
+def test_files_of_other_projects_are_unknown_and_superseded_ones_known() -> None:
     project = a_project()
     old = a_debug_file(project, b"old")
     a_debug_file(project, b"new", debug_id=old.object_file().debug_id)
@@ -91,7 +91,7 @@ def test_a_file_of_another_project_is_unknown_and_a_superseded_one_is_known() ->
     assert answer.json() == {"missing": [asked[2]]}
 
 
-def test_an_answer_is_json_whatever_was_asked_for() -> None:
+def test_the_response_is_json_whatever_the_accept_header() -> None:
     a_project()
 
     answer = a_client().get(files_url("dsyms/"), headers={"Accept": "text/html"})

@@ -1,4 +1,4 @@
-"""Releases as clients speak of them."""
+"""Requests about releases."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Whatever strangers send, the fault is never ours."""
+"""No request causes an internal error."""
 
 import json
 
@@ -54,24 +54,24 @@ def offered(body: str | bytes) -> int:
 
 
 @given(JSON | NEARLY)
-def test_no_json_is_a_fault(body: object) -> None:
+def test_no_json_causes_an_internal_error(body: object) -> None:
     assert offered(json.dumps(body)) in {200, 400}
 
 
 @given(RIGHT)
-def test_every_request_of_the_right_form_is_answered(body: object) -> None:
+def test_every_valid_assemble_request_is_answered(body: object) -> None:
     refused = any("\0" in file["name"] for file in body.values())  # type: ignore[attr-defined]  # hypothesis' strategy has no such type
 
     assert offered(json.dumps(body)) == (400 if refused else 200)
 
 
 @given(st.binary(max_size=100))
-def test_no_bytes_are_a_fault(body: bytes) -> None:
+def test_no_bytes_cause_an_internal_error(body: bytes) -> None:
     assert offered(body) == 400 or json.loads(body) == {}
 
 
 @given(header=st.text(st.characters(max_codepoint=255), max_size=60))
-def test_no_authorization_is_a_fault(header: str) -> None:
+def test_no_authorization_header_causes_an_internal_error(header: str) -> None:
     for value in (header, f"Bearer {header}", f"Basic {header}"):
         client = Client(headers={"Authorization": value})
 
@@ -86,7 +86,7 @@ def test_no_authorization_is_a_fault(header: str) -> None:
         st.text(max_size=60) | st.lists(st.text(max_size=9)),
     )
 )
-def test_no_question_to_the_list_is_a_fault(filters: dict[str, str]) -> None:
+def test_no_list_query_causes_an_internal_error(filters: dict[str, str]) -> None:
     a_project()
 
     answer = a_client().get(files_url(), filters)
@@ -95,7 +95,7 @@ def test_no_question_to_the_list_is_a_fault(filters: dict[str, str]) -> None:
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=30))
-def test_no_path_is_a_fault(name: str) -> None:
+def test_no_path_causes_an_internal_error(name: str) -> None:
     client = a_client()
 
     for url in (chunk_url(name), files_url(organization=name), files_url(project=name)):

@@ -1,4 +1,4 @@
-"""Multipart requests byte for byte, for what no well-behaved client would send."""
+"""Multipart requests byte for byte, also invalid ones."""
 
 import gzip
 import io
@@ -24,7 +24,7 @@ class Part:
     called: str | None = None
 
     def on_the_wire(self) -> bytes:
-        """Return the part with its headers; by itself it is called by its SHA-1."""
+        """Return the part with its headers; the default file name is its SHA-1."""
         called = Checksum.of(self.content).hex if self.called is None else self.called
         head = (
             f"--{_BOUNDARY}\r\n"
@@ -36,7 +36,7 @@ class Part:
 
 
 def gzipped(content: bytes, *, packed: bytes | None = None) -> Part:
-    """Return a part as `file_gzip`, called by the checksum of what is in it."""
+    """Return a part `file_gzip`, named by the checksum of its content."""
     packed = gzip.compress(content, compresslevel=1) if packed is None else packed
     return Part(packed, field="file_gzip", called=Checksum.of(content).hex)
 
@@ -58,7 +58,7 @@ def post_body(
     announced_bytes: int | str | None = None,
     content_type: str = f"multipart/form-data; boundary={_BOUNDARY}",
 ) -> Answer:
-    """Send `body`, and end the connection there, whatever length was announced."""
+    """Send `body` and end the connection, whatever the Content-Length is."""
     length = len(body) if announced_bytes is None else announced_bytes
     headers = {} if encoding is None else {"Content-Encoding": encoding}
     environment: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Debug files in a zip, as old clients send them."""
+"""Zips of debug files, and their upload."""
 
 import io
 import zipfile

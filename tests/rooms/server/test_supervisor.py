@@ -1,4 +1,4 @@
-"""Whatever is killed comes back; and when the supervisor goes, all go."""
+"""Ended processes are restarted, and none is left at the end."""
 
 import signal
 import sys
@@ -15,7 +15,7 @@ from symdepot.server.supervisor import SupervisedProcess
 
 
 @pytest.mark.server
-def test_a_killed_web_worker_comes_back(server: RunningServer) -> None:
+def test_a_killed_web_worker_is_restarted(server: RunningServer) -> None:
     assert eventually(lambda: len(server.web_workers()) == 2)
     listener, victim = server.listener(), server.web_workers()[0]
 
@@ -27,7 +27,7 @@ def test_a_killed_web_worker_comes_back(server: RunningServer) -> None:
 
 
 @pytest.mark.server
-def test_a_killed_listener_comes_back_and_its_workers_do_not_outlive_it(
+def test_a_killed_listener_is_restarted_and_its_workers_end(
     server: RunningServer,
 ) -> None:
     listener, answering = server.listener(), server.web_workers()
@@ -40,7 +40,7 @@ def test_a_killed_listener_comes_back_and_its_workers_do_not_outlive_it(
 
 
 @pytest.mark.server
-def test_a_killed_background_worker_comes_back(server: RunningServer) -> None:
+def test_a_killed_background_worker_is_restarted(server: RunningServer) -> None:
     before = server.workers()
 
     before[0].kill()
@@ -49,7 +49,7 @@ def test_a_killed_background_worker_comes_back(server: RunningServer) -> None:
 
 
 @pytest.mark.server
-def test_nothing_outlives_a_killed_supervisor(installation: Installation) -> None:
+def test_all_processes_end_with_a_killed_supervisor(installation: Installation) -> None:
     with installation.serving("--workers", "1") as server:
         family = server.supervisor.children(recursive=True)
 
@@ -61,7 +61,7 @@ def test_nothing_outlives_a_killed_supervisor(installation: Installation) -> Non
 
 
 @pytest.mark.server
-def test_a_server_that_is_x_does_so_in_order(
+def test_sigterm_stops_all_processes_in_order(
     installation: Installation,
 ) -> None:
     with installation.serving("--workers", "1") as server:
@@ -74,14 +74,14 @@ def test_a_server_that_is_x_does_so_in_order(
         assert "process.ended" not in server.log.read_text()
 
 
-def test_gives_up_on_what_never_comes_up() -> None:
+def test_a_child_that_never_starts_is_an_error() -> None:
     child = SupervisedProcess("web", [sys.executable, "-c", "raise SystemExit(3)"])
 
     with pytest.raises(Misconfigured, match="'web' ended 3 times before the server"):
         supervisor.supervise([child], is_ready=lambda: False, on_ready=lambda: None)
 
 
-def test_a_child_that_ends_soon_is_started_again_ever_more_slowly() -> None:
+def test_pauses_grow_when_a_child_ends_soon() -> None:
     child = SupervisedProcess("hasty", [sys.executable, "-c", ""])
     pauses: list[float] = []
 
@@ -96,7 +96,7 @@ def test_a_child_that_ends_soon_is_started_again_ever_more_slowly() -> None:
     assert pauses[0] < 0.05 < pauses[1] < pauses[2]
 
 
-def test_a_child_that_will_not_end_is_ended(
+def test_a_child_that_ignores_sigterm_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervisor, "_GRACE_SECONDS", 0.1)
@@ -115,7 +115,7 @@ def test_a_child_that_will_not_end_is_ended(
     assert time.monotonic() - began_at < 10
 
 
-def test_what_a_child_leaves_behind_ends_with_it() -> None:
+def test_descendants_of_an_ended_child_are_killed() -> None:
     child = SupervisedProcess("parent", ["sh", "-c", "sleep 60 & wait"])
     child.keep_running()
     parent = psutil.Process(child.pid)

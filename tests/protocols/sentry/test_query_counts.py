@@ -1,4 +1,4 @@
-"""How often the database is asked does not depend on how many files there are."""
+"""The number of SQL queries does not depend on the number of files."""
 
 from collections.abc import Callable
 
@@ -51,16 +51,14 @@ def known(client: Client, count: int) -> dict[str, object]:
     return files
 
 
-def test_a_poll_of_files_that_are_done_costs_as_much_for_many_as_for_few() -> None:
+def test_polling_finished_files_takes_a_constant_number_of_queries() -> None:
     client = a_client()
     few, many = known(client, FEW), known(client, MANY)
 
     assert asked(lambda: assemble(client, few)) == asked(lambda: assemble(client, many))
 
 
-def test_a_first_offer_of_files_whose_chunks_are_all_missing_costs_as_much_for_many_as_for_few() -> (
-    None
-):
+def test_requesting_new_files_takes_a_constant_number_of_queries() -> None:
     a_project()
     client, few, many = a_client(), offers(FEW), offers(MANY)
     assemble(client, offers(1))
@@ -68,9 +66,7 @@ def test_a_first_offer_of_files_whose_chunks_are_all_missing_costs_as_much_for_m
     assert asked(lambda: assemble(client, few)) == asked(lambda: assemble(client, many))
 
 
-def test_an_offer_made_again_while_chunks_are_missing_costs_as_much_for_many_as_for_few() -> (
-    None
-):
+def test_repeating_incomplete_requests_takes_a_constant_number_of_queries() -> None:
     a_project()
     client, few, many = a_client(), offers(FEW), offers(MANY)
     assemble(client, {**few, **many})
@@ -79,14 +75,14 @@ def test_an_offer_made_again_while_chunks_are_missing_costs_as_much_for_many_as_
 
 
 @pytest.mark.usefixtures("held_queue")
-def test_a_poll_of_files_that_are_queued_costs_as_much_for_many_as_for_few() -> None:
+def test_polling_queued_files_takes_a_constant_number_of_queries() -> None:
     client = a_client()
     few, many = known(client, FEW), known(client, MANY)
 
     assert asked(lambda: assemble(client, few)) == asked(lambda: assemble(client, many))
 
 
-def test_a_poll_of_files_that_are_errors_costs_as_much_for_many_as_for_few() -> None:
+def test_polling_failed_files_takes_a_constant_number_of_queries() -> None:
     project, client = a_project(), a_client()
     groups: list[dict[str, object]] = []
     for count in (FEW, MANY):
@@ -103,7 +99,7 @@ def test_a_poll_of_files_that_are_errors_costs_as_much_for_many_as_for_few() -> 
     )
 
 
-def test_the_arrival_of_chunks_costs_as_much_for_many_as_for_few(
+def test_recording_chunks_takes_a_constant_number_of_queries(
     held_queue: HeldQueue,
 ) -> None:
     a_project()
@@ -114,7 +110,7 @@ def test_the_arrival_of_chunks_costs_as_much_for_many_as_for_few(
     assert asked(lambda: send(client, *few)) == asked(lambda: send(client, *many))
 
 
-def test_a_list_of_debug_files_costs_as_much_for_many_as_for_few() -> None:
+def test_listing_debug_files_takes_a_constant_number_of_queries() -> None:
     client = a_client()
     known(client, MANY)
 
@@ -125,9 +121,7 @@ def test_a_list_of_debug_files_costs_as_much_for_many_as_for_few() -> None:
     assert asked(lambda: listed(FEW)) == asked(lambda: listed(MANY))
 
 
-def test_the_question_which_files_are_unknown_costs_as_much_for_many_as_for_few() -> (
-    None
-):
+def test_looking_up_unknown_files_takes_a_constant_number_of_queries() -> None:
     client = a_client()
     files = list(known(client, MANY))
     unknown = Checksum.of(b"unknown").hex

@@ -1,4 +1,4 @@
-"""Connections break off and disks fail; what came whole before that is kept."""
+"""Broken connections and storage failures keep the chunks that are complete."""
 
 import gzip
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 from tests.factories import a_client, send
-from tests.protocols.sentry.wire import (
+from tests.protocols.sentry.multipart import (
     Part,
     body_of,
     called,
@@ -22,7 +22,7 @@ FIRST, SECOND = b"first " * 100, b"second " * 100
 
 
 @pytest.mark.parametrize("cut", [0, 1, 30, 90, 200, 250, 500])
-def test_a_body_that_breaks_off_keeps_the_part_before_and_is_told_so(cut: int) -> None:
+def test_a_truncated_body_is_refused_and_keeps_the_part_before(cut: int) -> None:
     body = body_of(Part(FIRST), Part(SECOND))
     end = body.index(FIRST) + len(FIRST) + len(b"\r\n--frontier\r\n") + cut
 
@@ -33,7 +33,7 @@ def test_a_body_that_breaks_off_keeps_the_part_before_and_is_told_so(cut: int) -
     assert kept() == called(FIRST)
 
 
-def test_a_gzip_part_that_breaks_off_is_not_kept() -> None:
+def test_a_truncated_gzip_part_is_not_stored() -> None:
     packed = gzip.compress(SECOND)
     body = body_of(Part(FIRST), gzipped(SECOND, packed=packed))
     half = body[: body.index(packed) + len(packed) // 2]
@@ -45,7 +45,7 @@ def test_a_gzip_part_that_breaks_off_is_not_kept() -> None:
     assert kept() == called(FIRST)
 
 
-def test_a_body_without_its_last_boundary_is_not_taken_for_whole() -> None:
+def test_a_body_without_its_last_boundary_is_incomplete() -> None:
     body = body_of(Part(FIRST), Part(SECOND)).removesuffix(b"--frontier--\r\n")
 
     answer = post_body(a_client(), body)
@@ -55,7 +55,7 @@ def test_a_body_without_its_last_boundary_is_not_taken_for_whole() -> None:
     assert kept() == called(FIRST)
 
 
-def test_a_malformed_part_never_spoils_the_good_ones_before_it() -> None:
+def test_a_malformed_part_keeps_the_parts_before_it() -> None:
     body = body_of(Part(FIRST), Part(b"&&&&", called="x"))
     head = b"Content-Type: application/octet-stream\r\n"
     last = body.rindex(head)
@@ -68,7 +68,7 @@ def test_a_malformed_part_never_spoils_the_good_ones_before_it() -> None:
     assert kept() == called(FIRST)
 
 
-def test_wherever_a_body_ends_nothing_half_is_kept() -> None:
+def test_no_truncated_part_is_stored_wherever_a_body_ends() -> None:
     client, contents = a_client(), [b"aaaa", b"bbbb", b"cccc"]
     body = body_of(*(Part(content) for content in contents))
 
@@ -81,7 +81,7 @@ def test_wherever_a_body_ends_nothing_half_is_kept() -> None:
     assert kept().items() <= called(*contents).items()
 
 
-def test_after_a_break_the_same_request_goes_through() -> None:
+def test_a_request_can_be_repeated_after_a_broken_connection() -> None:
     client, body = a_client(), body_of(Part(FIRST), Part(SECOND))
     post_body(client, body[: body.index(SECOND) + 3], announced_bytes=len(body))
 
@@ -91,7 +91,7 @@ def test_after_a_break_the_same_request_goes_through() -> None:
     assert kept() == called(FIRST, SECOND)
 
 
-def test_what_breaks_off_leaves_no_file_behind(disk: Path) -> None:
+def test_a_truncated_part_leaves_no_file(disk: Path) -> None:
     body = body_of(Part(FIRST), Part(SECOND))
 
     post_body(a_client(), body[: body.index(SECOND) + 3], announced_bytes=len(body))
@@ -99,7 +99,7 @@ def test_what_breaks_off_leaves_no_file_behind(disk: Path) -> None:
     assert [p.name for p in disk.rglob("*") if p.is_file()] == list(called(FIRST))
 
 
-def test_a_disk_that_fails_is_told_in_our_words_and_tried_again_later(
+def test_a_storage_failure_is_a_503_that_can_be_retried(
     disk: Path,
 ) -> None:
     disk.write_text("no folder can be made here")
@@ -117,7 +117,7 @@ def test_a_disk_that_fails_is_told_in_our_words_and_tried_again_later(
     assert kept() == called(FIRST)
 
 
-def test_a_disk_that_fails_between_two_chunks_keeps_the_first(
+def test_a_storage_failure_at_the_second_chunk_keeps_the_first(
     disk: Path, settings: Settings
 ) -> None:
     client = a_client()

@@ -1,4 +1,4 @@
-"""A running server counts what is asked for in vain, and tells webhooks by itself."""
+"""A running server records missing ids and delivers webhooks."""
 
 import json
 import sqlite3
@@ -37,7 +37,7 @@ def wanted(installation: Installation) -> list[tuple[str, int, str]]:
     return [(row["debugId"], row["count"], row["askedBy"]) for row in rows]
 
 
-def test_what_was_asked_for_is_written_when_the_server_ends(
+def test_missing_ids_are_written_when_the_server_stops(
     installation: Installation,
 ) -> None:
     with installation.serving("--workers", "0") as server:
@@ -51,7 +51,7 @@ def test_what_was_asked_for_is_written_when_the_server_ends(
     assert row[2].endswith(" (symbolicator/26.1)")
 
 
-def test_what_was_asked_for_is_written_while_the_server_runs(
+def test_missing_ids_are_written_while_the_server_runs(
     installation: Installation,
 ) -> None:
     with installation.serving("--workers", "0") as server:
@@ -60,7 +60,7 @@ def test_what_was_asked_for_is_written_while_the_server_runs(
         assert eventually(lambda: wanted(installation))
 
 
-def test_a_webhook_hears_of_a_revision_within_seconds(
+def test_a_webhook_is_delivered_within_seconds(
     installation: Installation,
 ) -> None:
     installation.settings["WEBHOOK_PRIVATE_ADDRESSES"] = "true"
@@ -83,7 +83,7 @@ def test_a_webhook_hears_of_a_revision_within_seconds(
     assert (told["organization"], told["project"]) == ("default", "default")
 
 
-def test_what_a_killed_worker_was_telling_is_told_again_when_its_turn_ends(
+def test_a_delivery_of_a_killed_worker_is_repeated_after_its_lease(
     installation: Installation,
 ) -> None:
     installation.settings["WEBHOOK_PRIVATE_ADDRESSES"] = "true"

@@ -1,4 +1,4 @@
-"""Who cannot send files is not told to."""
+"""SYMDEPOT_DOWNLOADS is checked against the blob store."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def check(settings: Settings, downloads: str, blob_url: str) -> None:
         ),
     ],
 )
-def test_what_can_work_is_not_refused(
+def test_a_matching_blob_store_is_accepted(
     settings: Settings, downloads: str, blob_url: str
 ) -> None:
     check(settings, downloads, blob_url)
@@ -59,7 +59,7 @@ def test_what_can_work_is_not_refused(
         ),
     ],
 )
-def test_what_cannot_work_is_refused_with_the_reason(
+def test_an_unsuitable_blob_store_is_refused_with_the_reason(
     settings: Settings, downloads: str, blob_url: str, why: str
 ) -> None:
     with pytest.raises(Misconfigured) as refusal:
@@ -68,7 +68,7 @@ def test_what_cannot_work_is_refused_with_the_reason(
     assert str(refusal.value) == why
 
 
-def test_whoever_has_no_key_cannot_sign(
+def test_redirect_requires_a_key_for_signing(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -80,7 +80,7 @@ def test_whoever_has_no_key_cannot_sign(
         check(settings, "redirect", f"s3://bucket?{NOBODY}&skip_signature=true")
 
 
-def test_a_server_does_not_start_when_it_cannot_work(
+def test_a_server_does_not_start_with_an_unsuitable_blob_store(
     installation: Installation,
 ) -> None:
     installation.settings["DOWNLOADS"] = "redirect"
@@ -94,13 +94,11 @@ def test_a_server_does_not_start_when_it_cannot_work(
 @pytest.mark.parametrize(
     "prefix", ["", "/", "blobs/", "/blobs", "//", "/a//b/", "/../", "/a b/", "/a\n/"]
 )
-def test_a_prefix_that_nginx_would_misunderstand_is_refused(
-    prefix: str, tmp_path: Path
-) -> None:
+def test_an_invalid_accel_prefix_is_refused(prefix: str, tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="a path between two slashes"):
         Config(data_dir=tmp_path, accel_prefix=prefix)
 
 
 @pytest.mark.parametrize("prefix", ["/.blobs/", "/a/b-c/", "/x/"])
-def test_any_other_prefix_is_fine(prefix: str, tmp_path: Path) -> None:
+def test_a_valid_accel_prefix_is_accepted(prefix: str, tmp_path: Path) -> None:
     assert Config(data_dir=tmp_path, accel_prefix=prefix).accel_prefix == prefix

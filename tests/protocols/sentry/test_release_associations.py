@@ -1,4 +1,4 @@
-"""Old clients say of which release a file is, and lists can be asked for it."""
+"""Debug files and mappings can be associated with releases."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.factories import (
     files_url,
     upload,
 )
-from tests.protocols.sentry.releasing import GAME, say
+from tests.protocols.sentry.release_requests import GAME, say
 
 from symdepot.debugfiles import missing_ids
 from symdepot.debugfiles.models import Association, DebugFile, WantedId
@@ -60,7 +60,7 @@ def associated() -> set[tuple[str, int]]:
     return {(row.release.version, row.debug_file_id) for row in rows}
 
 
-def test_files_are_associated_with_the_release_of_an_app_and_told() -> None:
+def test_files_are_associated_with_the_release_of_an_app() -> None:
     project = a_project()
     client, content = a_client(), a_breakpad_file()
     told = upload(client, content)["dif"]
@@ -80,7 +80,7 @@ def test_files_are_associated_with_the_release_of_an_app_and_told() -> None:
 
 
 @pytest.mark.parametrize("build", [None, ""])
-def test_without_a_build_the_release_has_none_either(build: str | None) -> None:
+def test_the_version_has_no_build_if_none_is_given(build: str | None) -> None:
     a_debug_file(a_project(), b"content")
 
     associate(a_client(), b"content", build=build)
@@ -88,7 +88,7 @@ def test_without_a_build_the_release_has_none_either(build: str | None) -> None:
     assert Release.objects.get().version == "com.example@1.0"
 
 
-def test_every_object_of_a_file_is_associated_and_superseded_ones_are() -> None:
+def test_all_objects_of_a_file_are_associated_even_superseded_ones() -> None:
     project = a_project()
     one = a_debug_file(project, b"fat", arch="x86_64")
     two = a_debug_file(project, b"fat", arch="arm64")
@@ -100,7 +100,7 @@ def test_every_object_of_a_file_is_associated_and_superseded_ones_are() -> None:
     assert {row for _, row in associated()} == {one.pk, two.pk}
 
 
-def test_what_is_associated_is_not_told_again() -> None:
+def test_files_that_were_associated_before_are_not_returned() -> None:
     a_debug_file(a_project(), b"one")
     a_debug_file(a_project(), b"two")
     client = a_client()
@@ -124,7 +124,7 @@ def test_files_of_another_project_are_not_associated() -> None:
     assert not Release.objects.exists()
 
 
-def test_a_release_that_others_have_is_joined() -> None:
+def test_an_existing_release_gets_the_project() -> None:
     project = a_project()
     a_project("tool")
     say(
@@ -152,7 +152,7 @@ def test_a_release_that_others_have_is_joined() -> None:
         ({"version": "x" * 250}, "Invalid release version: "),
     ],
 )
-def test_what_names_no_release_is_refused(
+def test_an_invalid_version_is_refused(
     differing: dict[str, object], error: str
 ) -> None:
     a_debug_file(a_project(), b"content")
@@ -167,7 +167,7 @@ def test_what_names_no_release_is_refused(
 
 @pytest.mark.parametrize("path", [files_url("dsyms/associate/"), MAPPINGS, GAME])
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"null"])
-def test_a_body_that_is_none_is_refused(path: str, body: bytes) -> None:
+def test_an_invalid_body_is_refused(path: str, body: bytes) -> None:
     a_project()
 
     answer = a_client().post(path, body, content_type="application/json")
@@ -176,7 +176,7 @@ def test_a_body_that_is_none_is_refused(path: str, body: bytes) -> None:
     assert list(answer.json()) == ["error"]
 
 
-def test_a_mapping_gets_a_release_once() -> None:
+def test_a_mapping_is_associated_with_a_release_once() -> None:
     project = a_project()
     row = a_mapping_of(project)
     client = a_client()
@@ -203,7 +203,7 @@ def test_a_mapping_gets_a_release_once() -> None:
     assert found.json() == {"releases": ["com.example@1.0+7", "com.example@1.1"]}
 
 
-def test_two_mappings_may_be_of_one_release() -> None:
+def test_two_mappings_can_have_the_same_release() -> None:
     project = a_project()
     one, two = a_mapping_of(project), a_mapping_of(project)
     client = a_client()
@@ -214,7 +214,7 @@ def test_two_mappings_may_be_of_one_release() -> None:
     assert associated() == {("1.0", one.pk), ("1.0", two.pk)}
 
 
-def test_a_mapping_that_came_anew_gets_its_release_anew() -> None:
+def test_a_mapping_uploaded_again_is_associated_again() -> None:
     project = a_project()
     old = a_mapping_of(project)
     client = a_client()
@@ -251,7 +251,9 @@ def test_a_mapping_that_came_anew_gets_its_release_anew() -> None:
         ),
     ],
 )
-def test_what_is_no_mapping_is_told(body: dict[str, object], error: str) -> None:
+def test_an_unknown_or_invalid_mapping_is_refused(
+    body: dict[str, object], error: str
+) -> None:
     a_mapping_of(a_project())
 
     answer = a_client().post(MAPPINGS, body, content_type="application/json")
@@ -261,7 +263,7 @@ def test_what_is_no_mapping_is_told(body: dict[str, object], error: str) -> None
 
 
 @pytest.mark.parametrize("version", [" ", "..", "a\nb", "x" * 251])
-def test_a_mapping_is_of_no_release_that_cannot_be_one(version: str) -> None:
+def test_a_mapping_is_not_associated_with_an_invalid_version(version: str) -> None:
     row = a_mapping_of(a_project())
 
     answer = name(a_client(), version, row.debug_id)
@@ -270,7 +272,7 @@ def test_a_mapping_is_of_no_release_that_cannot_be_one(version: str) -> None:
     assert answer.json()["error"].startswith("Invalid release version: ")
 
 
-def test_only_mappings_of_the_project_have_releases() -> None:
+def test_mappings_of_other_projects_have_no_releases() -> None:
     elf = a_debug_file(a_project())
     theirs = a_mapping_of(a_project("tool"))
     client = a_client()
@@ -286,7 +288,7 @@ def test_only_mappings_of_the_project_have_releases() -> None:
     }
 
 
-def test_a_list_shows_the_files_of_a_release_alone() -> None:
+def test_a_list_can_be_filtered_by_release() -> None:
     project = a_project()
     client = a_client()
     one, two = a_debug_file(project, b"one"), a_debug_file(project, b"two")
@@ -305,7 +307,7 @@ def test_a_list_shows_the_files_of_a_release_alone() -> None:
     assert ids(client, release="unknown") == ids(client, release="\x00") == set()
 
 
-def test_who_asks_within_a_release_does_not_miss_what_is_outside() -> None:
+def test_a_lookup_within_a_release_records_no_missing_id() -> None:
     row = a_debug_file(a_project())
 
     assert ids(a_client(), release="1.0", debug_id=row.debug_id) == set()
@@ -314,7 +316,7 @@ def test_who_asks_within_a_release_does_not_miss_what_is_outside() -> None:
     assert not WantedId.objects.exists()
 
 
-def test_a_debug_file_that_goes_leaves_its_release() -> None:
+def test_deleting_a_debug_file_deletes_its_association() -> None:
     row = a_debug_file(a_project(), b"content")
     client = a_client()
     associate(client, b"content")

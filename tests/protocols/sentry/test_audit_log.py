@@ -1,4 +1,4 @@
-"""Who did what is told to those who may hear it, page by page."""
+"""The audit log can be read, filtered and paged."""
 
 import re
 
@@ -31,7 +31,7 @@ def actors(client: Client, **asked: str | int) -> list[str]:
     return [row["actor"] for row in answer.json()]
 
 
-def test_an_entry_tells_who_what_and_when(client: Client) -> None:
+def test_an_entry_has_actor_action_and_time(client: Client) -> None:
     audit.record(
         a_project(), Action.UPLOADED, by="ci …abcd", subject="a file", size_bytes=7
     )
@@ -50,7 +50,7 @@ def test_an_entry_tells_who_what_and_when(client: Client) -> None:
     }
 
 
-def test_the_newest_comes_first_and_links_lead_to_the_oldest(client: Client) -> None:
+def test_entries_are_paged_newest_first(client: Client) -> None:
     for n in range(5):
         audit.record(a_project(), Action.DELETED, by=str(n))
         audit.record(a_project(), Action.UPLOADED, by="not asked about")
@@ -67,7 +67,7 @@ def test_the_newest_comes_first_and_links_lead_to_the_oldest(client: Client) -> 
     assert seen == [["4", "3"], ["2", "1"], ["0"]]
 
 
-def test_it_can_be_asked_by_project_action_and_time(client: Client) -> None:
+def test_entries_can_be_filtered_by_project_action_and_time(client: Client) -> None:
     audit.record(a_project(), Action.UPLOADED, by="a")
     audit.record(a_project("other"), Action.DELETED, by="b")
     audit.record(an_organization("theirs"), Action.DELETED, by="c")
@@ -92,14 +92,14 @@ def test_it_can_be_asked_by_project_action_and_time(client: Client) -> None:
 @pytest.mark.parametrize(
     "scope", [scope for scope in Scope if scope is not Scope.ADMIN]
 )
-def test_it_takes_the_scope_of_an_administrator(scope: Scope) -> None:
+def test_the_audit_log_requires_an_administrative_scope(scope: Scope) -> None:
     answer = a_client(scopes=[scope]).get(LOGS)
 
     assert answer.status_code == 403
     assert "project:admin" in answer.json()["detail"]
 
 
-def test_a_token_of_one_project_hears_of_that_alone() -> None:
+def test_a_token_of_one_project_sees_only_entries_of_that_project() -> None:
     game, other = a_project(), a_project("other")
     client = a_client(scopes=[Scope.ADMIN], project=game)
     AuditEntry.objects.all().delete()
@@ -112,7 +112,7 @@ def test_a_token_of_one_project_hears_of_that_alone() -> None:
         assert client.get(LOGS, {"project": elsewhere}).status_code == 404
 
 
-def test_another_organization_s_audit_is_not_told(client: Client) -> None:
+def test_the_audit_log_of_another_organization_is_hidden(client: Client) -> None:
     an_organization("theirs")
 
     assert client.get(LOGS.replace("acme", "theirs")).status_code == 403
