@@ -149,11 +149,9 @@ def upload_zip(project: Project, archive: IO[bytes], *, by: str) -> list[DebugFi
     statuses = request_uploads(project, list(first.values()))
     uploaded: dict[DebugFile, None] = {}  # in the order of the zip
     for request in members.values():
-        if first[request.checksum] is request:
-            member_status = statuses[request.checksum]
-        else:
-            member_status = _decide(project, [request])[request.checksum]
-        if debug_file := member_status.debug_file:
+        is_first = first[request.checksum] is request
+        decided = statuses if is_first else _decide(project, [request])
+        if debug_file := decided[request.checksum].debug_file:
             uploaded[debug_file] = None
     old = {row for rows in known.values() for row in rows}
     return [row for row in uploaded if row not in old]
@@ -189,24 +187,16 @@ def _decide_with_locks(
         )
         fitting = [r for r in requests if r.checksum not in refusals]
         rows = assembly.lock_rows(project, fitting)
-        facts = _Facts(
-            project_files.all_by_checksums(project, [r.checksum for r in fitting]),
-            rows,
-            refusals,
-            chunks.owned_sizes(
-                project.organization, {c for r in fitting for c in r.chunks}
-            ),
-        )
-        statuses = _apply(_RULES, requests, facts)
-        incomplete = {
-            r: rows[r.checksum] for r in requests if statuses[r.checksum].missing
-        }
+        files = project_files.all_by_checksums(project, rows)
+        listed = {chunk for request in fitting for chunk in request.chunks}
+        owned = chunks.owned_sizes(project.organization, listed)
+        statuses = _apply(_RULES, requests, _Facts(files, rows, refusals, owned))
+        decided = [(r, statuses[r.checksum]) for r in requests]
+        incomplete = {r: rows[r.checksum] for r, each in decided if each.missing}
         assembly.await_chunks(incomplete)
         expiry.keep_alive(incomplete.values())
         complete = {
-            r: rows[r.checksum]
-            for r in requests
-            if statuses[r.checksum].state == State.CREATED
+            r: rows[r.checksum] for r, each in decided if each.state == State.CREATED
         }
         _enqueue_on_commit(assembly.queue(complete))
     queued = {r.checksum: UploadStatus(State.ASSEMBLING) for r in complete}
