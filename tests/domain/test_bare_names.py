@@ -47,5 +47,5 @@ def test_what_tells_programs_apart_stays(name: str, bare: str) -> None:
 def test_any_name_has_one_that_a_column_takes_and_that_has_no_other(name: str) -> None:
     bare = file_names.normalize(name)
 
-    assert len(bare) <= file_names.LENGTH_LIMIT
+    assert len(bare) <= file_names.MAX_LENGTH
     assert file_names.normalize(bare) == bare

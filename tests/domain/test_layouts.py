@@ -246,7 +246,7 @@ def test_a_path_asks_for_the_file_that_is_looked_for_there_in_any_case(
     for written in {path} if layout is Layout.DEBUGINFOD else cased:
         asked = read(layout, written)
         assert asked.role is role, written
-        assert asked.means(known), written
+        assert asked.matches(known), written
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_a_build_id_is_compared_whole() -> None:
 
     for layout, role, known, path in BOTH_WAYS:
         if known is ELF:
-            assert not read(layout, path).means(other), (layout, role)
+            assert not read(layout, path).matches(other), (layout, role)
 
 
 @pytest.mark.parametrize("age", [0, 1, 2, 0x1A])
@@ -339,8 +339,8 @@ def test_a_pdb_answers_if_it_is_no_younger_than_asked(age: int) -> None:
     for_pdb = read(Layout.SYMSTORE, f"crash.pdb/{GUID}1/crash.pdb")
     for_sym = read(Layout.SYMSTORE, f"crash.pdb/{GUID}1/crash.sym")
 
-    assert for_pdb.means(pdb) == (age >= 1)
-    assert for_sym.means(sym) == (age == 1)
+    assert for_pdb.matches(pdb) == (age >= 1)
+    assert for_sym.matches(sym) == (age == 1)
 
 
 @pytest.mark.parametrize(
@@ -430,5 +430,5 @@ def test_every_path_leads_back_to_the_file_it_was_made_for(
 
     if path is not None:
         asked = read(layout, path)
-        assert asked.means(known), path
+        assert asked.matches(known), path
         assert asked.role is role

@@ -43,7 +43,7 @@ class DebugFile(models.Model):
     kind = models.CharField(max_length=16, blank=True)
     features = models.JSONField(default=list)
     object_name = models.TextField()
-    bare_name = models.CharField(max_length=file_names.LENGTH_LIMIT, blank=True)
+    bare_name = models.CharField(max_length=file_names.MAX_LENGTH, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     superseded_at = models.DateTimeField(null=True)
     last_used_at = models.DateTimeField(null=True)

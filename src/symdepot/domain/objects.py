@@ -34,12 +34,12 @@ class Format(StrEnum):
         return _MIME_TYPES[self]
 
     @property
-    def tells_id(self) -> bool:
+    def contains_id(self) -> bool:
         """Whether files of this format contain their debug id."""
-        return self not in _ID_IS_GIVEN
+        return self not in _WITHOUT_ID
 
     @property
-    def tells_features(self) -> bool:
+    def has_features(self) -> bool:
         """Whether files of this format have a set of features, which may be empty.
 
         Source: spec/sentry-server 2.10: these have no `data` upstream.
@@ -113,7 +113,7 @@ def require_findable(object_file: ObjectFile) -> ObjectFile:
 
 
 _WITHOUT_FEATURES = frozenset({Format.BC_SYMBOL_MAP, Format.IL2CPP, Format.UUID_MAP})
-_ID_IS_GIVEN = _WITHOUT_FEATURES | {Format.DART_SYMBOL_MAP, Format.PROGUARD}
+_WITHOUT_ID = _WITHOUT_FEATURES | {Format.DART_SYMBOL_MAP, Format.PROGUARD}
 
 _MIME_TYPES = {
     Format.BC_SYMBOL_MAP: "application/x-bcsymbolmap",

@@ -53,7 +53,7 @@ def with_claimed_id(object_file: ObjectFile, claim: DebugId | None) -> ObjectFil
 
     Source: spec/sentry-server 2.11; for the texts, 2.9.
     """
-    if object_file.format.tells_id:
+    if object_file.format.contains_id:
         if claim is None or claim.uuid != object_file.debug_id.uuid:
             return object_file
         return replace(object_file, debug_id=claim)

@@ -1,4 +1,4 @@
-"""Which file somebody asks for, in whatever protocol or layout they ask."""
+"""The query for a file, whatever the protocol or layout."""
 
 from dataclasses import dataclass
 from enum import Enum, StrEnum
@@ -6,11 +6,12 @@ from enum import Enum, StrEnum
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
 
-_WHOLE = frozenset({Format.ELF, Format.MACHO, Format.WASM})
+HAS_FULL_CODE_ID = frozenset({Format.ELF, Format.MACHO, Format.WASM})
+"""Formats whose code id identifies a build. That of PE is only a date and a size."""
 
 
 class FileRole(StrEnum):
-    """What a file is wanted for; the words are those of the unified layout."""
+    """What a file is wanted for, by the names of the unified layout."""
 
     EXECUTABLE = "executable"
     DEBUGINFO = "debuginfo"
@@ -20,10 +21,10 @@ class FileRole(StrEnum):
 
 
 class AgeMatch(Enum):
-    """Which ages answer to a debug id.
+    """Which ages match a debug id.
 
-    A PDB's age grows each time that it is written, and the newer one still describes
-    the program; of portable PDBs the id's last part is no age at all.
+    The age of a PDB grows each time that it is written, and a newer one still describes
+    the program. The last part of the id of a portable PDB is not an age.
 
     Source: spec/serving 2.1.
     """
@@ -35,10 +36,10 @@ class AgeMatch(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FileQuery:
-    """The file that somebody asks for: in this role, of one of these formats and ids.
+    """A wanted file: its role, and its possible formats and ids.
 
-    Code ids stand in the order in which they are preferred. `name` is what the client
-    calls the file; it decides only where ids leave a choice.
+    `code_ids`: preferred ones first. `name`: the client's name of the file, which decides
+    only between files that match equally well.
     """
 
     role: FileRole
@@ -48,21 +49,24 @@ class FileQuery:
     age: AgeMatch = AgeMatch.EXACT
     name: str = ""
 
-    def means(self, candidate: ObjectFile) -> bool:
-        """Say whether this is a file of the format and id that are asked for.
+    def matches(self, candidate: ObjectFile) -> bool:
+        """Return whether a file has one of the formats and ids.
 
-        A program of Unix is known by its code id wherever code ids are asked for, and
-        not by its debug id, which has only the first half of a build id in it.
+        If a code id is given, ELF, Mach-O and Wasm are matched by it alone: the debug id
+        of an ELF file has only the first 16 bytes of its build id.
         """
         if candidate.format not in self.formats:
             return False
         if candidate.code_id in self.code_ids:
             return True
-        if self.code_ids and candidate.code_id and candidate.format in _WHOLE:
+        if self.code_ids and candidate.code_id and candidate.format in HAS_FULL_CODE_ID:
             return False
-        return any(self._is(wanted, candidate.debug_id) for wanted in self.debug_ids)
+        return any(
+            self._matches_debug_id(wanted, candidate.debug_id)
+            for wanted in self.debug_ids
+        )
 
-    def _is(self, wanted: DebugId, found: DebugId) -> bool:
+    def _matches_debug_id(self, wanted: DebugId, found: DebugId) -> bool:
         if found.uuid != wanted.uuid:
             return False
         match self.age:

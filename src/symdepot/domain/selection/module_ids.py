@@ -1,23 +1,22 @@
-"""Which of the files that are kept are those of a module that somebody names by its ids."""
+"""Matches stored files to the debug id and code id of a module, best first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
+from symdepot.domain.selection.file_query import HAS_FULL_CODE_ID
+from symdepot.domain.selection.ranking import COMPANION
 
-_WHOLE = frozenset({Format.ELF, Format.MACHO, Format.WASM})
-_TEXTUAL = frozenset({Format.BREAKPAD})
-_COMPANION = "dbg"
-_BY_CODE_ID = 1 << 40
-"""Farther than any age is from another."""
+_CODE_ID_DISTANCE = 1 << 40
+"""More than the distance of any two ages."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModuleIds:
-    """The ids of a module, as far as they are known; a nil id is as good as none.
+    """The known ids of a module.
 
-    `is_windows`: its debug information is a PDB, be there an age in the id or not.
+    `is_windows`: its debug information is a PDB, even if the id has no age.
     """
 
     debug_id: DebugId | None
@@ -33,7 +32,7 @@ class ModuleIds:
         is_elf: bool = False,
         is_windows: bool = False,
     ) -> "ModuleIds":
-        """Return the ids without a nil one; that of an ELF file follows from its build id.
+        """Return the ids; drops a nil debug id, and derives that of ELF from the build id.
 
         >>> str(ModuleIds.known(None, CodeId("ab" * 20), is_elf=True).debug_id)
         'abababab-abab-abab-abab-abababababab'
@@ -48,27 +47,27 @@ class ModuleIds:
         return self.debug_id is not None or self.code_id is not None
 
     def distance(self, o: ObjectFile) -> int | None:
-        """Return how far the ids of a file are from these; None if it is another's.
+        """Return how far the ids of a file are from these; None if they do not match.
 
-        Of a PDB a later age describes the same program, too. A code id counts where
-        it is a build id or a UUID, or where there is nothing else to go by: two
-        Windows programs may share one, which is no more than a date and a size.
+        A later age of a PDB matches, too. A code id counts if it is a build id or UUID,
+        or if there is no debug id: two Windows programs may have the same code id,
+        which is a date and a size.
 
         Source: spec/serving 2.1, 4.1 and 7, rows 5 and 16.
         """
         wanted = self.debug_id
         if wanted is not None and wanted.uuid == o.debug_id.uuid:
-            apart = _apart(wanted, o)
-            if apart is not None:
-                return apart
-        is_enough = o.format in _WHOLE or wanted is None
+            distance = _age_distance(wanted, o)
+            if distance is not None:
+                return distance
+        is_enough = o.format in HAS_FULL_CODE_ID or wanted is None
         if self.code_id is not None and o.code_id == self.code_id and is_enough:
-            return _BY_CODE_ID
+            return _CODE_ID_DISTANCE
         return None
 
 
-def _apart(wanted: DebugId, o: ObjectFile) -> int | None:
-    """Return how many ages a file of the same UUID is from the one that is wanted."""
+def _age_distance(wanted: DebugId, o: ObjectFile) -> int | None:
+    """Return the distance in ages of a file of the same UUID; None if it does not match."""
     later = o.debug_id.age - wanted.age
     if later == 0 or (o.format is Format.PDB and later > 0):
         return later
@@ -76,32 +75,27 @@ def _apart(wanted: DebugId, o: ObjectFile) -> int | None:
 
 
 def rank(ids: ModuleIds, newest_first: Sequence[ObjectFile]) -> list[int]:
-    """Return the places of the files of a module, best for symbolication first.
+    """Return the indexes of the files of a module, best for symbolication first.
 
-    Debug information comes before a mere symbol table, what compilers wrote before
-    what was made of it (Breakpad), the nearest id before others, a companion before a
-    program, and the newest first where nothing else decides.
+    Debug information is better than a symbol table, then any format better than Breakpad,
+    which is derived; then the nearest id, a companion than a program, and the newest.
 
     Source: spec/serving 4.5, "objects ranked".
     """
-    near = {
-        place: distance
-        for place, o in enumerate(newest_first)
+    distances = {
+        index: distance
+        for index, o in enumerate(newest_first)
         if (distance := ids.distance(o)) is not None
     }
-    return sorted(near, key=lambda place: _faults(newest_first[place], near[place]))
+    return sorted(distances, key=lambda i: _sort_key(newest_first[i], distances[i]))
 
 
 def has_age(ids: ModuleIds) -> bool:
-    """Say whether files of another age may serve: only PDBs have one."""
+    """Return whether files of other ages may match: only PDBs have ages."""
     return ids.debug_id is not None and (ids.is_windows or ids.debug_id.age > 0)
 
 
-def _faults(o: ObjectFile, distance: int) -> tuple[bool, bool, int, bool]:
-    """Return what is to be said against a file, the weightiest first."""
-    return (
-        "debug" not in o.features,
-        o.format in _TEXTUAL,
-        distance,
-        o.kind != _COMPANION,
-    )
+def _sort_key(o: ObjectFile, distance: int) -> tuple[bool, bool, int, bool]:
+    """Return the faults of a file, the most important first."""
+    is_derived = o.format is Format.BREAKPAD
+    return "debug" not in o.features, is_derived, distance, o.kind != COMPANION

@@ -1,130 +1,91 @@
-"""Which of several files for one id to keep beside each other, and which to use.
-
-Which of several files serves best what somebody asks for.
+"""Chooses among files of one id: which are redundant, and which serves a query best.
 
 Source: spec/serving 1.9.
-
-What a debug file holds, in words, and what may be got from it.
 """
 
 from collections.abc import Sequence
 
 from symdepot.domain.objects import Format, ObjectFile
-from symdepot.domain.selection.file_query import AgeMatch, FileQuery, FileRole
+from symdepot.domain.selection.file_query import (
+    HAS_FULL_CODE_ID,
+    AgeMatch,
+    FileQuery,
+    FileRole,
+)
 
-_COMPANIONS = frozenset({"dbg"})
+COMPANION = "dbg"
+"""The kind of a debug companion, made by `objcopy --only-keep-debug` or the like."""
 
-
-def redundant(newest_first: Sequence[ObjectFile]) -> list[int]:
-    """Return the places of those that newer ones make superfluous.
-
-    All are of one debug id, one format and one architecture; across those nothing is
-    ever redundant, since a file of lower fidelity (Breakpad) must not displace one of
-    higher (DWARF, PDB). The newest stays. An older one goes when the features of the
-    newer ones that stay cover all of its own; a debug companion holds no program, so
-    its features never count against a program's. Of a format that tells no features
-    the newest is enough.
-
-    Source: spec/sentry-server 2.10 and 10 (item 8).
-    """
-    stay: list[ObjectFile] = []
-    superfluous = []
-    for place, candidate in enumerate(newest_first):
-        if _is_covered(candidate, stay):
-            superfluous.append(place)
-        else:
-            stay.append(candidate)
-    return superfluous
-
-
-def _is_covered(candidate: ObjectFile, stay: Sequence[ObjectFile]) -> bool:
-    rivals = [
-        newer
-        for newer in stay
-        if candidate.kind in _COMPANIONS or newer.kind not in _COMPANIONS
-    ]
-    offered = frozenset[str]().union(*(newer.features for newer in rivals))
-    return bool(rivals) and candidate.features <= offered
-
-
-_NATIVE = frozenset({Format.ELF, Format.MACHO, Format.WASM})
-_COMPANION = "dbg"
-_NO_PROGRAM = frozenset({_COMPANION, "dump", "src"})
-
-
-def best_match(newest_first: Sequence[ObjectFile], asked: FileQuery) -> int | None:
-    """Return the place of the file that serves `asked` best; None if none does.
-
-    As a program, never a companion made by `objcopy --only-keep-debug`: its code is
-    left out, and a debugger would show garbage. As debug information, one with DWARF
-    before one with a mere symbol table, in whatever order they came; a program whose
-    symbol table was left in is no debug information. Then the id that is nearest to
-    the one asked for, and the name; the newest only where nothing else decides.
-    """
-    places = [
-        place
-        for place, candidate in enumerate(newest_first)
-        if asked.means(candidate) and can_serve(candidate, asked.role)
-    ]
-    if not places:
-        return None
-    return min(places, key=lambda place: (_faults(newest_first[place], asked), place))
-
-
-def can_serve(candidate: ObjectFile, role: FileRole) -> bool:
-    """Say whether a file, be there no better one, can be given out in this role."""
-    if candidate.format not in _NATIVE:
-        return True
-    match role:
-        case FileRole.EXECUTABLE:
-            return candidate.kind not in _NO_PROGRAM
-        case FileRole.DEBUGINFO:
-            has_table = "symtab" in candidate.features
-            return "debug" in candidate.features or (
-                has_table and candidate.kind == _COMPANION
-            )
-        case _:
-            return False
-
-
-def _faults(candidate: ObjectFile, asked: FileQuery) -> tuple[int, ...]:
-    """Return what is to be said against `candidate`, the weightiest first."""
-    has_dwarf = "debug" in candidate.features
-    if asked.role is FileRole.EXECUTABLE:
-        poor, large = 0, int(has_dwarf)
-    else:
-        poor, large = int(not has_dwarf), int(candidate.kind != _COMPANION)
-    return (
-        _distance(candidate, asked),
-        poor,
-        large,
-        int(candidate.name.lower() != asked.name.lower()),
-    )
-
-
-def _distance(candidate: ObjectFile, asked: FileQuery) -> int:
-    """Return how far its id is from the one asked for: how many ages, or places."""
-    if asked.age is AgeMatch.ANY:
-        return 0
-    if candidate.code_id is not None and candidate.code_id in asked.code_ids:
-        return asked.code_ids.index(candidate.code_id)
-    wanted = [one for one in asked.debug_ids if one.uuid == candidate.debug_id.uuid]
-    return abs(candidate.debug_id.age - wanted[0].age)
-
-
-_WORDS = (
+_KINDS_WITHOUT_PROGRAM = frozenset({COMPANION, "dump", "src"})
+_PROGRAM_FORMATS = HAS_FULL_CODE_ID | {Format.PE}
+_FEATURE_TEXTS = (
     ("debug", "debug information"),
     ("symtab", "a symbol table"),
     ("unwind", "unwind information"),
     ("sources", "sources"),
     ("mapping", "a mapping of names"),
 )
-_WHOLE = frozenset({Format.ELF, Format.MACHO, Format.PE, Format.WASM})
-_COMPANIONS_holdings = frozenset({"dbg", "dump", "src"})
+
+
+def redundant(newest_first: Sequence[ObjectFile]) -> list[int]:
+    """Return the indexes of the files that newer ones make redundant.
+
+    All are of one debug id, format and architecture: Breakpad must not replace DWARF or
+    PDB. The newest stays. An older file is redundant if the newer files that stay have all
+    of its features together. A debug companion has no program, so it never makes a
+    program redundant. Of a format without features only the newest stays.
+
+    Source: spec/sentry-server 2.10 and 10 (item 8).
+    """
+    stay: list[ObjectFile] = []
+    redundant_indexes = []
+    for index, candidate in enumerate(newest_first):
+        if _is_covered(candidate, stay):
+            redundant_indexes.append(index)
+        else:
+            stay.append(candidate)
+    return redundant_indexes
+
+
+def best_match(newest_first: Sequence[ObjectFile], query: FileQuery) -> int | None:
+    """Return the index of the file that serves `query` best; None if none does.
+
+    The nearest id is best; then DWARF before a symbol table for debug information; then
+    for executables the smaller file without DWARF, and for debug information the
+    companion; then the name, and the newest.
+    """
+    indexes = [
+        index
+        for index, candidate in enumerate(newest_first)
+        if query.matches(candidate) and can_serve(candidate, query.role)
+    ]
+    if not indexes:
+        return None
+    return min(indexes, key=lambda i: (_sort_key(newest_first[i], query), i))
+
+
+def can_serve(candidate: ObjectFile, role: FileRole) -> bool:
+    """Return whether a file can serve a role, if there is no better one.
+
+    A companion is no executable: it lacks the code, and a debugger would show garbage. A
+    program with only a symbol table is no debug information.
+    """
+    if candidate.format not in HAS_FULL_CODE_ID:
+        return True
+    match role:
+        case FileRole.EXECUTABLE:
+            return candidate.kind not in _KINDS_WITHOUT_PROGRAM
+        case FileRole.DEBUGINFO:
+            has_table = "symtab" in candidate.features
+            return "debug" in candidate.features or (
+                has_table and candidate.kind == COMPANION
+            )
+        case _:
+            return False
 
 
 def describe_content(o: ObjectFile) -> str:
-    """Say what a file holds.
+    """Return the content of a file in words.
 
     >>> from symdepot.domain.ids import DebugId
     >>> from uuid import UUID
@@ -133,20 +94,55 @@ def describe_content(o: ObjectFile) -> str:
     >>> describe_content(ObjectFile(Format.ELF, "exe", "x86", nil, None, features, "a"))
     'a program, a symbol table and unwind information'
     """
-    words = [words for feature, words in _WORDS if feature in o.features]
-    if o.format in _WHOLE and not lacks_program(o):
+    words = [text for feature, text in _FEATURE_TEXTS if feature in o.features]
+    if o.format in _PROGRAM_FORMATS and not lacks_program(o):
         words.insert(0, "a program")
-    if not o.format.tells_features:
+    if not o.format.has_features:
         words = [f"a {o.format}"]
     *others, last = words or ["nothing of use"]
     return f"{', '.join(others)} and {last}" if others else last
 
 
 def has_lines(o: ObjectFile) -> bool:
-    """Whether functions, files and lines, or real names, can be got from a file."""
-    return not o.format.tells_features or bool(o.features & {"debug", "mapping"})
+    """Return whether a file has functions, files and lines, or original names."""
+    return not o.format.has_features or bool(o.features & {"debug", "mapping"})
 
 
 def lacks_program(o: ObjectFile) -> bool:
-    """Whether a file is of a format of programs, and the program was left out."""
-    return o.format in _WHOLE and o.kind in _COMPANIONS_holdings
+    """Return whether a file has a format of programs, but no program."""
+    return o.format in _PROGRAM_FORMATS and o.kind in _KINDS_WITHOUT_PROGRAM
+
+
+def _is_covered(candidate: ObjectFile, stay: Sequence[ObjectFile]) -> bool:
+    rivals = [
+        newer
+        for newer in stay
+        if candidate.kind == COMPANION or newer.kind != COMPANION
+    ]
+    features = frozenset[str]().union(*(newer.features for newer in rivals))
+    return bool(rivals) and candidate.features <= features
+
+
+def _sort_key(candidate: ObjectFile, query: FileQuery) -> tuple[int, ...]:
+    """Return the faults of `candidate`, the most important first."""
+    has_dwarf = "debug" in candidate.features
+    if query.role is FileRole.EXECUTABLE:
+        poor, large = 0, int(has_dwarf)
+    else:
+        poor, large = int(not has_dwarf), int(candidate.kind != COMPANION)
+    return (
+        _distance(candidate, query),
+        poor,
+        large,
+        int(candidate.name.lower() != query.name.lower()),
+    )
+
+
+def _distance(candidate: ObjectFile, query: FileQuery) -> int:
+    """Return the distance from the wanted id: in ages, or the index of the code id."""
+    if query.age is AgeMatch.ANY:
+        return 0
+    if candidate.code_id is not None and candidate.code_id in query.code_ids:
+        return query.code_ids.index(candidate.code_id)
+    wanted = [one for one in query.debug_ids if one.uuid == candidate.debug_id.uuid]
+    return abs(candidate.debug_id.age - wanted[0].age)

@@ -1,17 +1,17 @@
-"""Names of files without what sets those of one program apart.
+"""Normalizes file names, so that all files of one program have the same.
 
-A program, its debug companion, its PDB and its Breakpad file are called alike but for
-the folder and the ending, and texts about crashes name the program by its path.
+The names of a program, its debug companion, PDB and Breakpad file differ in folder and
+extension, and crash texts name the program by its path.
 """
 
 import re
 
-LENGTH_LIMIT = 100
-"""In characters. Longer names are cut: who looks for one looks at the whole, too."""
+MAX_LENGTH = 100
+"""In characters. Longer names are cut; lookups compare the whole name, too."""
 
-_LOOKED_AT = 4096
+_MAX_INPUT_LENGTH = 4096
 _FOLDERS = re.compile(r".*[/\\!]", re.DOTALL)
-_ENDINGS = (
+_EXTENSIONS = (
     ".debug",
     ".dbg",
     ".dwarf",
@@ -30,7 +30,7 @@ _ENDINGS = (
 
 
 def normalize(name: str) -> str:
-    r"""Return a name in lowercase, without folders and the endings of debug files.
+    r"""Return a name in lowercase, without folders and extensions of debug files.
 
     >>> [normalize(name) for name in ("/usr/lib/libFoo.so.debug", r"C:\a\App.pdb", "App.exe")]
     ['libfoo.so', 'app', 'app']
@@ -38,19 +38,19 @@ def normalize(name: str) -> str:
     ('libgame.so', 'nf_tables', '.pdb')
     """
     rest = base_name(name).lower()
-    while (shorter := _without_ending(rest)) != rest:
+    while (shorter := _without_extension(rest)) != rest:
         rest = shorter
-    return rest.replace("\0", "")[:LENGTH_LIMIT]
+    return rest.replace("\0", "")[:MAX_LENGTH]
 
 
 def base_name(name: str) -> str:
-    """Return the last part of a path, of Windows, of Unix or into a package of Android."""
-    return _FOLDERS.sub("", name.rstrip("/\\")[-_LOOKED_AT:])
+    """Return the last part of a path of Windows, Unix, or into an Android package."""
+    return _FOLDERS.sub("", name.rstrip("/\\")[-_MAX_INPUT_LENGTH:])
 
 
-def _without_ending(name: str) -> str:
-    for ending in _ENDINGS:
-        shorter = name.removesuffix(ending)
+def _without_extension(name: str) -> str:
+    for extension in _EXTENSIONS:
+        shorter = name.removesuffix(extension)
         if shorter and shorter != name:
             return shorter
     return name

@@ -1,4 +1,4 @@
-"""Matches paths with the wildcards of a shell; none of them matches a slash.
+"""Matches paths with shell wildcards; no wildcard matches a slash.
 
 Source: POSIX, fnmatch() with FNM_PATHNAME, which is how debuginfod reads a glob.
 """
@@ -22,10 +22,10 @@ _NOTHING, _ANYTHING = "(?!)", "."
 
 
 def matcher(pattern: str) -> Callable[[str], bool]:
-    r"""Return a function that says whether a path matches `pattern`.
+    r"""Return a function that returns whether a path matches `pattern`.
 
-    It takes no longer for a pattern that was made to take long. Of brackets, classes
-    (`[[:alpha:]]`) are not known.
+    Hostile patterns take no longer than others. Bracket classes (`[[:alpha:]]`) are not
+    supported.
 
     >>> matches = matcher("/usr/*/hell[n-p]")
     >>> matches("/usr/bin/hello"), matches("/usr/local/bin/hello")
@@ -45,7 +45,7 @@ def matcher(pattern: str) -> Callable[[str], bool]:
 
 
 def literal_prefix(pattern: str) -> str:
-    """Return what all that match begin with.
+    """Return the common prefix of all matching paths.
 
     >>> literal_prefix("/usr/lib/lib*.so")
     '/usr/lib/lib'
@@ -55,7 +55,7 @@ def literal_prefix(pattern: str) -> str:
 
 
 def _compiled(part: str) -> re.Pattern[str]:
-    """Return an expression that goes back no further than to the last wildcard."""
+    """Return an expression that backtracks no further than to the last wildcard."""
     first, *rest = _pieces(part)
     if not rest:
         return re.compile(first, re.DOTALL)
@@ -65,7 +65,7 @@ def _compiled(part: str) -> re.Pattern[str]:
 
 
 def _pieces(part: str) -> list[str]:
-    """Return expressions for what stands before, between and behind asterisks."""
+    """Return expressions for the parts before, between and after asterisks."""
     pieces = [""]
     for token in _TOKEN.finditer(part):
         if token["many"]:
@@ -76,7 +76,7 @@ def _pieces(part: str) -> list[str]:
 
 
 def _character(token: re.Match[str]) -> str:
-    """Return an expression for the one character that a token means."""
+    """Return an expression for the one character that a token matches."""
     if token["one"]:
         return _ANYTHING
     if token["among"]:

@@ -1,4 +1,4 @@
-"""Where clients of a layout look for a file that we keep: the way back of `layouts`.
+"""Builds the path of a stored file in a layout: the inverse of `path_parser`.
 
 Source: spec/serving 2.1, 4.2 and 8.1.
 """
@@ -12,13 +12,13 @@ from symdepot.domain.selection.file_query import FileRole
 from symdepot.domain.symbol_paths.path_parser import Layout
 
 
-def build(layout: Layout, role: FileRole, kept: ObjectFile) -> str | None:
-    """Return the path at which `layout` has `kept` in this role; None if at none."""
-    return _WRITERS[layout](role, kept)
+def build(layout: Layout, role: FileRole, stored: ObjectFile) -> str | None:
+    """Return the path of `stored` in `layout` for this role; None if there is none."""
+    return _WRITERS[layout](role, stored)
 
 
 def breakpad_id(debug_id: DebugId) -> str:
-    """Return a debug id as Breakpad writes it: digits in capitals, a small age.
+    """Return a debug id as Breakpad writes it: UUID in upper case, age in lower case.
 
     >>> breakpad_id(DebugId.parse("dfb8e43a-f242-3d73-a453-aeb6a777ef75-a"))
     'DFB8E43AF2423D73A453AEB6A777EF75a'
@@ -26,67 +26,67 @@ def breakpad_id(debug_id: DebugId) -> str:
     return f"{debug_id.uuid.hex.upper()}{debug_id.age:x}"
 
 
-def _symstore(role: FileRole, kept: ObjectFile) -> str | None:
-    name, code_id = kept.name, str(kept.code_id or "")
-    match kept.format, role:
+def _symstore(role: FileRole, stored: ObjectFile) -> str | None:
+    name, code_id = stored.name, str(stored.code_id or "")
+    match stored.format, role:
         case Format.ELF | Format.MACHO, _:
-            name, key = _unix(role, kept)
+            name, key = _unix(role, stored)
         case Format.PE, FileRole.EXECUTABLE if code_id:
             key = f"{code_id[:8].upper()}{code_id[8:]}"
         case Format.PDB, FileRole.DEBUGINFO:
-            key = breakpad_id(kept.debug_id)
+            key = breakpad_id(stored.debug_id)
         case Format.PORTABLE_PDB, FileRole.DEBUGINFO:
-            key = f"{kept.debug_id.uuid.hex.upper()}ffffffff"
+            key = f"{stored.debug_id.uuid.hex.upper()}ffffffff"
         case _:
-            return _named(role, kept)
+            return _named(role, stored)
     return f"{name}/{key}/{name}" if key else None
 
 
-def _unix(role: FileRole, kept: ObjectFile) -> tuple[str, str]:
-    """Return the name and the key of a file, which is empty if it has none."""
-    kind, nobody = _UNIX[kept.format]
-    if role not in _EITHER or kept.code_id is None:
-        return nobody, ""
+def _unix(role: FileRole, stored: ObjectFile) -> tuple[str, str]:
+    """Return the name and the key of a file; an empty key if there is none."""
+    kind, symbols_name = _UNIX[stored.format]
+    if role not in _PROGRAM_ROLES or stored.code_id is None:
+        return symbols_name, ""
     if role is FileRole.EXECUTABLE:
-        return kept.name, f"{kind}-{kept.code_id}"
-    return nobody, f"{kind}-sym-{kept.code_id}"
+        return stored.name, f"{kind}-{stored.code_id}"
+    return symbols_name, f"{kind}-sym-{stored.code_id}"
 
 
-def _symstore_index2(role: FileRole, kept: ObjectFile) -> str | None:
-    path = _symstore(role, kept)
+def _symstore_index2(role: FileRole, stored: ObjectFile) -> str | None:
+    path = _symstore(role, stored)
     if path is None:
         return None
     return f"{path[:1] if path[1:2] in {'.', '/'} else path[:2]}/{path}"
 
 
-def _ssqp(role: FileRole, kept: ObjectFile) -> str | None:
-    path = _symstore(role, kept)
-    if path is None or kept.format not in _OF_WINDOWS:
+def _ssqp(role: FileRole, stored: ObjectFile) -> str | None:
+    path = _symstore(role, stored)
+    if path is None or stored.format not in _WINDOWS_FORMATS:
         return path
     name, key, file = path.lower().split("/")
-    if kept.format is Format.PE:
+    if stored.format is Format.PE:
         return f"{name}/{key[:8].upper()}{key[8:]}/{file}"
     return f"{name}/{key[:32]}{key[32:].upper()}/{file}"
 
 
-def _named(role: FileRole, kept: ObjectFile) -> str | None:
-    """Return the path of what has Breakpad's layout in every other one, too."""
-    suffix = _BY_NAME.get((kept.format, role))
+def _named(role: FileRole, stored: ObjectFile) -> str | None:
+    """Return the path of formats that have Breakpad's layout in all layouts."""
+    suffix = _BY_NAME.get((stored.format, role))
     if suffix is None:
         return None
-    strips = _PDB_END if kept.format is Format.BREAKPAD else _WINDOWS_END
-    file = strips.sub("", kept.name) + suffix
-    return f"{kept.name}/{breakpad_id(kept.debug_id)}/{file}"
+    strips = _PDB_END if stored.format is Format.BREAKPAD else _WINDOWS_END
+    file = strips.sub("", stored.name) + suffix
+    return f"{stored.name}/{breakpad_id(stored.debug_id)}/{file}"
 
 
-def _native(role: FileRole, kept: ObjectFile) -> str | None:
-    suffix = _NATIVE.get((kept.format, role))
+def _native(role: FileRole, stored: ObjectFile) -> str | None:
+    suffix = _NATIVE.get((stored.format, role))
     if suffix is None:
-        return _symstore(role, kept)
-    if kept.code_id is None:
+        return _symstore(role, stored)
+    if stored.code_id is None:
         return None
-    code_id = kept.code_id.hex
-    if kept.format is Format.MACHO:
+    code_id = stored.code_id.hex
+    if stored.format is Format.MACHO:
         return _quartered(code_id.upper()) + suffix
     return f"{code_id[:2]}/{code_id[2:]}{suffix}"
 
@@ -96,37 +96,41 @@ def _quartered(uuid: str) -> str:
     return "/".join([*fours, uuid[20:]])
 
 
-def _unified(role: FileRole, kept: ObjectFile) -> str | None:
-    """Return the path under a build id or UUID, and under a debug id elsewhere."""
-    if role not in _UNIFIED_ROLES.get(kept.format, _EITHER):
+def _unified(role: FileRole, stored: ObjectFile) -> str | None:
+    """Return the path by build id or UUID; by debug id for other formats."""
+    if role not in _UNIFIED_ROLES.get(stored.format, _PROGRAM_ROLES):
         return None
-    code_id = str(kept.code_id or "")
-    key = code_id if len(code_id) >= _UUID_DIGITS else breakpad_id(kept.debug_id)
-    kind = kept.format.value if role is FileRole.MAPPING else role.value
+    code_id = str(stored.code_id or "")
+    key = code_id if len(code_id) >= _UUID_DIGITS else breakpad_id(stored.debug_id)
+    kind = stored.format.value if role is FileRole.MAPPING else role.value
     return f"{key[:2]}/{key[2:]}/{kind}".lower()
 
 
-def _slashsymbols(role: FileRole, kept: ObjectFile) -> str | None:
+def _slashsymbols(role: FileRole, stored: ObjectFile) -> str | None:
     if (
-        kept.format is not Format.ELF
+        stored.format is not Format.ELF
         or role is not FileRole.DEBUGINFO
-        or not kept.code_id
+        or not stored.code_id
     ):
         return None
-    return f"{kept.name}/{kept.code_id}/symbols"
+    return f"{stored.name}/{stored.code_id}/symbols"
 
 
-def _debuginfod(role: FileRole, kept: ObjectFile) -> str | None:
-    if kept.format is not Format.ELF or role not in _EITHER or not kept.code_id:
+def _debuginfod(role: FileRole, stored: ObjectFile) -> str | None:
+    if (
+        stored.format is not Format.ELF
+        or role not in _PROGRAM_ROLES
+        or not stored.code_id
+    ):
         return None
-    return f"{kept.code_id}/{role}"
+    return f"{stored.code_id}/{role}"
 
 
 _UUID_DIGITS = 32
 _PDB_END = re.compile(r"\.pdb$", re.IGNORECASE)
 _WINDOWS_END = re.compile(r"\.(exe|dll|pdb)$", re.IGNORECASE)
-_OF_WINDOWS = frozenset({Format.PDB, Format.PE, Format.PORTABLE_PDB})
-_EITHER = frozenset({FileRole.EXECUTABLE, FileRole.DEBUGINFO})
+_WINDOWS_FORMATS = frozenset({Format.PDB, Format.PE, Format.PORTABLE_PDB})
+_PROGRAM_ROLES = frozenset({FileRole.EXECUTABLE, FileRole.DEBUGINFO})
 _UNIX = {
     Format.ELF: ("elf-buildid", "_.debug"),
     Format.MACHO: ("mach-uuid", "_.dwarf"),

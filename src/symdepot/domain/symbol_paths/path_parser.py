@@ -1,6 +1,6 @@
-"""A path, as clients of symbol servers build them, becomes the file that it asks for.
+"""Parses paths of symbol servers to file queries. The inverse of `path_builder`.
 
-`placing` is the way back. Whatever is no path of a layout is None, never an error.
+A text that is not a path of the layout is None, never an error.
 
 Source: spec/serving 2.1, 3.1, 4.2 and 8.1.
 """
@@ -14,11 +14,11 @@ from symdepot.domain.objects import Format
 from symdepot.domain.selection.file_query import AgeMatch, FileQuery, FileRole
 
 is_build_id = re.compile(r"(?:[0-9a-f]{2}){1,64}").fullmatch
-"""Whether a text is a build id as debuginfod writes it."""
+"""Matches build ids as debuginfod writes them."""
 
 
 class Layout(StrEnum):
-    """The ways to lay out symbol files, by the names that Symbolicator knows."""
+    """Layouts of symbol servers, by Symbolicator's names."""
 
     BREAKPAD = "breakpad"
     DEBUGINFOD = "debuginfod"
@@ -31,13 +31,13 @@ class Layout(StrEnum):
 
 
 def parse(layout: Layout, path: str) -> FileQuery | None:
-    """Return which file `path`, without its leading slash, asks for in `layout`.
+    """Return the file that `path`, without a leading slash, names in `layout`.
 
-    Case does not matter, but for build ids of debuginfod. All layouts of the form
-    NAME/ID/NAME are read alike, with or without a folder of two letters before them:
-    an id shows by its form what it is.
+    Case does not matter, except in build ids of debuginfod. All layouts of the form
+    NAME/ID/NAME are parsed alike, with or without a folder of two letters before them:
+    the form of an id shows its kind.
     """
-    return _READERS.get(layout, _named)(path)
+    return _PARSERS.get(layout, _named)(path)
 
 
 def _named(path: str) -> FileQuery | None:
@@ -51,7 +51,7 @@ def _named(path: str) -> FileQuery | None:
 
 
 def _is_tier(tier: str, name: str) -> bool:
-    """Say whether `tier` is the folder of `name`; of `_.debug` it is `_` or `_.`."""
+    """Return whether `tier` is the folder of `name`; of `_.debug` it is `_` or `_.`."""
     return tier == name[:2] or (name[1:2] == "." and tier == name[:1])
 
 
@@ -72,7 +72,7 @@ def _keyed(name: str, key: str, file: str) -> FileQuery | None:
 
 
 def _breakpad(name: str, key: str) -> FileQuery | None:
-    """Read a Breakpad id, or a code id where there are too few digits for that.
+    """Parse a Breakpad id, or a code id if there are fewer digits.
 
     Source: spec/serving 3.2, "Code-info lookup".
     """
@@ -167,7 +167,7 @@ def _sources(
 
 
 def _debug_ids(key: str) -> tuple[DebugId, ...]:
-    """Read 32 digits and an age; nil is nobody's id."""
+    """Parse 32 digits and an age. A nil id is none."""
     found = DebugId.parse_or_none(key) if _BREAKPAD_ID(key) else None
     return () if found is None or found.uuid.int == 0 else (found,)
 
@@ -178,9 +178,9 @@ def _uuids(digits: str) -> tuple[DebugId, ...]:
 
 
 def _derived(digits: str) -> tuple[DebugId, ...]:
-    """Return what the owner of a build id may have for a debug id.
+    """Return the possible debug ids of a file with this build id.
 
-    ELF reads the beginning as a GUID of Windows, Mach-O and WebAssembly as it stands.
+    ELF reads the first bytes as a little-endian GUID, Mach-O and Wasm as a UUID.
     """
     elf = DebugId.of_build_id(CodeId(digits))
     return (elf, *_uuids(digits)) if elf.uuid.int else ()
@@ -191,21 +191,21 @@ def _code_ids(key: str) -> tuple[CodeId, ...]:
 
 
 def _unpadded(digits: str) -> tuple[CodeId, ...]:
-    """Return the build id, and the shorter ones that .NET would pad to it.
+    """Return the build id, and the shorter ones that .NET pads to it.
 
     Source: spec/serving 2.1: .NET pads ids of 8 to 19 bytes with zeros to 20.
     """
     shorter = digits.rstrip("0")
-    least = max(_LEAST_PADDED_DIGITS, len(shorter) + len(shorter) % 2)
+    min_digits = max(_MIN_PADDED_DIGITS, len(shorter) + len(shorter) % 2)
     if len(digits) != _PADDED_DIGITS:
-        least = len(digits)
-    lengths = range(len(digits), least - 1, -2)
+        min_digits = len(digits)
+    lengths = range(len(digits), min_digits - 1, -2)
     return tuple(CodeId(digits[:length]) for length in lengths if shorter)
 
 
 _UUID_DIGITS = 32
 _PADDED_DIGITS = 40
-_LEAST_PADDED_DIGITS = 16
+_MIN_PADDED_DIGITS = 16
 
 _HEX = re.compile(r"[0-9a-f]{1,128}").fullmatch
 _BREAKPAD_ID = re.compile(r"[0-9a-f]{33,40}").fullmatch
@@ -247,7 +247,7 @@ _UNIFIED_KINDS: dict[str, tuple[FileRole, frozenset[Format]]] = {
     },
 }
 
-_READERS: dict[Layout, Callable[[str], FileQuery | None]] = {
+_PARSERS: dict[Layout, Callable[[str], FileQuery | None]] = {
     Layout.DEBUGINFOD: _debuginfod,
     Layout.NATIVE: _native,
     Layout.UNIFIED: _unified,
