@@ -1,6 +1,7 @@
 """Rules for modules that no linter can limit to a package."""
 
 import ast
+from collections import defaultdict
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -65,6 +66,16 @@ def test_a_name_is_used_only_in_its_packages(word: str) -> None:
 @pytest.mark.parametrize("word", NEVER_IN_DOORS)
 def test_protocols_never_query(word: str) -> None:
     assert {name for name in containing(word) if name.startswith(DOORS)} == set()
+
+
+def test_no_two_classes_have_the_same_name() -> None:
+    places = defaultdict(list)
+    for name, tree in trees().items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(name)
+
+    assert {name: files for name, files in places.items() if len(files) > 1} == {}
 
 
 def test_the_domain_is_grouped_by_subject() -> None:
