@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from symdepot.projects.models import Project
     from symdepot.symbolication.request import ModuleResult, SymbolicationResult
 
-EXAMPLES = (
-    "Two addresses of a program: "
-    "symdepot symbolicate --project acme/rocket --module ./rocket 0x1139 0x1150. "
-    "A backtrace: symdepot symbolicate --project acme/rocket < backtrace.txt"
-)
+EXAMPLES = """
+Two addresses: symdepot symbolicate --project acme/rocket --module ./rocket 0x1139 0x1150
+
+A backtrace: symdepot symbolicate --project acme/rocket < backtrace.txt
+"""
 _CALLER = "symdepot symbolicate"
 _WAIT_SECONDS = 60.0
 _BUILD_ID_DIGITS = 40
