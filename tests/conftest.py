@@ -17,8 +17,8 @@ from tests.task_queues import DUMMY, IMMEDIATE, HeldQueue
 from tests.transactions import committed_at_once
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles.file_counts import in_minute
 from symdepot.debugfiles.symstore_log import first_since
+from symdepot.debugfiles.usage import in_minute
 from symdepot.projects.rate_limit import rate_limiter
 from symdepot.protocols.request_metrics import page
 from symdepot.symcaches.disk_cache import disk_cache

@@ -149,7 +149,7 @@ def a_debug_file(
     """Return a debug file of `project`; `differing` as in `an_object`."""
     file = a_file(project, uuid4().bytes if content is None else content)
     with transaction.atomic():
-        return catalogue.enter(project, file, an_object(**differing))
+        return catalogue.add(project, file, an_object(**differing))
 
 
 def described(

@@ -14,7 +14,7 @@ from tests.factories import Answer, a_client, a_debug_file, a_file, a_project, f
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum, CodeId
-from symdepot.projects import access
+from symdepot.projects import organizations
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -36,7 +36,7 @@ UNPACK: dict[str, Callable[[bytes], bytes]] = {
 
 def a_row(*parts: bytes) -> DebugFile:
     project = a_project()
-    access.set_public(project, is_public=True, by="a test")
+    organizations.set_public(project, is_public=True, by="a test")
     row = a_debug_file(project, code_id=BUILD_ID)
     DebugFile.objects.filter(pk=row.pk).update(file=a_file(project, *parts))
     return row

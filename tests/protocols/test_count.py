@@ -11,9 +11,8 @@ from tests.factories import Answer, a_debug_file, a_project
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import CodeId
-from symdepot.projects import access, tokens
+from symdepot.projects import organizations, tokens
 from symdepot.protocols import request_metrics, text_views
-from symdepot.protocols.debuginfod.errors import ERRORS
 from symdepot.protocols.request_metrics import RequestCount
 
 BUILD_ID = CodeId("dfb85de42daffd09640c8fe377d572de3e168920")
@@ -23,7 +22,7 @@ CONTENT = b"\x7fELF and so on"
 
 def a_row() -> DebugFile:
     project = a_project()
-    access.set_public(project, is_public=True, by="a test")
+    organizations.set_public(project, is_public=True, by="a test")
     return a_debug_file(project, CONTENT, code_id=BUILD_ID)
 
 
@@ -152,7 +151,7 @@ def test_there_is_told_what_the_asker_could_find() -> None:
 
 @pytest.mark.django_db
 def test_of_what_a_client_did_not_wait_for_only_what_was_sent_is_counted() -> None:
-    view = text_views.text_view(ERRORS, lambda _: "source")(
+    view = text_views.text_view(text_views.DEBUGINFOD, lambda _: "source")(
         lambda _: StreamingHttpResponse(iter([b"123", b"45", b"6789"]))
     )
 
@@ -163,7 +162,7 @@ def test_of_what_a_client_did_not_wait_for_only_what_was_sent_is_counted() -> No
     answer.close()
 
     [one] = request_metrics.all_counts()
-    assert (one.answers, one.size_bytes) == (1, 5)
+    assert (one.responses, one.size_bytes) == (1, 5)
 
 
 def test_whoever_comes_by_is_told_what_this_is() -> None:

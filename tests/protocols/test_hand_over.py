@@ -14,7 +14,7 @@ from tests.fixtures import builders
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum, CodeId
-from symdepot.projects import access
+from symdepot.projects import organizations
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +40,7 @@ def bucket(settings: Settings, s3_server: S3Server) -> None:
 
 def a_row(*parts: bytes) -> DebugFile:
     project = a_project()
-    access.set_public(project, is_public=True, by="a test")
+    organizations.set_public(project, is_public=True, by="a test")
     row = a_debug_file(project, code_id=BUILD_ID)
     DebugFile.objects.filter(pk=row.pk).update(file=a_file(project, *parts))
     return row

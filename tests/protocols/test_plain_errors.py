@@ -14,15 +14,12 @@ from tests.protocols.test_errors import ANSWERS, leaves
 from symdepot.domain import errors
 from symdepot.domain.errors import SymdepotError
 from symdepot.protocols import text_views
-from symdepot.protocols.breakpad import errors as breakpad
-from symdepot.protocols.debuginfod import errors as debuginfod
-from symdepot.protocols.symstore import errors as symstore
 from symdepot.protocols.text_views import ErrorTable
 
-SPEECHES = {
-    "breakpad": breakpad.ERRORS,
-    "debuginfod": debuginfod.ERRORS,
-    "symstore": symstore.ERRORS,
+TABLES = {
+    "breakpad": text_views.SYMBOL_SERVER,
+    "debuginfod": text_views.DEBUGINFOD,
+    "symstore": text_views.SYMBOL_SERVER,
 }
 PATH = "/s/symd_Secret/buildid/ab/debuginfo"
 MADE: dict[type[SymdepotError], Callable[[], SymdepotError]] = {
@@ -30,22 +27,22 @@ MADE: dict[type[SymdepotError], Callable[[], SymdepotError]] = {
 }
 
 
-def told(error: Exception, speech: ErrorTable = debuginfod.ERRORS) -> Answer:
-    @text_views.text_view(speech, lambda _: "other")
+def told(error: Exception, table: ErrorTable = text_views.DEBUGINFOD) -> Answer:
+    @text_views.text_view(table, lambda _: "other")
     def door(request: HttpRequest) -> HttpResponseBase:
         raise error
 
     return door(RequestFactory().get(PATH))
 
 
-@pytest.mark.parametrize("protocol", SPEECHES)
+@pytest.mark.parametrize("protocol", TABLES)
 @pytest.mark.parametrize("error", leaves(SymdepotError), ids=lambda e: e.__name__)
 def test_a_debugger_is_told_each_error_in_plain_text(
     error: type[SymdepotError], protocol: str
 ) -> None:
     made = MADE[error]()
 
-    answer = told(made, SPEECHES[protocol])
+    answer = told(made, TABLES[protocol])
 
     miss = "not found" if protocol == "debuginfod" else "Symbol Not Found"
     is_miss = isinstance(made, errors.Missing)
@@ -90,5 +87,5 @@ def test_a_refusal_is_logged_once_without_the_token_and_a_miss_is_not(
     told(errors.DebugFileMissing("7"))
 
     assert [(entry["event"], entry["path"]) for entry in log] == [
-        ("refused", "/s/…/buildid/ab/debuginfo")
+        ("request.refused", "/s/…/buildid/ab/debuginfo")
     ]

@@ -1,4 +1,4 @@
-"""Associates debug files with releases, and says which belong to old ones only."""
+"""Associates debug files with releases."""
 
 from collections.abc import Iterable, Sequence
 from itertools import batched
@@ -14,20 +14,20 @@ from symdepot.projects import releases
 from symdepot.projects.access import AccessScope
 from symdepot.projects.models import Project, Release
 
-_ASKED_AT_ONCE = 500
+_ROWS_PER_QUERY = 500
 
 
 @transaction.atomic
 def associate_files(
     project: Project, version: str, checksums: Iterable[Checksum], *, by: str
 ) -> list[DebugFile]:
-    """Let the debug files with these contents be of a release of `project`.
+    """Associate the debug files with these contents with a release of `project`.
 
-    Returns those that were not of it before. The release is made if it has to be, but
-    not for contents of which the project has nothing.
+    Returns the newly associated ones. Creates the release, unless the project has no
+    such file.
 
     Raises:
-        InvalidRequest: the version cannot be one.
+        InvalidRequest: invalid version.
 
     Source: spec/sentry-server 3, row "associate"; the seed's `VersionDSymFile`.
     """
@@ -35,7 +35,7 @@ def associate_files(
     rows = DebugFile.objects.within(project)
     found = [
         row.pk
-        for some in batched(sorted({c.hex for c in checksums}), _ASKED_AT_ONCE)
+        for some in batched(sorted({c.hex for c in checksums}), _ROWS_PER_QUERY)
         for row in rows.filter(file__checksum__in=some)
     ]
     return _associate(project, version, found, by=by) if found else []
@@ -45,11 +45,11 @@ def associate_files(
 def associate_mapping(
     project: Project, version: str, mapping: DebugId, *, by: str
 ) -> None:
-    """Let the ProGuard mapping of this id be of a release of `project`.
+    """Associate the ProGuard mapping of this id with a release of `project`.
 
     Raises:
-        InvalidRequest: there is no such mapping, or the version cannot be one.
-        AlreadyAssociated: it is of that release.
+        InvalidRequest: no such mapping, or invalid version.
+        AlreadyAssociated: it belongs to that release.
 
     Source: spec/sentry-server 3, row "proguard-artifact-releases".
     """
@@ -61,20 +61,20 @@ def associate_mapping(
 
 
 def versions_of_mapping(project: Project, mapping: DebugId) -> list[str]:
-    """Return the versions that the ProGuard mapping of this id is of, oldest first."""
+    """Return the versions of the releases of a ProGuard mapping, oldest first."""
     rows = Association.objects.filter(debug_file__in=_mappings(project, mapping))
     found = rows.order_by("release__created_at", "release__pk")
     return list(dict.fromkeys(found.values_list("release__version", flat=True)))
 
 
-def files_per_release(reach: AccessScope, found: Sequence[Release]) -> dict[int, int]:
-    """Return how many current debug files are of each release, by its row's number.
+def files_per_release(scope: AccessScope, found: Sequence[Release]) -> dict[int, int]:
+    """Return the number of current debug files of each release, by its row id.
 
     Those of projects that the token may not see are not counted.
     """
     rows = Association.objects.filter(
         release__in=found,
-        debug_file__project__in=reach.projects(),
+        debug_file__project__in=scope.projects(),
         debug_file__superseded_at=None,
     )
     per_release = rows.values_list("release").annotate(Count("pk"))
@@ -82,10 +82,9 @@ def files_per_release(reach: AccessScope, found: Sequence[Release]) -> dict[int,
 
 
 def only_of_older_releases(project: Project, keep: int) -> DebugFileQuerySet:
-    """Return the debug files of `project` that none of its newest releases has.
+    """Return the debug files, superseded ones too, that only older releases have.
 
-    They are of some release, and of none of the newest `keep` open ones; an archived
-    release does not count as new. Superseded files are among them.
+    Each is in a release, and in none of the newest `keep` open ones.
     """
     newest = releases.open_releases(project)[:keep]
     own = Association.objects.filter(debug_file=OuterRef("pk"))
@@ -97,16 +96,16 @@ def only_of_older_releases(project: Project, keep: int) -> DebugFileQuerySet:
 def _associate(
     project: Project, version: str, found: Sequence[int], *, by: str
 ) -> list[DebugFile]:
-    """Associate the debug files of these rows, and return the new ones.
+    """Associate these rows, and return the newly associated ones.
 
-    The project takes turns, as when files are entered and leave, and the release is
-    held: neither the files nor the release go meanwhile.
+    Locks the project and the release, so that neither the files nor the release are
+    deleted meanwhile.
     """
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     release = releases.ensure_release(project, version, by=by)
     own = Association.objects.filter(release=release, debug_file=OuterRef("pk"))
     new: list[DebugFile] = []
-    for some in batched(sorted(found), _ASKED_AT_ONCE):
+    for some in batched(sorted(found), _ROWS_PER_QUERY):
         rows = DebugFile.objects.within(project).filter(pk__in=some)
         new += rows.exclude(Exists(own)).order_by("pk")
     Association.objects.bulk_create(

@@ -1,4 +1,8 @@
-"""Enters debug files into the catalogue, and says which of an id supersede others."""
+"""Adds debug files to the catalogue, removes them, and marks superseded ones.
+
+Both need a transaction. They lock the project, so that of two that run at once the
+second sees the rows of the first.
+"""
 
 from collections.abc import Sequence
 
@@ -13,16 +17,14 @@ from symdepot.projects.models import Project
 from symdepot.uploads.models import File
 
 
-def enter(project: Project, file: File, found: ObjectFile) -> DebugFile:
-    """Let `project` find `file` by the ids of `found`; entering twice is no error.
+def add(project: Project, file: File, found: ObjectFile) -> DebugFile:
+    """Add `file` under the ids of `found`; adding it twice is no error.
 
-    A new one becomes the newest of its ids. Older ones that it makes redundant are
-    superseded: they do not answer for their ids any more, their bytes are retention's
-    business. To be called in a transaction; projects take turns, so that of two that
-    come at once the second sees the first.
+    Older files that it makes redundant are superseded: they are no longer served for
+    their ids, and retention deletes them.
     """
-    _take_turn(project.pk)
-    entered, is_new = DebugFile.objects.get_or_create(
+    _lock(project.pk)
+    row, is_new = DebugFile.objects.get_or_create(
         project=project,
         file=file,
         debug_id=str(found.debug_id),
@@ -37,33 +39,33 @@ def enter(project: Project, file: File, found: ObjectFile) -> DebugFile:
         },
     )
     if is_new:
-        _rank(project.pk, [entered])
-    return entered
+        _update_superseded(project.pk, [row])
+    return row
 
 
-def leave(project: Project, debug_files: Sequence[DebugFile]) -> list[DebugFile]:
-    """Take these of `project` out; what only they made redundant answers again.
+def remove(project: Project, debug_files: Sequence[DebugFile]) -> list[DebugFile]:
+    """Remove debug files of `project`; files that only they superseded are served again.
 
-    Returns those that were still there. To be called in a transaction, as `enter`;
-    asks the database as often for a thousand as for one.
+    Returns those that were still there. The number of queries does not depend on the
+    number of files.
     """
-    _take_turn(project.pk)
+    _lock(project.pk)
     rows = DebugFile.objects.filter(project=project)
-    there = rows.filter(pk__in=[row.pk for row in debug_files])
-    left = set(there.values_list("pk", flat=True))
-    there.delete()
-    gone = [row for row in debug_files if row.pk in left]
-    _rank(project.pk, gone)
-    return gone
+    present = rows.filter(pk__in=[row.pk for row in debug_files])
+    present_ids = set(present.values_list("pk", flat=True))
+    present.delete()
+    removed = [row for row in debug_files if row.pk in present_ids]
+    _update_superseded(project.pk, removed)
+    return removed
 
 
-def _take_turn(project_id: int) -> None:
-    # No key: or it would wait for, and hold up, all who insert rows of the project.
+def _lock(project_id: int) -> None:
+    # With the key it would block all inserts of rows that refer to the project.
     Project.objects.select_for_update(no_key=True).get(pk=project_id)
 
 
-def _rank(project_id: int, changed: Sequence[DebugFile]) -> None:
-    """Say anew who is redundant among those that could displace these, or they them."""
+def _update_superseded(project_id: int, changed: Sequence[DebugFile]) -> None:
+    """Recompute `superseded_at` of all files with the debug ids of `changed`."""
     ids = {row.debug_id for row in changed if not DebugId.parse(row.debug_id).is_nil}
     if not ids:
         return
@@ -72,10 +74,11 @@ def _rank(project_id: int, changed: Sequence[DebugFile]) -> None:
     for row in rivals.order_by("-pk"):
         group = (row.debug_id, row.file_format, row.arch)
         groups.setdefault(group, []).append(row)
-    losers = {
-        newest_first[place].pk
+    redundant = {
+        newest_first[index].pk
         for newest_first in groups.values()
-        for place in ranking.redundant([row.object_file() for row in newest_first])
+        for index in ranking.redundant([row.object_file() for row in newest_first])
     }
-    rivals.current().filter(pk__in=losers).update(superseded_at=timezone.now())
-    rivals.exclude(superseded_at=None).exclude(pk__in=losers).update(superseded_at=None)
+    others = rivals.exclude(superseded_at=None).exclude(pk__in=redundant)
+    rivals.current().filter(pk__in=redundant).update(superseded_at=timezone.now())
+    others.update(superseded_at=None)

@@ -1,73 +1,204 @@
-"""Finds the one file that serves what a debugger asks for, wherever it may read."""
+"""Finds debug files by their ids, in all projects that a caller may read.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import reduce
+Two shapes. `find_match` answers one file query of a debugger with one raw SQL query and
+no model. `find_files` returns the models of the files of many modules at once.
+Damaged files are skipped.
+"""
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache, reduce
+from itertools import batched
 from operator import or_
+from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
+from django.utils import timezone
 
+from symdepot.debugfiles import sql, usage
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain.selection import ranking
+from symdepot.debugfiles.sql import FileRow, Ids, ObjectColumns
+from symdepot.domain.ids import Checksum, CodeId, DebugId
+from symdepot.domain.objects import Format, ObjectFile
+from symdepot.domain.selection import module_ids, ranking
 from symdepot.domain.selection.file_query import AgeMatch, FileQuery
-from symdepot.projects.models import Project
+from symdepot.domain.selection.module_ids import ModuleIds
+from symdepot.projects.access import ReadScope
 
-_MOST_CANDIDATES = 1000
+_MAX_CANDIDATES = 1000
+_MODULES_PER_QUERY = 100
+_MAX_ROWS = 5000
+_MAX_OBJECTS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A debug file with its file and project, without their models.
+
+    Two are equal if a response with one serves for the other, too. `is_use_noted`: its
+    last use was noted not long ago.
+    """
+
+    row_id: int
+    checksum: Checksum
+    size_bytes: int
+    is_public: bool
+    is_use_noted: bool = field(compare=False)
+    file_id: int = field(compare=False)
+    stored_at: datetime = field(compare=False)
+    keep_unused_days: int | None = field(compare=False)
+    object: ObjectFile = field(compare=False)
+
+    @property
+    def object_name(self) -> str:
+        """The file's name, as it was uploaded."""
+        return self.object.name
 
 
 @dataclass(frozen=True, slots=True)
 class FileMatch:
-    """The debug file that serves best, if any does.
+    """The debug file that serves a query best, if any does.
 
-    `newest` is the row id of the newest of these ids that is here, whether it serves or
-    not; 0 if there is none.
+    `newest_row_id` is that of the newest file with these ids, whether it serves or not;
+    0 if there is none.
     """
 
-    fittest: DebugFile | None
-    newest: int
+    best: FileRecord | None
+    newest_row_id: int
 
 
-def find_best(projects: QuerySet[Project], asked: FileQuery) -> DebugFile | None:
-    """Return the current debug file of any of `projects` that serves `asked` best.
+def find_match(scope: ReadScope, query: FileQuery) -> FileMatch:
+    """Return the best match. One SQL query for any number of projects."""
+    rows = sql.current_files(scope, _ids(query), _MAX_CANDIDATES)
+    if not rows:
+        return _NO_MATCH
+    intact = [row for row in rows if not row.is_damaged]
+    index = ranking.best_match(
+        [_object_file(row.object_columns()) for row in intact], query
+    )
+    best = None if index is None else _record(intact[index])
+    return FileMatch(best, rows[0].row_id)
 
-    One question to the database, whatever the number of projects; none of a debug
-    file is answered from what is damaged.
+
+def find_best(scope: ReadScope, query: FileQuery) -> DebugFile | None:
+    """Return the model of the best match; a second query."""
+    match = find_match(scope, query)
+    if match.best is None:
+        return None
+    rows = DebugFile.objects.select_related("file", "project")
+    return rows.filter(pk=match.best.row_id).first()
+
+
+def find_files(
+    scope: ReadScope, modules: Collection[ModuleIds]
+) -> dict[ModuleIds, list[DebugFile]]:
+    """Return the current debug files of each module, best first.
+
+    One query for a hundred modules, and one more if files of other ages may serve.
     """
-    return find_match(projects, asked).fittest
+    found: dict[ModuleIds, list[DebugFile]] = {ids: [] for ids in modules}
+    for some in batched(filter(None, found), _MODULES_PER_QUERY):
+        rows = _module_files(scope, some)
+        objects = [row.object_file() for row in rows]
+        index = _Index(rows)
+        for ids in some:
+            places = index.places(ids)
+            ranked = module_ids.rank(ids, [objects[place] for place in places])
+            found[ids] = [rows[places[rank]] for rank in ranked]
+    return found
 
 
-def find_match(projects: QuerySet[Project], asked: FileQuery) -> FileMatch:
-    """Return the same, and what is here under these ids although it may not serve."""
-    here = _candidates(projects, asked)
-    sound = [row for row in here if row.file.damaged_at is None]
-    place = ranking.best_match([row.object_file() for row in sound], asked)
-    newest = here[0].pk if here else 0
-    return FileMatch(None if place is None else sound[place], newest)
+class _Index:
+    """Positions in a list of rows, by UUID and by code id."""
+
+    def __init__(self, rows: Sequence[DebugFile]) -> None:
+        self._by_uuid: dict[str, list[int]] = {}
+        self._by_code_id: dict[str, list[int]] = {}
+        for place, row in enumerate(rows):
+            self._by_uuid.setdefault(row.debug_id[:36], []).append(place)
+            self._by_code_id.setdefault(row.code_id, []).append(place)
+
+    def places(self, ids: ModuleIds) -> list[int]:
+        uuid = str(ids.debug_id.uuid) if ids.debug_id else ""
+        code_id = str(ids.code_id or "-")
+        return sorted(
+            {*self._by_uuid.get(uuid, ()), *self._by_code_id.get(code_id, ())}
+        )
 
 
-def _candidates(projects: QuerySet[Project], asked: FileQuery) -> Sequence[DebugFile]:
-    """Return all current ones of such an id, newest first."""
-    readable = Q(project__in=projects.order_by().values("pk"))
-    rows = DebugFile.objects.current().filter(_of_ids(asked, readable))
-    newest_first = rows.select_related("file", "project").order_by("-pk")
-    return list(newest_first[:_MOST_CANDIDATES])
+def _ids(query: FileQuery) -> Ids:
+    code_ids = [code_id.hex for code_id in query.code_ids]
+    if query.age is AgeMatch.EXACT:
+        return Ids(code_ids, debug_ids=[str(one) for one in query.debug_ids])
+    return Ids(code_ids, uuids=[one.uuid for one in query.debug_ids])
 
 
-def _of_ids(asked: FileQuery, readable: Q) -> Q:
-    """Match code ids, and debug ids of one age or, as a range of texts, of any.
+def _module_files(scope: ReadScope, modules: Sequence[ModuleIds]) -> list[DebugFile]:
+    """Return the files of these modules, newest first."""
+    readable = Q(project__in=scope.projects().order_by().values("pk"))
+    matching = reduce(or_, _conditions(scope, readable, modules))
+    rows = DebugFile.objects.current().filter(matching, file__damaged_at=None)
+    newest_first = rows.select_related("file", "project__organization").order_by("-pk")
+    return list(newest_first[:_MAX_ROWS])
 
-    Each in what is `readable`: so databases use an index for each, and not one for all
-    that a project has.
-    """
-    matches = []
-    if asked.code_ids:
-        matches.append(Q(code_id__in=[one.hex for one in asked.code_ids]))
-    if asked.age is AgeMatch.EXACT and asked.debug_ids:
-        matches.append(Q(debug_id__in=[str(one) for one in asked.debug_ids]))
-    elif asked.age is not AgeMatch.EXACT:
-        # After the UUID comes nothing, or a hyphen and hexadecimal digits.
-        matches += [
-            Q(debug_id__gte=str(one.uuid), debug_id__lt=f"{one.uuid}-g")
-            for one in asked.debug_ids
-        ]
-    return reduce(or_, (readable & match for match in matches))
+
+def _conditions(
+    scope: ReadScope, readable: Q, modules: Sequence[ModuleIds]
+) -> Iterator[Q]:
+    """Yield a condition for each index, so that the database uses them all."""
+    if debug_ids := [str(ids.debug_id) for ids in modules if ids.debug_id]:
+        yield readable & Q(debug_id__in=debug_ids)
+    if code_ids := [ids.code_id.hex for ids in modules if ids.code_id]:
+        yield readable & Q(code_id__in=code_ids)
+    if uuids := [*_uuids_of_any_age(modules)]:
+        yield Q(pk__in=sql.row_ids(scope, Ids(uuids=uuids), _MAX_ROWS))
+
+
+def _uuids_of_any_age(modules: Sequence[ModuleIds]) -> Iterator[UUID]:
+    for ids in modules:
+        if ids.debug_id is not None and module_ids.has_age(ids):
+            yield ids.debug_id.uuid
+
+
+def _record(row: FileRow) -> FileRecord:
+    return FileRecord(
+        row_id=row.row_id,
+        checksum=Checksum(row.checksum),
+        size_bytes=row.size_bytes,
+        is_public=bool(row.is_public),
+        is_use_noted=_is_use_noted(row),
+        file_id=row.file_id,
+        stored_at=_in_utc(row.stored_at),
+        keep_unused_days=row.keep_unused_days,
+        object=_object_file(row.object_columns()),
+    )
+
+
+@lru_cache(maxsize=_MAX_OBJECTS)
+def _object_file(columns: ObjectColumns) -> ObjectFile:
+    return ObjectFile(
+        format=Format(columns.file_format),
+        kind=columns.kind or None,
+        arch=columns.arch,
+        debug_id=DebugId.parse(columns.debug_id),
+        code_id=CodeId(columns.code_id) if columns.code_id else None,
+        features=frozenset(json.loads(columns.features)),
+        name=columns.object_name,
+    )
+
+
+def _is_use_noted(row: FileRow) -> bool:
+    if row.last_used_at is None:
+        return False
+    age = timezone.now() - _in_utc(row.last_used_at)
+    return age <= usage.update_interval(row.keep_unused_days)
+
+
+def _in_utc(time: datetime) -> datetime:
+    """Return a time of the driver; SQLite's are UTC without a zone."""
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+_NO_MATCH = FileMatch(None, 0)

@@ -1,4 +1,4 @@
-"""Counts misses in memory, and writes them down once in a while."""
+"""Counts misses in memory, and writes the counts to the database now and then."""
 
 import atexit
 import os
@@ -14,13 +14,13 @@ import structlog
 from django.conf import settings
 from django.db import Error, connections
 
-_MOST_GATHERED = 10_000
+_MAX_MISSES = 10_000
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Miss:
-    """The ids of one question that nothing answered; empty where none was given."""
+    """The ids of a query without a result; an id that was not given is empty."""
 
     project_id: int
     debug_id: str
@@ -29,9 +29,9 @@ class Miss:
 
 @dataclass(frozen=True, slots=True)
 class MissCount:
-    """How often it was asked, when first and last, and by whom and how at last.
+    """The number of queries, when the first and last came, and from whom the last.
 
-    Debug files up to the row id `useless` were here then, and of no use.
+    `newest_row_id`: debug files up to this row had the ids, and could not serve.
     """
 
     count: int
@@ -39,87 +39,83 @@ class MissCount:
     last_at: datetime
     by: str
     name: str
-    useless: int = 0
+    newest_row_id: int = 0
 
     def followed_by(self, later: "MissCount") -> "MissCount":
-        """Return both together."""
+        """Return the sum of both."""
         return MissCount(
             self.count + later.count,
             min(self.first_at, later.first_at),
             max(self.last_at, later.last_at),
             later.by,
             later.name or self.name,
-            max(self.useless, later.useless),
+            max(self.newest_row_id, later.newest_row_id),
         )
 
 
 class MissCounter:
-    """Gathers misses; a thread of its own writes them down every so often.
+    """Sums up misses; a thread writes them every `settings.WANTED_WRITE_SECONDS`.
 
-    So a miss costs whoever asks no write, and one that is asked for thousands of times
-    a second costs a write a second. `settings.WANTED_WRITE_SECONDS` says how often; 0
-    is at once. A process that is killed loses what it has gathered since; one that
-    ends in order does not. A child that is forked begins with nothing.
+    So a query does not wait for a write, and a thousand misses a second cost one write
+    a second. 0 writes at once. A process that is killed loses its counts since the last
+    write. A forked child starts with none.
     """
 
     def __init__(self, write: Callable[[Mapping[Miss, MissCount]], None]) -> None:
         self._write = write
         self._lock = threading.Lock()
-        self._gathered: dict[Miss, MissCount] = {}
+        self._counts: dict[Miss, MissCount] = {}
         self._writer: threading.Thread | None = None
-        os.register_at_fork(after_in_child=self._begin_anew)
+        os.register_at_fork(after_in_child=self._reset)
 
-    def add(self, miss: Miss, asking: MissCount) -> None:
-        """Count one more. Never fails, and never waits for the database unless told so.
-
-        What there is no room for is left out: this is a hint, not a ledger.
-        """
+    def add(self, miss: Miss, count: MissCount) -> None:
+        """Add to the count; never fails. Misses beyond 10,000 ids are dropped."""
         with self._lock:
-            self._gather(miss, asking)
+            self._add(miss, count)
             if settings.WANTED_WRITE_SECONDS:
-                self._see_to_a_writer()
+                self._ensure_writer()
         if not settings.WANTED_WRITE_SECONDS:
             self.flush()
 
     def flush(self) -> None:
-        """Write down what is gathered; if that fails, keep it for the next time."""
+        """Write the counts; if that fails, keep them for the next time."""
         with self._lock:
-            taken, self._gathered = self._gathered, {}
-        if not taken:
+            counts, self._counts = self._counts, {}
+        if not counts:
             return
         try:
-            self._write(taken)
+            self._write(counts)
         except Error as error:
-            _log.warning("misses not written down", error=str(error).strip())
-            self._put_back(taken)
+            _log.warning("misses.write_failed", error=str(error).strip())
+            self._put_back(counts)
 
-    def _begin_anew(self) -> None:
+    def _reset(self) -> None:
         self._lock = threading.Lock()
-        self._gathered = {}
+        self._counts = {}
         self._writer = None
 
-    def _gather(self, miss: Miss, asking: MissCount) -> None:
-        known = self._gathered.get(miss)
+    def _add(self, miss: Miss, count: MissCount) -> None:
+        known = self._counts.get(miss)
         if known is not None:
-            self._gathered[miss] = known.followed_by(asking)
-        elif len(self._gathered) < _MOST_GATHERED:
-            self._gathered[miss] = asking
+            self._counts[miss] = known.followed_by(count)
+        elif len(self._counts) < _MAX_MISSES:
+            self._counts[miss] = count
 
-    def _put_back(self, taken: Mapping[Miss, MissCount]) -> None:
+    def _put_back(self, counts: Mapping[Miss, MissCount]) -> None:
         with self._lock:
-            since, self._gathered = self._gathered, dict(taken)
-            for miss, asking in since.items():
-                self._gather(miss, asking)
+            newer, self._counts = self._counts, dict(counts)
+            for miss, count in newer.items():
+                self._add(miss, count)
 
-    def _see_to_a_writer(self) -> None:
+    def _ensure_writer(self) -> None:
         if self._writer is not None and self._writer.is_alive():
             return
         if self._writer is None:
-            # The end of a child of multiprocessing is not always one for `atexit`.
+            # A child of multiprocessing may end without running `atexit`.
             atexit.register(self._flush_and_close)
             util.Finalize(None, self._flush_and_close, exitpriority=0)
-        writer = threading.Thread(target=self._run, name="tally", daemon=True)
-        with suppress(RuntimeError):  # no thread to be had: the next miss tries again
+        writer = threading.Thread(target=self._run, name="miss-counter", daemon=True)
+        with suppress(RuntimeError):  # no thread left: the next miss tries again
             writer.start()
             self._writer = writer
 

@@ -1,4 +1,4 @@
-"""The catalogue: which file answers to which id, in which project."""
+"""The catalogue of debug files, and the missing ids."""
 
 from django.db import models
 
@@ -10,28 +10,28 @@ from symdepot.uploads.models import File
 
 
 class DebugFileQuerySet(models.QuerySet["DebugFile"]):
-    """Named questions about debug files."""
+    """Queries for debug files."""
 
     def current(self) -> "DebugFileQuerySet":
-        """Those that answer for an id or a name: no newer one makes them redundant."""
+        """Those that are not superseded."""
         return self.filter(superseded_at=None)
 
     def within(self, project: Project) -> "DebugFileQuerySet":
-        """All that `project` keeps, superseded ones too, with their files."""
+        """Those of `project`, superseded ones too, with their files."""
         return self.filter(project=project).select_related("file")
 
     def of_release(self, version: str) -> "DebugFileQuerySet":
-        """Those that are of the release of this version."""
-        if "\0" in version:  # Postgres does not even take the question
+        """Those of the release with this version."""
+        if "\0" in version:  # Postgres refuses the query
             return self.none()
         own = Association.objects.filter(debug_file=models.OuterRef("pk"))
         return self.filter(models.Exists(own.filter(release__version=version)))
 
 
 class DebugFile(models.Model):
-    """One object inside one file, as one project knows it.
+    """One object in one file of a project.
 
-    `bare_name` is what its name has in common with those of its companions.
+    `bare_name` is the part of its name that its debug companions share.
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
@@ -59,9 +59,9 @@ class DebugFile(models.Model):
         ]
         indexes = [
             models.Index(fields=["project", "debug_id"], name="by_debug_id"),
-            # With the row: the newest of thousands of one name are a glance away.
+            # With the row id, to look up the newest of thousands with one name.
             models.Index(fields=["project", "bare_name", "id"], name="by_bare_name"),
-            # The id first: most questions go to many projects, and find it in none.
+            # The id first: most lookups are for many projects, and find none.
             models.Index(fields=["code_id", "project"], name="by_code_id_first"),
         ]
 
@@ -69,7 +69,7 @@ class DebugFile(models.Model):
         return f"{self.debug_id} ({self.object_name}; {self.arch})"
 
     def object_file(self) -> ObjectFile:
-        """Return what is known of the object, as a value of the domain."""
+        """Return the object."""
         return ObjectFile(
             format=Format(self.file_format),
             kind=self.kind or None,
@@ -82,7 +82,7 @@ class DebugFile(models.Model):
 
 
 class Association(models.Model):
-    """A debug file that belongs to a release."""
+    """A debug file in a release."""
 
     release = models.ForeignKey(Release, on_delete=models.CASCADE, related_name="+")
     debug_file = models.ForeignKey(
@@ -102,7 +102,7 @@ class Association(models.Model):
 
 
 class WantedId(models.Model):
-    """An id that was asked for in a project and not found; gone when its file arrives."""
+    """A missing id of a project; deleted when its file arrives."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
     debug_id = models.CharField(max_length=64, blank=True)

@@ -1,9 +1,6 @@
-"""What is here that is almost what somebody asked for in vain, and why it is not.
+"""Near misses: debug files and uploads that almost have a missing id, and why not.
 
-Questions are for many ids of one project at once: four to the database for each
-hundred, whatever is found.
-
-The newest files of a name, out of however many have it.
+Queries are for many ids of one project at once: four to the database for each hundred.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -12,69 +9,28 @@ from enum import StrEnum
 from itertools import batched
 from uuid import UUID
 
-from django.db import connection
-
+from symdepot.debugfiles import sql
 from symdepot.debugfiles.models import DebugFile
+from symdepot.debugfiles.sql import Ids
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.selection import ranking
 from symdepot.domain.symbol_paths import file_names
+from symdepot.projects.access import ReadScope
 from symdepot.projects.models import Project
 from symdepot.uploads.models import Assembly, State
 
-_LOOKED_AT = 10
-
-
-def newest_of_names(
-    project: Project, names: Collection[str]
-) -> dict[str, list[DebugFile]]:
-    """Return the newest current debug files of these bare names, newest first.
-
-    A few of each, and in two questions; a name that none has is not in the answer.
-    """
-    rows = DebugFile.objects.within(project).current().filter(file__damaged_at=None)
-    found: dict[str, list[DebugFile]] = {}
-    wanted = row_ids(project, names, _LOOKED_AT)
-    for row in rows.filter(pk__in=wanted).order_by("-pk"):
-        found.setdefault(row.bare_name, []).append(row)
-    return found
-
-
-def row_ids(project: Project, names: Iterable[str], most: int) -> set[int]:
-    """Return the row ids of the `most` newest files of each of these bare names.
-
-    Each is a glance into the index, however many have the name.
-    """
-    wanted = sorted(set(names) - {""})
-    if not wanted:
-        return set()
-    values = ", ".join(["(%s)"] * len(wanted))
-    each = ", ".join(_NEWEST.format(skipped=n) for n in range(most))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"WITH wanted (name) AS (VALUES {values}) SELECT {each} FROM wanted",  # noqa: S608 -- placeholders and numbers
-            [*wanted, *[project.pk] * most],
-        )
-        return {pk for row in cursor.fetchall() for pk in row if pk is not None}
-
-
-_NEWEST = """(
-    SELECT row.id FROM debugfiles_debugfile AS row
-    WHERE row.project_id = %s AND row.bare_name = wanted.name
-    ORDER BY row.id DESC LIMIT 1 OFFSET {skipped}
-)"""
-
-
-_ASKED_AT_ONCE = 100
-_NAMESAKES = 3
-_MOST_OF_A_KIND = 5
-_MOST_ROWS = 5000
-_LONGEST_NAME = 120
-_LONGEST_DETAIL = 300
+_IDS_PER_QUERY = 100
+_NEWEST_PER_NAME = 10
+_MAX_SAME_NAME = 3
+_MAX_PER_KIND = 5
+_MAX_ROWS = 5000
+_MAX_NAME_LENGTH = 120
+_MAX_DETAIL_LENGTH = 300
 _NIL = UUID(int=0)
 
 
 class NearMissKind(StrEnum):
-    """How near it is, and what is the matter; the nearest first."""
+    """Why it does not serve, the nearest first."""
 
     HERE = "here"
     NO_DEBUG_INFORMATION = "no_debug_information"
@@ -92,7 +48,7 @@ class NearMissKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RequestedIds:
-    """What somebody asks for: by one id or both, and by a name if one was given."""
+    """The ids and the name of a query; at least one id, and the name if known."""
 
     debug_id: DebugId | None
     code_id: CodeId | None
@@ -101,10 +57,7 @@ class RequestedIds:
 
 @dataclass(frozen=True, slots=True)
 class NearMiss:
-    """Something that is almost it; `text` says in a sentence what keeps it from being it.
-
-    Without a debug file it is an upload that has not become one.
-    """
+    """A debug file, or an upload that has not become one; `text` says why not."""
 
     kind: NearMissKind
     text: str
@@ -112,34 +65,49 @@ class NearMiss:
 
 
 def find_near_misses(
-    project: Project, sought: Collection[RequestedIds]
+    project: Project, wanted: Collection[RequestedIds]
 ) -> dict[RequestedIds, list[NearMiss]]:
-    """Return what `project` has that is near to each of these, the nearest first."""
+    """Return the near misses in `project` for each of these, the nearest first."""
     found: dict[RequestedIds, list[NearMiss]] = {}
-    for some in batched(dict.fromkeys(sought), _ASKED_AT_ONCE):
+    for some in batched(dict.fromkeys(wanted), _IDS_PER_QUERY):
         rows = _Rows(_rows(project, some))
         uploads = _uploads(project, some)
         for one in some:
-            found[one] = _sorted([*_among(rows, one), *_on_their_way(uploads, one)])
+            found[one] = _nearest([*_stored(rows, one), *_uploaded(uploads, one)])
+    return found
+
+
+def newest_of_names(
+    project: Project, names: Collection[str]
+) -> dict[str, list[DebugFile]]:
+    """Return the newest current debug files of each of these bare names, newest first.
+
+    A few of each, in two queries. A name without any is not in the result.
+    """
+    wanted = sql.newest_of_names(project.pk, sorted({*names} - {""}), _NEWEST_PER_NAME)
+    rows = DebugFile.objects.within(project).current().filter(file__damaged_at=None)
+    found: dict[str, list[DebugFile]] = {}
+    for row in rows.filter(pk__in=wanted).order_by("-pk"):
+        found.setdefault(row.bare_name, []).append(row)
     return found
 
 
 def describe_file(row: DebugFile) -> str:
-    """Return what a sentence calls a debug file."""
-    return f"{row.object_name[:_LONGEST_NAME]} ({row.file_format}, {row.arch})"
+    """Return a debug file's name, format and architecture for a sentence."""
+    return f"{row.object_name[:_MAX_NAME_LENGTH]} ({row.file_format}, {row.arch})"
 
 
-def _sorted(found: Iterable[NearMiss]) -> list[NearMiss]:
-    """Return the nearest first, and not too many of a kind."""
+def _nearest(found: Iterable[NearMiss]) -> list[NearMiss]:
+    """Return the nearest first, a few of each kind."""
     by_kind: dict[NearMissKind, list[NearMiss]] = {kind: [] for kind in NearMissKind}
     for one in found:
-        if len(by_kind[one.kind]) < _MOST_OF_A_KIND:
+        if len(by_kind[one.kind]) < _MAX_PER_KIND:
             by_kind[one.kind].append(one)
     return [one for group in by_kind.values() for one in group]
 
 
 class _Rows:
-    """Debug files by the ids and names that they may be looked for by."""
+    """Debug files by UUID, code id and bare name."""
 
     def __init__(self, rows: Sequence[DebugFile]) -> None:
         self._by_uuid: dict[UUID, list[DebugFile]] = {}
@@ -150,58 +118,58 @@ class _Rows:
             self._by_code_id.setdefault(row.code_id, []).append(row)
             self._by_name.setdefault(row.bare_name, []).append(row)
 
-    def related(self, sought: RequestedIds) -> dict[int, DebugFile]:
-        """Return those that share an id, by the ids of their rows."""
-        uuid = sought.debug_id.uuid if sought.debug_id else _NIL
-        code_id = str(sought.code_id or "")
+    def related(self, wanted: RequestedIds) -> dict[int, DebugFile]:
+        """Return those that share an id, by row id."""
+        uuid = wanted.debug_id.uuid if wanted.debug_id else _NIL
+        code_id = str(wanted.code_id or "")
         found = self._by_uuid.get(uuid, []) if uuid.int else []
         if code_id:
             found = [*found, *self._by_code_id.get(code_id, ())]
         return {row.pk: row for row in found}
 
-    def namesakes(self, sought: RequestedIds) -> list[DebugFile]:
-        """Return the newest of each id that have the name."""
-        name = file_names.normalize(sought.name)
+    def with_name(self, wanted: RequestedIds) -> list[DebugFile]:
+        """Return those that have the name, the newest of each id."""
+        name = file_names.normalize(wanted.name)
         newest: dict[str, DebugFile] = {}
         for row in self._by_name.get(name, ()) if name else ():
             newest.setdefault(_ids(row), row)
         return list(newest.values())
 
 
-def _among(rows: _Rows, sought: RequestedIds) -> Iterator[NearMiss]:
-    related = rows.related(sought)
+def _stored(rows: _Rows, wanted: RequestedIds) -> Iterator[NearMiss]:
+    related = rows.related(wanted)
     for pk in sorted(related, reverse=True):
-        yield _related(related[pk], sought)
-    others = [row for row in rows.namesakes(sought) if row.pk not in related]
-    for row in others[:_NAMESAKES]:
+        yield _related(related[pk], wanted)
+    others = [row for row in rows.with_name(wanted) if row.pk not in related]
+    for row in others[:_MAX_SAME_NAME]:
         text = f"of {row.created_at:%Y-%m-%d} has another id: {_ids(row)}."
         yield _miss(NearMissKind.SAME_NAME, row, text)
 
 
-def _related(row: DebugFile, sought: RequestedIds) -> NearMiss:
-    """Say what a debug file is that has one of the ids."""
-    debug_id = sought.debug_id
-    is_it = debug_id is not None and row.debug_id == str(debug_id)
-    is_of_code = _has_code_id(row, sought)
-    if debug_id is not None and not is_it and _has_uuid(row, sought):
+def _related(row: DebugFile, wanted: RequestedIds) -> NearMiss:
+    """Describe a debug file that has one of the ids."""
+    debug_id = wanted.debug_id
+    has_debug_id = debug_id is not None and row.debug_id == str(debug_id)
+    has_code_id = _has_code_id(row, wanted)
+    if debug_id is not None and not has_debug_id and _has_uuid(row, wanted):
         age = row.object_file().debug_id.age
         text = f"has the same UUID, but age {age:x}, not {debug_id.age:x}."
         return _miss(NearMissKind.OTHER_AGE, row, text)
-    if debug_id is not None and not is_it:
+    if debug_id is not None and not has_debug_id:
         text = f"has this code id, but debug id {row.debug_id}."
         return _miss(NearMissKind.OTHER_DEBUG_ID, row, text)
-    if sought.code_id is not None and row.code_id and not is_of_code:
+    if wanted.code_id is not None and row.code_id and not has_code_id:
         text = f"has this debug id, but code id {row.code_id}."
         return _miss(NearMissKind.OTHER_CODE_ID, row, text)
-    return _of_the_id(row)
+    return _with_the_ids(row)
 
 
-def _has_code_id(row: DebugFile, sought: RequestedIds) -> bool:
-    return sought.code_id is not None and row.code_id == sought.code_id.hex
+def _has_code_id(row: DebugFile, wanted: RequestedIds) -> bool:
+    return wanted.code_id is not None and row.code_id == wanted.code_id.hex
 
 
-def _has_uuid(row: DebugFile, sought: RequestedIds) -> bool:
-    return sought.debug_id is not None and _uuid(row) == sought.debug_id.uuid
+def _has_uuid(row: DebugFile, wanted: RequestedIds) -> bool:
+    return wanted.debug_id is not None and _uuid(row) == wanted.debug_id.uuid
 
 
 def _uuid(row: DebugFile) -> UUID:
@@ -213,9 +181,9 @@ def _ids(row: DebugFile) -> str:
     return f"code id {row.code_id}" if is_nil else f"debug id {row.debug_id}"
 
 
-def _of_the_id(row: DebugFile) -> NearMiss:
-    held = ranking.describe_content(row.object_file())
-    kind, text = NearMissKind.HERE, f"is here under this id, and holds {held}."
+def _with_the_ids(row: DebugFile) -> NearMiss:
+    content = ranking.describe_content(row.object_file())
+    kind, text = NearMissKind.HERE, f"is here under this id, and holds {content}."
     if row.file.damaged_at is not None:
         kind = NearMissKind.DAMAGED
         text = "is here under this id, but its bytes are damaged: upload it again."
@@ -224,10 +192,10 @@ def _of_the_id(row: DebugFile) -> NearMiss:
         text = "is here under this id, but what was uploaded later took its place."
     elif not ranking.has_lines(row.object_file()):
         kind = NearMissKind.NO_DEBUG_INFORMATION
-        text = f"is here under this id, without debug information: it holds {held}."
+        text = f"is here under this id, without debug information: it holds {content}."
     elif ranking.lacks_program(row.object_file()):
         kind = NearMissKind.NO_PROGRAM
-        text = f"is here under this id, without the program: it holds {held}."
+        text = f"is here under this id, without the program: it holds {content}."
     return _miss(kind, row, text)
 
 
@@ -235,20 +203,18 @@ def _miss(kind: NearMissKind, row: DebugFile, text: str) -> NearMiss:
     return NearMiss(kind, f"{describe_file(row)} {text}", row)
 
 
-def _on_their_way(
-    uploads: Sequence[Assembly], sought: RequestedIds
-) -> Iterator[NearMiss]:
+def _uploaded(uploads: Sequence[Assembly], wanted: RequestedIds) -> Iterator[NearMiss]:
     for row in uploads:
-        if row.debug_id == str(sought.debug_id):
+        if row.debug_id == str(wanted.debug_id):
             yield _upload(row)
 
 
 def _upload(row: Assembly) -> NearMiss:
-    what = f"An upload of {row.name[:_LONGEST_NAME]} as this id"
+    what = f"An upload of {row.name[:_MAX_NAME_LENGTH]} as this id"
     day = f"{row.updated_at:%Y-%m-%d}"
     match row.state:
         case State.ERROR:
-            text = f"{what} failed on {day}: {row.detail[:_LONGEST_DETAIL]}"
+            text = f"{what} failed on {day}: {row.detail[:_MAX_DETAIL_LENGTH]}"
             return NearMiss(NearMissKind.REFUSED, text)
         case State.NOT_FOUND:
             text = f"{what} was begun on {day}, and waits for chunks."
@@ -258,55 +224,35 @@ def _upload(row: Assembly) -> NearMiss:
 
 
 def _uploads(project: Project, some: Sequence[RequestedIds]) -> list[Assembly]:
-    """Return those of these debug ids that have not become debug files, newest first."""
-    ids = [str(one.debug_id) for one in some if _columns(one)[0]]
+    """Return the unfinished and failed uploads with these debug ids, newest first."""
+    ids = [str(one.debug_id) for one in some if one.debug_id and one.debug_id.uuid.int]
     rows = Assembly.objects.filter(project=project, debug_id__in=ids)
     return list(
         rows.exclude(state=State.OK)
         .defer("chunks")
-        .order_by("-updated_at", "-pk")[:_MOST_ROWS]
+        .order_by("-updated_at", "-pk")[:_MAX_ROWS]
     )
 
 
 def _rows(project: Project, some: Sequence[RequestedIds]) -> list[DebugFile]:
-    """Return all of these ids, of whatever age, and the newest of the names.
-
-    The newest first.
-    """
-    ids = _of_ids(project, some)
-    names = {file_names.normalize(one.name) for one in some}
-    ids |= row_ids(project, names, _NAMESAKES)
-    found = DebugFile.objects.filter(pk__in=sorted(ids, reverse=True)[:_MOST_ROWS])
+    """Return all with these ids, of any age, and the newest of the names; newest first."""
+    ids = Ids(
+        code_ids=[one.code_id.hex for one in some if one.code_id],
+        uuids=[
+            one.debug_id.uuid for one in some if one.debug_id and one.debug_id.uuid.int
+        ],
+    )
+    row_ids = {
+        *sql.row_ids(
+            ReadScope(project_id=project.pk), ids, _MAX_ROWS, only_current=False
+        ),
+        *sql.newest_of_names(
+            project.pk, _bare_names(one.name for one in some), _MAX_SAME_NAME
+        ),
+    }
+    found = DebugFile.objects.filter(pk__in=sorted(row_ids, reverse=True)[:_MAX_ROWS])
     return list(found.select_related("file").order_by("-pk"))
 
 
-def _of_ids(project: Project, some: Sequence[RequestedIds]) -> set[int]:
-    values = [value for one in some for value in _columns(one)]
-    rows = ", ".join(["(%s, %s, %s)"] * len(some))
-    with connection.cursor() as cursor:
-        cursor.execute(_NEAR.format(rows=rows), [*values, project.pk, project.pk])
-        return {pk for (pk,) in cursor.fetchall()}
-
-
-def _columns(one: RequestedIds) -> tuple[str, ...]:
-    """Return a range of debug ids, and a code id; empty is what nothing has."""
-    low = high = ""
-    if one.debug_id is not None and one.debug_id.uuid.int:
-        # After the UUID comes nothing, or a hyphen and hexadecimal digits.
-        low, high = str(one.debug_id.uuid), f"{one.debug_id.uuid}-g"
-    return low, high, str(one.code_id or "")
-
-
-# Source: SQLite goes from left to right through a CROSS JOIN, and so looks up each of
-# what is sought instead of reading all rows (sqlite.org/optoverview.html, "Manual
-# Control Of Query Plans Using CROSS JOIN").
-_NEAR = """
-    WITH sought (low, high, code_id) AS (VALUES {rows})
-    SELECT row.id FROM sought CROSS JOIN debugfiles_debugfile AS row
-    WHERE row.project_id = %s
-    AND row.debug_id >= sought.low AND row.debug_id < sought.high
-    UNION ALL
-    SELECT row.id FROM sought CROSS JOIN debugfiles_debugfile AS row
-    WHERE row.project_id = %s
-    AND row.code_id = sought.code_id AND sought.code_id <> ''
-    """
+def _bare_names(names: Iterable[str]) -> list[str]:
+    return sorted({file_names.normalize(name) for name in names} - {""})

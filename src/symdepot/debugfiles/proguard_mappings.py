@@ -1,4 +1,4 @@
-"""Finds the mapping that is meant for a text, in which names were shortened."""
+"""Finds the ProGuard mappings that may belong to a stack trace."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -17,10 +17,10 @@ from symdepot.projects.models import Project
 from symdepot.uploads.models import FileChunk
 
 MAX_CANDIDATES = 500
-"""Newest first; who has more of them should say which is meant."""
+"""The newest ones; with more, a client should name the mapping."""
 
 _HEAD_BYTES = 8192
-_REMEMBERED = 4096
+_MAX_HEADS_IN_MEMORY = 4096
 _SHORT_DIGITS = 7
 _uuids = re.compile(
     r"\b[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\b",
@@ -29,31 +29,31 @@ _uuids = re.compile(
 
 
 def current(project: Project) -> list[DebugFile]:
-    """Return the current mappings of `project`, newest first; of each id the newest."""
+    """Return the current mappings of `project`, the newest of each id, newest first."""
     return _newest(DebugFile.objects.within(project))
 
 
 def candidates_for_text(project: Project, text: str) -> list[DebugFile]:
-    """Return the current mappings that may be meant, newest first.
+    """Return the current mappings that may belong to `text`, newest first.
 
-    Those whose id stands in the text; if there are none, those that R8 names in it; if
-    there are none of these, all, but where R8 names one, none that it calls otherwise.
+    Those whose id is in the text; else those whose R8 id is in it; else all, or, if an
+    R8 id is in the text, those without an R8 id.
 
     Raises:
-        StorageUnavailable: the store did not answer.
+        StorageUnavailable: the store failed.
     """
     named = {str(DebugId(UUID(found))) for found in _uuids(text)}
     rows = DebugFile.objects.within(project)
     by_id = _newest(rows.filter(debug_id__in=sorted(named)[:MAX_CANDIDATES]))
     if by_id:
         return by_id
-    known, made_by_r8 = current(project), stack_text.r8_map_ids(text)
-    if not made_by_r8:
+    known, ids_in_text = current(project), stack_text.r8_map_ids(text)
+    if not ids_in_text:
         return known
-    short = _shortened(made_by_r8)
-    called = _r8_ids([row.file_id for row in known])
-    by_r8 = [row for row in known if not short.isdisjoint(called[row.file_id])]
-    return by_r8 or [row for row in known if not called[row.file_id]]
+    short = _shortened(ids_in_text)
+    r8_ids = _r8_ids([row.file_id for row in known])
+    by_r8 = [row for row in known if not short.isdisjoint(r8_ids[row.file_id])]
+    return by_r8 or [row for row in known if not r8_ids[row.file_id]]
 
 
 def _newest(rows: DebugFileQuerySet) -> list[DebugFile]:
@@ -65,21 +65,21 @@ def _newest(rows: DebugFileQuerySet) -> list[DebugFile]:
 
 
 def _r8_ids(files: Sequence[int]) -> dict[int, frozenset[str]]:
-    """Return the ids that R8 wrote at the beginnings of these files."""
+    """Return the R8 ids at the beginnings of these files."""
     firsts = FileChunk.objects.filter(file__in=files, position=0)
-    called = dict.fromkeys(files, frozenset[str]())
+    found = dict.fromkeys(files, frozenset[str]())
     for file_id, checksum in firsts.values_list("file_id", "chunk__checksum"):
         with suppress(BlobMissing):
-            called[file_id] = _r8_ids_in(Checksum(checksum))
-    return called
+            found[file_id] = _r8_ids_in(Checksum(checksum))
+    return found
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(_MAX_HEADS_IN_MEMORY)
 def _r8_ids_in(chunk: Checksum) -> frozenset[str]:
     with blob_store().open(chunk) as content:
         return _shortened(proguard.r8_ids(content.read(_HEAD_BYTES)))
 
 
 def _shortened(ids: Iterable[str]) -> frozenset[str]:
-    """Return ids as R8 shortens them: a text may have them whole, and a mapping not."""
+    """Return ids as R8 shortens them: a text may have the whole id, a mapping not."""
     return frozenset(one[:_SHORT_DIGITS] for one in ids)

@@ -1,8 +1,7 @@
-"""Cuts the catalogue up by the hour in which files came, as a log of transactions.
+"""Groups debug files by the hour of their upload, as transactions of symstore's log.
 
-Clients keep a transaction once they have read it, so it must not grow any more: it is
-told of when its hour is over. Which rows are of an hour shows by their numbers, which
-grow as time does; nobody needs to look at the others.
+Clients cache a transaction, so it must not grow any more: it is listed when its hour is
+over. Row ids grow with time, so the rows of an hour are a range of ids.
 """
 
 from collections.abc import Iterator
@@ -19,13 +18,13 @@ from symdepot.projects.models import Organization, Project
 
 _HOUR = timedelta(hours=1)
 _COMMITTED_AFTER = timedelta(minutes=10)
-"""By then, what was entered in an hour can be seen, however busy the database."""
-_ROWS_AT_A_TIME = 2_000
+"""After this time, all transactions of the database of an hour are committed."""
+_ROWS_PER_QUERY = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class LogTransaction:
-    """The files that came in one hour."""
+    """The files that were uploaded in one hour."""
 
     number: int
     began_at: datetime
@@ -34,39 +33,39 @@ class LogTransaction:
 def last_number() -> int:
     """Return the number of the newest that is over; 0 if there is none.
 
-    The first is that of the hour in which the first organization was founded.
+    Number 1 is the hour in which the first organization was created.
     """
-    founded_at = _founded_at()
-    if founded_at is None:
+    created_at = _created_at()
+    if created_at is None:
         return 0
-    over = timezone.now() - _COMMITTED_AFTER - founded_at
+    over = timezone.now() - _COMMITTED_AFTER - created_at
     return max(over // _HOUR, 0)
 
 
 def files_of(projects: QuerySet[Project], number: int) -> Iterator[DebugFile]:
     """Yield the current files of `projects` of a transaction that is over."""
-    founded_at = _founded_at()
-    if founded_at is None:
+    created_at = _created_at()
+    if created_at is None:
         return
-    began_at = founded_at + (number - 1) * _HOUR
+    began_at = created_at + (number - 1) * _HOUR
     row_id, end = first_since(began_at), first_since(began_at + _HOUR)
     current = (
         DebugFile.objects.current()
         .filter(project__in=projects.order_by().values("pk"), file__damaged_at=None)
         .order_by("pk")
     )
-    while rows := current.filter(pk__gte=row_id, pk__lt=end)[:_ROWS_AT_A_TIME]:
+    while rows := current.filter(pk__gte=row_id, pk__lt=end)[:_ROWS_PER_QUERY]:
         yield from rows
         row_id = rows[len(rows) - 1].pk + 1
 
 
 def history(projects: QuerySet[Project]) -> list[LogTransaction]:
-    """Return those that are over and that `projects` have files of, oldest first.
+    """Return those that are over and have files of `projects`, oldest first.
 
-    All rows of the projects are looked at.
+    Reads all rows of the projects.
     """
-    founded_at = _founded_at()
-    if founded_at is None:
+    created_at = _created_at()
+    if created_at is None:
         return []
     hours = (
         DebugFile.objects.current()
@@ -78,7 +77,7 @@ def history(projects: QuerySet[Project]) -> list[LogTransaction]:
     )
     newest = last_number()
     found = (
-        LogTransaction((one["hour"] - founded_at) // _HOUR + 1, one["hour"])
+        LogTransaction((one["hour"] - created_at) // _HOUR + 1, one["hour"])
         for one in hours
     )
     return [one for one in found if 1 <= one.number <= newest]
@@ -86,9 +85,9 @@ def history(projects: QuerySet[Project]) -> list[LogTransaction]:
 
 @cache
 def first_since(time: datetime) -> int:
-    """Return the least number that a row can have which came since `time`, in the past.
+    """Return the lowest row id of files since `time`, which must be in the past.
 
-    It is searched for by halves, in some twenty questions.
+    Binary search, in some twenty queries.
     """
     ids = DebugFile.objects.order_by("pk").values_list("pk", "created_at")
     newest = ids.last()
@@ -103,7 +102,7 @@ def first_since(time: datetime) -> int:
     return low
 
 
-def _founded_at() -> datetime | None:
+def _created_at() -> datetime | None:
     times = Organization.objects.order_by("pk").values_list("created_at", flat=True)
     first = times.first()
     return first and first.replace(minute=0, second=0, microsecond=0)

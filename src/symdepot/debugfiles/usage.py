@@ -1,68 +1,71 @@
-"""When debug files were last used, and how much room they take."""
+"""When debug files were last used, how many there are, and how many bytes they take."""
 
-from collections.abc import Iterable, Sequence
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
+from uuid import UUID
 
 import structlog
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Q
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
+from symdepot.debugfiles import sql
 from symdepot.debugfiles.models import DebugFile
+from symdepot.domain.ids import DebugId
+from symdepot.domain.objects import Format, ObjectFile
+from symdepot.domain.selection import ranking
+from symdepot.domain.selection.file_query import FileRole
 from symdepot.projects.models import Organization, Project
 
-_COARSEST = timedelta(days=1)
-_FRACTION = 10
-_PATIENCE_MILLISECONDS = 100
+_MAX_UPDATE_INTERVAL = timedelta(days=1)
+_UPDATES_PER_RETENTION = 10
+_LOCK_TIMEOUT_MILLISECONDS = 100
+_ROLES = (FileRole.DEBUGINFO, FileRole.EXECUTABLE)
+_COUNTS_VALID_SECONDS = 60
+_MAX_COUNTS_IN_MEMORY = 64
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectUsage:
-    """How many debug files a project has, and the size of their chunks, each once."""
+    """The debug files of a project, and the size of their chunks, each once."""
 
     debug_files: int
     size_bytes: int
 
 
 def update_interval(keep_unused_days: int | None) -> timedelta:
-    """Return how old a noted last use may become before it is noted again.
+    """Return how old `last_used_at` may be before it is updated.
 
-    A tenth of what an unused file is kept, and a day at most: a file in use is never
-    taken for an unused one, however short the retention is.
+    A tenth of the retention of unused files, at most a day, so that a file in use is
+    never taken for unused.
     """
     if keep_unused_days is None:
-        return _COARSEST
-    return min(_COARSEST, timedelta(days=keep_unused_days) / _FRACTION)
+        return _MAX_UPDATE_INTERVAL
+    retention = timedelta(days=keep_unused_days)
+    return min(_MAX_UPDATE_INTERVAL, retention / _UPDATES_PER_RETENTION)
 
 
 def mark_used(project: Project, used: Sequence[DebugFile]) -> None:
-    """Note that these debug files of `project` are used now.
+    """Update `last_used_at` of debug files of `project` where it is due.
 
-    Costs nothing for those of which that was noted a moment ago. Never fails and never
-    waits long: whoever reads is not kept from it by those who write.
+    Never fails, and waits for a lock 0.1 s at most: downloads must not wait for writes.
     """
-    now = timezone.now()
-    before = now - update_interval(project.keep_unused_days)
-    stale = [
+    before = timezone.now() - update_interval(project.keep_unused_days)
+    due = [
         row.pk for row in used if row.last_used_at is None or row.last_used_at < before
     ]
-    if not stale:
-        return
-    rows = DebugFile.objects.filter(
-        Q(last_used_at=None) | Q(last_used_at__lt=before), pk__in=stale
-    )
-    try:
-        with _Impatience(), transaction.atomic():
-            _wait_for_no_lock()
-            rows.update(last_used_at=now)
-    except DatabaseError as error:
-        _log.info("last use not noted", why=str(error).strip(), count=len(stale))
+    if due:
+        update_last_use(due, project.keep_unused_days)
 
 
 def mark_all_used(used: Iterable[DebugFile]) -> None:
-    """Note the same of debug files of several projects."""
+    """Do the same for debug files of several projects."""
     by_project: dict[Project, list[DebugFile]] = {}
     for row in used:
         by_project.setdefault(row.project, []).append(row)
@@ -70,64 +73,85 @@ def mark_all_used(used: Iterable[DebugFile]) -> None:
         mark_used(project, rows)
 
 
+def update_last_use(row_ids: Sequence[int], keep_unused_days: int | None) -> None:
+    """Update `last_used_at` unless another process just did; see `mark_used`."""
+    now = timezone.now()
+    before = now - update_interval(keep_unused_days)
+    rows = DebugFile.objects.filter(
+        Q(last_used_at=None) | Q(last_used_at__lt=before), pk__in=row_ids
+    )
+    try:
+        with _short_busy_timeout(), transaction.atomic():
+            _set_lock_timeout()
+            rows.update(last_used_at=now)
+    except DatabaseError as error:
+        _log.info("file.use_not_recorded", error=str(error).strip(), count=len(row_ids))
+
+
 def usage_by_project(organization: Organization) -> dict[int, ProjectUsage]:
-    """Return what each project of `organization` has, by its row.
+    """Return the usage of each project of `organization`, by its row id."""
+    return {
+        row.project_id: ProjectUsage(int(row.debug_files), int(row.size_bytes))
+        for row in sql.usage(organization.pk)
+    }
 
-    What several projects share counts for each of them.
+
+def count_by_role(projects: QuerySet[Project]) -> Mapping[FileRole, int]:
+    """Return how many current ELF files of `projects` serve in each role.
+
+    All of their rows are read, so the counts are kept for a minute.
     """
+    ids = tuple(projects.order_by("pk").values_list("pk", flat=True))
+    return in_minute(ids, int(time.monotonic() / _COUNTS_VALID_SECONDS))
+
+
+@lru_cache(maxsize=_MAX_COUNTS_IN_MEMORY)
+def in_minute(project_ids: tuple[int, ...], minute: int) -> Mapping[FileRole, int]:
+    """Return the counts as of this minute."""
+    groups = (
+        DebugFile.objects.current()
+        .filter(project__in=project_ids, file_format=Format.ELF.value)
+        .values_list("kind", "features")
+        .annotate(number=Count("pk"))
+        .order_by()
+    )
+    total: Counter[FileRole] = Counter(dict.fromkeys(_ROLES, 0))
+    for kind, features, number in groups:
+        one = _elf_file(kind, frozenset(features))
+        total.update({role: number for role in _ROLES if ranking.can_serve(one, role)})
+    return total
+
+
+def _elf_file(kind: str, features: frozenset[str]) -> ObjectFile:
+    return ObjectFile(
+        format=Format.ELF,
+        kind=kind or None,
+        arch="",
+        debug_id=DebugId(UUID(int=0)),
+        code_id=None,
+        features=features,
+        name="",
+    )
+
+
+@contextmanager
+def _short_busy_timeout() -> Iterator[None]:
+    """Make SQLite report soon that it is busy; no effect on other databases."""
+    if connection.vendor != "sqlite":
+        yield
+        return
     with connection.cursor() as cursor:
-        cursor.execute(_ROOM, [organization.pk, organization.pk])
-        return {
-            row[0]: ProjectUsage(int(row[1]), int(row[2])) for row in cursor.fetchall()
-        }
-
-
-class _Impatience:
-    """Lets SQLite say at once that it is busy; elsewhere it changes nothing."""
-
-    def __enter__(self) -> None:
-        self._was = self._set(_PATIENCE_MILLISECONDS)
-
-    def __exit__(self, *_: object) -> None:
-        self._set(self._was)
-
-    def _set(self, milliseconds: int) -> int:
-        """Return what it was before."""
-        if connection.vendor != "sqlite":
-            return 0
+        cursor.execute("PRAGMA busy_timeout")
+        before = int(cursor.fetchone()[0])
+        cursor.execute(f"PRAGMA busy_timeout = {_LOCK_TIMEOUT_MILLISECONDS}")
+    try:
+        yield
+    finally:
         with connection.cursor() as cursor:
-            cursor.execute("PRAGMA busy_timeout")
-            was = int(cursor.fetchone()[0])
-            cursor.execute(f"PRAGMA busy_timeout = {milliseconds}")
-        return was
+            cursor.execute(f"PRAGMA busy_timeout = {before}")
 
 
-def _wait_for_no_lock() -> None:
+def _set_lock_timeout() -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL lock_timeout = {_PATIENCE_MILLISECONDS}")
-
-
-_ROOM = """
-    SELECT project.id, COALESCE(files.number, 0), COALESCE(chunks.total, 0)
-    FROM projects_project AS project
-    LEFT JOIN (
-        SELECT project_id, COUNT(*) AS number
-        FROM debugfiles_debugfile
-        GROUP BY project_id
-    ) AS files ON files.project_id = project.id
-    LEFT JOIN (
-        SELECT had.project_id, SUM(chunk.size_bytes) AS total
-        FROM (
-            SELECT DISTINCT debug_file.project_id, file_chunk.chunk_id
-            FROM debugfiles_debugfile AS debug_file
-            JOIN projects_project AS owner ON owner.id = debug_file.project_id
-            JOIN uploads_filechunk AS file_chunk
-                ON file_chunk.file_id = debug_file.file_id
-            WHERE owner.organization_id = %s
-        ) AS had
-        JOIN uploads_chunk AS chunk ON chunk.id = had.chunk_id
-        GROUP BY had.project_id
-    ) AS chunks ON chunks.project_id = project.id
-    WHERE project.organization_id = %s
-    """
+            cursor.execute(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MILLISECONDS}")

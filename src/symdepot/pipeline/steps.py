@@ -133,7 +133,7 @@ def register_again(
 
 def _register(project: Project, file: File, found: ObjectFile, *, by: str) -> DebugFile:
     """Enter a file in the catalogue, with all that follows from it, in a transaction."""
-    debug_file = catalogue.enter(project, file, found)
+    debug_file = catalogue.add(project, file, found)
     lost_after = leases.queued_until(timezone.now())
     creation.request([(file, found)], lost_after=lost_after)
     missing_ids.clear(debug_file)

@@ -1,33 +1,36 @@
-"""Says which organization or project a client means, and what it may do there.
+"""Decides which projects a caller may read and change.
 
-Which projects somebody may read who names none of them, as debuggers do.
+Two kinds of callers. A `Caller` names an organization or a project and needs a
+permission for it, as in Sentry's API. A `Reader` names neither, as debuggers do: it
+searches all that it may read. A reader costs one query, since debuggers send thousands
+of requests.
 """
 
-import re
+import json
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 
-from django.db import transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 
-from symdepot.domain.errors import NotAllowed, OrganizationMissing, ProjectMissing
-from symdepot.projects import audit
-from symdepot.projects.audit import Action
-from symdepot.projects.models import Organization, Project, Token
+from symdepot.domain.errors import NotAllowed, ProjectMissing, Unauthenticated
+from symdepot.projects import organizations, sql, tokens
+from symdepot.projects.models import Organization, Project, Token, display_token
+from symdepot.projects.sql import TokenRow
 from symdepot.projects.tokens import Scope
 
 _ANY = (Scope.READ, Scope.RELEASES, Scope.CI, Scope.WRITE, Scope.ADMIN)
 _SENDING = (Scope.RELEASES, Scope.CI, Scope.WRITE, Scope.ADMIN)
 
-is_row_id = re.compile(r"[0-9]{1,18}").fullmatch
-"""Whether a text can be the number of a row, in this or any other table."""
-
 
 class Permission(Enum):
-    """What can be done, in words, and the scopes that each allow it.
+    """An action, in words, and the scopes that each allow it.
 
     Source: spec/sentry-server 4.2 and 4.3. There a token of CI may list but not
-    download; deleting debug files needs `project:write` besides the scope of the door.
+    download; deleting debug files needs `project:write` besides the scope of the
+    endpoint.
     """
 
     LIST = "list debug files", *_ANY
@@ -44,13 +47,25 @@ class Permission(Enum):
         self.words = words
         self.scopes = scopes
 
+    def require(self, scopes: frozenset[str]) -> None:
+        """Check the scopes of a token.
+
+        Raises:
+            NotAllowed: none of them allows this.
+        """
+        if scopes.isdisjoint(self.scopes):
+            raise NotAllowed(
+                f"This token may not {self.words}: it needs "
+                f"one of the scopes {', '.join(self.scopes)}."
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class AccessScope:
-    """How far somebody may go: into an organization, or one project of it alone.
+    """An organization, or its one project, that a caller may read and change.
 
-    Where the token itself is for that project, it `is_confined`: it must not touch
-    what other projects have, too.
+    `is_confined`: the token is for that project, and must not touch what other projects
+    have, too.
     """
 
     organization: Organization
@@ -58,7 +73,7 @@ class AccessScope:
     is_confined: bool
 
     def projects(self) -> QuerySet[Project]:
-        """Return the projects that the token may see, in the order of their slugs."""
+        """Return the projects that the token may see, sorted by slug."""
         rows = Project.objects.filter(organization=self.organization)
         if self.is_confined and self.project is not None:
             rows = rows.filter(pk=self.project.pk)
@@ -66,20 +81,44 @@ class AccessScope:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadScope:
+    """The projects whose debug files may be read: one, an organization's, or public.
+
+    If both ids are None, all public projects. A token never reads public projects of
+    other organizations: otherwise an outsider could publish a file under a known debug
+    id and have it served here.
+    """
+
+    organization_id: int | None = None
+    project_id: int | None = None
+
+    def projects(self) -> QuerySet[Project]:
+        """Return the projects."""
+        if self.project_id is not None:
+            return Project.objects.filter(pk=self.project_id)
+        if self.organization_id is not None:
+            return Project.objects.filter(organization=self.organization_id)
+        return Project.objects.filter(is_public=True)
+
+
+PUBLIC = ReadScope()
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever showed a token."""
+    """The sender of a request, with a token."""
 
     token: Token
 
     def __str__(self) -> str:
         return str(self.token)
 
-    def organization(self, slug_or_id: str, deed: Permission) -> Organization:
-        """Return the organization, if the token is one of its and may do `deed`.
+    def organization(self, slug_or_id: str, permission: Permission) -> Organization:
+        """Return the organization if it is the token's own.
 
         Raises:
-            NotAllowed: the token belongs elsewhere, or lacks the scope. The answer
-                does not tell whether the other organization exists.
+            NotAllowed: the token belongs elsewhere, or lacks the scope. The text does
+                not reveal whether the other organization exists.
         """
         own = self.token.organization
         if slug_or_id not in {own.slug, str(own.pk)}:
@@ -87,20 +126,14 @@ class Caller:
                 f"This token belongs to organization {own.slug!r}, "
                 f"not to {slug_or_id!r}."
             )
-        if not {scope.value for scope in deed.scopes} & set(self.token.scopes):
-            raise NotAllowed(
-                f"This token may not {deed.words}: it needs "
-                f"one of the scopes {', '.join(deed.scopes)}."
-            )
+        permission.require(frozenset(self.token.scopes))
         return own
 
     def only(self, project: str | None) -> str | None:
-        """Return the slug of the only project of which the token may hear.
-
-        None is any. For whoever asks about all projects, or about one by its slug.
+        """Return the slug of the only project to list; None is all projects.
 
         Raises:
-            ProjectMissing: the token is for another one.
+            ProjectMissing: the token is for another project.
         """
         own = self.token.project
         if own is not None and project not in {None, own.slug}:
@@ -109,23 +142,25 @@ class Caller:
             )
         return own.slug if own else project
 
-    def project(self, organization: str, slug_or_id: str, deed: Permission) -> Project:
-        """Return the project, if the token may do `deed` in it.
+    def project(
+        self, organization: str, slug_or_id: str, permission: Permission
+    ) -> Project:
+        """Return the project.
 
         Raises:
             NotAllowed: see `organization`.
-            ProjectMissing: there is none, or the token is for another project.
+            ProjectMissing: no such project, or the token is for another one.
         """
-        owner = self.organization(organization, deed)
-        found = _project(owner, slug_or_id)
+        owner = self.organization(organization, permission)
+        found = organizations.find_project(owner, slug_or_id)
         if found is None or self.token.project not in {None, found}:
             raise ProjectMissing(organization=owner.slug, slug=slug_or_id)
         return found
 
     def reach(
-        self, organization: str, project: str | None, deed: Permission
+        self, organization: str, project: str | None, permission: Permission
     ) -> AccessScope:
-        """Return how far the token may do `deed`; None is every project it may see.
+        """Return the access scope; without `project`, of every project it may see.
 
         Raises:
             NotAllowed: see `organization`.
@@ -133,93 +168,100 @@ class Caller:
         """
         own = self.token.project
         if project is not None:
-            named = self.project(organization, project, deed)
+            named = self.project(organization, project, permission)
             return AccessScope(named.organization, named, is_confined=own is not None)
-        owner = self.organization(organization, deed)
+        owner = self.organization(organization, permission)
         return AccessScope(owner, own, is_confined=own is not None)
 
+    def read_scope(self) -> ReadScope:
+        """Return the projects whose debug files the token may read.
 
-def organization(slug: str) -> Organization:
-    """Return the organization called `slug`, asking for no token.
+        Raises:
+            NotAllowed: the token may not download.
+        """
+        Permission.DOWNLOAD.require(frozenset(self.token.scopes))
+        return ReadScope(self.token.organization_id, self.token.project_id)
 
-    Raises:
-        OrganizationMissing: there is none.
-    """
-    found = Organization.objects.filter(slug=slug).first()
-    if found is None:
-        raise OrganizationMissing(slug)
-    return found
-
-
-def organizations() -> list[Organization]:
-    """Return all organizations, by name."""
-    return list(Organization.objects.order_by("slug"))
-
-
-def projects(owner: Organization) -> list[Project]:
-    """Return all projects of `owner`, by name."""
-    return list(Project.objects.filter(organization=owner).order_by("slug"))
+    def sole_project(self) -> Project | None:
+        """Return the token's project, or the only one of its organization."""
+        if self.token.project is not None:
+            return self.token.project
+        own = Project.objects.filter(organization=self.token.organization)[:2]
+        return own[0] if len(own) == 1 else None
 
 
-def project(organization_slug: str, slug: str) -> Project:
-    """Return the project called `slug`, asking for no token.
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A caller that may download debug files; `name` is for the audit log."""
 
-    Raises:
-        OrganizationMissing: there is no such organization.
-        ProjectMissing: it has no such project.
-    """
-    owner = organization(organization_slug)
-    found = _project(owner, slug)
-    if found is None:
-        raise ProjectMissing(organization=organization_slug, slug=slug)
-    return found
+    organization_id: int
+    project_id: int | None
+    name: str
 
+    def __str__(self) -> str:
+        return self.name
 
-def _project(owner: Organization, slug_or_id: str) -> Project | None:
-    if "\0" in slug_or_id:  # Postgres does not even take the question
-        return None
-    projects = Project.objects.filter(organization=owner).select_related("organization")
-    found = projects.filter(slug=slug_or_id).first()
-    if found is None and is_row_id(slug_or_id):
-        found = projects.filter(pk=int(slug_or_id)).first()
-    return found
+    def read_scope(self) -> ReadScope:
+        """Return the projects whose debug files it may read."""
+        return ReadScope(self.organization_id, self.project_id)
+
+    def sole_project_id(self) -> int | None:
+        """Return the id of the token's project, or of its organization's only one."""
+        return self.project_id or sql.sole_project_id(self.organization_id)
 
 
-def readable_projects(bearer: Caller | None) -> QuerySet[Project]:
-    """Return the projects whose debug files may be read: public ones without a token.
-
-    A token shows those of its own organization, or the one it is for, and no public
-    ones of others: or anybody with a public project could slip in a file under an id
-    that he has seen.
+def read_scope(caller: Caller | Reader | None) -> ReadScope:
+    """Return the projects that may be read: public ones without a caller.
 
     Raises:
         NotAllowed: the token may not download.
     """
-    if bearer is None:
-        return Project.objects.filter(is_public=True)
-    token = bearer.token
-    owner = bearer.organization(token.organization.slug, Permission.DOWNLOAD)
-    own = Project.objects.filter(organization=owner)
-    return own.filter(pk=token.project_id) if token.project_id else own
+    return PUBLIC if caller is None else caller.read_scope()
 
 
-def sole_project(bearer: Caller) -> Project | None:
-    """Return the one project that the token is for, or that there is; else None."""
-    if bearer.token.project is not None:
-        return bearer.token.project
-    own = Project.objects.filter(organization=bearer.token.organization)[:2]
-    return own[0] if len(own) == 1 else None
+def find_reader(token: str) -> Reader | None:
+    """Look up a token in one query.
+
+    None: unknown, expired, may not download, or its `last_used_at` is due for an
+    update; then use `authenticate_reader`.
+    """
+    row = _find_token(token, timezone.now())
+    if row is None or not row.is_use_noted:
+        return None
+    may_download = not _scopes(row.scopes).isdisjoint(Permission.DOWNLOAD.scopes)
+    return _reader(row) if may_download else None
 
 
-@transaction.atomic
-def set_public(project: Project, *, is_public: bool, by: str) -> None:
-    """Let anybody read the debug files of `project`, or its own tokens only."""
-    others = Project.objects.filter(pk=project.pk).exclude(is_public=is_public)
-    if others.update(is_public=is_public):
-        audit.record(
-            project,
-            Action.PROJECT_CHANGED,
-            by=by,
-            subject=project.slug,
-            is_public=is_public,
-        )
+def authenticate_reader(token: str) -> Reader:
+    """Look up a token, and update its `last_used_at` if due.
+
+    Raises:
+        Unauthenticated: unknown, revoked or expired.
+        NotAllowed: it may not download.
+    """
+    now = timezone.now()
+    row = _find_token(token, now)
+    if row is None:
+        raise Unauthenticated(tokens.INVALID)
+    if not row.is_use_noted:
+        Token.objects.filter(pk=row.token_id).update(last_used_at=now)
+    Permission.DOWNLOAD.require(_scopes(row.scopes))
+    return _reader(row)
+
+
+def _find_token(token: str, now: datetime) -> TokenRow | None:
+    return sql.find_token(
+        tokens.token_hash(token), now, now - tokens.LAST_USE_PRECISION
+    )
+
+
+def _reader(row: TokenRow) -> Reader:
+    return Reader(
+        row.organization_id, row.project_id, display_token(row.label, row.hint)
+    )
+
+
+@lru_cache(maxsize=64)
+def _scopes(text: str) -> frozenset[str]:
+    """Parse scopes as the database writes them; there are few combinations."""
+    return frozenset(json.loads(text))

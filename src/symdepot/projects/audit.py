@@ -1,4 +1,4 @@
-"""Notes who did what, and tells it long after."""
+"""The audit log: who did what."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from symdepot.domain import text_format
 from symdepot.domain.errors import InvalidRequest
 from symdepot.projects.models import AuditEntry, Organization, Project
 
-_LONGEST_ACTOR = 250
+_MAX_ACTOR_LENGTH = 250
 
 
 class Action(StrEnum):
-    """What is noted."""
+    """The kinds of entries."""
 
     UPLOADED = "debug-file.uploaded"
     DELETED = "debug-file.deleted"
@@ -35,47 +35,47 @@ class Action(StrEnum):
 
 
 def record(
-    where: Organization | Project,
+    owner: Organization | Project,
     action: Action,
     *,
     by: str,
     subject: str = "",
     **details: object,
 ) -> None:
-    """Note that `by` did `action` to `subject`; in the transaction of the deed itself.
+    """Add an entry, in the transaction of the action itself.
 
-    `by` is `str(bearer)` for whoever showed a token. `details` become JSON.
+    `by` is the actor: `str(caller)` for a request. `details` become JSON.
     """
-    record_each(where, action, [(subject, details)], by=by)
+    record_each(owner, action, [(subject, details)], by=by)
 
 
 def record_each(
-    where: Organization | Project,
+    owner: Organization | Project,
     action: Action,
-    deeds: Iterable[tuple[str, Mapping[str, object]]],
+    subjects: Iterable[tuple[str, Mapping[str, object]]],
     *,
     by: str,
 ) -> None:
-    """Note several deeds at once, each with its subject and its details."""
+    """Add several entries, each with its subject and its details."""
     organization, project_slug = (
-        (where.organization, where.slug) if isinstance(where, Project) else (where, "")
+        (owner.organization, owner.slug) if isinstance(owner, Project) else (owner, "")
     )
     AuditEntry.objects.bulk_create(
         AuditEntry(
             organization=organization,
             project_slug=project_slug,
-            actor=by[:_LONGEST_ACTOR],
+            actor=by[:_MAX_ACTOR_LENGTH],
             action=action.value,
             subject=subject,
             details=dict(details),
         )
-        for subject, details in deeds
+        for subject, details in subjects
     )
 
 
 @dataclass(frozen=True, slots=True)
 class AuditQuery:
-    """What to tell: of one project, of one action, from `since` until before `until`."""
+    """A filter: the project, the action, from `since` until before `until`."""
 
     project: str | None = None
     action: Action | None = None
@@ -83,32 +83,31 @@ class AuditQuery:
     until: datetime | None = None
 
 
-def entries(organization: Organization, asked: AuditQuery) -> QuerySet[AuditEntry]:
-    """Return what was noted, newest first, unsliced."""
+def entries(organization: Organization, query: AuditQuery) -> QuerySet[AuditEntry]:
+    """Return the entries, newest first, unsliced."""
     rows = AuditEntry.objects.filter(organization=organization)
-    if asked.project is not None:
-        # Postgres does not even take the question.
-        slug = asked.project.replace("\0", " ")
+    if query.project is not None:
+        slug = query.project.replace("\0", " ")  # Postgres refuses NUL
         rows = rows.filter(project_slug=slug)
-    if asked.action:
-        rows = rows.filter(action=asked.action.value)
-    if asked.since:
-        rows = rows.filter(at__gte=asked.since)
-    if asked.until:
-        rows = rows.filter(at__lt=asked.until)
+    if query.action:
+        rows = rows.filter(action=query.action.value)
+    if query.since:
+        rows = rows.filter(at__gte=query.since)
+    if query.until:
+        rows = rows.filter(at__lt=query.until)
     return rows.order_by("-at", "-pk")
 
 
-def export(organization: Organization, asked: AuditQuery) -> Iterator[AuditEntry]:
-    """Return what was noted, oldest first, a few at a time."""
-    return entries(organization, asked).reverse().iterator()
+def export(organization: Organization, query: AuditQuery) -> Iterator[AuditEntry]:
+    """Yield the entries, oldest first; memory does not grow with their number."""
+    return entries(organization, query).reverse().iterator()
 
 
 def as_utc(time: datetime | None) -> datetime | None:
-    """Return a time that somebody typed; without a zone it is UTC.
+    """Return `time` in UTC; a time without a zone is UTC.
 
     Raises:
-        InvalidRequest: it lies outside of all calendars.
+        InvalidRequest: out of range.
     """
     if time is None:
         return None
@@ -119,7 +118,7 @@ def as_utc(time: datetime | None) -> datetime | None:
 
 
 def as_json(entry: AuditEntry) -> dict[str, object]:
-    """Return an entry as JSON takes it."""
+    """Return an entry as JSON."""
     return {
         "id": str(entry.pk),
         "at": text_format.format_time(entry.at),

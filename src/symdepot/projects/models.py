@@ -1,4 +1,4 @@
-"""Who owns what: organizations, their projects, and the tokens that speak for them."""
+"""Organizations, projects, tokens, releases, webhooks and the audit log."""
 
 from datetime import datetime
 
@@ -7,10 +7,10 @@ from django.db.models import Q
 
 
 class Organization(models.Model):
-    """Who owns chunks: what one project has sent, its neighbours need not send.
+    """The owner of projects and of chunks, which its projects share.
 
-    `quota_bytes` is how much it may keep; None is no limit. Where `takes_chunks` is
-    off, clients that know another way (sentry-cli before 3.0) are told to zip.
+    `quota_bytes` limits what it may store; None is no limit. If `takes_chunks` is
+    false, clients that can (sentry-cli before 3.0) upload zip files.
     """
 
     slug = models.SlugField(unique=True)
@@ -23,11 +23,10 @@ class Organization(models.Model):
 
 
 class Project(models.Model):
-    """What debug files are uploaded for, and looked up in.
+    """What debug files are uploaded for.
 
-    `revision` moves whenever debug files arrive. What `keep_…` is None for is kept for
-    ever: unused for so many days, uploaded so many days ago, associated with none but
-    older releases than the newest so many. Of a public one anybody may read.
+    `revision` grows when debug files arrive. `keep_…` are the retention rules, see
+    `organizations.RetentionRules`. Everyone may read the files of a public project.
     """
 
     organization = models.ForeignKey(
@@ -53,7 +52,7 @@ class Project(models.Model):
 
 
 class TokenQuerySet(models.QuerySet["Token"]):
-    """Named questions about tokens."""
+    """Queries for tokens."""
 
     def valid(self, now: datetime) -> "TokenQuerySet":
         """Those that are neither revoked nor expired at `now`."""
@@ -61,10 +60,10 @@ class TokenQuerySet(models.QuerySet["Token"]):
 
 
 class Token(models.Model):
-    """Lets its bearer act in an organization, or in one project of it.
+    """Access to an organization, or to one project of it.
 
-    Of the token itself only a hash is kept; `hint` is its last characters, so that
-    people can tell tokens apart.
+    Only a hash of the token is stored; `hint` is its last characters, so that people
+    can recognize it.
     """
 
     organization = models.ForeignKey(
@@ -89,19 +88,19 @@ class Token(models.Model):
 
 
 def display_token(label: str, hint: str) -> str:
-    """Return what people may see of a token."""
+    """Return the name of a token, which does not reveal it."""
     return f"{label or 'token'} …{hint}"
 
 
 class ReleaseStatus(models.TextChoices):
-    """Whether a release still counts, in the words that sentry-cli knows."""
+    """The status of a release, by sentry-cli's names."""
 
     OPEN = "open", "open"
     ARCHIVED = "archived", "archived"
 
 
 class Release(models.Model):
-    """A version of what an organization ships, of one or several of its projects."""
+    """A released version of one or several projects of an organization."""
 
     organization = models.ForeignKey(
         Organization, on_delete=models.CASCADE, related_name="+"
@@ -148,7 +147,7 @@ class Webhook(models.Model):
 
 
 class AuditEntry(models.Model):
-    """Who did what, in words that outlive what it was done to."""
+    """An entry of the audit log; it outlives its actor and subject."""
 
     organization = models.ForeignKey(
         Organization, on_delete=models.CASCADE, related_name="+"

@@ -1,4 +1,4 @@
-"""How often somebody asks, counted for all processes of a machine together."""
+"""Rate limiter, shared by all processes of a machine."""
 
 import hashlib
 import mmap
@@ -22,10 +22,11 @@ _SLOT = Struct("<d")
 
 
 class RateLimiter:
-    """A file with a place for each asker: until when what he asked for has used his due.
+    """Limits requests per minute (GCRA) in a mapped file of 16,384 slots.
 
-    Two askers in a million pairs share a place, and their due. What is due to him
-    comes back evenly; a minute's worth may be had at once.
+    Callers are hashed to a slot, so a pair shares one with probability 1/16,384. A slot
+    holds the time until which the caller's requests are paid for. A minute's worth of
+    requests may come at once; the allowance grows back evenly.
 
     Source: the generic cell rate algorithm (ITU-T I.371, annex A).
     """
@@ -33,33 +34,33 @@ class RateLimiter:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        # What is written to memory for which the disk has no room ends the process.
+        # Writing to mapped memory kills the process if the disk is full.
         os.posix_fallocate(self._file, 0, _SLOTS * _SLOT.size)
-        self._places = mmap.mmap(self._file, _SLOTS * _SLOT.size)
+        self._slots = mmap.mmap(self._file, _SLOTS * _SLOT.size)
         self._lock = threading.Lock()
 
-    def spend(self, asker: str, *, a_minute: int) -> None:
-        """Count one request of `asker`, who has so many a minute; 0 is no limit.
+    def consume(self, caller: str, *, per_minute: int) -> None:
+        """Count one request of `caller`; 0 `per_minute` is no limit.
 
         Raises:
-            RateExceeded: he has had them; this one is not counted.
+            RateExceeded: too many; this one is not counted.
         """
-        if not a_minute:
+        if not per_minute:
             return
-        digest = hashlib.blake2b(asker.encode(), digest_size=8).digest()
-        place = int.from_bytes(digest) % _SLOTS * _SLOT.size
-        now, each_seconds = time.time(), _MINUTE_SECONDS / a_minute
-        with self._alone():
-            (used_until,) = _SLOT.unpack_from(self._places, place)
-            # A clock that was put back must shut nobody out.
+        digest = hashlib.blake2b(caller.encode(), digest_size=8).digest()
+        offset = int.from_bytes(digest) % _SLOTS * _SLOT.size
+        now, interval_seconds = time.time(), _MINUTE_SECONDS / per_minute
+        with self._locked():
+            (used_until,) = _SLOT.unpack_from(self._slots, offset)
+            # If the clock was set back, nothing is paid for beyond a minute.
             used_until = max(min(used_until, now + _MINUTE_SECONDS), now)
-            too_early_seconds = used_until + each_seconds - now - _MINUTE_SECONDS
+            too_early_seconds = used_until + interval_seconds - now - _MINUTE_SECONDS
             if too_early_seconds > 0:
-                raise RateExceeded(a_minute, retry_after_seconds=too_early_seconds)
-            _SLOT.pack_into(self._places, place, used_until + each_seconds)
+                raise RateExceeded(per_minute, retry_after_seconds=too_early_seconds)
+            _SLOT.pack_into(self._slots, offset, used_until + interval_seconds)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _locked(self) -> Iterator[None]:
         with self._lock:
             flock(self._file, LOCK_EX)
             try:
@@ -70,5 +71,5 @@ class RateLimiter:
 
 @cache
 def rate_limiter() -> RateLimiter:
-    """Return the rates of this machine, the same ones each time."""
+    """Return the rate limiter of this machine."""
     return RateLimiter(Path(settings.RATES_FILE))

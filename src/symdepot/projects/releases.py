@@ -1,4 +1,4 @@
-"""Keeps releases: the versions of what an organization ships."""
+"""Creates, finds, changes and deletes releases."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -11,22 +11,20 @@ from django.db.models.functions import Coalesce
 
 from symdepot.domain.errors import InvalidRequest, NotAllowed, ReleaseMissing
 from symdepot.projects import audit
-from symdepot.projects.access import AccessScope, is_row_id
+from symdepot.projects.access import AccessScope
 from symdepot.projects.audit import Action
 from symdepot.projects.models import Organization, Project, Release, ReleaseStatus
+from symdepot.projects.organizations import is_row_id
 
-LONGEST_VERSION = 250
-_LONGEST_URL = 2000
-_MOST_PROJECTS = 500
+MAX_VERSION_LENGTH = 250
+_MAX_URL_LENGTH = 2000
+_MAX_PROJECTS = 500
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseUpdate:
-    """What somebody says of a release; None and nothing leave all as it is.
-
-    `projects` are slugs or numbers.
-    """
+    """New values of a release; None changes nothing. `projects` are slugs or row ids."""
 
     projects: Sequence[str] = ()
     url: str | None = None
@@ -35,37 +33,34 @@ class ReleaseUpdate:
     released_at: datetime | None = None
 
 
-def list_releases(reach: AccessScope) -> QuerySet[Release]:
-    """Return the releases within `reach`, the latest first, unsliced.
+def list_releases(scope: AccessScope) -> QuerySet[Release]:
+    """Return the releases, latest first, unsliced.
 
     Each with those of its `projects` that the token may see.
     """
-    rows = Release.objects.filter(organization=reach.organization)
-    if reach.project is not None:
-        rows = rows.filter(projects=reach.project)
-    seen = Prefetch("projects", queryset=reach.projects())
+    rows = Release.objects.filter(organization=scope.organization)
+    if scope.project is not None:
+        rows = rows.filter(projects=scope.project)
+    seen = Prefetch("projects", queryset=scope.projects())
     return rows.prefetch_related(seen).order_by("-created_at", "-pk")
 
 
 def open_releases(project: Project) -> QuerySet[Release]:
-    """Return the open releases of `project`, newest first.
-
-    As new as a release is its release date; before it has one, its row.
-    """
+    """Return the open releases of `project`, newest first by release or creation date."""
     return Release.objects.filter(projects=project, status=ReleaseStatus.OPEN).order_by(
         Coalesce("released_at", "created_at").desc(), "-pk"
     )
 
 
-def by_version(reach: AccessScope, version: str) -> Release:
-    """Return the release of this version, as `list_releases`.
+def by_version(scope: AccessScope, version: str) -> Release:
+    """Return the release of this version; see `list_releases`.
 
     Raises:
-        ReleaseMissing: there is none within `reach`.
+        ReleaseMissing: none in `scope`.
     """
     found = None
-    if "\0" not in version:  # Postgres does not even take the question
-        found = list_releases(reach).filter(version=version).first()
+    if "\0" not in version:  # Postgres refuses the query
+        found = list_releases(scope).filter(version=version).first()
     if found is None:
         raise ReleaseMissing(version)
     return found
@@ -73,83 +68,82 @@ def by_version(reach: AccessScope, version: str) -> Release:
 
 @transaction.atomic
 def create_or_update(
-    reach: AccessScope, version: str, said: ReleaseUpdate, *, by: str
+    scope: AccessScope, version: str, change: ReleaseUpdate, *, by: str
 ) -> tuple[Release, bool]:
-    """Make a release, or change the one that there is; return it, and if it is new.
+    """Create a release, or change an existing one; return it, and whether it is new.
 
-    New is also a release that one of the projects did not have. A start that is known
-    stays: who says the same release again does not start it again. A token of one
-    project can let it join a release of others, and leaves the rest as it is.
+    It is also new if one of the projects is. `started_at` is set only once. A token of
+    one project can add it to a release of other projects, but not change that release.
 
     Raises:
-        InvalidRequest: the version cannot be one, a project is not there, or a new
-            release is to be of no project.
+        InvalidRequest: invalid version, unknown project, or a new release without
+            projects.
         NotAllowed: see `update`.
     """
     check_version(version)
-    projects = _projects(reach, said.projects)
-    if not projects and not list_releases(reach).filter(version=version).exists():
+    projects = _projects(scope, change.projects)
+    if not projects and not list_releases(scope).filter(version=version).exists():
         raise InvalidRequest(
             f"There is no release {version!r} yet: "
             "to make it, name the projects that it is of."
         )
-    release = _made(reach.organization, version, projects, by=by)
+    release = _get_or_create(scope.organization, version, projects, by=by)
     added = _add_projects(release, projects)
-    only_joins = projects and said.status is None and _is_shared(reach, release)
+    only_joins = projects and change.status is None and _is_shared(scope, release)
     if not only_joins:
         known = release.started_at is not None
-        _set(reach, release, replace(said, started_at=None) if known else said)
-    return by_version(reach, version), added
+        _set(scope, release, replace(change, started_at=None) if known else change)
+    return by_version(scope, version), added
 
 
 @transaction.atomic
-def update(reach: AccessScope, version: str, said: ReleaseUpdate) -> Release:
-    """Change a release and return it; what `said` leaves open stays.
+def update(scope: AccessScope, version: str, change: ReleaseUpdate) -> Release:
+    """Change a release and return it.
 
     Raises:
-        ReleaseMissing: there is none within `reach`.
-        InvalidRequest: a project is not there.
-        NotAllowed: it is of other projects, too, and the token is not for those.
+        ReleaseMissing: none in `scope`.
+        InvalidRequest: unknown project.
+        NotAllowed: it also belongs to projects that the token is not for.
     """
-    projects = _projects(reach, said.projects)
-    release = _held(reach, version)
-    _set(reach, release, said)
+    projects = _projects(scope, change.projects)
+    release = _lock(scope, version)
+    _set(scope, release, change)
     _add_projects(release, projects)
-    return by_version(reach, version)
+    return by_version(scope, version)
 
 
 @transaction.atomic
-def delete(reach: AccessScope, version: str, *, by: str) -> None:
-    """Delete a release; the debug files that were of it stay.
+def delete(scope: AccessScope, version: str, *, by: str) -> None:
+    """Delete a release, but not its debug files.
 
     Raises:
-        ReleaseMissing: there is none within `reach`.
+        ReleaseMissing: none in `scope`.
         NotAllowed: see `update`.
     """
-    release = _held(reach, version)
-    _refuse_shared(reach, release)
-    _note(release, Action.RELEASE_DELETED, list(release.projects.all()), by=by)
+    release = _lock(scope, version)
+    _refuse_shared(scope, release)
+    _audit(release, Action.RELEASE_DELETED, list(release.projects.all()), by=by)
     release.delete()
 
 
 def ensure_release(project: Project, version: str, *, by: str) -> Release:
-    """Return the release of this version, made if it has to be, with `project` in it.
+    """Return the release of this version, created if needed, with `project` in it.
 
-    To be called in a transaction, which holds it.
+    Needs a transaction; the release is locked until its end.
 
     Raises:
-        InvalidRequest: the version cannot be one.
+        InvalidRequest: invalid version.
     """
-    release = _made(project.organization, version, [project], by=by)
+    release = _get_or_create(project.organization, version, [project], by=by)
     _add_projects(release, [project])
     return release
 
 
 def check_version(version: str) -> None:
-    """Refuse what sentry-cli would not take as a version, or could not ask for.
+    """Refuse a version that sentry-cli refuses or cannot request.
 
     Raises:
-        InvalidRequest: it cannot be one; the text says why.
+        InvalidRequest: the text explains why.
 
     Source: spec/sentry-cli A9; sentry-cli itself takes no slashes, either, but other
     clients send them.
@@ -160,95 +154,97 @@ def check_version(version: str) -> None:
         reason = "a version does not begin or end with a space"
     elif any(unicodedata.category(letter) in _UNPRINTABLE for letter in version):
         reason = "a version is one line, without control characters"
-    elif len(version) > LONGEST_VERSION:
-        reason = f"a version has at most {LONGEST_VERSION} characters"
+    elif len(version) > MAX_VERSION_LENGTH:
+        reason = f"a version has at most {MAX_VERSION_LENGTH} characters"
     else:
         return
     raise InvalidRequest(f"Invalid release version: {reason}.")
 
 
-def _made(
+def _get_or_create(
     organization: Organization, version: str, projects: Sequence[Project], *, by: str
 ) -> Release:
-    """Return the release, held until the transaction ends; note it if it is new."""
+    """Return the release, locked until the transaction ends; audit a new one."""
     check_version(version)
-    held = Release.objects.select_for_update()
-    release, is_new = held.get_or_create(organization=organization, version=version)
+    rows = Release.objects.select_for_update()
+    release, is_new = rows.get_or_create(organization=organization, version=version)
     if is_new:
-        _note(release, Action.RELEASE_CREATED, projects, by=by)
+        _audit(release, Action.RELEASE_CREATED, projects, by=by)
     return release
 
 
-def _held(reach: AccessScope, version: str) -> Release:
-    """Return the release that `by_version` finds, held until the transaction ends."""
-    found = by_version(reach, version)
-    held = Release.objects.select_for_update().filter(pk=found.pk).first()
-    if held is None:
+def _lock(scope: AccessScope, version: str) -> Release:
+    """Return the release that `by_version` finds, locked until the transaction ends."""
+    found = by_version(scope, version)
+    locked = Release.objects.select_for_update().filter(pk=found.pk).first()
+    if locked is None:
         raise ReleaseMissing(version)
-    return held
+    return locked
 
 
 def _add_projects(release: Release, projects: Sequence[Project]) -> bool:
-    """Let `projects` have the release; say whether any had not."""
+    """Add projects to the release; return whether any was new."""
     before = release.projects.count()
     release.projects.add(*projects)
     return release.projects.count() > before
 
 
-def _set(reach: AccessScope, release: Release, said: ReleaseUpdate) -> None:
-    _refuse_shared(reach, release)
-    if said.url is not None and (len(said.url) > _LONGEST_URL or "\0" in said.url):
-        raise InvalidRequest(f"url: at most {_LONGEST_URL} characters, and no NUL")
+def _set(scope: AccessScope, release: Release, change: ReleaseUpdate) -> None:
+    _refuse_shared(scope, release)
+    if change.url is not None and (
+        len(change.url) > _MAX_URL_LENGTH or "\0" in change.url
+    ):
+        raise InvalidRequest(f"url: at most {_MAX_URL_LENGTH} characters, and no NUL")
     values = {
-        "url": said.url,
-        "status": said.status,
-        "started_at": said.started_at,
-        "released_at": said.released_at,
+        "url": change.url,
+        "status": change.status,
+        "started_at": change.started_at,
+        "released_at": change.released_at,
     }
     given = {name: value for name, value in values.items() if value is not None}
     if given:
         Release.objects.filter(pk=release.pk).update(**given)
 
 
-def _is_shared(reach: AccessScope, release: Release) -> bool:
-    """Whether others have the release of whom the token must not know."""
-    if not reach.is_confined or reach.project is None:
+def _is_shared(scope: AccessScope, release: Release) -> bool:
+    """Whether the release has projects that the token must not see."""
+    if not scope.is_confined or scope.project is None:
         return False
-    return release.projects.exclude(pk=reach.project.pk).exists()
+    return release.projects.exclude(pk=scope.project.pk).exists()
 
 
-def _refuse_shared(reach: AccessScope, release: Release) -> None:
-    if _is_shared(reach, release):
+def _refuse_shared(scope: AccessScope, release: Release) -> None:
+    if _is_shared(scope, release):
         raise NotAllowed(
             f"Release {release.version!r} is of other projects, too, "
             "which this token may not touch."
         )
 
 
-def _projects(reach: AccessScope, named: Sequence[str]) -> list[Project]:
-    """Return the projects of these slugs or numbers.
+def _projects(scope: AccessScope, named: Sequence[str]) -> list[Project]:
+    """Return the projects with these slugs or row ids.
 
     Raises:
-        InvalidRequest: one is not there, or the token is not for it.
+        InvalidRequest: one is unknown, or the token is not for it.
     """
-    if len(named) > _MOST_PROJECTS:
-        raise InvalidRequest(f"projects: at most {_MOST_PROJECTS} are taken")
-    askable = [name for name in named if "\0" not in name]
-    numbers = [int(name) for name in askable if is_row_id(name)]
-    found = list(reach.projects().filter(Q(slug__in=askable) | Q(pk__in=numbers)))
+    if len(named) > _MAX_PROJECTS:
+        raise InvalidRequest(f"projects: at most {_MAX_PROJECTS} are taken")
+    valid = [name for name in named if "\0" not in name]
+    row_ids = [int(name) for name in valid if is_row_id(name)]
+    found = list(scope.projects().filter(Q(slug__in=valid) | Q(pk__in=row_ids)))
     known = {name for project in found for name in (project.slug, str(project.pk))}
     for name in named:
         if name not in known:
             raise InvalidRequest(
                 f"There is no project {name!r} in organization "
-                f"{reach.organization.slug!r} that this token may see."
+                f"{scope.organization.slug!r} that this token may see."
             )
     return found
 
 
-def _note(
+def _audit(
     release: Release, action: Action, projects: Sequence[Project], *, by: str
 ) -> None:
-    where = projects[0] if len(projects) == 1 else release.organization
+    owner = projects[0] if len(projects) == 1 else release.organization
     slugs = sorted(project.slug for project in projects)
-    audit.record(where, action, by=by, subject=release.version, projects=slugs)
+    audit.record(owner, action, by=by, subject=release.version, projects=slugs)

@@ -1,39 +1,85 @@
-"""Asks the database past Django's cursors, which take longer than a lookup does."""
+"""Raw SQL for the lookups of every debuginfod request, and a cursor to run it.
 
-from collections.abc import Mapping
+Django's models and cursors take longer than these lookups, and a debugger waits for
+each of thousands of them: see docs/benchmarks.md. Rows are named tuples.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 
-type Values = Mapping[str, object]
+type Value = int | str | datetime | None
 
 
-def fetch_all(question: str, values: Values) -> list[tuple[Any, ...]]:
-    """Return the rows that answer `question`, in which values stand as `%(name)s`.
+class TokenRow(NamedTuple):
+    """A valid token. `scopes` is JSON; `is_use_noted` may be null, which is falsy."""
 
-    Values and rows are as the driver has them: `connection.ops` adapts times.
+    token_id: int
+    organization_id: int
+    project_id: int | None
+    scopes: str
+    label: str
+    hint: str
+    is_use_noted: bool | None
+
+
+class ProjectRow(NamedTuple):
+    """The id of a project."""
+
+    project_id: int
+
+
+def find_token(digest: str, now: datetime, noted_since: datetime) -> TokenRow | None:
+    """Return the token if it is valid `now`; use is noted if later than `noted_since`."""
+    adapt = connection.ops.adapt_datetimefield_value
+    values = (adapt(noted_since), digest, adapt(now))
+    rows = fetch_all(TokenRow._make, _VALID, values)
+    return rows[0] if rows else None
+
+
+def sole_project_id(organization_id: int) -> int | None:
+    """Return the id of the one project of an organization; None if it has several."""
+    rows = fetch_all(ProjectRow._make, _PROJECTS, (organization_id,))
+    return rows[0].project_id if len(rows) == 1 else None
+
+
+def fetch_all[Row](
+    make: Callable[[Iterable[Any]], Row], query: str, values: Sequence[Value]
+) -> list[Row]:
+    """Run a query in which `%s` marks each value.
+
+    Values and columns are as the database driver has them: `connection.ops` adapts
+    times. Django's cursor is used only if Django logs queries, as tests do.
 
     Raises:
-        django.db.Error: as of any other question.
+        django.db.Error: as Django's cursors.
     """
     connection.ensure_connection()
+    if connection.queries_logged:
+        with connection.cursor() as cursor:
+            cursor.execute(query, values)
+            return [make(row) for row in cursor.fetchall()]
     with connection.wrap_database_errors:
         cursor = connection.connection.cursor()
         try:
-            cursor.execute(_spoken(question, connection.vendor), values)
-            rows: list[tuple[Any, ...]] = cursor.fetchall()
-            return rows
+            cursor.execute(_with_marks(query, connection.vendor), values)
+            return [make(row) for row in cursor.fetchall()]
         finally:
             cursor.close()
 
 
 @lru_cache(maxsize=64)
-def _spoken(question: str, vendor: str) -> str:
-    """Write the names of values as the driver of this database reads them."""
-    return question % _Colons() if vendor == "sqlite" else question
+def _with_marks(query: str, vendor: str) -> str:
+    return query.replace("%s", "?") if vendor == "sqlite" else query
 
 
-class _Colons(dict[str, str]):
-    def __missing__(self, name: str) -> str:
-        return f":{name}"
+_VALID = """
+    SELECT id, organization_id, project_id, scopes, label, hint, last_used_at >= %s
+    FROM projects_token
+    WHERE digest = %s AND revoked_at IS NULL
+    AND (expires_at IS NULL OR expires_at > %s)
+    """
+_PROJECTS = "SELECT id FROM projects_project WHERE organization_id = %s LIMIT 2"

@@ -1,4 +1,4 @@
-"""Mints tokens, and recognises them again by their hash."""
+"""Creates, authenticates and revokes tokens; of a token only its hash is stored."""
 
 import hashlib
 import json
@@ -19,16 +19,17 @@ from symdepot.projects.audit import Action
 from symdepot.projects.models import Organization, Project, Token
 
 URL_PREFIX = "symd_"
-"""What tokens begin with that may stand in URLs."""
+"""Prefix of the tokens that may stand in URLs."""
+LAST_USE_PRECISION = timedelta(minutes=1)
+"""`last_used_at` is updated when it is older than this."""
+INVALID = "This token is unknown, revoked or expired."
 
 _SECRET_BYTES = 32
 _HINT_LENGTH = 4
-LAST_USE_PRECISION = timedelta(minutes=1)
-"""How old a noted last use may become before it is noted again."""
 
 
 class Scope(StrEnum):
-    """What a token may do. The names are Sentry's, so that its clients show them.
+    """What a token may do, by Sentry's names, so that its clients show them.
 
     Source: spec/sentry-server 4.2.
     """
@@ -41,55 +42,57 @@ class Scope(StrEnum):
 
 
 def create_token(
-    place: Organization | Project,
+    owner: Organization | Project,
     *,
     scopes: Collection[Scope],
     by: str,
     label: str = "",
     expires_at: datetime | None = None,
 ) -> str:
-    """Make a token for `place` and return it; it cannot be shown again.
+    """Create a token for an organization or a project; it cannot be shown again.
 
-    The token names this server and the organization, so that sentry-cli needs no
-    other configuration than a project.
+    The token contains this server's URL and the organization, so that sentry-cli needs
+    no other configuration than a project.
 
     Source: spec/sentry-cli C2; clients from 2.25 on insist on all four keys.
     """
-    owner = place.organization if isinstance(place, Project) else place
+    organization = owner.organization if isinstance(owner, Project) else owner
     payload = {
         "iat": time.time(),
         "url": settings.PUBLIC_URL,
         "region_url": settings.PUBLIC_URL,
-        "org": owner.slug,
+        "org": organization.slug,
     }
-    said = b64encode(json.dumps(payload, separators=(",", ":")).encode()).decode()
+    encoded = b64encode(json.dumps(payload, separators=(",", ":")).encode()).decode()
     secret = b64encode(secrets.token_bytes(_SECRET_BYTES)).decode().rstrip("=")
-    token = f"sntrys_{said}_{secret}"
+    token = f"sntrys_{encoded}_{secret}"
     row = Token(label=label, scopes=sorted(scopes), expires_at=expires_at)
-    return _kept(row, token, place, by)
+    _save(row, token, owner, by)
+    return token
 
 
 def create_url_token(
-    place: Organization | Project,
+    owner: Organization | Project,
     *,
     by: str,
     label: str = "",
     expires_at: datetime | None = None,
 ) -> str:
-    """Make a token that can stand in a URL, and return it; see `create_token`.
+    """Create a token that may stand in a URL; see `create_token`.
 
-    It may only read, since URLs get about: proxies log them, and people paste them.
+    It may only read: proxies log URLs, and people paste them.
     """
     token = URL_PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
     row = Token(label=label, scopes=[Scope.READ], expires_at=expires_at)
-    return _kept(row, token, place, by)
+    _save(row, token, owner, by)
+    return token
 
 
 def authenticate(token: str) -> Token:
-    """Return the row of `token`, and note that it was used.
+    """Return the row of `token`, and update its `last_used_at` if due.
 
     Raises:
-        Unauthenticated: there is no such token, or it is revoked or expired.
+        Unauthenticated: unknown, revoked or expired.
     """
     now = timezone.now()
     row = (
@@ -99,14 +102,14 @@ def authenticate(token: str) -> Token:
         .first()
     )
     if row is None:
-        raise Unauthenticated("This token is unknown, revoked or expired.")
+        raise Unauthenticated(INVALID)
     if row.last_used_at is None or now - row.last_used_at > LAST_USE_PRECISION:
         Token.objects.filter(pk=row.pk).update(last_used_at=now)
     return row
 
 
 def token_hash(token: str) -> str:
-    """Return what is kept of `token`."""
+    """Return the digest that is stored for `token`."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -117,10 +120,10 @@ def list_tokens(organization: Organization | None = None) -> list[Token]:
 
 
 def by_number(token_id: int) -> Token:
-    """Return the token whose row has this number.
+    """Return the token with this row id.
 
     Raises:
-        InvalidRequest: there is none.
+        InvalidRequest: no such token.
     """
     rows = Token.objects.select_related("organization", "project__organization")
     found = rows.filter(pk=token_id).first()
@@ -131,31 +134,29 @@ def by_number(token_id: int) -> Token:
 
 @transaction.atomic
 def revoke(token: Token, *, by: str) -> None:
-    """Let `token` open nothing from now on; revoking twice is no error."""
+    """Make `token` invalid; revoking twice is no error."""
     still_valid = Token.objects.filter(pk=token.pk, revoked_at=None)
     if still_valid.update(revoked_at=timezone.now()):
-        place = token.project or token.organization
+        owner = token.project or token.organization
         audit.record(
-            place, Action.TOKEN_REVOKED, by=by, subject=str(token), token=token.pk
+            owner, Action.TOKEN_REVOKED, by=by, subject=str(token), token=token.pk
         )
 
 
-def _kept(row: Token, token: str, place: Organization | Project, by: str) -> str:
-    """Keep all of `token` but itself, and return it."""
+def _save(row: Token, token: str, owner: Organization | Project, by: str) -> None:
     row.organization, row.project = (
-        (place.organization, place) if isinstance(place, Project) else (place, None)
+        (owner.organization, owner) if isinstance(owner, Project) else (owner, None)
     )
     row.digest, row.hint = token_hash(token), token[-_HINT_LENGTH:]
-    ends_at = row.expires_at.isoformat() if row.expires_at else None
+    expires_at = row.expires_at.isoformat() if row.expires_at else None
     with transaction.atomic():
         row.save(force_insert=True)
         audit.record(
-            place,
+            owner,
             Action.TOKEN_MINTED,
             by=by,
             subject=str(row),
             token=row.pk,
             scopes=row.scopes,
-            expires_at=ends_at,
+            expires_at=expires_at,
         )
-    return token

@@ -1,4 +1,4 @@
-"""A header becomes somebody who may do something."""
+"""Identifies the caller of a request by its token."""
 
 import base64
 import re
@@ -6,54 +6,56 @@ import re
 from django.http import HttpRequest
 
 from symdepot.domain.errors import Unauthenticated
-from symdepot.projects import tokens
-from symdepot.projects.access import Caller
+from symdepot.projects import access, tokens
+from symdepot.projects.access import Caller, Reader
 
-_LONGEST_SHOWN = 500
+_MAX_LOGGED_LENGTH = 500
 _PATH_TOKEN = re.compile(r"^/+s/+[^/]+/")
 
 
 def caller(request: HttpRequest) -> Caller:
-    """Return who is asking; a second time without asking the database again.
+    """Return the caller; ninja keeps it in `request.auth`.
 
     The token comes as `Bearer`, or as user name or password of `Basic`, which old
     clients send.
 
     Raises:
-        Unauthenticated: there is no token, or it is not a valid one.
+        Unauthenticated: no token, or an invalid one.
 
     Source: spec/sentry-cli A0, row "Authorization".
     """
     known = getattr(request, "auth", None)
     if isinstance(known, Caller):
         return known
-    token = token_from_header(request.headers.get("Authorization", ""))
-    if not token:
-        raise Unauthenticated(
-            "Authentication credentials were not provided: "
-            "send a token as 'Authorization: Bearer TOKEN'."
-        )
-    return Caller(tokens.authenticate(token))
+    return Caller(tokens.authenticate(_header_token(request)))
 
 
-def reader(request: HttpRequest, path_token: str | None) -> Caller | None:
-    """Return who reads with a debugger; None is anybody, who shows no token.
-
-    The token stands in the path, where a debugger can carry no header, or it comes
-    as for `caller`. Of those in paths only the kind is believed that can do no harm.
+def caller_or_none(request: HttpRequest, path_token: str | None) -> Caller | None:
+    """Return the caller; None if there is no token, see `reader`.
 
     Raises:
-        Unauthenticated: the token is not a valid one.
+        Unauthenticated: an invalid token.
     """
-    if path_token is None:
-        return caller(request) if "Authorization" in request.headers else None
-    if not path_token.startswith(tokens.URL_PREFIX):
-        raise Unauthenticated("This is no token for URLs.")
-    return Caller(tokens.authenticate(path_token))
+    token = _any_token(request, path_token)
+    return None if token is None else Caller(tokens.authenticate(token))
+
+
+def reader(request: HttpRequest, path_token: str | None) -> Reader | None:
+    """Return the caller of a download; None if there is no token.
+
+    The token is in the path, since a debugger cannot send headers, or in a header. In
+    paths only tokens are accepted that can do no more than read.
+
+    Raises:
+        Unauthenticated: an invalid token.
+        NotAllowed: the token may not download.
+    """
+    token = _any_token(request, path_token)
+    return None if token is None else access.authenticate_reader(token)
 
 
 def token_from_header(authorization: str) -> str:
-    """Return the token that stands in a header `Authorization`; empty is none."""
+    """Return the token in a header `Authorization`; empty if there is none."""
     kind, _, rest = authorization.strip().partition(" ")
     match kind.lower():
         case "bearer":
@@ -65,19 +67,37 @@ def token_from_header(authorization: str) -> str:
 
 
 def path_without_token(request: HttpRequest) -> str:
-    """Return the path as it may be logged: without the token that may stand in it."""
-    return _PATH_TOKEN.sub("/s/…/", request.path)[:_LONGEST_SHOWN]
+    """Return the path for a log, without the token that may be in it."""
+    return _PATH_TOKEN.sub("/s/…/", request.path)[:_MAX_LOGGED_LENGTH]
 
 
-def actor(request: HttpRequest, who: Caller) -> str:
-    """Return who asks, and with which program, in words."""
-    return actor_with_agent(str(who), request.headers.get("User-Agent", ""))
+def actor(request: HttpRequest, caller: Caller) -> str:
+    """Return the name of the token and of the client program, for the audit log."""
+    return actor_with_agent(str(caller), request.headers.get("User-Agent", ""))
 
 
-def actor_with_agent(who: str, agent: str) -> str:
-    """Return the same of `who` with a program that calls itself `agent`."""
+def actor_with_agent(name: str, agent: str) -> str:
+    """Return `name` and the program of a header `User-Agent`."""
     program = agent.strip()
-    return f"{who} ({program})" if program else who
+    return f"{name} ({program})" if program else name
+
+
+def _any_token(request: HttpRequest, path_token: str | None) -> str | None:
+    if path_token is None:
+        return _header_token(request) if "Authorization" in request.headers else None
+    if not path_token.startswith(tokens.URL_PREFIX):
+        raise Unauthenticated("This is no token for URLs.")
+    return path_token
+
+
+def _header_token(request: HttpRequest) -> str:
+    token = token_from_header(request.headers.get("Authorization", ""))
+    if not token:
+        raise Unauthenticated(
+            "Authentication credentials were not provided: "
+            "send a token as 'Authorization: Bearer TOKEN'."
+        )
+    return token
 
 
 def _basic_token(encoded: str) -> str:
@@ -85,6 +105,6 @@ def _basic_token(encoded: str) -> str:
         user, _, password = base64.b64decode(encoded).decode().partition(":")
     except ValueError:
         return ""
-    # With some tools, git's way, any name stands before the token.
-    is_behind = password.startswith(tokens.URL_PREFIX)
-    return password if is_behind or not user else user
+    # Some tools, as git does, send the token as password of any user.
+    is_password = password.startswith(tokens.URL_PREFIX)
+    return password if is_password or not user else user

@@ -1,4 +1,4 @@
-"""Tells clients of the own network from those who are farther away."""
+"""Tells clients on a private network from others."""
 
 import ipaddress
 from functools import lru_cache
@@ -7,11 +7,10 @@ from django.http import HttpRequest
 
 
 def is_private_client(request: HttpRequest) -> bool:
-    """Say whether a client is on loopback or a private network, proxies included.
+    """Return whether a client and its proxies are on loopback or private networks.
 
-    Compressing takes longer there than it saves. A proxy says in `X-Forwarded-For`
-    for whom it speaks; the header is not trusted with anything else, and whoever
-    forges it slows down nobody but itself.
+    `X-Forwarded-For` is trusted for nothing else than compression: a client that forges
+    it slows down only itself.
     """
     address = request.META.get("REMOTE_ADDR", "")
     return is_private(address, request.headers.get("X-Forwarded-For", ""))
@@ -19,7 +18,7 @@ def is_private_client(request: HttpRequest) -> bool:
 
 @lru_cache(4096)
 def is_private(address: str, forwarded_for: str) -> bool:
-    """Say the same of who asks, and of those for whom that one speaks."""
+    """Return the same for the client's address and the header."""
     hops = [address, *forwarded_for.split(",")]
     return all(_is_private(hop.strip()) for hop in hops if hop.strip())
 

@@ -1,7 +1,4 @@
-"""Compresses what is sent, for those who ask for it and where it is a gain.
-
-What that rests on is measured in `docs/benchmarks.md`.
-"""
+"""Compresses downloads if the client accepts it and it saves time: docs/benchmarks.md."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -20,18 +17,18 @@ else:
     from backports import zstd
 
 SAMPLE_BYTES = 64 * 1024
-"""How much of a file tells whether it can be compressed."""
+"""The sample of a file that decides whether to compress it."""
 
-# What is smaller comes in one round trip as it is. Source: RFC 6928, 10 segments.
-_LEAST_BYTES = 16 * 1024
-_WORTH_IT = 0.8
-_FASTEST = 1
+# Smaller files need one round trip anyway. Source: RFC 6928, 10 segments.
+_MIN_BYTES = 16 * 1024
+_MAX_RATIO = 0.8
+_FASTEST_LEVEL = 1
 _GZIP_WINDOW = 31
 """Source: zlib's manual, `deflateInit2`: 15 bits, and 16 for a header of gzip."""
 
 
 class Coding(StrEnum):
-    """How a body can be compressed, the better way first."""
+    """Content codings, the better one first."""
 
     ZSTD = "zstd"
     GZIP = "gzip"
@@ -44,30 +41,30 @@ class _Compressor(Protocol):
 
 
 def is_compressible_size(size_bytes: int) -> bool:
-    """Say whether so much is compressed for anybody."""
-    return settings.DOWNLOAD_COMPRESSION != "none" and size_bytes >= _LEAST_BYTES
+    """Return whether files of this size are compressed at all."""
+    return settings.DOWNLOAD_COMPRESSION != "none" and size_bytes >= _MIN_BYTES
 
 
 def choose_coding(request: HttpRequest, sample: Callable[[], bytes]) -> Coding | None:
-    """Return how to compress for this client; None is not at all.
+    """Return the coding for this client; None is no compression.
 
-    Who asks for a range counts bytes of the file itself. `sample` is asked for last,
-    and brings a part of the file: debug information may be compressed already.
+    Ranges are never compressed. `sample` reads a part of the file, since debug
+    information may be compressed already; it is called last.
     """
-    wanted = _preferred(request.headers.get("Accept-Encoding", ""))
-    if wanted is None or "Range" in request.headers:
+    coding = _preferred(request.headers.get("Accept-Encoding", ""))
+    if coding is None or "Range" in request.headers:
         return None
     if settings.DOWNLOAD_COMPRESSION == "auto" and client_network.is_private_client(
         request
     ):
         return None
     part = sample()
-    return wanted if len(_compressed(part)) <= _WORTH_IT * len(part) else None
+    return coding if len(_compressed(part)) <= _MAX_RATIO * len(part) else None
 
 
-def compress(blocks: Iterator[bytes], how: Coding) -> Iterator[bytes]:
+def compress(blocks: Iterator[bytes], coding: Coding) -> Iterator[bytes]:
     """Compress `blocks` as they come."""
-    compressor = _COMPRESSORS[how]()
+    compressor = _COMPRESSORS[coding]()
     for block in blocks:
         if ready := compressor.compress(block):
             yield ready
@@ -75,37 +72,39 @@ def compress(blocks: Iterator[bytes], how: Coding) -> Iterator[bytes]:
 
 
 def _preferred(accepted: str) -> Coding | None:
-    """Return what a client likes best; no coding, where it does not name one.
+    """Return the coding with the highest weight; None if the client names none.
 
     Source: RFC 9110 12.5.3.
     """
-    weights = dict(_weighed(element) for element in accepted.lower().split(","))
-    taken = [one for one in Coding if weights.get(one, 0) > 0]
-    best = max(taken, key=lambda one: weights[one], default=None)
+    weights = dict(_parse_weight(element) for element in accepted.lower().split(","))
+    accepted_codings = [one for one in Coding if weights.get(one, 0) > 0]
+    best = max(accepted_codings, key=lambda one: weights[one], default=None)
     if best is None or weights.get("identity", 0) > weights[best]:
         return None
     return best
 
 
-def _weighed(element: str) -> tuple[str, float]:
-    name, asks, weight = element.replace(" ", "").replace("\t", "").partition(";q=")
+def _parse_weight(element: str) -> tuple[str, float]:
+    name, has_weight, weight = (
+        element.replace(" ", "").replace("\t", "").partition(";q=")
+    )
     try:
-        return name, float(weight) if asks else 1
+        return name, float(weight) if has_weight else 1
     except ValueError:
         return name, 0
 
 
 def _compressed(data: bytes) -> bytes:
-    return zstd.compress(data, _FASTEST)
+    return zstd.compress(data, _FASTEST_LEVEL)
 
 
 def _zstd() -> _Compressor:
-    return cast("_Compressor", zstd.ZstdCompressor(_FASTEST))
+    return cast("_Compressor", zstd.ZstdCompressor(_FASTEST_LEVEL))
 
 
 def _gzip() -> _Compressor:
-    made = isal_zlib.compressobj(_FASTEST, wbits=_GZIP_WINDOW)
-    return cast("_Compressor", made)
+    compressor = isal_zlib.compressobj(_FASTEST_LEVEL, wbits=_GZIP_WINDOW)
+    return cast("_Compressor", compressor)
 
 
 _COMPRESSORS: dict[Coding, Callable[[], _Compressor]] = {

@@ -1,77 +1,74 @@
-"""Finds the file that a debugger may have, and notes that it was used, or wanted."""
+"""Finds the file of a download, and records its use, or the missing id."""
 
 from django.http import HttpRequest
 
 from symdepot.debugfiles import finder, missing_ids, usage
-from symdepot.debugfiles.models import DebugFile
+from symdepot.debugfiles.finder import FileRecord
 from symdepot.debugfiles.near_misses import RequestedIds
 from symdepot.domain.errors import DebugFileMissing
 from symdepot.domain.selection.file_query import FileQuery, FileRole
 from symdepot.projects import access
-from symdepot.projects.access import Caller
+from symdepot.projects.access import Reader
 from symdepot.protocols import auth
 
 
-def find_file(request: HttpRequest, token: str | None, asked: FileQuery) -> DebugFile:
-    """Return the debug file that serves `asked`, out of all that may be read.
+def find_file(request: HttpRequest, token: str | None, query: FileQuery) -> FileRecord:
+    """Return the best match in all projects that the caller may read.
 
     Raises:
         DebugFileMissing: there is none.
-        Unauthenticated: see `auth.reader`.
-        NotAllowed: see `reading.readable`.
+        Unauthenticated, NotAllowed: see `auth.reader`.
     """
-    row = _found(request, token, asked, is_whole=True)
-    if row is None:
-        raise DebugFileMissing(asked.name or asked.role)
-    return row
+    found = _find(request, token, query, is_whole=True)
+    if found is None:
+        raise DebugFileMissing(query.name or query.role)
+    return found
 
 
-def find_optional(
-    request: HttpRequest, token: str | None, asked: FileQuery
-) -> DebugFile | None:
-    """Return the same, of which only a part is wanted; None if there is none.
+def find_container(
+    request: HttpRequest, token: str | None, query: FileQuery
+) -> FileRecord | None:
+    """Return the best match, of which the client wants a section or a source.
 
     Raises:
-        Unauthenticated: see `auth.reader`.
-        NotAllowed: see `reading.readable`.
+        Unauthenticated, NotAllowed: see `auth.reader`.
     """
-    return _found(request, token, asked, is_whole=False)
+    return _find(request, token, query, is_whole=False)
 
 
-def latest_unusable_row(asked: FileQuery, newest: int) -> int:
-    """Return up to which row id files that are here do not help; 0 is none of them.
-
-    That a program is here does not help who wants debug information. Of parts, of
-    programs and of sources it is not told so: clients ask for those on the off chance.
-    """
-    return newest if asked.role is FileRole.DEBUGINFO else 0
-
-
-def _found(
-    request: HttpRequest, token: str | None, asked: FileQuery, *, is_whole: bool
-) -> DebugFile | None:
-    who = auth.reader(request, token)
-    answer = finder.find_match(access.readable_projects(who), asked)
-    row = answer.fittest
-    if row is not None:
-        usage.mark_used(row.project, [row])
-    elif who is not None:
-        useless = latest_unusable_row(asked, answer.newest) if is_whole else 0
-        _note_miss(request, who, asked, useless)
-    return row
-
-
-def _note_miss(
-    request: HttpRequest, who: Caller, asked: FileQuery, useless: int
+def record_miss(
+    reader: Reader, query: FileQuery, *, agent: str, newest_row_id: int
 ) -> None:
-    """Note what is wanted of a project; with a token for several nobody knows which."""
-    project = access.sole_project(who)
-    if project is None:
+    """Record the missing ids if the token is for one project.
+
+    Files up to `newest_row_id` have these ids and cannot serve. They still make ids
+    known, other than for debug information: clients probe speculatively for sections,
+    executables and sources.
+    """
+    project_id = reader.sole_project_id()
+    if project_id is None:
         return
-    sought = RequestedIds(
-        asked.debug_ids[0] if asked.debug_ids else None,
-        asked.code_ids[0] if asked.code_ids else None,
-        asked.name,
+    requested = RequestedIds(
+        next(iter(query.debug_ids), None), next(iter(query.code_ids), None), query.name
     )
-    by = auth.actor(request, who)
-    missing_ids.record_unusable(project, sought, by=by, useless=useless)
+    missing_ids.record_miss(
+        project_id,
+        requested,
+        by=auth.actor_with_agent(reader.name, agent),
+        newest_row_id=newest_row_id if query.role is FileRole.DEBUGINFO else 0,
+    )
+
+
+def _find(
+    request: HttpRequest, token: str | None, query: FileQuery, *, is_whole: bool
+) -> FileRecord | None:
+    reader = auth.reader(request, token)
+    match = finder.find_match(access.read_scope(reader), query)
+    found = match.best
+    if found is None and reader is not None:
+        agent = request.headers.get("User-Agent", "")
+        newest = match.newest_row_id if is_whole else 0
+        record_miss(reader, query, agent=agent, newest_row_id=newest)
+    elif found is not None and not found.is_use_noted:
+        usage.update_last_use([found.row_id], found.keep_unused_days)
+    return found

@@ -1,4 +1,4 @@
-"""How doors say no: what is the same in every protocol, whatever its words."""
+"""Error responses: what is the same in every protocol."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -15,9 +15,9 @@ from symdepot.domain.errors import SymdepotError
 from symdepot.protocols import auth
 
 CHALLENGE = 'Basic realm="symdepot", Bearer'
-"""What a client that shows no token, or a wrong one, is asked for."""
+"""`WWW-Authenticate` of a response 401."""
 DATABASE_ERRORS = (OperationalError, InterfaceError)
-"""What is raised when the database is away."""
+"""Raised when the database is unavailable."""
 JSON_STATUSES: Mapping[type[SymdepotError], HTTPStatus] = {
     errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
     errors.NotAllowed: HTTPStatus.FORBIDDEN,
@@ -29,8 +29,8 @@ JSON_STATUSES: Mapping[type[SymdepotError], HTTPStatus] = {
 }
 """Statuses for Symbolicator and Eliot. The nearest base class of an error decides."""
 
-type Said = Callable[[HttpRequest, HTTPStatus, SymdepotError], HttpResponse]
-"""Puts an error into the words of a protocol."""
+type Render = Callable[[HttpRequest, HTTPStatus, SymdepotError], HttpResponse]
+"""Makes the response of a protocol to an error."""
 
 _log = structlog.get_logger(__name__)
 
@@ -38,71 +38,72 @@ _log = structlog.get_logger(__name__)
 def add_error_handlers(
     api: NinjaAPI,
     statuses: Mapping[type[SymdepotError], HTTPStatus],
-    said: Said,
+    render: Render,
     *,
     challenge: str = CHALLENGE,
 ) -> None:
-    """Teach `api` to answer every error; the nearest class tells the status.
+    """Make `api` answer every error; the nearest class in `statuses` decides.
 
-    A fault of ours is told without its reason, which stands in the log.
+    An internal error is answered without its reason, which is logged.
     """
 
-    def answer(
+    def respond(
         status: HTTPStatus, request: HttpRequest, error: SymdepotError
     ) -> HttpResponse:
         log_refusal(request, int(status), error)
-        return add_headers(said(request, status, error), error, challenge)
+        return add_headers(render(request, status, error), error, challenge)
 
-    def no_database(request: HttpRequest, error: Exception) -> HttpResponse:
+    def respond_no_database(request: HttpRequest, error: Exception) -> HttpResponse:
         status = HTTPStatus.SERVICE_UNAVAILABLE
-        return answer(status, request, database_unavailable(error))
+        return respond(status, request, database_unavailable(error))
 
-    def faulty(request: HttpRequest, error: Exception) -> HttpResponse:
+    def respond_internal(request: HttpRequest, error: Exception) -> HttpResponse:
         status = HTTPStatus.INTERNAL_SERVER_ERROR
-        return said(request, status, internal_error(request, error))
+        return render(request, status, internal_error(request, error))
 
     for kind, status in statuses.items():
-        api.add_exception_handler(kind, partial(answer, status))
-    for lost in DATABASE_ERRORS:
-        api.add_exception_handler(lost, partial(no_database))
-    api.add_exception_handler(Exception, partial(faulty))
+        api.add_exception_handler(kind, partial(respond, status))
+    for unavailable in DATABASE_ERRORS:
+        api.add_exception_handler(unavailable, partial(respond_no_database))
+    api.add_exception_handler(Exception, partial(respond_internal))
 
 
 def add_headers(
-    answer: HttpResponse, error: SymdepotError, challenge: str = CHALLENGE
+    response: HttpResponse, error: SymdepotError, challenge: str = CHALLENGE
 ) -> HttpResponse:
-    """Add what a client needs to know to ask again, and better."""
-    if answer.status_code == HTTPStatus.UNAUTHORIZED:
-        answer["WWW-Authenticate"] = challenge
+    """Add `WWW-Authenticate` or `Retry-After` where the client needs it."""
+    if response.status_code == HTTPStatus.UNAUTHORIZED:
+        response["WWW-Authenticate"] = challenge
     if isinstance(error, errors.Unavailable):
-        answer["Retry-After"] = str(ceil(error.retry_after_seconds))
-    return answer
+        response["Retry-After"] = str(ceil(error.retry_after_seconds))
+    return response
 
 
 def log_refusal(request: HttpRequest, status: int, error: SymdepotError) -> None:
-    """Log that a request was refused, and why: as a warning, if that is our fault."""
+    """Log a refused request and its reason; a warning if the server is at fault."""
     is_ours = isinstance(error, errors.Unavailable)
+    cause = {} if error.__cause__ is None else {"cause": repr(error.__cause__)}
     (_log.warning if is_ours else _log.info)(
-        "refused",
+        "request.refused",
         status=status,
-        why=str(error),
-        cause=repr(error.__cause__),
+        error=str(error),
         method=request.method,
         path=auth.path_without_token(request),
+        **cause,
     )
 
 
-def database_unavailable(lost: Exception) -> errors.Unavailable:
-    """Return what is said when the database is away: clients try again after a 503."""
-    said = errors.Unavailable("The database does not answer. Try again.")
-    said.__cause__ = lost
-    return said
+def database_unavailable(cause: Exception) -> errors.Unavailable:
+    """Return the error when the database is unavailable: clients retry after a 503."""
+    error = errors.Unavailable("The database does not answer. Try again.")
+    error.__cause__ = cause
+    return error
 
 
 def internal_error(request: HttpRequest, error: Exception) -> errors.InternalError:
-    """Log a fault that nobody foresaw, and return what is said of it."""
+    """Log an unexpected error, and return the one for the client."""
     _log.error(
-        "fault",
+        "request.failed",
         method=request.method,
         path=auth.path_without_token(request),
         exc_info=error,

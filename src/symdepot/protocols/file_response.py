@@ -1,9 +1,9 @@
-"""Sends a file down the wire: as a whole or a range of it, with an ETag.
+"""Serves a file: whole, a section, or a range of it, with an ETag.
 
-Lets others send a file that lies somewhere whole: the proxy, or the bucket.
+A file that is one chunk can be offloaded: the proxy or the bucket sends it.
 
-Source: nginx, ngx_http_proxy_module, "X-Accel-Redirect"; what the proxy says of itself
-in `X-Sendfile-Type` is after Rack::Sendfile.
+Source: nginx, ngx_http_proxy_module, "X-Accel-Redirect"; the proxy announces itself in
+`X-Sendfile-Type`, after Rack::Sendfile.
 """
 
 import re
@@ -25,69 +25,20 @@ from django.utils.http import content_disposition_header, parse_etags
 from symdepot.blobs.configured import blob_store
 from symdepot.blobs.incoming import read_blocks
 from symdepot.blobs.store import blob_path
-from symdepot.debugfiles.project_files import FileContent
+from symdepot.debugfiles.contents import FileContent
 from symdepot.domain.errors import BlobMissing, StorageUnavailable
 from symdepot.domain.formats.elf import Section
 from symdepot.domain.ids import Checksum
 from symdepot.protocols import compression
 from symdepot.protocols.compression import Coding
 
-_HEADER = "X-Accel-Redirect"
-# Long enough for a client that asks for one part after the other at the same address.
-_VALID_FOR = timedelta(minutes=15)
-
-
-def can_offload(request: HttpRequest, content: FileContent) -> bool:
-    """Say whether somebody else can answer this request with all of `content`.
-
-    Only what is one chunk lies anywhere as it is. A proxy must say that it will fetch
-    the file: whoever comes past it would take our empty answer for the file. An
-    address that is signed for `GET` is good for nothing else.
-    """
-    if len(content.chunks) != 1:
-        return False
-    match settings.DOWNLOADS:
-        case "accel":
-            return request.headers.get("X-Sendfile-Type") == _HEADER
-        case "redirect":
-            return request.method == "GET"
-        case _:
-            return False
-
-
-def offload(content: FileContent) -> HttpResponse:
-    """Return an answer that says who has the bytes of `content`.
-
-    Raises:
-        BlobMissing: the bytes are gone; of a bucket, it is the bucket that says so.
-        StorageUnavailable: the disk did not answer, or nothing can be signed.
-    """
-    [(chunk, _)] = content.chunks
-    return _to_proxy(chunk) if settings.DOWNLOADS == "accel" else _to_bucket(chunk)
-
-
-def _to_proxy(chunk: Checksum) -> HttpResponse:
-    if chunk not in blob_store():
-        raise BlobMissing(chunk)
-    answer = HttpResponse(content_type="application/octet-stream")
-    answer[_HEADER] = f"{settings.ACCEL_PREFIX}{blob_path(chunk)}"
-    return answer
-
-
-def _to_bucket(chunk: Checksum) -> HttpResponse:
-    url = blob_store().signed_url(chunk, valid_for=_VALID_FOR)
-    if url is None:
-        raise StorageUnavailable
-    answer = HttpResponse(status=HTTPStatus.FOUND)
-    answer["Location"] = url
-    answer["Cache-Control"] = "no-store"
-    return answer
-
-
+_ACCEL_HEADER = "X-Accel-Redirect"
+_SIGNED_URL_VALID_FOR = timedelta(minutes=15)
+"""Long enough for a client that requests several ranges of the same address."""
 _BLOCK_BYTES = 128 * 1024
-"""Larger ones leave the processor's caches before they are sent: docs/benchmarks.md."""
+"""Larger blocks leave the processor's caches before they are sent: docs/benchmarks.md."""
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})").fullmatch
-_WITH_THE_FILE = {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}
+_WITH_FILE_NAME = {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +48,8 @@ class _Span:
     start: int
     stop: int
 
-    def after(self, offset: int) -> "_Span":
-        """Return the same bytes, counted from `offset` bytes earlier."""
+    def shifted(self, offset: int) -> "_Span":
+        """Return the span `offset` bytes later."""
         return _Span(offset + self.start, offset + self.stop)
 
 
@@ -111,52 +62,91 @@ def serve(
 ) -> HttpResponseBase:
     """Answer with the bytes of `content`, or a section of it.
 
-    They are streamed chunk after chunk, or handed over as `handing` has it. Answers
-    `HEAD`, a `GET` of a single `Range` (206, or 416 where there are no such bytes; any
-    other form of range is ignored, as RFC 9110 14.2 allows), `If-None-Match` and
+    Answers `HEAD`, a `GET` of a single `Range` (206, or 416 if out of range; other
+    forms of range are ignored, as RFC 9110 14.2 allows), `If-None-Match` and
     `If-Range`. The ETag is the file's SHA-1, so it is strong and the same everywhere;
-    where the bytes are compressed on their way it is weak.
+    of a compressed response it is weak.
 
     Raises:
         BlobMissing: the bytes are gone.
-        StorageUnavailable: the disk or bucket did not answer.
+        StorageUnavailable: the disk or bucket failed.
     """
     origin = Section(0, content.size_bytes) if section is None else section
-    part = "" if section is None else f"-{section.start}-{section.size_bytes}"
-    tag = f'"{content.checksum}{part}"'
-    is_handed = section is None and can_offload(request, content)
-    coding = None if is_handed else _coding(request, content, origin)
+    suffix = "" if section is None else f"-{section.start}-{section.size_bytes}"
+    tag = f'"{content.checksum}{suffix}"'
+    is_offloaded = section is None and _can_offload(request, content)
+    coding = None if is_offloaded else _coding(request, content, origin)
     if _is_known(request, tag):
-        answer: HttpResponseBase = HttpResponse(status=HTTPStatus.NOT_MODIFIED)
-    elif is_handed:
-        answer = offload(content)
+        response: HttpResponseBase = HttpResponse(status=HTTPStatus.NOT_MODIFIED)
+    elif is_offloaded:
+        response = _offload(content)
     elif coding is not None:
-        answer = _compressed(request, content, origin, coding)
+        response = _compressed(request, content, origin, coding)
     else:
-        answer = _streamed(request, content, origin, tag)
-    if answer.status_code in _WITH_THE_FILE:
-        answer["Content-Disposition"] = _disposition(filename)
-    answer["ETag"] = f"W/{tag}" if coding else tag
-    answer["Accept-Ranges"] = "bytes"
-    if not is_handed and compression.is_compressible_size(origin.size_bytes):
-        answer["Vary"] = "Accept-Encoding"
-    return answer
+        response = _streamed(request, content, origin, tag)
+    if response.status_code in _WITH_FILE_NAME:
+        response["Content-Disposition"] = _disposition(filename)
+    response["ETag"] = f"W/{tag}" if coding else tag
+    response["Accept-Ranges"] = "bytes"
+    if not is_offloaded and compression.is_compressible_size(origin.size_bytes):
+        response["Vary"] = "Accept-Encoding"
+    return response
 
 
 def read_range(content: FileContent, start: int, size_bytes: int) -> bytes:
-    """Return so many bytes of `content` from `start` on, or fewer where it ends.
+    """Return `size_bytes` of `content` from `start`, or fewer at its end.
 
     Raises:
         BlobMissing: the bytes are gone.
-        StorageUnavailable: the disk or bucket did not answer.
+        StorageUnavailable: the disk or bucket failed.
     """
-    return b"".join(_bytes_of(content, _Span(start, start + size_bytes)))
+    return b"".join(_blocks(content, _Span(start, start + size_bytes)))
+
+
+def _can_offload(request: HttpRequest, content: FileContent) -> bool:
+    """Return whether the proxy or the bucket can send all of `content`.
+
+    The proxy must announce that it will: to a client without it, the response would be
+    an empty file. A signed URL is valid for `GET` only.
+    """
+    if len(content.chunks) != 1:
+        return False
+    match settings.DOWNLOADS:
+        case "accel":
+            return request.headers.get("X-Sendfile-Type") == _ACCEL_HEADER
+        case "redirect":
+            return request.method == "GET"
+        case _:
+            return False
+
+
+def _offload(content: FileContent) -> HttpResponse:
+    [(chunk, _)] = content.chunks
+    return _to_proxy(chunk) if settings.DOWNLOADS == "accel" else _to_bucket(chunk)
+
+
+def _to_proxy(chunk: Checksum) -> HttpResponse:
+    if chunk not in blob_store():
+        raise BlobMissing(chunk)
+    response = HttpResponse(content_type="application/octet-stream")
+    response[_ACCEL_HEADER] = f"{settings.ACCEL_PREFIX}{blob_path(chunk)}"
+    return response
+
+
+def _to_bucket(chunk: Checksum) -> HttpResponse:
+    url = blob_store().signed_url(chunk, valid_for=_SIGNED_URL_VALID_FOR)
+    if url is None:
+        raise StorageUnavailable
+    response = HttpResponse(status=HTTPStatus.FOUND)
+    response["Location"] = url
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def _coding(
     request: HttpRequest, content: FileContent, origin: Section
 ) -> Coding | None:
-    """Return how to compress, if at all; what lies in the middle stands for the rest."""
+    """Return the coding, if any; the sample is from the middle of the file."""
     if not compression.is_compressible_size(origin.size_bytes):
         return None
     middle = origin.start + origin.size_bytes // 2
@@ -168,30 +158,30 @@ def _coding(
 def _compressed(
     request: HttpRequest, content: FileContent, origin: Section, coding: Coding
 ) -> HttpResponseBase:
-    """Answer with all of it, compressed; nobody knows yet how long that will be."""
-    blocks = _bytes_of(content, _Span(0, origin.size_bytes).after(origin.start))
-    answer = _body(request, compression.compress(blocks, coding))
-    answer["Content-Encoding"] = coding.value
-    return answer
+    """Answer with all of it, compressed, and so without a length."""
+    blocks = _blocks(content, _Span(0, origin.size_bytes).shifted(origin.start))
+    response = _body(request, compression.compress(blocks, coding))
+    response["Content-Encoding"] = coding.value
+    return response
 
 
 def _streamed(
     request: HttpRequest, content: FileContent, origin: Section, tag: str
 ) -> HttpResponseBase:
-    """Answer with all of it, or the part that is asked for."""
-    span, is_part = _asked_for(request, origin.size_bytes, tag)
+    """Answer with all of it, or the requested range."""
+    span, is_part = _requested_span(request, origin.size_bytes, tag)
     if span is None:
         refusal = HttpResponse(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
         refusal["Content-Range"] = f"bytes */{origin.size_bytes}"
         return refusal
-    answer = _body(request, _bytes_of(content, span.after(origin.start)))
-    answer["Content-Length"] = str(span.stop - span.start)
+    response = _body(request, _blocks(content, span.shifted(origin.start)))
+    response["Content-Length"] = str(span.stop - span.start)
     if is_part:
-        answer.status_code = HTTPStatus.PARTIAL_CONTENT
-        answer["Content-Range"] = (
+        response.status_code = HTTPStatus.PARTIAL_CONTENT
+        response["Content-Range"] = (
             f"bytes {span.start}-{span.stop - 1}/{origin.size_bytes}"
         )
-    return answer
+    return response
 
 
 def _disposition(filename: str) -> str:
@@ -202,7 +192,7 @@ def _disposition(filename: str) -> str:
 
 
 def _is_known(request: HttpRequest, tag: str) -> bool:
-    """Say whether the client has it, compressed or not."""
+    """Return whether the client has the file, compressed or not."""
     known = [
         one.removeprefix("W/")
         for one in parse_etags(request.headers.get("If-None-Match", ""))
@@ -210,14 +200,14 @@ def _is_known(request: HttpRequest, tag: str) -> bool:
     return tag in known or "*" in known
 
 
-def _asked_for(
+def _requested_span(
     request: HttpRequest, size_bytes: int, etag: str
 ) -> tuple[_Span | None, bool]:
-    """Return the span to send, None if there is no such one; and if it is a part."""
+    """Return the span to send, None if out of range; and whether it is a part."""
     whole = _Span(0, size_bytes)
     match = _RANGE(request.headers.get("Range", "").strip())
-    is_meant = request.method == "GET" and request.headers.get("If-Range", etag) == etag
-    if match is None or not is_meant:
+    is_valid = request.method == "GET" and request.headers.get("If-Range", etag) == etag
+    if match is None or not is_valid:
         return whole, False
     first, last = match.groups()
     if not first and not last:
@@ -235,16 +225,16 @@ def _body(request: HttpRequest, blocks: Iterator[bytes]) -> HttpResponseBase:
     kind = "application/octet-stream"
     if request.method == "HEAD":
         return HttpResponse(content_type=kind)
-    return StreamingHttpResponse(_begun(blocks), content_type=kind)
+    return StreamingHttpResponse(_with_first_block_read(blocks), content_type=kind)
 
 
-def _begun(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Read the first block now: bytes that are gone are not announced as a file."""
+def _with_first_block_read(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Read the first block before the headers are sent, so that missing bytes raise."""
     first = next(blocks, b"")
     return chain((first,), blocks)
 
 
-def _bytes_of(content: FileContent, span: _Span) -> Iterator[bytes]:
+def _blocks(content: FileContent, span: _Span) -> Iterator[bytes]:
     store = blob_store()
     offset = 0
     for chunk, size_bytes in content.chunks:

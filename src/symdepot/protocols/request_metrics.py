@@ -1,9 +1,8 @@
-"""Counts answers, for all processes of this machine that answer.
+"""Counts responses of all processes of this machine, for /metrics.
 
-Each process adds to a page of its own that all can read, and a new process goes on with
-the page that a dead one has left; so no count ever goes back. That costs half a
-microsecond an answer, where a miss costs some 80; prometheus-client's files for many
-processes take ten times as long.
+Each process adds to a page of its own, a mapped file that all can read. A new process
+continues the page of a dead one, so no count ever decreases. That costs 0.5 µs a
+response, where a miss takes some 80; prometheus-client's files take ten times as long.
 """
 
 import fcntl
@@ -32,43 +31,43 @@ KINDS = (
     "breakpad",
     "other",
 )
-"""What is asked for. The first seven are debuginfod's words: spec/serving 1.5."""
+"""Kinds of requests. The first seven are debuginfod's names: spec/serving 1.5."""
 
 _STATUSES = (200, 206, 302, 304, 400, 401, 403, 404, 405, 406, 416, 429, 500, 503)
-_ANY_OTHER = 0
-_PLACES = {
-    key: 3 * place for place, key in enumerate(product(KINDS, (*_STATUSES, _ANY_OTHER)))
+_OTHER_STATUS = 0
+_OFFSETS = {
+    key: 3 * n for n, key in enumerate(product(KINDS, (*_STATUSES, _OTHER_STATUS)))
 }
-_EMPTY = bytes(8 * 3 * len(_PLACES))
-# Pages of another version may have another order.
-_VERSION = hashlib.sha256(repr(list(_PLACES)).encode()).hexdigest()[:8]
+_EMPTY = bytes(8 * 3 * len(_OFFSETS))
+# Pages of another version may have other offsets.
+_VERSION = hashlib.sha256(repr(list(_OFFSETS)).encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True, slots=True)
 class RequestCount:
-    """Answers of one kind and status; the status 0 is any that is not listed."""
+    """The responses of one kind and status; status 0 is any that is not listed."""
 
     kind: str
     status: int
-    answers: int
+    responses: int
     size_bytes: int
     seconds: float
 
 
 class MetricsPage:
-    """What one process has counted. It is this process's own until that ends."""
+    """The counts of one process, which owns the page until it ends."""
 
     def __init__(self, folder: Path) -> None:
         self._lock = Lock()
-        self._cells = memoryview(_shared(folder)).cast("d")
+        self._cells = memoryview(_map_page(folder)).cast("d")
 
-    def add(self, place: int, size_bytes: int, seconds: float) -> None:
-        """Add one answer."""
+    def add(self, offset: int, size_bytes: int, seconds: float) -> None:
+        """Add one response."""
         cells = self._cells
         with self._lock:
-            cells[place] += 1
-            cells[place + 1] += size_bytes
-            cells[place + 2] += seconds
+            cells[offset] += 1
+            cells[offset + 1] += size_bytes
+            cells[offset + 2] += seconds
 
 
 @cache
@@ -81,46 +80,46 @@ os.register_at_fork(after_in_child=page.cache_clear)
 
 
 def count_response(kind: str, status: int, size_bytes: int, seconds: float) -> None:
-    """Note an answer: of one of `KINDS`, so many bytes, after so many seconds."""
-    place = _PLACES.get((kind, status))
-    if place is None:
-        place = _PLACES[kind if kind in KINDS else "other", _ANY_OTHER]
-    page().add(place, size_bytes, seconds)
+    """Count a response of one of `KINDS`; a kind that is not listed is `other`."""
+    offset = _OFFSETS.get((kind, status))
+    if offset is None:
+        offset = _OFFSETS[kind if kind in KINDS else "other", _OTHER_STATUS]
+    page().add(offset, size_bytes, seconds)
 
 
 def all_counts() -> Iterator[RequestCount]:
-    """Return what all processes have counted so far, where there is anything."""
+    """Yield the counts of all processes that are not zero."""
     total = array("d", _EMPTY)
     for path in Path(settings.COUNTS_DIR).glob(f"{_VERSION}-*"):
-        for place, cell in enumerate(array("d", path.read_bytes()[: len(_EMPTY)])):
-            total[place] += cell
-    for (kind, status), place in _PLACES.items():
-        answers, size_bytes, seconds = total[place : place + 3]
-        if answers:
-            yield RequestCount(kind, status, int(answers), int(size_bytes), seconds)
+        for n, cell in enumerate(array("d", path.read_bytes()[: len(_EMPTY)])):
+            total[n] += cell
+    for (kind, status), offset in _OFFSETS.items():
+        responses, size_bytes, seconds = total[offset : offset + 3]
+        if responses:
+            yield RequestCount(kind, status, int(responses), int(size_bytes), seconds)
 
 
-def _shared(folder: Path) -> mmap.mmap:
-    """Return memory that is a file of `folder`; a disk that is full must not matter."""
+def _map_page(folder: Path) -> mmap.mmap:
+    """Map a file of `folder`; without disk space, memory of this process alone."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return next(
-            shared
+            mapped
             for number in count()
-            if (shared := _own(folder / f"{_VERSION}-{number}")) is not None
+            if (mapped := _lock_and_map(folder / f"{_VERSION}-{number}")) is not None
         )
     except OSError:
         return mmap.mmap(-1, len(_EMPTY))
 
 
-def _own(path: Path) -> mmap.mmap | None:
-    """Take hold of a page until this process ends; None if another one has."""
+def _lock_and_map(path: Path) -> mmap.mmap | None:
+    """Lock a page until this process ends; None if another process has it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
         return None
-    # What is written to memory for which the disk has no room ends the process.
+    # Writing to mapped memory kills the process if the disk is full.
     os.posix_fallocate(descriptor, 0, len(_EMPTY))
     return mmap.mmap(descriptor, len(_EMPTY))

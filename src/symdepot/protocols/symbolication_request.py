@@ -1,7 +1,4 @@
-"""Who asks for addresses to be looked up, where he may look, and what he sends.
-
-Lets nobody ask too often for what takes long.
-"""
+"""What requests for symbolication share: the caller, its scope, rate limit and body."""
 
 from django.conf import settings
 from django.db import close_old_connections
@@ -16,51 +13,51 @@ from symdepot.symbolication.request import LookupScope
 
 
 def caller_or_none(request: HttpRequest) -> Caller | None:
-    """Return who asks, by header or by the token in the path; None is anybody.
+    """Return the caller by the token in a header or in the path; None without a token.
 
     Raises:
-        Unauthenticated: see `auth.reader`.
+        Unauthenticated: an invalid token.
     """
     match = request.resolver_match
-    return auth.reader(request, match.kwargs.get("token") if match else None)
+    return auth.caller_or_none(request, match.kwargs.get("token") if match else None)
 
 
-def scope(request: HttpRequest, who: Caller | None) -> LookupScope:
-    """Return where files are looked for: in all that may be read.
+def scope(request: HttpRequest, caller: Caller | None) -> LookupScope:
+    """Return where to look for files: in all projects that the caller may read.
 
     Raises:
-        NotAllowed: see `reading.readable`.
+        NotAllowed: the token may not download.
     """
-    by = auth.actor(request, who) if who else ""
-    return LookupScope(
-        access.readable_projects(who), access.sole_project(who) if who else None, by
-    )
+    readable = access.read_scope(caller)
+    if caller is None:
+        return LookupScope(readable, None, "")
+    return LookupScope(readable, caller.sole_project(), auth.actor(request, caller))
 
 
 def body(request: HttpRequest, *, limit_bytes: int) -> bytes:
     """Return the body of `request`.
 
     Raises:
-        BodyTooLarge: it is larger than any that is read.
-        InvalidRequest: it is not whole.
+        BodyTooLarge: larger than the limit.
+        InvalidRequest: incomplete.
     """
     limit_bytes = min(limit_bytes, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
     announced = request.META.get("CONTENT_LENGTH") or "0"
     if not announced.isdecimal() or int(announced) > limit_bytes:
         raise BodyTooLarge(limit_bytes)
-    close_old_connections()  # a slow client must not keep one while it sends
+    close_old_connections()  # a slow client must not occupy one while it sends
     try:
         return request.body
     except UnreadablePostError as error:
         raise InvalidRequest("Incomplete body") from error
 
 
-def consume_rate(request: HttpRequest, who: Caller | None) -> None:
-    """Count a request of whoever asks: by token or, without one, by address.
+def consume_rate(request: HttpRequest, caller: Caller | None) -> None:
+    """Count a request against the rate limit of the token or, without one, the address.
 
     Raises:
-        RateExceeded: that was too often.
+        RateExceeded: too many requests.
     """
     address = request.META.get("REMOTE_ADDR", "")
-    asker = f"token {who.token.pk}" if who else f"address {address}"
-    rate_limiter().spend(asker, a_minute=settings.SYMBOLICATIONS_PER_MINUTE)
+    key = f"token {caller.token.pk}" if caller else f"address {address}"
+    rate_limiter().consume(key, per_minute=settings.SYMBOLICATIONS_PER_MINUTE)

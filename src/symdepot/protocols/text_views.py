@@ -1,17 +1,15 @@
-"""Views that answer in plain text, be it with a file or with a reason why not.
+"""Views of debuginfod, symstore and Breakpad: they answer with a file or plain text.
 
-Debuggers show such a text to people, or take it for "not here"; none of them reads
-JSON or HTML.
+Debuggers show the text to people, or take it for "not found"; none reads JSON or HTML.
 """
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import wraps
 from http import HTTPStatus
 from typing import Concatenate, cast
 
-from django.db import InterfaceError, OperationalError
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -20,74 +18,107 @@ from django.http import (
 )
 
 from symdepot.domain import errors
+from symdepot.domain.errors import SymdepotError
 from symdepot.protocols import error_responses, request_metrics
 
 type View[**P] = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 READ_METHODS = ("GET", "HEAD")
-"""The methods of those who read."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorTable:
-    """What each error looks like in one protocol: the nearest class tells."""
+    """HTTP status per error class; the first class that matches wins.
 
-    status: Mapping[type[errors.SymdepotError], HTTPStatus]
-    text: Mapping[type[errors.SymdepotError], str] = field(default_factory=dict)
+    `not_found` is the text of a miss. All other errors have their own.
+    """
 
-    def says(self, error: errors.SymdepotError) -> HttpResponse:
-        """Return the answer to a request that ended in `error`."""
+    status: Mapping[type[SymdepotError], HTTPStatus]
+    not_found: str
+
+    def response(self, error: SymdepotError) -> HttpResponse:
+        """Return the response to a request that failed with `error`."""
         status = next(s for kind, s in self.status.items() if isinstance(error, kind))
-        said = next((t for kind, t in self.text.items() if isinstance(error, kind)), "")
-        return error_responses.add_headers(
-            text_response(said or str(error), status), error
-        )
+        text = self.not_found if isinstance(error, errors.Missing) else str(error)
+        return error_responses.add_headers(text_response(text, status), error)
 
 
-def text_response(said: str, status: HTTPStatus) -> HttpResponse:
-    """Return an answer of plain text."""
+_STATUS = {
+    errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    errors.NotAllowed: HTTPStatus.FORBIDDEN,
+    errors.Refused: HTTPStatus.NOT_FOUND,
+    errors.Missing: HTTPStatus.NOT_FOUND,
+    errors.RateExceeded: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+SYMBOL_SERVER = ErrorTable(_STATUS, "Symbol Not Found")
+"""Symstore and Breakpad. A miss must be a 404: after any other refusal .NET sends this
+server no more requests, and a 5xx ends WinDbg's search. So an invalid path is a miss,
+too. The texts are Tecken's, which clients compare.
+
+Source: spec/serving 2.3 and 3.2.
+"""
+
+DEBUGINFOD = ErrorTable(
+    {**_STATUS, errors.Refused: HTTPStatus.BAD_REQUEST}, "not found"
+)
+"""Clients take all but 200 for "not found" for ten minutes; people read the text. The
+reference answers 503 to invalid paths, but monitoring would take that for an outage.
+
+Source: spec/serving 1.2 and 1.6.
+"""
+
+
+def text_response(text: str, status: HTTPStatus) -> HttpResponse:
+    """Return a response of plain text."""
     kind = "text/plain; charset=utf-8"
-    answer = HttpResponse(said, content_type=kind, status=status)
-    answer["Content-Length"] = str(len(answer.content))
-    return answer
+    response = HttpResponse(text, content_type=kind, status=status)
+    response["Content-Length"] = str(len(response.content))
+    return response
+
+
+def ignored_response() -> HttpResponse:
+    """Return the response of a symbol server to a path that no file can have."""
+    return text_response("Symbol Not Found (and ignored)", HTTPStatus.NOT_FOUND)
 
 
 def text_view[**P](
-    speech: ErrorTable, kind: Callable[[HttpRequest], str]
+    error_table: ErrorTable, kind: Callable[[HttpRequest], str]
 ) -> Callable[[View[P]], View[P]]:
-    """Let a view, to be asked with GET or HEAD, answer what goes wrong as `speech` does.
+    """Decorate a view for GET and HEAD: errors become text, responses are counted.
 
-    It is logged once. What is merely not there is not logged: debuggers ask for much
-    that nobody has. All is counted, as an answer of a `kind`.
+    Errors are logged, except misses: most of what debuggers request does not exist. `kind` is
+    one of `request_metrics.KINDS`.
     """
 
-    def speaking(view: View[P]) -> View[P]:
+    def decorate(view: View[P]) -> View[P]:
         @wraps(view)
-        def answer(
+        def respond(
             request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs
         ) -> HttpResponseBase:
             started_at = time.perf_counter()
             try:
-                said = (
+                response = (
                     view(request, *args, **kwargs)
                     if request.method in READ_METHODS
-                    else _not_so()
+                    else _method_not_allowed()
                 )
             except Exception as error:  # noqa: BLE001 -- the last chance to answer
-                said = error_response(speech, request, error)
-            return count(said, kind(request), time.perf_counter() - started_at)
+                response = error_response(error_table, request, error)
+            return count(response, kind(request), time.perf_counter() - started_at)
 
-        return answer
+        return respond
 
-    return speaking
+    return decorate
 
 
-class _Sent:
-    """Blocks on their way to a client; in the end, it notes how much of them went."""
+class _CountedBlocks:
+    """The blocks of a response; when it ends, reports how many bytes were sent."""
 
-    def __init__(self, blocks: Iterator[bytes], note: Callable[[int], None]) -> None:
+    def __init__(self, blocks: Iterator[bytes], report: Callable[[int], None]) -> None:
         self._blocks = blocks
-        self._note = note
+        self._report = report
         self._size_bytes = 0
 
     def __iter__(self) -> Iterator[bytes]:
@@ -99,53 +130,44 @@ class _Sent:
         return block
 
     def close(self) -> None:
-        """Django calls this when the answer is out, or its reader gone."""
-        self._note(self._size_bytes)
+        """Django calls this when the response is sent, or the client gone."""
+        self._report(self._size_bytes)
 
 
-def count(answer: HttpResponseBase, kind: str, seconds: float) -> HttpResponseBase:
-    """Count an answer of a `kind` that took so long to begin, and return it."""
-    status = answer.status_code
-    match answer:
+def count(response: HttpResponseBase, kind: str, seconds: float) -> HttpResponseBase:
+    """Count a response that took so long to begin, and return it."""
+    status = response.status_code
+    match response:
         case StreamingHttpResponse():
-            blocks = cast("Iterator[bytes]", answer.streaming_content)
-            answer.streaming_content = _Sent(
+            blocks = cast("Iterator[bytes]", response.streaming_content)
+            response.streaming_content = _CountedBlocks(
                 blocks,
                 lambda sent: request_metrics.count_response(
                     kind, status, sent, seconds
                 ),
             )
         case HttpResponse():
-            request_metrics.count_response(kind, status, len(answer.content), seconds)
-    return answer
+            size_bytes = len(response.content)
+            request_metrics.count_response(kind, status, size_bytes, seconds)
+    return response
 
 
 def error_response(
-    speech: ErrorTable, request: HttpRequest, error: Exception
+    error_table: ErrorTable, request: HttpRequest, error: Exception
 ) -> HttpResponse:
-    """Return the answer to a request that ended in `error`, and log why."""
-    match error:
-        case errors.SymdepotError():
-            return _refusal(speech, request, error)
-        case OperationalError() | InterfaceError():
-            return _refusal(
-                speech, request, error_responses.database_unavailable(error)
-            )
-        case _:
-            said = str(error_responses.internal_error(request, error))
-            return text_response(said, HTTPStatus.INTERNAL_SERVER_ERROR)
-
-
-def _not_so() -> HttpResponse:
-    answer = text_response("GET or HEAD only", HTTPStatus.METHOD_NOT_ALLOWED)
-    answer["Allow"] = ", ".join(READ_METHODS)
-    return answer
-
-
-def _refusal(
-    speech: ErrorTable, request: HttpRequest, error: errors.SymdepotError
-) -> HttpResponse:
-    answer = speech.says(error)
+    """Return the response to a request that failed with `error`, and log why."""
+    if isinstance(error, error_responses.DATABASE_ERRORS):
+        error = error_responses.database_unavailable(error)
+    if not isinstance(error, SymdepotError):
+        text = str(error_responses.internal_error(request, error))
+        return text_response(text, HTTPStatus.INTERNAL_SERVER_ERROR)
+    response = error_table.response(error)
     if not isinstance(error, errors.Missing):
-        error_responses.log_refusal(request, answer.status_code, error)
-    return answer
+        error_responses.log_refusal(request, response.status_code, error)
+    return response
+
+
+def _method_not_allowed() -> HttpResponse:
+    response = text_response("GET or HEAD only", HTTPStatus.METHOD_NOT_ALLOWED)
+    response["Allow"] = ", ".join(READ_METHODS)
+    return response

@@ -8,7 +8,7 @@ import structlog
 from django.conf import settings
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles import bundle_sources, project_files, usage
+from symdepot.debugfiles import contents, usage
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import BlobMissing, Refused, Unavailable
 from symdepot.domain.formats.source_bundle import SourceBundle
@@ -74,10 +74,10 @@ def read_bundle(
     row: DebugFile, numbers: Mapping[str, Iterable[int]], budget: SourceBudget
 ) -> dict[tuple[str, int], SourceContext]:
     """Return contexts by path and line number. Empty if the bundle cannot be read."""
-    content, scratch = project_files.file_content(row), Path(settings.SCRATCH_DIR)
+    content, scratch = contents.file_content(row), Path(settings.SCRATCH_DIR)
     found: dict[tuple[str, int], SourceContext] = {}
     try:
-        with bundle_sources.open_kept_bundle(content, blob_store(), scratch) as bundle:
+        with contents.open_bundle(content, blob_store(), scratch) as bundle:
             for path, of_path in numbers.items():
                 for number, context in _read_lines(bundle, path, of_path, budget):
                     found[path, number] = context

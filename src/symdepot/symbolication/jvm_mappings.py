@@ -10,7 +10,7 @@ import structlog
 from django.conf import settings
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles import finder, missing_ids, project_files, usage
+from symdepot.debugfiles import contents, finder, missing_ids, usage
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import (
     BlobDamaged,
@@ -55,7 +55,7 @@ def query_mapping(mapping: DebugFile, query: MappingQuery) -> MappingResult:
         BlobMissing, BlobDamaged, ChecksumMismatch: its bytes are missing or damaged.
         Unavailable: temporary failure of this server; retry.
     """
-    content, scratch = project_files.file_content(mapping), Path(settings.SCRATCH_DIR)
+    content, scratch = contents.file_content(mapping), Path(settings.SCRATCH_DIR)
     chunks = [chunk for chunk, _ in content.chunks]
     with (
         chunk_joiner.local_file(
@@ -158,7 +158,7 @@ def _found(
     scope: LookupScope, role: FileRole, file_format: Format, debug_id: DebugId
 ) -> DebugFile | None:
     query = FileQuery(role, frozenset({file_format}), debug_ids=(debug_id,))
-    row = finder.find_best(scope.projects, query)
+    row = finder.find_best(scope.readable, query)
     if row is not None:
         usage.mark_used(row.project, [row])
     elif scope.project is not None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import structlog
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles import missing_ids, module_files, usage
+from symdepot.debugfiles import finder, missing_ids, usage
 from symdepot.debugfiles.models import DebugFile
 from symdepot.debugfiles.near_misses import RequestedIds
 from symdepot.domain.errors import StorageUnavailable
@@ -88,8 +88,8 @@ def find_files[Key](
     scope: LookupScope, requests: Mapping[Key, ModuleRequest]
 ) -> dict[Key, FoundModule]:
     """Find the debug files of modules, with the keys of `requests`."""
-    rows = module_files.find_files(
-        scope.projects, [request.ids for request in requests.values()]
+    rows = finder.find_files(
+        scope.readable, [request.ids for request in requests.values()]
     )
     return {key: _found(module, rows[module.ids]) for key, module in requests.items()}
 
@@ -130,8 +130,11 @@ def open_symbols(
     for module in modules:
         if module.status is ModuleStatus.MISSING and scope.project is not None:
             newest = max((row.pk for row in module.files), default=0)
-            missing_ids.record_unusable(
-                scope.project, module.requested_ids, by=scope.by, useless=newest
+            missing_ids.record_miss(
+                scope.project.pk,
+                module.requested_ids,
+                by=scope.by,
+                newest_row_id=newest,
             )
 
 

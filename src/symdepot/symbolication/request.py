@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from django.db.models import QuerySet
-
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.selection.module_ids import ModuleIds
 from symdepot.domain.stacks.memory_map import MemoryRange
@@ -16,6 +14,7 @@ from symdepot.domain.stacks.stack_resolver import (
     ResolvedFrame,
     StackRequest,
 )
+from symdepot.projects.access import ReadScope
 from symdepot.projects.models import Project
 
 
@@ -26,14 +25,14 @@ class LookupScope:
     `project` is the one that records missing ids; None if the token has several.
     """
 
-    projects: QuerySet[Project]
+    readable: ReadScope
     project: Project | None
     by: str
 
     @classmethod
     def of(cls, project: Project, by: str) -> "LookupScope":
         """Return the scope of one project."""
-        return cls(Project.objects.filter(pk=project.pk), project, by)
+        return cls(ReadScope(project_id=project.pk), project, by)
 
 
 @dataclass(frozen=True, slots=True)

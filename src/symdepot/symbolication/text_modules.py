@@ -8,7 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles import near_misses, project_files
+from symdepot.debugfiles import contents, near_misses
 from symdepot.debugfiles.models import DebugFile
 from symdepot.debugfiles.near_misses import RequestedIds
 from symdepot.domain.crash_text.crash_parser import AddressSpan, TextFormat
@@ -141,7 +141,7 @@ def load_address(file: ChosenFile) -> int:
     row = file.debug_file
     if row is None or row.file_format != Format.ELF:
         return 0
-    (first, _), *_ = project_files.file_content(row).chunks
+    (first, _), *_ = contents.file_content(row).chunks
     with suppress(BlobMissing), blob_store().open(first) as content:
         return elf.load_address(content.read(elf.HEAD_BYTES))
     return 0

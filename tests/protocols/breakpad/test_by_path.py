@@ -8,7 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 from tests.factories import a_breakpad_file, a_client, a_project, upload
 
 from symdepot.debugfiles.models import DebugFile
-from symdepot.projects import access, tokens
+from symdepot.projects import organizations, tokens
 from symdepot.projects.models import Project
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -23,7 +23,7 @@ PATH = f"/crash%20b.pdb/{ID}/crash%20b.sym"
 @pytest.fixture(autouse=True)
 def project() -> Project:
     project = a_project()
-    access.set_public(project, is_public=True, by="a test")
+    organizations.set_public(project, is_public=True, by="a test")
     upload(a_client(), CONTENT, name="crash b.sym")
     return project
 
@@ -93,7 +93,7 @@ def test_what_nobody_can_have_is_not_looked_for(
 
 
 def test_a_private_symbol_file_needs_a_token(project: Project) -> None:
-    access.set_public(project, is_public=False, by="a test")
+    organizations.set_public(project, is_public=False, by="a test")
     token = tokens.create_url_token(project, by="me")
 
     assert Client().get(PATH).status_code == 404

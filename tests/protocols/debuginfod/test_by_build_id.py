@@ -19,7 +19,7 @@ from symdepot.debugfiles.missing_ids import COUNTER
 from symdepot.debugfiles.models import DebugFile, WantedId
 from symdepot.domain.errors import Unauthenticated
 from symdepot.domain.ids import Checksum, CodeId
-from symdepot.projects import access, tokens
+from symdepot.projects import organizations, tokens
 from symdepot.projects.models import Project, Token
 from symdepot.projects.tokens import Scope
 from symdepot.protocols import auth
@@ -32,7 +32,7 @@ CONTENT = b"\x7fELF and so on"
 
 def a_public_project(slug: str = "game") -> Project:
     project = a_project(slug)
-    access.set_public(project, is_public=True, by="a test")
+    organizations.set_public(project, is_public=True, by="a test")
     return project
 
 

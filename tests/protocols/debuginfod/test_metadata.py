@@ -13,7 +13,7 @@ from symdepot.debugfiles import name_search
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import CodeId
 from symdepot.domain.objects import Format
-from symdepot.projects import access, tokens
+from symdepot.projects import organizations, tokens
 from symdepot.projects.models import Project
 from symdepot.projects.tokens import Scope
 
@@ -42,7 +42,7 @@ def an_elf(project: Project, name: str, **differing: Any) -> DebugFile:
 @pytest.fixture
 def project() -> Project:
     project = a_project()
-    access.set_public(project, is_public=True, by="a test")
+    organizations.set_public(project, is_public=True, by="a test")
     return project
 
 
@@ -156,7 +156,7 @@ def test_what_was_cut_short_says_so(
 ) -> None:
     for number in range(3):
         an_elf(project, f"hello{number}")
-    monkeypatch.setattr(name_search, "_MOST_FILES", 2)
+    monkeypatch.setattr(name_search, "_MAX_FILES", 2)
 
     answer = ask(key="glob", value="*").json()
 
@@ -168,7 +168,7 @@ def test_a_search_ends_in_time(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     an_elf(project, "hello")
-    monkeypatch.setattr(name_search, "_MOST_SECONDS", -1)
+    monkeypatch.setattr(name_search, "_MAX_SECONDS", -1)
 
     assert ask(key="file", value="none").json() == {"results": [], "complete": False}
 
@@ -179,7 +179,7 @@ def test_names_are_searched_some_rows_at_a_time(
     rows = [an_elf(project, f"hello{number}") for number in range(9)]
     for row in rows[3:6]:
         row.delete()
-    monkeypatch.setattr(name_search, "_ROWS_AT_A_TIME", 2)
+    monkeypatch.setattr(name_search, "_ROWS_PER_PAGE", 2)
 
     found = results(key="glob", value="hello?")
 

@@ -26,7 +26,7 @@ from tests.protocols.debuginfod.wsgi_calls import (
 from symdepot.debugfiles.missing_ids import COUNTER
 from symdepot.debugfiles.models import DebugFile, WantedId
 from symdepot.domain.ids import CodeId
-from symdepot.projects import access, tokens
+from symdepot.projects import organizations, tokens
 from symdepot.projects.models import Token
 from symdepot.protocols import request_metrics
 from symdepot.protocols.debuginfod.fast_path import FastPath
@@ -122,7 +122,7 @@ def test_a_small_file_is_sent_from_memory_once_it_was_sent(
 
 
 def test_only_so_many_files_are_kept_in_memory(long_way: CountedDjango) -> None:
-    short_way = FastPath(long_way, most_kept=2)
+    short_way = FastPath(long_way, max_cached=2)
     ids = [CodeId(f"{number:040x}") for number in range(1, 4)]
     for code_id in ids:
         a_companion(a_public_project(), code_id.hex.encode(), code_id)
@@ -138,7 +138,7 @@ def test_only_so_many_files_are_kept_in_memory(long_way: CountedDjango) -> None:
 
 
 def unpublished() -> None:
-    access.set_public(a_project(), is_public=False, by="me")
+    organizations.set_public(a_project(), is_public=False, by="me")
 
 
 def superseded() -> None:
@@ -185,7 +185,7 @@ def test_who_may_have_a_file_is_said_anew_when_it_changes(short_way: FastPath) -
     path = f"/s/{token}{debuginfo()}"
 
     for is_public, said in ((True, "public"), (False, "private"), (True, "public")):
-        access.set_public(project, is_public=is_public, by="me")
+        organizations.set_public(project, is_public=is_public, by="me")
         for _ in range(3):
             assert ("Cache-Control", said) in ask(short_way, path)[1]
 
@@ -280,11 +280,11 @@ def test_what_it_answers_is_counted_once_as_on_the_long_way(
 
     counts = []
     for way in (long_way, short_way):
-        before = {(c.kind, c.status): c.answers for c in request_metrics.all_counts()}
+        before = {(c.kind, c.status): c.responses for c in request_metrics.all_counts()}
         for _ in range(3):
             ask(way, debuginfo())
         ask(way, debuginfo(NOBODYS))
-        after = {(c.kind, c.status): c.answers for c in request_metrics.all_counts()}
+        after = {(c.kind, c.status): c.responses for c in request_metrics.all_counts()}
         counts.append({key: after[key] - before.get(key, 0) for key in after})
 
     assert counts[0] == {("debuginfo", 200): 3, ("debuginfo", 404): 1}

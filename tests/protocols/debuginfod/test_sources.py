@@ -7,7 +7,7 @@ from tests.fixtures import builders
 
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format
-from symdepot.projects import access, tokens
+from symdepot.projects import organizations, tokens
 from symdepot.projects.models import Project
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +25,7 @@ SOURCES = {
 def project() -> Project:
     """Publish one with a bundle that has no code id, as sentry-cli makes them."""
     project = a_project()
-    access.set_public(project, is_public=True, by="a test")
+    organizations.set_public(project, is_public=True, by="a test")
     a_debug_file(
         project,
         builders.source_bundle(DEBUG_ID.uuid, SOURCES),
@@ -83,7 +83,7 @@ def test_a_source_larger_than_the_client_takes_is_not_sent() -> None:
 
 
 def test_a_private_source_needs_a_token(project: Project) -> None:
-    access.set_public(project, is_public=False, by="a test")
+    organizations.set_public(project, is_public=False, by="a test")
     token = tokens.create_url_token(project, by="me")
     path = f"buildid/{BUILD_ID}/source/usr/src/a.c"
 

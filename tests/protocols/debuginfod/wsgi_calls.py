@@ -11,7 +11,7 @@ from tests.factories import a_debug_file, a_project
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import CodeId
-from symdepot.projects import access
+from symdepot.projects import organizations
 from symdepot.projects.models import Project
 
 BUILD_ID = CodeId("dfb85de42daffd09640c8fe377d572de3e168920")
@@ -62,7 +62,7 @@ def debuginfo(build_id: CodeId = BUILD_ID) -> str:
 
 def a_public_project(slug: str = "game") -> Project:
     project = a_project(slug)
-    access.set_public(project, is_public=True, by="a test")
+    organizations.set_public(project, is_public=True, by="a test")
     return project
 
 

@@ -8,7 +8,7 @@ from tests.factories import a_client, a_project, an_organization
 from tests.protocols.eliot import payloads
 from tests.protocols.eliot.payloads import job, send
 
-from symdepot.projects import access, tokens
+from symdepot.projects import organizations, tokens
 from symdepot.projects.tokens import Scope
 
 pytestmark = pytest.mark.django_db
@@ -41,14 +41,14 @@ def test_without_a_token_only_public_projects_are_searched() -> None:
     payloads.keep()
     assert not is_found(Client())
 
-    access.set_public(a_project(), is_public=True, by="a test")
+    organizations.set_public(a_project(), is_public=True, by="a test")
 
     assert is_found(Client())
 
 
 def test_a_token_does_not_read_other_organizations() -> None:
     payloads.keep()
-    access.set_public(a_project(), is_public=True, by="a test")
+    organizations.set_public(a_project(), is_public=True, by="a test")
     a_project("other", "others")
 
     assert not is_found(a_client("others"))

@@ -194,9 +194,9 @@ def test_the_number_of_queries_does_not_depend_on_the_modules(
     frames = [(index, 0x1000) for index in range(30)]
     send(job(*frames, modules=modules), client)
 
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(5):
         send(job(*frames[:1]), client)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(5):
         send({"jobs": [job(*frames, modules=modules)] * 10}, client)
 
 

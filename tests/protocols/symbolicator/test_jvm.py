@@ -18,7 +18,7 @@ from tests.protocols.symbolicator.jvm_payloads import (
 )
 
 from symdepot.debugfiles.models import WantedId
-from symdepot.projects import access, tokens
+from symdepot.projects import organizations, tokens
 
 pytestmark = pytest.mark.django_db
 
@@ -222,7 +222,7 @@ def test_a_token_reads_its_projects_and_without_one_public_ones() -> None:
     in_the_path = send(body, Client(), f"/s/{url_token}").json()
     of_others = send(body, stranger).json()
     of_nobody = send(body, Client()).json()
-    access.set_public(a_project(), is_public=True, by="a test")
+    organizations.set_public(a_project(), is_public=True, by="a test")
     of_anybody = send(body, Client()).json()
 
     assert in_the_path["classes"] == of_anybody["classes"] != {}

@@ -19,7 +19,7 @@ from tests.symcache_files import CONVERT_ERROR, an_unreadable_pdb
 
 from symdepot.debugfiles.models import WantedId
 from symdepot.domain.objects import Format
-from symdepot.projects import access, tokens
+from symdepot.projects import organizations, tokens
 from symdepot.projects.models import Project
 from symdepot.projects.tokens import Scope
 from symdepot.protocols.symbolicator.response_schemas import ANSWER
@@ -282,7 +282,7 @@ def test_a_private_project_is_only_read_by_its_tokens(hello: str) -> None:
 
 
 def test_a_public_project_needs_no_token(hello: str, project: Project) -> None:
-    access.set_public(project, is_public=True, by="a test")
+    organizations.set_public(project, is_public=True, by="a test")
 
     answer = post(Client(), a_request(at(0x1012)))
 

@@ -13,7 +13,7 @@ from symdepot.debugfiles import symstore_log
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format
-from symdepot.projects import access, tokens
+from symdepot.projects import organizations, tokens
 from symdepot.projects.models import Organization, Project
 from symdepot.projects.tokens import Scope
 
@@ -29,7 +29,7 @@ GUID = UUID("3249d99d-0c40-4931-8610-f4e4fb0b6936")
 def project() -> Project:
     project = a_project()
     Organization.objects.update(created_at=FOUNDED)
-    access.set_public(project, is_public=True, by="a test")
+    organizations.set_public(project, is_public=True, by="a test")
     return project
 
 
@@ -160,7 +160,7 @@ def test_what_is_superseded_or_gone_is_not_listed(project: Project) -> None:
 def test_a_long_transaction_comes_whole(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(symstore_log, "_ROWS_AT_A_TIME", 2)
+    monkeypatch.setattr(symstore_log, "_ROWS_PER_QUERY", 2)
     for number in range(1, 8):
         a_pdb(project, "08:00:00", number)
 

@@ -14,7 +14,7 @@ from tests.factories import Answer, a_client, a_debug_file, a_project
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format
-from symdepot.projects import access, tokens
+from symdepot.projects import organizations, tokens
 from symdepot.projects.models import Project
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -31,7 +31,7 @@ MACHO = "67e9247c814e392ba027dbde6748fcbf"
 def project() -> Project:
     """Publish one with a file of each kind, whose content is its name."""
     project = a_project()
-    access.set_public(project, is_public=True, by="a test")
+    organizations.set_public(project, is_public=True, by="a test")
     pdb: dict[str, Any] = {
         "kind": None,
         "debug_id": DebugId(GUID, 1),
@@ -178,7 +178,7 @@ def test_a_miss_costs_one_question(
 
 
 def test_whoever_shows_no_token_finds_nothing_private(project: Project) -> None:
-    access.set_public(project, is_public=False, by="a test")
+    organizations.set_public(project, is_public=False, by="a test")
 
     assert ask(PDB_PATH).status_code == 404
     assert ask(PDB_PATH, a_client()).getvalue() == b"pdb"

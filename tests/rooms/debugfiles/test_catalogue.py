@@ -49,7 +49,7 @@ def test_a_file_that_is_there_becomes_a_debug_file_with_all_that_was_found() -> 
     )
 
     with transaction.atomic():
-        row = catalogue.enter(project, file, found)
+        row = catalogue.add(project, file, found)
 
     assert row.object_file() == found
     assert (row.project, row.file, row.superseded_at) == (project, file, None)
@@ -161,11 +161,11 @@ def test_what_the_deleted_file_made_redundant_answers_again() -> None:
     assert current(project) == [other, third]
 
     with transaction.atomic():
-        catalogue.leave(third.project, [third])
+        catalogue.remove(third.project, [third])
     assert current(project) == [other, second]
 
     with transaction.atomic():
-        catalogue.leave(second.project, [second])
+        catalogue.remove(second.project, [second])
     assert current(project) == [other, first]
 
 
@@ -242,7 +242,7 @@ def test_of_many_that_enter_the_same_file_at_once_one_row_comes() -> None:
 
     def enter() -> DebugFile:
         with transaction.atomic():
-            return catalogue.enter(project, file, found)
+            return catalogue.add(project, file, found)
 
     entered = run_at_once([enter] * 8)
 
@@ -257,7 +257,7 @@ def test_of_many_that_supersede_each_other_at_once_one_is_left() -> None:
 
     def enter(number: int) -> None:
         with transaction.atomic():
-            catalogue.enter(project, files[number], found)
+            catalogue.add(project, files[number], found)
 
     run_at_once([partial(enter, number) for number in range(8)])
 

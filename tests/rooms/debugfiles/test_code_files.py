@@ -7,7 +7,7 @@ from tests.factories import a_breakpad_file, a_debug_file, a_project
 from tests.symcache_files import uploaded
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles import file_counts
+from symdepot.debugfiles import contents
 from symdepot.domain.ids import Checksum
 from symdepot.domain.objects import Format
 
@@ -27,17 +27,17 @@ pytestmark = pytest.mark.django_db
 def test_a_symbol_file_tells_it(record: str, name: str) -> None:
     row = uploaded(a_breakpad_file(records=(record, "FUNC 1000 10 0 main")))
 
-    assert file_counts.code_file_name(row, []) == name
+    assert contents.code_file_name(row, []) == name
 
 
 def test_a_symbol_file_is_read_once() -> None:
     row = uploaded(a_breakpad_file(records=("INFO CODE_ID 5AB3 crash.exe",)))
-    file_counts.code_file_name(row, [])
+    contents.code_file_name(row, [])
 
     with CaptureQueriesContext(
         connection,
     ) as queries:
-        assert file_counts.code_file_name(row, []) == "crash.exe"
+        assert contents.code_file_name(row, []) == "crash.exe"
 
     assert len(queries) == 0
 
@@ -47,15 +47,15 @@ def test_what_is_lost_tells_nothing_until_it_is_back() -> None:
     row = uploaded(content)
     blob_store().delete(Checksum.of(content))
 
-    assert file_counts.code_file_name(row, []) == ""
+    assert contents.code_file_name(row, []) == ""
     uploaded(content)
 
-    assert file_counts.code_file_name(row, []) == "crash.exe"
+    assert contents.code_file_name(row, []) == "crash.exe"
 
 
 def test_of_a_pdb_the_program_that_is_kept_tells_it() -> None:
     pdb = a_debug_file(a_project(), format=Format.PDB, name="crash.pdb")
     program = a_debug_file(a_project(), format=Format.PE, name="crash.exe")
 
-    assert file_counts.code_file_name(pdb, [pdb, program]) == "crash.exe"
-    assert file_counts.code_file_name(pdb, [pdb]) == ""
+    assert contents.code_file_name(pdb, [pdb, program]) == "crash.exe"
+    assert contents.code_file_name(pdb, [pdb]) == ""

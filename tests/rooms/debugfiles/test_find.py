@@ -1,7 +1,6 @@
-"""One file is found for a role and an id, over all projects that may be read."""
+"""`finder` finds one file for a query, in all projects of a scope."""
 
 import re
-from collections.abc import Callable
 from uuid import UUID
 
 import pytest
@@ -9,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
-from tests.factories import a_debug_file, a_project
+from tests.factories import a_debug_file, a_project, an_organization
 
 from symdepot.debugfiles import finder
 from symdepot.debugfiles.models import DebugFile
@@ -18,8 +17,7 @@ from symdepot.domain.objects import Format
 from symdepot.domain.selection.file_query import FileQuery
 from symdepot.domain.symbol_paths import path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
-from symdepot.projects import access
-from symdepot.projects.models import Project
+from symdepot.projects.access import PUBLIC, ReadScope
 
 pytestmark = pytest.mark.django_db
 
@@ -27,19 +25,19 @@ BUILD_ID = CodeId("dfb85de42daffd09640c8fe377d572de3e168920")
 GUID = UUID("3249d99d-0c40-4931-8610-f4e4fb0b6936")
 
 
-def asked(path: str, layout: Layout = Layout.SYMSTORE) -> FileQuery:
+def query(path: str, layout: Layout = Layout.SYMSTORE) -> FileQuery:
     found = path_parser.parse(layout, path)
     assert found is not None
     return found
 
 
-def fittest(
-    what: FileQuery, among: Callable[[], object] = Project.objects.all
-) -> DebugFile | None:
-    return finder.find_best(among(), what)  # type: ignore[arg-type]  # a query set
+def best_match(query: FileQuery, scope: ReadScope | None = None) -> DebugFile | None:
+    """Return the row of the best match, by default in the organization of `a_project`."""
+    match = finder.find_match(scope or ReadScope(an_organization().pk), query).best
+    return None if match is None else DebugFile.objects.get(pk=match.row_id)
 
 
-DEBUGINFO = asked(f"{BUILD_ID}/debuginfo", Layout.DEBUGINFOD)
+DEBUGINFO = query(f"{BUILD_ID}/debuginfo", Layout.DEBUGINFOD)
 
 
 def a_pdb(age: int, form: Format = Format.PDB) -> DebugFile:
@@ -51,35 +49,35 @@ def test_a_build_id_is_found_in_whichever_project_has_it() -> None:
     a_project("game")
     found = a_debug_file(a_project("engine"), code_id=BUILD_ID)
 
-    assert fittest(DEBUGINFO) == found
+    assert best_match(DEBUGINFO) == found
 
 
 def test_nothing_is_found_in_projects_that_may_not_be_read() -> None:
     a_debug_file(a_project("engine"), code_id=BUILD_ID)
-    a_project("game")
+    game = a_project("game")
 
-    assert fittest(DEBUGINFO, lambda: Project.objects.filter(slug="game")) is None
-    assert fittest(DEBUGINFO, Project.objects.none) is None
+    assert best_match(DEBUGINFO, ReadScope(project_id=game.pk)) is None
+    assert best_match(DEBUGINFO, ReadScope(an_organization("other").pk)) is None
 
 
 def test_a_superseded_file_is_not_found() -> None:
     row = a_debug_file(a_project(), code_id=BUILD_ID)
     DebugFile.objects.update(superseded_at=timezone.now())
 
-    assert fittest(DEBUGINFO) is None
+    assert best_match(DEBUGINFO) is None
     DebugFile.objects.filter(pk=row.pk).update(superseded_at=None)
-    assert fittest(DEBUGINFO) == row
+    assert best_match(DEBUGINFO) == row
 
 
 def test_a_damaged_file_makes_way_for_a_sound_one() -> None:
     sound = a_debug_file(a_project("game"), code_id=BUILD_ID)
     damaged = a_debug_file(a_project("engine"), code_id=BUILD_ID)
-    assert fittest(DEBUGINFO) == damaged
+    assert best_match(DEBUGINFO) == damaged
 
     damaged.file.damaged_at = timezone.now()
     damaged.file.save()
 
-    assert fittest(DEBUGINFO) == sound
+    assert best_match(DEBUGINFO) == sound
 
 
 @pytest.mark.parametrize("dwarf_first", [True, False])
@@ -89,7 +87,7 @@ def test_dwarf_is_found_whichever_came_first(*, dwarf_first: bool) -> None:
         slug = "dwarf" if is_dwarf else "table"
         a_debug_file(a_project(slug), code_id=BUILD_ID, features=features)
 
-    found = fittest(DEBUGINFO)
+    found = best_match(DEBUGINFO)
 
     assert found is not None
     assert found.project.slug == "dwarf"
@@ -99,9 +97,9 @@ def test_a_build_id_that_was_padded_is_found() -> None:
     short = CodeId(BUILD_ID.hex[:32])
     row = a_debug_file(a_project(), code_id=short, kind="lib")
 
-    padded = asked(f"a.so/elf-buildid-{short}00000000/a.so")
+    padded = query(f"a.so/elf-buildid-{short}00000000/a.so")
 
-    assert fittest(padded) == row
+    assert best_match(padded) == row
 
 
 def test_a_pdb_is_found_by_its_age_or_a_smaller_one() -> None:
@@ -114,7 +112,7 @@ def test_a_pdb_is_found_by_its_age_or_a_smaller_one() -> None:
     )
 
     found = {
-        age: fittest(asked(f"a.pdb/{GUID.hex}{age:x}/a.pdb"))
+        age: best_match(query(f"a.pdb/{GUID.hex}{age:x}/a.pdb"))
         for age in (0, 1, 2, 3, 0x1A, 0x1B)
     }
 
@@ -133,8 +131,8 @@ def test_a_pdb_is_found_by_its_age_or_a_smaller_one() -> None:
 def test_a_portable_pdb_is_found_by_its_guid_alone(stamp: int) -> None:
     row = a_pdb(stamp, Format.PORTABLE_PDB)
 
-    assert fittest(asked(f"a.pdb/{GUID.hex}FFFFFFFF/a.pdb")) == row
-    assert fittest(asked(f"a.pdb/{GUID.hex}1/a.pdb")) is None
+    assert best_match(query(f"a.pdb/{GUID.hex}FFFFFFFF/a.pdb")) == row
+    assert best_match(query(f"a.pdb/{GUID.hex}1/a.pdb")) is None
 
 
 def test_a_breakpad_file_is_found_by_debug_id_and_by_code_id() -> None:
@@ -145,25 +143,27 @@ def test_a_breakpad_file_is_found_by_debug_id_and_by_code_id() -> None:
         code_id=CodeId("5ab380779000"),
     )
 
-    assert fittest(asked(f"crash.pdb/{GUID.hex}1/crash.sym")) == row
-    assert fittest(asked("crash.exe/5AB380779000/crash.sym")) == row
-    assert fittest(asked(f"crash.pdb/{GUID.hex}2/crash.sym")) is None
+    assert best_match(query(f"crash.pdb/{GUID.hex}1/crash.sym")) == row
+    assert best_match(query("crash.exe/5AB380779000/crash.sym")) == row
+    assert best_match(query(f"crash.pdb/{GUID.hex}2/crash.sym")) is None
 
 
 @pytest.mark.parametrize("is_there", [True, False])
-def test_an_answer_costs_one_question_whatever_the_number_of_projects(
+def test_a_match_takes_one_query_for_any_number_of_projects(
     django_assert_num_queries: DjangoAssertNumQueries, *, is_there: bool
 ) -> None:
     for number in range(5):
         code_id = BUILD_ID if is_there else None
         a_debug_file(a_project(f"project-{number}"), code_id=code_id)
 
+    scope = ReadScope(an_organization().pk)
+
     with django_assert_num_queries(1):
-        found = fittest(DEBUGINFO)
-        assert (found is not None) == is_there
-        if found is not None:
-            assert found.project.slug == "project-4"
-            assert found.file.size_bytes
+        found = finder.find_match(scope, DEBUGINFO).best
+    assert (found is not None) == is_there
+    if found is not None:
+        assert DebugFile.objects.get(pk=found.row_id).project.slug == "project-4"
+        assert found.size_bytes
 
 
 @pytest.mark.parametrize(
@@ -177,17 +177,20 @@ def test_an_answer_costs_one_question_whatever_the_number_of_projects(
         (Layout.UNIFIED, f"df/{BUILD_ID.hex[2:]}/breakpad"),
     ],
 )
+@pytest.mark.parametrize("scope", [PUBLIC, ReadScope(1), ReadScope(1, 1)])
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="Postgres counts rows first")
-def test_an_answer_is_looked_up_and_not_searched_for(layout: Layout, path: str) -> None:
-    with CaptureQueriesContext(connection) as asked_for:
-        fittest(asked(path, layout), lambda: access.readable_projects(None))
+def test_files_are_looked_up_by_an_index(
+    layout: Layout, path: str, scope: ReadScope
+) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        best_match(query(path, layout), scope)
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN QUERY PLAN {asked_for.captured_queries[0]['sql']}")
+        cursor.execute(f"EXPLAIN QUERY PLAN {queries.captured_queries[0]['sql']}")
         plan = [str(row[-1]) for row in cursor.fetchall()]
 
-    steps = [step for step in plan if "debugfiles_debugfile" in step]
+    steps = [step for step in plan if "debug_file " in step]
     assert steps
     for step in steps:
         assert re.search(
-            r"by_debug_id \(project_id=\? AND|_first \(code_id=\? AND", step
+            r"by_debug_id \(project_id=\? AND|_first \(code_id=\?", step
         ), plan

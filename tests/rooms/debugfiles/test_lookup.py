@@ -6,7 +6,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 from tests.factories import a_debug_file, a_file, a_project
 
-from symdepot.debugfiles import project_files
+from symdepot.debugfiles import contents, project_files
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import DebugFileMissing
 from symdepot.domain.ids import Checksum, CodeId, DebugId
@@ -101,7 +101,7 @@ def test_the_content_of_a_file_is_its_chunks_in_order_with_their_sizes() -> None
     chunks = (b"one", b"three", b"one", b"")
     DebugFile.objects.filter(pk=row.pk).update(file=a_file(project, *chunks))
 
-    content = project_files.file_content(DebugFile.objects.select_related("file").get())
+    content = contents.file_content(DebugFile.objects.select_related("file").get())
 
     assert content.checksum == Checksum.of(b"".join(chunks))
     assert content.size_bytes == 11

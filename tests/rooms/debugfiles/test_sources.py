@@ -8,9 +8,9 @@ from tests.factories import a_debug_file, a_file, a_project
 from tests.fixtures import builders
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles import bundle_sources, project_files
+from symdepot.debugfiles import contents
+from symdepot.debugfiles.contents import FileContent
 from symdepot.debugfiles.models import DebugFile
-from symdepot.debugfiles.project_files import FileContent
 from symdepot.domain.errors import BlobMissing
 from symdepot.domain.objects import Format
 
@@ -23,11 +23,11 @@ def kept(*parts: bytes) -> FileContent:
     row = a_debug_file(a_project(), format=Format.SOURCE_BUNDLE)
     DebugFile.objects.filter(pk=row.pk).update(file=a_file(a_project(), *parts))
     row.refresh_from_db()
-    return project_files.file_content(row)
+    return contents.file_content(row)
 
 
 def source(content: FileContent, scratch: Path, *paths: str) -> bytes | None:
-    return bundle_sources.read_source(content, paths, blob_store(), scratch)
+    return contents.read_source(content, paths, blob_store(), scratch)
 
 
 @pytest.mark.parametrize("size", [10_000, 100])

@@ -32,7 +32,7 @@ def test_an_offer_does_not_wait_for_a_file_that_is_being_entered() -> None:
 
     def enter() -> bool:
         with transaction.atomic():
-            catalogue.enter(project, file, found)
+            catalogue.add(project, file, found)
             is_entered.set()
             return is_answered.wait(MOST_SECONDS)
 

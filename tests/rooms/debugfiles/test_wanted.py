@@ -176,7 +176,7 @@ def test_memory_is_bounded_by_leaving_out_what_is_too_much(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     project = a_project()
-    monkeypatch.setattr(miss_counter, "_MOST_GATHERED", 3)
+    monkeypatch.setattr(miss_counter, "_MAX_MISSES", 3)
 
     for n in (1, 2, 3, 4, 5, 1, 2, 3):
         ask(project, debug_id=DebugId(UUID(int=n)))
@@ -223,7 +223,7 @@ def test_what_is_here_and_of_no_use_leaves_an_id_wanted_until_another_comes(
     project, other = a_project(), a_project("other")
     for place in (project, other):
         useless = a_debug_file(place, debug_id=ID, code_id=CODE)
-        missing_ids.record_unusable(place, sought, by="me", useless=useless.pk)
+        missing_ids.record_miss(place.pk, sought, by="me", newest_row_id=useless.pk)
 
     a_debug_file(other, debug_id=ID, code_id=CODE)
     missing_ids.COUNTER.flush()
@@ -368,7 +368,7 @@ def test_a_file_that_is_just_arriving_is_waited_for() -> None:
 
     def arrive() -> None:
         with transaction.atomic():
-            missing_ids.clear(catalogue.enter(project, file, an_object(debug_id=ID)))
+            missing_ids.clear(catalogue.add(project, file, an_object(debug_id=ID)))
             has_entered.set()
             threading.Event().wait(0.3)
 

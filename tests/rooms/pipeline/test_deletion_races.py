@@ -17,7 +17,7 @@ from tests.factories import (
 )
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles import project_files
+from symdepot.debugfiles import contents
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
 from symdepot.uploads.models import Chunk
@@ -57,7 +57,7 @@ def assert_all_content_is_stored() -> None:
     for row in DebugFile.objects.select_related("file"):
         content = b"".join(
             blob_store().open(chunk).read()
-            for chunk, _ in project_files.file_content(row).chunks
+            for chunk, _ in contents.file_content(row).chunks
         )
         assert Checksum.of(content).hex == row.file.checksum
 

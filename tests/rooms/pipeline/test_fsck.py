@@ -22,7 +22,7 @@ from tests.row_ages import age_everything
 
 from symdepot.blobs.configured import blob_store
 from symdepot.blobs.memory import MemoryStore
-from symdepot.debugfiles import project_files
+from symdepot.debugfiles import contents
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import BlobMissing
 from symdepot.domain.ids import Checksum
@@ -69,7 +69,7 @@ def a_large_file() -> bytes:
 def read(row: DebugFile) -> bytes:
     return b"".join(
         blob_store().open(chunk).read()
-        for chunk, _ in project_files.file_content(row).chunks
+        for chunk, _ in contents.file_content(row).chunks
     )
 
 
@@ -188,9 +188,7 @@ def test_a_damaged_file_is_repaired_by_an_upload_with_other_chunks() -> None:
 
     row = DebugFile.objects.get()
     assert read(row) == content
-    assert len(project_files.file_content(row).chunks) == len(
-        pieces(content, 2 * PIECE)
-    )
+    assert len(contents.file_content(row).chunks) == len(pieces(content, 2 * PIECE))
 
 
 def test_a_file_marked_as_damaged_is_unmarked_when_its_chunks_are_intact() -> None:

@@ -19,7 +19,7 @@ from tests.fixtures import builders, compiled
 from tests.task_queues import HeldQueue
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles import project_files
+from symdepot.debugfiles import contents, project_files
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import QuotaExceeded, StorageUnavailable
 from symdepot.domain.ids import Checksum, DebugId
@@ -93,7 +93,7 @@ def test_an_imported_file_is_chunked_audited_and_queued_as_an_upload(
     run_import(project, tree)
 
     (row,) = DebugFile.objects.all()
-    chunks = project_files.file_content(row).chunks
+    chunks = contents.file_content(row).chunks
     assert [size for _, size in chunks[:2]] == [settings.CHUNK_SIZE] * 2
     assert ChunkOwner.objects.filter(organization=project.organization).count() == 3
     (entry,) = AuditEntry.objects.filter(action="debug-file.uploaded")

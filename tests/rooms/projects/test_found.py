@@ -12,7 +12,7 @@ from symdepot.domain.errors import (
     OrganizationMissing,
     ProjectMissing,
 )
-from symdepot.projects import access, organizations, tokens
+from symdepot.projects import organizations, tokens
 from symdepot.projects.models import Organization, Project, Token
 
 GOOD = ["a", "0a", "acme", "a-b_c", "x" * 50]
@@ -26,8 +26,8 @@ def test_a_good_name_is_taken_once_in_each_place(slug: str) -> None:
     project = organizations.create_project(organization, slug, by="me")
     other = organizations.create_project(an_organization("other-one"), slug, by="me")
 
-    assert access.organization(slug) == organization
-    assert access.project(slug, slug) == project != other
+    assert organizations.get_organization(slug) == organization
+    assert organizations.get_project(slug, slug) == project != other
     with pytest.raises(InvalidRequest, match="There is an organization"):
         organizations.create_organization(slug, by="me")
     with pytest.raises(InvalidRequest, match="already"):
@@ -51,9 +51,9 @@ def test_what_was_not_founded_is_missing() -> None:
     an_organization()
 
     with pytest.raises(OrganizationMissing, match="There is no organization 'x'"):
-        access.organization("x")
+        organizations.get_organization("x")
     with pytest.raises(ProjectMissing, match="no project 'x' in organization 'acme'"):
-        access.project("acme", "x")
+        organizations.get_project("acme", "x")
 
 
 @pytest.mark.django_db
@@ -64,7 +64,9 @@ def test_the_first_start_founds_what_one_needs_and_later_ones_nothing() -> None:
     row = tokens.authenticate(token)
     assert row.project is None
     assert row.scopes == ["org:ci", "project:read", "project:releases", "project:write"]
-    assert access.project("default", "default").organization == row.organization
+    assert (
+        organizations.get_project("default", "default").organization == row.organization
+    )
     assert organizations.create_defaults() is None
     assert Token.objects.count() == 1
 

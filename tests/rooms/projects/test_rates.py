@@ -26,19 +26,19 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def spent(kept: RateLimiter, asker: str, times: int, *, a_minute: int = 6) -> int:
+def spent(kept: RateLimiter, asker: str, times: int, *, per_minute: int = 6) -> int:
     """Ask so often, and return how many of these were let in."""
     let_in = 0
     for _ in range(times):
         try:
-            kept.spend(asker, a_minute=a_minute)
+            kept.consume(asker, per_minute=per_minute)
         except RateExceeded:
             continue
         let_in += 1
     return let_in
 
 
-def test_a_minutes_worth_may_come_at_once_and_then_comes_back_evenly(
+def test_per_minutes_worth_may_come_at_once_and_then_comes_back_evenly(
     tmp_path: Path, clock: Clock
 ) -> None:
     kept = RateLimiter(tmp_path / "rates")
@@ -58,11 +58,11 @@ def test_who_came_too_often_hears_when_to_come_again(
     clock.now += 4
 
     with pytest.raises(RateExceeded, match=r"more than 6 .* in 6 s") as refusal:
-        kept.spend("a", a_minute=6)
+        kept.consume("a", per_minute=6)
 
     assert refusal.value.retry_after_seconds == pytest.approx(6)
     clock.now += refusal.value.retry_after_seconds + 0.001
-    kept.spend("a", a_minute=6)
+    kept.consume("a", per_minute=6)
 
 
 def test_one_asker_takes_nothing_from_another(tmp_path: Path, clock: Clock) -> None:
@@ -73,7 +73,7 @@ def test_one_asker_takes_nothing_from_another(tmp_path: Path, clock: Clock) -> N
 
 
 def test_without_a_limit_nothing_is_counted(tmp_path: Path, clock: Clock) -> None:
-    assert spent(RateLimiter(tmp_path / "rates"), "a", 1000, a_minute=0) == 1000
+    assert spent(RateLimiter(tmp_path / "rates"), "a", 1000, per_minute=0) == 1000
 
 
 def test_a_clock_that_was_put_back_shuts_nobody_out_for_long(
@@ -84,7 +84,7 @@ def test_a_clock_that_was_put_back_shuts_nobody_out_for_long(
     clock.now -= 1_000_000
 
     with pytest.raises(RateExceeded) as refusal:
-        kept.spend("a", a_minute=6)
+        kept.consume("a", per_minute=6)
 
     assert refusal.value.retry_after_seconds <= 60
 
@@ -94,11 +94,11 @@ def test_other_processes_count_along(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from symdepot.projects.rate_limit import RateLimiter;"
         "kept = RateLimiter(Path(sys.argv[1]));"
-        "[kept.spend('a', a_minute=100) for _ in range(60)]"
+        "[kept.consume('a', per_minute=100) for _ in range(60)]"
     )
 
     subprocess.run(  # noqa: S603 -- our own words
         [sys.executable, "-c", program, str(tmp_path / "rates")], check=True
     )
 
-    assert spent(kept, "a", 100, a_minute=100) in {40, 41, 42, 43, 44}
+    assert spent(kept, "a", 100, per_minute=100) in {40, 41, 42, 43, 44}

@@ -25,10 +25,10 @@ def test_a_project_is_made_public_and_private(symdepot: RunCommand) -> None:
 
     assert symdepot(*words) == CommandResult(0, PRIVATE, "")
     assert symdepot(*words, "--public") == CommandResult(0, PUBLIC, "")
-    assert access.readable_projects(None).count() == 1
+    assert access.PUBLIC.projects().count() == 1
     assert symdepot(*words) == CommandResult(0, PUBLIC, "")
     assert symdepot(*words, "--no-public") == CommandResult(0, PRIVATE, "")
-    assert access.readable_projects(None).count() == 0
+    assert access.PUBLIC.projects().count() == 0
 
 
 @pytest.mark.django_db

@@ -10,7 +10,7 @@ from tests.rooms.server.command_line import CommandResult, RunCommand
 from typer.testing import CliRunner
 
 from symdepot.domain.errors import Unauthenticated
-from symdepot.projects import access, tokens
+from symdepot.projects import organizations, tokens
 from symdepot.projects.models import Organization, Project, Token
 from symdepot.projects.tokens import Scope
 from symdepot.server import cli
@@ -45,7 +45,7 @@ def test_an_organization_and_a_project_are_created(symdepot: RunCommand) -> None
     assert symdepot("org", "create", "acme").status == 0
     assert symdepot("project", "create", "acme/rocket").status == 0
 
-    assert access.project("acme", "rocket").slug == "rocket"
+    assert organizations.get_project("acme", "rocket").slug == "rocket"
 
 
 @pytest.mark.django_db

@@ -39,11 +39,11 @@ def test_each_missing_id_has_its_own_near_misses() -> None:
     code_id = CodeId("ab12")
     near = a_debug_file(project, code_id=code_id, name="a")
     for n in (1, 2):
-        missing_ids.record_unusable(
-            project,
+        missing_ids.record_miss(
+            project.pk,
             RequestedIds(DebugId(UUID(int=n)), code_id if n == 1 else None),
             by="me",
-            useless=near.pk,
+            newest_row_id=near.pk,
         )
 
     rows = list(missing_ids.list_ids(project))

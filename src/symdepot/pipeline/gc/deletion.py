@@ -65,7 +65,7 @@ def delete_debug_files(
     Also deletes their upload status, and the organization's ownership of their chunks
     unless it received them again after `received_before`. Each row needs its `file`.
     """
-    deleted = catalogue.leave(project, debug_files)
+    deleted = catalogue.remove(project, debug_files)
     files = {row.file_id: row.file.checksum for row in deleted}
     others = DebugFile.objects.filter(project=project, file__in=files)
     unused = files.keys() - set(others.values_list("file", flat=True))

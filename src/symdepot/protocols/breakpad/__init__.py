@@ -1,1 +1,1 @@
-"""What crash tools speak: GET /NAME/ID/NAME.sym."""
+"""The protocol of crash tools: GET /NAME/ID/NAME.sym."""

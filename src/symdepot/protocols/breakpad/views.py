@@ -1,4 +1,4 @@
-"""Breakpad's symbol files, by debug id; by code id one is sent there.
+"""Serves Breakpad files by debug id; a code id is redirected to the debug id.
 
 Source: spec/serving 3.1 and 3.2.
 """
@@ -8,41 +8,42 @@ from urllib.parse import quote
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from symdepot.debugfiles import project_files
-from symdepot.debugfiles.models import DebugFile
+from symdepot.debugfiles import contents
+from symdepot.debugfiles.finder import FileRecord
 from symdepot.domain.selection.file_query import FileQuery, FileRole
 from symdepot.domain.symbol_paths import path_builder, path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.protocols import download_lookup, file_response, text_views
-from symdepot.protocols.breakpad.errors import ERRORS, IGNORED
 
 
-@text_views.text_view(ERRORS, lambda _: "breakpad")
+@text_views.text_view(text_views.SYMBOL_SERVER, lambda _: "breakpad")
 def by_path(
     request: HttpRequest, path: str, token: str | None = None
 ) -> HttpResponseBase:
-    """Answer with the symbol file that `path` asks for; pages may ask, too."""
-    asked = path_parser.parse(Layout.BREAKPAD, path)
-    if asked is None:
-        return text_views.text_response(IGNORED, HTTPStatus.NOT_FOUND)
-    row = download_lookup.find_file(request, token, asked)
-    answer = _answer(request, asked, row, path)
-    answer["Access-Control-Allow-Origin"] = "*"
-    return answer
+    """Answer with the Breakpad file of `path`; scripts on web pages may request it."""
+    query = path_parser.parse(Layout.BREAKPAD, path)
+    if query is None:
+        return text_views.ignored_response()
+    found = download_lookup.find_file(request, token, query)
+    response = _respond(request, query, found, path)
+    response["Access-Control-Allow-Origin"] = "*"
+    return response
 
 
-def _answer(
-    request: HttpRequest, asked: FileQuery, row: DebugFile, path: str
+def _respond(
+    request: HttpRequest, query: FileQuery, found: FileRecord, path: str
 ) -> HttpResponseBase:
-    place = path_builder.build(Layout.BREAKPAD, FileRole.BREAKPAD, row.object_file())
-    if place is not None and not asked.debug_ids:
+    target = path_builder.build(Layout.BREAKPAD, FileRole.BREAKPAD, found.object)
+    if target is not None and not query.debug_ids:
         base = request.path.removesuffix(path)
-        query = request.META.get("QUERY_STRING", "")
-        answer = HttpResponse(status=HTTPStatus.FOUND)
-        answer["Location"] = quote(f"{base}{place}") + (f"?{query}" if query else "")
-        return answer
-    served = file_response.serve(
-        request, project_files.file_content(row), filename=row.object_name
+        arguments = request.META.get("QUERY_STRING", "")
+        redirect = HttpResponse(status=HTTPStatus.FOUND)
+        redirect["Location"] = quote(f"{base}{target}") + (
+            f"?{arguments}" if arguments else ""
+        )
+        return redirect
+    response = file_response.serve(
+        request, contents.file_content(found), filename=found.object_name
     )
-    served["Content-Type"] = "text/plain; charset=utf-8"
-    return served
+    response["Content-Type"] = "text/plain; charset=utf-8"
+    return response

@@ -1,1 +1,1 @@
-"""What gdb and all others with libdebuginfod speak: GET /buildid/ID/KIND."""
+"""The protocol of gdb and all users of libdebuginfod: GET /buildid/ID/KIND."""

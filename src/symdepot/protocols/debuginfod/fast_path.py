@@ -1,10 +1,27 @@
-"""A short way past Django for what debuggers ask most: misses, and small files.
+"""The fast path: answers debuginfod's misses and small files before Django.
 
-A debugger waits for each answer, and most of what it asks for nobody has. Such a
-question costs one lookup here, two with a token. An answer with a small file is the one
-that Django gave to the same question about the same row; its bytes are kept, whoever may
-have them is looked up each time. Whatever else is asked, or is in doubt, goes the long
-way.
+A debugger waits for each response, and requests thousands of ids, most of which no
+server has. Django needs more than a millisecond to build a request object and run its
+middleware; the lookup itself takes 0.05 ms. So this WSGI application stands before
+Django's. It answers `GET` and `HEAD` of `/buildid/ID/debuginfo` and `.../executable`,
+with or without a token, and passes everything else to Django.
+
+What it shares with the Django view, so that both give the same responses: the path
+(`path_parser`), the token (`access`), the lookup (`finder.find_match`), the record of a
+miss (`download_lookup.record_miss`) and the texts of errors (`text_views`).
+
+- A miss costs one query, two with a token.
+- A file of at most 256 KiB is sent from memory. The bytes and headers are those of
+  Django's response to the same request for the same row. Every request still looks the
+  row up: a file that was deleted, superseded or found damaged, or a project that is no
+  longer public, gives another row or none.
+- A cached response is used for requests with the same headers that decide how a file is
+  sent (compression, proxy), and never with conditions or ranges. It is stored only if
+  its body has the checksum of the file.
+- In doubt Django answers: an invalid token gets its error there, and a token or file
+  whose last use is due to be recorded is recorded there.
+
+`tests/protocols/debuginfod/test_both_ways.py` compares the two for many requests.
 """
 
 import re
@@ -20,17 +37,15 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.db import Error, close_old_connections
 from django.http import HttpResponse
 
-from symdepot.debugfiles import fast_lookup as files
-from symdepot.debugfiles import missing_ids
-from symdepot.debugfiles.fast_lookup import FileRecord
-from symdepot.debugfiles.miss_counter import Miss
+from symdepot.debugfiles import finder
+from symdepot.debugfiles.finder import FileRecord
 from symdepot.domain.errors import DebugFileMissing
 from symdepot.domain.ids import Checksum
-from symdepot.domain.selection.file_query import FileQuery
+from symdepot.domain.selection.file_query import FileQuery, FileRole
 from symdepot.domain.symbol_paths import path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
-from symdepot.projects import token_lookup as readers
-from symdepot.projects.token_lookup import ReaderRecord
+from symdepot.projects import access
+from symdepot.projects.access import Reader
 from symdepot.protocols import (
     auth,
     client_network,
@@ -38,29 +53,27 @@ from symdepot.protocols import (
     request_metrics,
     text_views,
 )
-from symdepot.protocols.debuginfod.errors import ERRORS
 
-_LARGEST_BYTES = 256 * 1024
-_MOST_KEPT = 256
-"""So a process keeps 64 MiB at most."""
+_MAX_FILE_BYTES = 256 * 1024
+_MAX_CACHED_FILES = 256
+"""64 MiB a process at most."""
 
-_PATH = re.compile(
-    r"/(?:s/(symd_[\w-]+)/)?buildid/([0-9a-f]+/(?:debuginfo|executable))", re.ASCII
-).fullmatch
+_PATH = re.compile(r"/(?:s/(symd_[\w-]+)/)?buildid/(.+)", re.ASCII).fullmatch
+_ROLES = frozenset({FileRole.DEBUGINFO, FileRole.EXECUTABLE})
 _CONDITIONS = (
     "HTTP_IF_NONE_MATCH",
     "HTTP_IF_RANGE",
     "HTTP_RANGE",
     "HTTP_X_DEBUGINFOD_MAXSIZE",
 )
-"""Whoever sends one of these may be answered with less than a file."""
-_MATTERS = ("HTTP_ACCEPT_ENCODING", "HTTP_X_SENDFILE_TYPE")
-"""These decide how a file is sent; so does whether it goes far."""
+"""Request headers with which the response may be less than the file."""
+_VARY = ("HTTP_ACCEPT_ENCODING", "HTTP_X_SENDFILE_TYPE")
+"""Request headers that decide how a file is sent."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    """What is sent back; whether Django said so, and has counted it."""
+class _Response:
+    """A response as WSGI has it; `is_djangos`: Django made and counted it."""
 
     status: str
     headers: tuple[tuple[str, str], ...]
@@ -68,136 +81,121 @@ class _Answer:
     is_djangos: bool = False
 
     @classmethod
-    def of(cls, response: HttpResponse) -> "_Answer":
-        """Return what Django would send."""
+    def of(cls, response: HttpResponse) -> "_Response":
         status = f"{response.status_code} {response.reason_phrase}"
         return cls(status, tuple(response.items()), response.content)
 
-    def sent(self, start_response: StartResponse) -> list[bytes]:
-        """Send it, as WSGI has it."""
-        start_response(self.status, list(self.headers))
-        return [self.body]
-
-    def is_all_of(self, checksum: Checksum) -> bool:
-        """Say whether this is a whole file, as it is."""
+    def is_whole_file(self, checksum: Checksum) -> bool:
         is_ok = self.status.startswith(f"{HTTPStatus.OK.value} ")
         return is_ok and Checksum.of(self.body) == checksum
 
 
 class FastPath:
-    """An application before Django's, which is the long way."""
+    """The WSGI application; `django` answers all other requests."""
 
     def __init__(
-        self, long_way: WSGIApplication, *, most_kept: int = _MOST_KEPT
+        self, django: WSGIApplication, *, max_cached: int = _MAX_CACHED_FILES
     ) -> None:
-        self._long_way = long_way
-        self._slot = lru_cache(maxsize=most_kept)(_empty_slot)
+        self._django = django
+        self._slot = lru_cache(maxsize=max_cached)(_empty_slot)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
         """Answer, or let Django answer."""
         started_at = time.perf_counter()
-        asked = _what_is_asked(environ)
-        answer = None if asked is None else self._answer(environ, *asked)
-        if asked is None or answer is None:
-            return self._long_way(environ, start_response)
-        if not answer.is_djangos:
+        parsed = _parse(environ)
+        response = None if parsed is None else self._respond(environ, *parsed)
+        if parsed is None or response is None:
+            return self._django(environ, start_response)
+        if not response.is_djangos:
             seconds = time.perf_counter() - started_at
-            kind, status = asked[0].role.value, int(answer.status[:3])
-            request_metrics.count_response(kind, status, len(answer.body), seconds)
-        return answer.sent(start_response)
+            kind, status = parsed[0].role.value, int(response.status[:3])
+            request_metrics.count_response(kind, status, len(response.body), seconds)
+        start_response(response.status, list(response.headers))
+        return [response.body]
 
-    def _answer(
-        self, environ: WSGIEnvironment, asked: FileQuery, token: str | None
-    ) -> _Answer | None:
-        """Return the answer, if it can be had on the short way."""
+    def _respond(
+        self, environ: WSGIEnvironment, query: FileQuery, token: str | None
+    ) -> _Response | None:
+        """Return the response; None: Django has to answer."""
         try:
-            who = None if token is None else readers.find_reader(token)
-            is_known = who is not None or token is None
-            return self._looked_up(environ, who, asked) if is_known else None
+            reader = None if token is None else access.find_reader(token)
+            if reader is None and token is not None:
+                return None
+            match = finder.find_match(access.read_scope(reader), query)
+            if match.best is not None:
+                return self._file(environ, match.best)
+            if reader is not None:
+                _record_miss(environ, reader, query, match.newest_row_id)
         except Error as error:
-            return _Answer.of(
-                text_views.error_response(ERRORS, WSGIRequest(environ), error)
+            request = WSGIRequest(environ)
+            return _Response.of(
+                text_views.error_response(text_views.DEBUGINFOD, request, error)
             )
         finally:
-            # As Django does when a request ends.
-            close_old_connections()
-
-    def _looked_up(
-        self, environ: WSGIEnvironment, who: ReaderRecord | None, asked: FileQuery
-    ) -> _Answer | None:
-        found = files.find_match(who, asked)
-        if found.fittest is not None:
-            return self._with_file(environ, found.fittest)
-        if who is not None:
-            useless = download_lookup.latest_unusable_row(asked, found.newest)
-            _note_miss(environ, who, asked, useless)
+            close_old_connections()  # as Django does when a request ends
         return _MISS
 
-    def _with_file(self, environ: WSGIEnvironment, file: FileRecord) -> _Answer | None:
-        is_short = file.size_bytes <= _LARGEST_BYTES and file.is_noted
-        if not is_short or environ["REQUEST_METHOD"] != "GET":
+    def _file(self, environ: WSGIEnvironment, file: FileRecord) -> _Response | None:
+        if file.size_bytes > _MAX_FILE_BYTES or not file.is_use_noted:
             return None
-        if any(header in environ for header in _CONDITIONS):
+        if environ["REQUEST_METHOD"] != "GET" or any(
+            header in environ for header in _CONDITIONS
+        ):
             return None
-        slot = self._slot(file, _what_matters(environ))
+        slot = self._slot(file, _vary_key(environ))
         if slot:
             return slot[0]
-        answer = self._ask(environ)
-        if answer.is_all_of(file.checksum):
-            slot[:] = [replace(answer, is_djangos=False)]
-        return answer
+        response = self._djangos_response(environ)
+        if response.is_whole_file(file.checksum):
+            slot[:] = [replace(response, is_djangos=False)]
+        return response
 
-    def _ask(self, environ: WSGIEnvironment) -> _Answer:
-        """Return what Django answers, all of it."""
+    def _djangos_response(self, environ: WSGIEnvironment) -> _Response:
         head: list[Any] = []
 
-        def noting(*said: object) -> Callable[[bytes], object]:
-            head[:] = said
+        def start_response(*status_and_headers: object) -> Callable[[bytes], object]:
+            head[:] = status_and_headers
             return lambda _: None
 
-        blocks = self._long_way(environ, noting)
+        blocks = self._django(environ, start_response)
         try:
             body = b"".join(blocks)
         finally:
             if hasattr(blocks, "close"):
                 blocks.close()
-        return _Answer(head[0], tuple(head[1]), body, is_djangos=True)
+        return _Response(head[0], tuple(head[1]), body, is_djangos=True)
 
 
-def _what_matters(environ: WSGIEnvironment) -> tuple[object, ...]:
-    """Return all of a request that decides how a file is sent."""
-    forwarded_for = environ.get("HTTP_X_FORWARDED_FOR", "")
-    is_near = client_network.is_private(environ.get("REMOTE_ADDR", ""), forwarded_for)
-    return (is_near, *(environ.get(header, "") for header in _MATTERS))
-
-
-def _empty_slot(file: FileRecord, told: tuple[object, ...]) -> list[_Answer]:
-    """Return where to keep the answer with `file` to whoever tells this."""
-    return []
-
-
-def _what_is_asked(environ: WSGIEnvironment) -> tuple[FileQuery, str | None] | None:
-    """Return the file that is asked for, and with which token; None for anything else."""
+def _parse(environ: WSGIEnvironment) -> tuple[FileQuery, str | None] | None:
+    """Return the file query and the token; None: not a request for the fast path."""
     match = _PATH(environ["PATH_INFO"])
     if match is None or environ["REQUEST_METHOD"] not in text_views.READ_METHODS:
         return None
     token, path = match.groups()
-    asked = path_parser.parse(Layout.DEBUGINFOD, path)
+    query = path_parser.parse(Layout.DEBUGINFOD, path)
+    if query is None or query.role not in _ROLES:
+        return None
     if token is None and "HTTP_AUTHORIZATION" in environ:
         token = auth.token_from_header(environ["HTTP_AUTHORIZATION"])
-    return None if asked is None else (asked, token)
+    return query, token
 
 
-def _note_miss(
-    environ: WSGIEnvironment, who: ReaderRecord, asked: FileQuery, useless: int
+def _record_miss(
+    environ: WSGIEnvironment, reader: Reader, query: FileQuery, newest_row_id: int
 ) -> None:
-    """Note what is wanted of a project, as `lending` does."""
-    project_id = readers.sole_project_id(who)
-    if project_id is None:
-        return
-    miss = Miss(project_id, debug_id="", code_id=asked.code_ids[0].hex)
-    by = auth.actor_with_agent(who.words, environ.get("HTTP_USER_AGENT", ""))
-    missing_ids.record_miss(miss, by=by, name=asked.name, useless=useless)
+    agent = environ.get("HTTP_USER_AGENT", "")
+    download_lookup.record_miss(reader, query, agent=agent, newest_row_id=newest_row_id)
 
 
-_MISS = _Answer.of(ERRORS.says(DebugFileMissing("")))
+def _vary_key(environ: WSGIEnvironment) -> tuple[object, ...]:
+    forwarded_for = environ.get("HTTP_X_FORWARDED_FOR", "")
+    is_near = client_network.is_private(environ.get("REMOTE_ADDR", ""), forwarded_for)
+    return (is_near, *(environ.get(header, "") for header in _VARY))
+
+
+def _empty_slot(file: FileRecord, vary_key: tuple[object, ...]) -> list[_Response]:
+    """Return the place for the response with `file` to such requests."""
+    return []
+
+
+_MISS = _Response.of(text_views.DEBUGINFOD.response(DebugFileMissing("")))

@@ -10,22 +10,28 @@ from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from symdepot.debugfiles import file_counts, name_search
+from symdepot.debugfiles import name_search, usage
 from symdepot.debugfiles.name_search import SearchKey
 from symdepot.domain.errors import InvalidRequest
 from symdepot.domain.symbol_paths import path_parser
 from symdepot.projects import access
 from symdepot.protocols import auth, error_responses, request_metrics, text_views
-from symdepot.protocols.debuginfod.errors import ERRORS
 
 _VERSION = importlib.metadata.version("symdepot")
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 """Source: Prometheus, "Exposition formats"."""
+_RESULTS: dict[int, str] = {
+    HTTPStatus.OK: "file",
+    HTTPStatus.PARTIAL_CONTENT: "file",
+    HTTPStatus.FOUND: "redirect",
+    HTTPStatus.NOT_MODIFIED: "unmodified",
+}
+"""All other statuses count as errors, as in the reference."""
 
 
-@text_views.text_view(ERRORS, lambda _: "/")
+@text_views.text_view(text_views.DEBUGINFOD, lambda _: "/")
 def about(request: HttpRequest, token: str | None = None) -> HttpResponse:
-    """Say what answers here."""
+    """Return the name and version of the server."""
     return text_views.text_response(
         f"debuginfod (symdepot) {_VERSION}\n"
         "A server for debug information files: debuginfod, SymSrv, SSQP, Breakpad, and "
@@ -34,19 +40,18 @@ def about(request: HttpRequest, token: str | None = None) -> HttpResponse:
     )
 
 
-@text_views.text_view(ERRORS, lambda _: "metadata")
+@text_views.text_view(text_views.DEBUGINFOD, lambda _: "metadata")
 def metadata(request: HttpRequest, token: str | None = None) -> HttpResponse:
-    """List the files of a build id, a name, or a pattern of names, that may be read."""
-    named, value = (request.GET.get(name, "") for name in ("key", "value"))
-    if not named or not value:
+    """List the readable files of a build id, a name, or a pattern of names."""
+    key, value = (request.GET.get(name, "") for name in ("key", "value"))
+    if not key or not value:
         raise InvalidRequest("/metadata needs a key and a value.")
-    if named not in set(SearchKey):
+    if key not in set(SearchKey):
         raise InvalidRequest(f"unsupported key; these are: {', '.join(SearchKey)}")
-    key = SearchKey(named)
-    if key is SearchKey.BUILD_ID and not path_parser.is_build_id(value):
+    if key == SearchKey.BUILD_ID and not path_parser.is_build_id(value):
         raise InvalidRequest("A build id is an even number of digits 0-9 and a-f.")
-    who = auth.reader(request, token)
-    found = name_search.search(access.readable_projects(who), key, value)
+    scope = access.read_scope(auth.reader(request, token))
+    found = name_search.search(scope.projects(), SearchKey(key), value)
     results = [
         {"type": one.role.value, "buildid": one.build_id, "file": one.name}
         for one in found.files
@@ -54,16 +59,16 @@ def metadata(request: HttpRequest, token: str | None = None) -> HttpResponse:
     return JsonResponse({"results": results, "complete": found.is_complete})
 
 
-@text_views.text_view(ERRORS, lambda _: "metrics")
+@text_views.text_view(text_views.DEBUGINFOD, lambda _: "metrics")
 def metrics(request: HttpRequest, token: str | None = None) -> HttpResponse:
-    """Say what was answered so far on this machine, and how much there is to read."""
-    who = auth.reader(request, token)
-    lines = list(_answered())
+    """Return the counts of responses of this machine, and of readable files."""
+    scope = access.read_scope(auth.reader(request, token))
+    lines = list(_response_lines())
     try:
-        kept = file_counts.count_by_role(access.readable_projects(who))
+        counts = usage.count_by_role(scope.projects())
         lines += (
             _line(f"found_{role}_total", number, source="file")
-            for role, number in kept.items()
+            for role, number in counts.items()
         )
         lines.append(_line("ready", 1))
     except error_responses.DATABASE_ERRORS:
@@ -72,36 +77,26 @@ def metrics(request: HttpRequest, token: str | None = None) -> HttpResponse:
     return HttpResponse(text, content_type=_PROMETHEUS)
 
 
-def _answered() -> Iterator[str]:
-    """Return the lines about answers, by what was asked for and by what came of it."""
+def _response_lines() -> Iterator[str]:
     counts = list(request_metrics.all_counts())
-    asked, came = Counter[str](), Counter[str]()
+    by_kind, by_result = Counter[str](), Counter[str]()
     for one in counts:
-        asked[one.kind] += one.answers
-        came[_RESULTS.get(one.status, "error")] += one.answers
-    for kind, number in asked.items():
+        by_kind[one.kind] += one.responses
+        by_result[_RESULTS.get(one.status, "error")] += one.responses
+    for kind, number in by_kind.items():
         yield _line("http_requests_total", number, type=kind)
-    for result, number in came.items():
+    for result, number in by_result.items():
         yield _line("http_responses_total", number, result=result)
     for one in counts:
-        of = {"code": str(one.status or "other"), "type": one.kind}
+        labels = {"code": str(one.status or "other"), "type": one.kind}
         for name, total in (
             ("transfer_bytes", one.size_bytes),
             ("duration_milliseconds", round(one.seconds * 1000, 3)),
         ):
-            yield _line(f"http_responses_{name}_count", one.answers, **of)
-            yield _line(f"http_responses_{name}_sum", total, **of)
+            yield _line(f"http_responses_{name}_count", one.responses, **labels)
+            yield _line(f"http_responses_{name}_sum", total, **labels)
 
 
 def _line(name: str, value: float, **labels: str) -> str:
-    of = ",".join(f'{label}="{text}"' for label, text in labels.items())
-    return f"{name}{{{of}}} {value}" if of else f"{name} {value}"
-
-
-_RESULTS: dict[int, str] = {
-    HTTPStatus.OK: "file",
-    HTTPStatus.PARTIAL_CONTENT: "file",
-    HTTPStatus.FOUND: "redirect",
-    HTTPStatus.NOT_MODIFIED: "unmodified",
-}
-"""All else is an error, as the reference has it."""
+    pairs = ",".join(f'{label}="{text}"' for label, text in labels.items())
+    return f"{name}{{{pairs}}} {value}" if pairs else f"{name} {value}"

@@ -1,4 +1,4 @@
-"""/buildid/ID/KIND: debug information, programs, sections and sources.
+"""Serves /buildid/ID/KIND: debug information, programs, sections and sources.
 
 Source: spec/serving 1.1 to 1.3.
 """
@@ -14,9 +14,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.http import http_date
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles import bundle_sources, project_files
-from symdepot.debugfiles.models import DebugFile
-from symdepot.debugfiles.project_files import FileContent
+from symdepot.debugfiles import contents
+from symdepot.debugfiles.contents import FileContent
+from symdepot.debugfiles.finder import FileRecord
 from symdepot.domain.errors import DebugFileMissing, InvalidRequest
 from symdepot.domain.formats import elf
 from symdepot.domain.formats.elf import Section
@@ -24,25 +24,24 @@ from symdepot.domain.selection.file_query import FileRole
 from symdepot.domain.symbol_paths import path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.protocols import download_lookup, file_response, text_views
-from symdepot.protocols.debuginfod.errors import ERRORS
 
 _KIND = re.compile(r"buildid/[^/]*/(debuginfo|executable|section|source)\b").search
 _SOURCE = "source/"
 _SECTION = "section/"
-_READABLE = "/ +@,:~()[]"
+_SAFE_IN_HEADER = "/ +@,:~()[]"
 
 
 def kind(request: HttpRequest) -> str:
-    """Return what is asked for, as it is counted."""
+    """Return the kind under which the request is counted."""
     match = _KIND(request.path)
     return "other" if match is None else match[1]
 
 
-@text_views.text_view(ERRORS, kind)
+@text_views.text_view(text_views.DEBUGINFOD, kind)
 def by_build_id(
     request: HttpRequest, rest: str, token: str | None = None
 ) -> HttpResponseBase:
-    """Answer with the file that a build id and a kind name."""
+    """Answer with the file of a build id and a kind."""
     build_id, _, kind = rest.partition("/")
     if not path_parser.is_build_id(build_id):
         raise InvalidRequest("A build id is an even number of digits 0-9 and a-f.")
@@ -50,97 +49,97 @@ def by_build_id(
         return _section(request, token, build_id, kind.removeprefix(_SECTION))
     if kind.startswith(_SOURCE):
         return _source(request, token, build_id, kind.removeprefix(_SOURCE))
-    asked = path_parser.parse(Layout.DEBUGINFOD, rest)
-    if asked is None or asked.role is FileRole.SOURCES:
+    query = path_parser.parse(Layout.DEBUGINFOD, rest)
+    if query is None or query.role is FileRole.SOURCES:
         raise DebugFileMissing(kind)
-    row = download_lookup.find_file(request, token, asked)
-    return _answer(request, row, project_files.file_content(row))
+    row = download_lookup.find_file(request, token, query)
+    return _respond(request, row, contents.file_content(row))
 
 
 def _section(
     request: HttpRequest, token: str | None, build_id: str, name: str
 ) -> HttpResponseBase:
-    """Answer with the bytes of a section as they stand in the file, compressed or not.
+    """Answer with a section as it is in the file, compressed or not.
 
     Source: spec/serving 1.9: that of the debug information, or else of the program.
     """
     for role in (FileRole.DEBUGINFO, FileRole.EXECUTABLE):
-        asked = path_parser.parse(Layout.DEBUGINFOD, f"{build_id}/{role}")
+        query = path_parser.parse(Layout.DEBUGINFOD, f"{build_id}/{role}")
         row = (
             None
-            if asked is None
-            else download_lookup.find_optional(request, token, asked)
+            if query is None
+            else download_lookup.find_container(request, token, query)
         )
         if row is None:
             continue
-        content = project_files.file_content(row)
+        content = contents.file_content(row)
         read = partial(file_response.read_range, content)
         section = elf.find_section(read, content.size_bytes, name)
         if section is not None:
-            return _answer(request, row, content, section)
+            return _respond(request, row, content, section)
     raise DebugFileMissing(name)
 
 
 def _source(
     request: HttpRequest, token: str | None, build_id: str, path: str
 ) -> HttpResponseBase:
-    """Answer with a source from the bundle of the program, whose path is as compiled.
+    """Answer with a source from the program's bundle, by its path as compiled.
 
-    The slash before `path` is its own, but for programs built with relative paths.
+    `path` has lost its leading slash, except for programs built with relative paths.
     """
-    asked = path_parser.parse(Layout.DEBUGINFOD, f"{build_id}/source")
+    query = path_parser.parse(Layout.DEBUGINFOD, f"{build_id}/source")
     row = (
-        None if asked is None else download_lookup.find_optional(request, token, asked)
+        None if query is None else download_lookup.find_container(request, token, query)
     )
     if row is None:
         raise DebugFileMissing(path)
-    content, names = project_files.file_content(row), (f"/{path}", path)
-    source = bundle_sources.read_source(
+    content, names = contents.file_content(row), (f"/{path}", path)
+    source = contents.read_source(
         content, names, blob_store(), Path(settings.SCRATCH_DIR)
     )
     if source is None:
         raise DebugFileMissing(path)
-    most = _most_bytes(request)
-    if most and len(source) > most:
-        return _too_large(most)
-    answer = HttpResponse(source, content_type="application/octet-stream")
-    answer["Content-Length"] = str(len(source))
-    return _described(answer, row, path.rpartition("/")[2], len(source))
+    limit = _max_bytes(request)
+    if limit and len(source) > limit:
+        return _too_large(limit)
+    response = HttpResponse(source, content_type="application/octet-stream")
+    response["Content-Length"] = str(len(source))
+    return _with_headers(response, row, path.rpartition("/")[2], len(source))
 
 
-def _answer(
+def _respond(
     request: HttpRequest,
-    row: DebugFile,
+    row: FileRecord,
     content: FileContent,
     section: Section | None = None,
 ) -> HttpResponseBase:
     size_bytes = content.size_bytes if section is None else section.size_bytes
-    most = _most_bytes(request)
-    if most and size_bytes > most:
-        return _too_large(most)
-    answer = file_response.serve(
+    limit = _max_bytes(request)
+    if limit and size_bytes > limit:
+        return _too_large(limit)
+    response = file_response.serve(
         request, content, filename=row.object_name, section=section
     )
-    return _described(answer, row, row.object_name, size_bytes)
+    return _with_headers(response, row, row.object_name, size_bytes)
 
 
-def _too_large(most: int) -> HttpResponse:
+def _too_large(limit_bytes: int) -> HttpResponse:
     return text_views.text_response(
-        f"File too large, max size={most}", HTTPStatus.NOT_ACCEPTABLE
+        f"File too large, max size={limit_bytes}", HTTPStatus.NOT_ACCEPTABLE
     )
 
 
-def _described(
-    answer: HttpResponseBase, row: DebugFile, name: str, size_bytes: int
+def _with_headers(
+    response: HttpResponseBase, row: FileRecord, name: str, size_bytes: int
 ) -> HttpResponseBase:
-    answer["X-DEBUGINFOD-SIZE"] = str(size_bytes)
-    answer["X-DEBUGINFOD-FILE"] = quote(name, safe=_READABLE)
-    answer["Last-Modified"] = http_date(row.file.created_at.timestamp())
-    answer.setdefault("Cache-Control", "public" if row.project.is_public else "private")
-    return answer
+    response["X-DEBUGINFOD-SIZE"] = str(size_bytes)
+    response["X-DEBUGINFOD-FILE"] = quote(name, safe=_SAFE_IN_HEADER)
+    response["Last-Modified"] = http_date(row.stored_at.timestamp())
+    response.setdefault("Cache-Control", "public" if row.is_public else "private")
+    return response
 
 
-def _most_bytes(request: HttpRequest) -> int:
-    """Return how large a file the client takes; 0 is any."""
-    said = request.headers.get("X-DEBUGINFOD-MAXSIZE", "").strip()
-    return int(said) if said.isascii() and said.isdecimal() and len(said) < 19 else 0  # noqa: PLR2004 -- as many digits as a size can have
+def _max_bytes(request: HttpRequest) -> int:
+    """Return the largest size that the client accepts; 0 is any."""
+    text = request.headers.get("X-DEBUGINFOD-MAXSIZE", "").strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0  # noqa: PLR2004 -- as many digits as a size can have

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI, Router
 
-from symdepot.debugfiles import file_counts
+from symdepot.debugfiles import contents
 from symdepot.protocols import error_responses, symbolication_request
 from symdepot.protocols.eliot import request_parser, response, schemas
 from symdepot.protocols.eliot.request_parser import MergedJobs, ParsedJob
@@ -110,7 +110,7 @@ def _symbolicate(
 
 def _index(merged: MergedJobs, result: SymbolicationResult) -> ResultIndex:
     code_files = {
-        index: file_counts.code_file_name(
+        index: contents.code_file_name(
             module.symbols, [c.debug_file for c in module.candidates]
         )
         for index, module in enumerate(result.modules)

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from ninja import Path, Query, Router, Schema
 
-from symdepot.debugfiles import missing_ids, project_files, usage
+from symdepot.debugfiles import contents, missing_ids, project_files, usage
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format
@@ -139,5 +139,5 @@ def _formats(filters: FileFilters) -> list[Format]:
 def _download(request: HttpRequest, row: DebugFile) -> HttpResponseBase:
     extension = row.object_file().download_extension
     return file_response.serve(
-        request, project_files.file_content(row), filename=f"{row.debug_id}{extension}"
+        request, contents.file_content(row), filename=f"{row.debug_id}{extension}"
     )

@@ -1,1 +1,1 @@
-"""What WinDbg, .NET and Symbolicator speak: GET /NAME/ID/NAME, and other layouts."""
+"""The protocol of WinDbg, .NET and Symbolicator: GET /NAME/ID/NAME, and other layouts."""

@@ -1,4 +1,4 @@
-r"""000Admin/: the log that symstore keeps, from which clients see what there is.
+r"""000Admin/: symstore's log, from which clients see which files there are.
 
     lastid.txt      0000000002
     0000000002      "crash.pdb\3249D99D0C4049318610F4E4FB0B69361","crash.pdb"
@@ -25,31 +25,28 @@ from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.projects import access
 from symdepot.projects.models import Project
 from symdepot.protocols import auth, text_views
-from symdepot.protocols.symstore.errors import ERRORS
 
 _NUMBER = re.compile(r"[0-9]{10}").fullmatch
 _FOLDERS = re.compile(r".*[/\\]")
 _ROLES = (FileRole.EXECUTABLE, FileRole.DEBUGINFO)
-_LINES_AT_A_TIME = 1_000
+_LINES_PER_BLOCK = 1_000
 
 
-@text_views.text_view(ERRORS, lambda _: "symstore")
+@text_views.text_view(text_views.SYMBOL_SERVER, lambda _: "symstore")
 def admin(
     request: HttpRequest, name: str, token: str | None = None
 ) -> HttpResponseBase:
-    """Answer with a file of the log, about what may be read."""
-    asked = name.lower()
-    if asked not in {"lastid.txt", "server.txt", "history.txt"} and not _NUMBER(asked):
-        return text_views.text_response(
-            "Symbol Not Found (and ignored)", HTTPStatus.NOT_FOUND
-        )
-    projects = access.readable_projects(auth.reader(request, token))
+    """Answer with a file of the log of all projects that the caller may read."""
+    name = name.lower()
+    if name not in {"lastid.txt", "server.txt", "history.txt"} and not _NUMBER(name):
+        return text_views.ignored_response()
+    projects = access.read_scope(auth.reader(request, token)).projects()
     last = symstore_log.last_number()
-    if asked == "lastid.txt":
+    if name == "lastid.txt":
         return text_views.text_response(f"{last:010}", HTTPStatus.OK)
-    if not _NUMBER(asked):
+    if not _NUMBER(name):
         return text_views.text_response("".join(_history(projects)), HTTPStatus.OK)
-    return _transaction(projects, int(asked), last)
+    return _transaction(projects, int(name), last)
 
 
 def _transaction(
@@ -58,24 +55,24 @@ def _transaction(
     if not 1 <= number <= last:
         return text_views.text_response("Symbol Not Found", HTTPStatus.NOT_FOUND)
     lines = _lines(symstore_log.files_of(projects, number))
-    blocks = ("".join(some).encode() for some in batched(lines, _LINES_AT_A_TIME))
+    blocks = ("".join(some).encode() for some in batched(lines, _LINES_PER_BLOCK))
     return StreamingHttpResponse(blocks, content_type="text/plain; charset=utf-8")
 
 
 def _lines(files: Iterator[DebugFile]) -> Iterator[str]:
-    """Write under which keys each file is served; some have two, and some none."""
+    """Yield a line for each key of each file; some files have two, and some none."""
     for file in files:
-        kept = file.object_file()
-        named = replace(kept, name=_FOLDERS.sub("", kept.name))
+        stored = file.object_file()
+        named = replace(stored, name=_FOLDERS.sub("", stored.name))
         for role in _ROLES:
             serves = ranking.can_serve(named, role)
-            place = path_builder.build(Layout.SYMSTORE, role, named) if serves else None
-            match (place or "").split("/"):
-                case [name, key, again] if name == again and _can_be_listed(name):
+            path = path_builder.build(Layout.SYMSTORE, role, named) if serves else None
+            match (path or "").split("/"):
+                case [name, key, file_name] if name == file_name and _can_list(name):
                     yield f'"{name}\\{key}","{named.name}"\r\n'
 
 
-def _can_be_listed(name: str) -> bool:
+def _can_list(name: str) -> bool:
     return name.isprintable() and '"' not in name
 
 

@@ -78,6 +78,6 @@ def setup_project(text: str, data_dir: DataDir) -> "Project":
     """
     organization, slug = parse_project(text)
     setup.setup(data_dir=data_dir)
-    from symdepot.projects import access
+    from symdepot.projects import organizations
 
-    return access.project(organization, slug)
+    return organizations.get_project(organization, slug)

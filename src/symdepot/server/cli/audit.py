@@ -44,8 +44,8 @@ def audit(  # noqa: PLR0913 -- each is an option
 ) -> None:
     """Show the audit log, oldest first: uploads, deletions, tokens, settings."""
     setup.setup(data_dir=data_dir)
-    from symdepot.projects import access
     from symdepot.projects import audit as log
+    from symdepot.projects import organizations
 
     query = log.AuditQuery(
         project=project,
@@ -53,7 +53,7 @@ def audit(  # noqa: PLR0913 -- each is an option
         since=log.as_utc(since),
         until=log.as_utc(until),
     )
-    for row in log.export(access.organization(org), query):
+    for row in log.export(organizations.get_organization(org), query):
         entry = log.as_json(row)
         typer.echo(
             json.dumps({"organization": org, **entry}) if as_json else _line(entry)

@@ -39,12 +39,12 @@ def create(
 def list_(data_dir: DataDir = None) -> None:
     """List organizations, how much each stores, and its quota."""
     setup.setup(data_dir=data_dir)
-    from symdepot.projects import access
+    from symdepot.projects import organizations
     from symdepot.uploads import quota
 
-    organizations = access.organizations()
-    used = quota.used_by_organization(organizations)
-    for organization in organizations:
+    found = organizations.list_organizations()
+    used = quota.used_by_organization(found)
+    for organization in found:
         typer.echo(_usage(organization, used.get(organization.pk, 0)))
 
 
@@ -56,13 +56,13 @@ def show(slug: OrgArgument, data_dir: DataDir = None) -> None:
     """
     setup.setup(data_dir=data_dir)
     from symdepot.debugfiles import usage
-    from symdepot.projects import access
+    from symdepot.projects import organizations
     from symdepot.uploads import quota
 
-    organization = access.organization(slug)
+    organization = organizations.get_organization(slug)
     typer.echo(_usage(organization, quota.used_bytes(organization)))
     used = usage.usage_by_project(organization)
-    for project in access.projects(organization):
+    for project in organizations.list_projects(organization):
         of_project = used[project.pk]
         typer.echo(
             f"  {project}: {text_format.format_size(of_project.size_bytes)} "
@@ -94,9 +94,9 @@ def change(
     """Change the settings of an organization."""
     quota_bytes = None if quota is None else _parse_quota(quota)
     setup.setup(data_dir=data_dir)
-    from symdepot.projects import access, organizations
+    from symdepot.projects import organizations
 
-    organization = access.organization(slug)
+    organization = organizations.get_organization(slug)
     if chunk_upload is not None:
         organizations.set_chunk_upload(
             organization, on=chunk_upload, by=setup.cli_actor()

@@ -33,10 +33,10 @@ def create(
     """Create a project in an organization."""
     organization, slug = arguments.parse_project(project)
     setup.setup(data_dir=data_dir)
-    from symdepot.projects import access, organizations
+    from symdepot.projects import organizations
 
     organizations.create_project(
-        access.organization(organization), slug, by=setup.cli_actor()
+        organizations.get_organization(organization), slug, by=setup.cli_actor()
     )
     typer.echo(
         f"Created project {project!r}. "
@@ -56,10 +56,10 @@ def set_(
 ) -> None:
     """Change or show whether debuggers need a token to read debug files."""
     found = arguments.setup_project(project, data_dir)
-    from symdepot.projects import access
+    from symdepot.projects import organizations
 
     if public is not None:
-        access.set_public(found, is_public=public, by=setup.cli_actor())
+        organizations.set_public(found, is_public=public, by=setup.cli_actor())
         found.refresh_from_db()
     token = "without a token" if found.is_public else "only with a token"
     typer.echo(f"The debug files of {project} can be read {token}.")

@@ -86,9 +86,13 @@ def create(  # noqa: PLR0913 -- each is an option
     if url and scope != _DEFAULT_SCOPES:
         raise typer.BadParameter("a token for URLs may read only; leave out --scope")
     setup.setup(data_dir=data_dir, public_url=public_url)
-    from symdepot.projects import access, tokens
+    from symdepot.projects import organizations, tokens
 
-    owner = access.project(org, project) if project else access.organization(org)
+    owner = (
+        organizations.get_project(org, project)
+        if project
+        else organizations.get_organization(org)
+    )
     expires_at = (
         timezone.now() + timedelta(days=expires_in_days) if expires_in_days else None
     )
@@ -120,13 +124,13 @@ def list_(
     The tokens themselves are not stored; only their last characters are shown.
     """
     setup.setup(data_dir=data_dir)
-    from symdepot.projects import access, tokens
+    from symdepot.projects import organizations, tokens
 
     table = Table(
         *("id", "token", "label", "for", "scopes", "created", "last used", "expires"),
         box=None,
     )
-    for row in tokens.list_tokens(access.organization(org) if org else None):
+    for row in tokens.list_tokens(organizations.get_organization(org) if org else None):
         table.add_row(*_cells(row))
     console = Console()
     if not console.is_terminal:

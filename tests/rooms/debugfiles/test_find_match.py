@@ -1,4 +1,4 @@
-"""One lookup finds the file that the models find, for whoever may read it."""
+"""The raw SQL of `finder` finds what the models and `ranking` find."""
 
 import re
 from datetime import timedelta
@@ -9,17 +9,18 @@ from django.db import connection
 from django.utils import timezone
 from tests.factories import a_debug_file, a_project
 
-from symdepot.debugfiles import fast_lookup, finder
-from symdepot.debugfiles.fast_lookup import FileRecord
+from symdepot.debugfiles import finder
+from symdepot.debugfiles.finder import FileRecord
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum, CodeId
 from symdepot.domain.objects import Format
+from symdepot.domain.selection import ranking
 from symdepot.domain.selection.file_query import FileQuery, FileRole
 from symdepot.domain.symbol_paths import path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
-from symdepot.projects import access
+from symdepot.projects import organizations
+from symdepot.projects.access import PUBLIC, ReadScope
 from symdepot.projects.models import Project
-from symdepot.projects.token_lookup import ReaderRecord
 from symdepot.uploads.models import File
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.django_db
 BUILD_ID = CodeId("dfb85de42daffd09640c8fe377d572de3e168920")
 
 
-def asked(
+def query(
     role: FileRole = FileRole.DEBUGINFO, build_id: CodeId = BUILD_ID
 ) -> FileQuery:
     found = path_parser.parse(Layout.DEBUGINFOD, f"{build_id}/{role}")
@@ -35,28 +36,34 @@ def asked(
     return found
 
 
-def found_by_models(who: ReaderRecord | None, what: FileQuery) -> finder.FileMatch:
-    if who is None:
-        return finder.find_match(access.readable_projects(None), what)
-    own = Project.objects.filter(organization=who.organization_id)
-    return finder.find_match(
-        own.filter(pk=who.project_id) if who.project_id else own, what
+def find_with_models(
+    scope: ReadScope, query: FileQuery
+) -> tuple[DebugFile | None, int]:
+    """Return the best match and the newest row id."""
+    [build_id] = query.code_ids
+    rows = DebugFile.objects.current().filter(
+        project__in=scope.projects(), code_id=build_id.hex
     )
+    newest_first = list(rows.select_related("file").order_by("-pk"))
+    intact = [row for row in newest_first if row.file.damaged_at is None]
+    index = ranking.best_match([row.object_file() for row in intact], query)
+    best = None if index is None else intact[index]
+    return best, newest_first[0].pk if newest_first else 0
 
 
-def fittest(who: ReaderRecord | None) -> FileRecord:
-    found = fast_lookup.find_match(who, asked()).fittest
+def best_match(scope: ReadScope) -> FileRecord:
+    found = finder.find_match(scope, query()).best
     assert found is not None
     return found
 
 
-def everybody() -> list[ReaderRecord | None]:
+def all_scopes() -> list[ReadScope]:
     projects = list(Project.objects.all())
     owners = {project.organization_id for project in projects}
     return [
-        None,
-        *(ReaderRecord(owner, None, "somebody") for owner in owners),
-        *(ReaderRecord(one.organization_id, one.pk, "somebody") for one in projects),
+        PUBLIC,
+        *(ReadScope(owner) for owner in owners),
+        *(ReadScope(one.organization_id, one.pk) for one in projects),
     ]
 
 
@@ -70,10 +77,10 @@ KINDS = (
 IDS = [CodeId(f"{number:040x}") for number in range(1, 8)]
 
 
-def many_files() -> None:
-    """Make files of some kinds for some ids in some projects, not all of them well."""
+def create_files() -> None:
+    """Create files of several kinds, ids and projects; some superseded or damaged."""
     places = [a_project(), a_project("engine"), a_project("theirs", "strangers")]
-    access.set_public(places[1], is_public=True, by="me")
+    organizations.set_public(places[1], is_public=True, by="me")
     now = timezone.now()
     for number, (code_id, place, (kind, features)) in enumerate(
         product(IDS, places, KINDS)
@@ -94,32 +101,32 @@ def many_files() -> None:
             File.objects.filter(pk=row.file_id).update(damaged_at=now)
 
 
-def test_it_is_what_the_models_find_whoever_asks() -> None:
-    many_files()
+def test_the_models_find_the_same_in_every_scope() -> None:
+    create_files()
     found = set()
 
-    for who, code_id, role in product(
-        everybody(), IDS, (FileRole.DEBUGINFO, FileRole.EXECUTABLE)
+    for scope, code_id, role in product(
+        all_scopes(), IDS, (FileRole.DEBUGINFO, FileRole.EXECUTABLE)
     ):
-        expected = found_by_models(who, asked(role, code_id))
-        answer = fast_lookup.find_match(who, asked(role, code_id))
-        row, glimpse = expected.fittest, answer.fittest
-        assert (glimpse and glimpse.row_id) == (row and row.pk)
-        assert answer.newest == expected.newest
+        row, newest_row_id = find_with_models(scope, query(role, code_id))
+        match = finder.find_match(scope, query(role, code_id))
+        assert (match.best and match.best.row_id) == (row and row.pk)
+        assert match.newest_row_id == newest_row_id
+        assert finder.find_best(scope, query(role, code_id)) == row
         found.add(row)
 
     assert None in found
     assert len(found) > 2 * len(IDS)
 
 
-def test_it_tells_all_that_may_change() -> None:
+def test_records_differ_when_the_project_is_published() -> None:
     project = a_project()
     row = a_debug_file(project, b"content", code_id=BUILD_ID)
-    who = ReaderRecord(project.organization_id, project.pk, "somebody")
+    scope = ReadScope(project.organization_id, project.pk)
 
-    private = fittest(who)
-    access.set_public(project, is_public=True, by="me")
-    public = fittest(who)
+    private = best_match(scope)
+    organizations.set_public(project, is_public=True, by="me")
+    public = best_match(scope)
 
     assert private.row_id == row.pk
     assert (private.checksum, private.size_bytes) == (Checksum.of(b"content"), 7)
@@ -137,7 +144,7 @@ def test_it_tells_all_that_may_change() -> None:
         (5, 13, False),
     ],
 )
-def test_it_says_whether_use_has_to_be_noted_again(
+def test_a_recent_use_is_noted(
     kept_days: int | None, hours: int | None, *, is_noted: bool
 ) -> None:
     project = a_project()
@@ -147,25 +154,25 @@ def test_it_says_whether_use_has_to_be_noted_again(
         used_at = timezone.now() - timedelta(hours=hours)
         DebugFile.objects.filter(pk=row.pk).update(last_used_at=used_at)
 
-    assert fittest(None).is_noted is is_noted
+    assert best_match(PUBLIC).is_use_noted is is_noted
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="Postgres counts rows first")
-def test_it_is_looked_up_by_build_id_and_not_searched_for() -> None:
+def test_files_are_looked_up_by_the_index_of_build_ids() -> None:
     project = a_project()
     a_debug_file(project, code_id=BUILD_ID)
-    readers, said = everybody(), list[str]()
+    scopes, statements = all_scopes(), list[str]()
     connection.ensure_connection()
-    connection.connection.set_trace_callback(said.append)
+    connection.connection.set_trace_callback(statements.append)
 
-    for who in readers:
-        fast_lookup.find_match(who, asked())
+    for scope in scopes:
+        finder.find_match(scope, query())
     connection.connection.set_trace_callback(None)
 
-    assert len(said) == 3
-    for question in said:
+    assert len(statements) == 3
+    for statement in statements:
         plan = connection.connection.execute(
-            f"EXPLAIN QUERY PLAN {question}"
+            f"EXPLAIN QUERY PLAN {statement}"
         ).fetchall()
         steps = [str(row[-1]) for row in plan]
         assert re.match(r"SEARCH debug_file USING INDEX by_code_id_first", steps[0])

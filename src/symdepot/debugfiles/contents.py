@@ -1,0 +1,121 @@
+"""Reads stored debug files: their chunks, sources in a bundle, the name of a program."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from symdepot.blobs.configured import blob_store
+from symdepot.blobs.store import BlobStore
+from symdepot.debugfiles.finder import FileRecord
+from symdepot.debugfiles.models import DebugFile
+from symdepot.domain.errors import BlobMissing, NotADebugFile, Unavailable
+from symdepot.domain.formats import source_bundle
+from symdepot.domain.formats.source_bundle import SourceBundle
+from symdepot.domain.ids import Checksum
+from symdepot.domain.objects import Format
+from symdepot.uploads import chunk_joiner
+from symdepot.uploads.models import FileChunk
+
+_MAX_NAMES_IN_MEMORY = 4096
+_HEAD_BYTES = 4096
+_MAX_NAME_LENGTH = 500
+_find_code_file = re.compile(
+    rb"^INFO CODE_ID [0-9A-Fa-f]+ ([^\r\n]+)\r?$", re.MULTILINE
+).search
+
+
+@dataclass(frozen=True, slots=True)
+class FileContent:
+    """The bytes of a file: its chunks in order, each with its size."""
+
+    checksum: Checksum
+    size_bytes: int
+    chunks: tuple[tuple[Checksum, int], ...]
+
+
+def file_content(debug_file: DebugFile | FileRecord) -> FileContent:
+    """Return the chunks of `debug_file`."""
+    file = debug_file if isinstance(debug_file, FileRecord) else debug_file.file
+    chunks = (
+        FileChunk.objects.filter(file=debug_file.file_id)
+        .order_by("position")
+        .values_list("chunk__checksum", "chunk__size_bytes")
+    )
+    return FileContent(
+        checksum=Checksum(str(file.checksum)),
+        size_bytes=file.size_bytes,
+        chunks=tuple((Checksum(checksum), size) for checksum, size in chunks),
+    )
+
+
+def read_source(
+    bundle: FileContent, paths: Sequence[str], store: BlobStore, scratch: Path
+) -> bytes | None:
+    """Return the source with the first of `paths` that is in the bundle.
+
+    None if none of them is, or if the bundle cannot be read. Only the bundle's index
+    and this source are unpacked.
+
+    Raises:
+        BlobMissing: the bytes are gone.
+        BlobDamaged: a chunk of several is damaged.
+        StorageUnavailable: the store or the scratch disk failed.
+    """
+    try:
+        with open_bundle(bundle, store, scratch) as sources:
+            texts = (sources.source(path) for path in paths)
+            found = next((text for text in texts if text is not None), None)
+            return None if found is None else found.encode()
+    except NotADebugFile:
+        return None
+
+
+@contextmanager
+def open_bundle(
+    bundle: FileContent, store: BlobStore, scratch: Path
+) -> Iterator[SourceBundle]:
+    """Open a source bundle for as long as the context lasts.
+
+    Raises:
+        NotADebugFile: it cannot be read as one.
+        BlobMissing, BlobDamaged, StorageUnavailable: see `read_source`.
+    """
+    chunks = [chunk for chunk, _ in bundle.chunks]
+    with (
+        chunk_joiner.local_file(bundle.checksum, chunks, store, scratch) as path,
+        source_bundle.open_bundle(path) as sources,
+    ):
+        yield sources
+
+
+def code_file_name(debug_file: DebugFile, same_id: Iterable[DebugFile]) -> str:
+    """Return the name of the program of `debug_file`, as `xul.dll` for `xul.pdb`.
+
+    A Breakpad file may contain it. For a PDB it is the name of the program among the
+    files with the `same_id`. Empty: unknown.
+
+    Source: spec/serving 5.1; Breakpad's docs/symbol_files.md, "INFO CODE_ID".
+    """
+    if debug_file.file_format != Format.BREAKPAD:
+        programs = (row for row in same_id if row.file_format == Format.PE)
+        return next((row.object_name for row in programs), "")
+    try:
+        return _name_in_breakpad_file(debug_file.file.checksum)
+    except (BlobMissing, Unavailable):
+        return ""
+
+
+@lru_cache(_MAX_NAMES_IN_MEMORY)
+def _name_in_breakpad_file(checksum: str) -> str:
+    first = FileChunk.objects.filter(file__checksum=checksum, position=0)
+    chunk = first.values_list("chunk__checksum", flat=True).first()
+    if chunk is None:
+        return ""
+    with blob_store().open(Checksum(chunk)) as blob:
+        match = _find_code_file(blob.read(_HEAD_BYTES))
+    if match is None:
+        return ""
+    return match[1].decode("utf-8", "replace").strip()[:_MAX_NAME_LENGTH]
