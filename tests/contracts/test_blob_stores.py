@@ -65,7 +65,7 @@ def store(subject: Subject) -> BlobStore:
 
 
 @pytest.fixture
-def put_anything(subject: Subject) -> Put:
+def put_unverified(subject: Subject) -> Put:
     """Write what nobody has verified where a blob lies."""
     return subject[1]
 
@@ -145,10 +145,10 @@ def test_putting_twice_is_no_error(store: BlobStore) -> None:
 
 
 def test_putting_again_repairs_a_damaged_blob(
-    store: BlobStore, put_anything: Put
+    store: BlobStore, put_unverified: Put
 ) -> None:
     store.put(CHECKSUM, BytesIO(CONTENT))
-    put_anything(blob_path(CHECKSUM), b"bytes that have rotted")
+    put_unverified(blob_path(CHECKSUM), b"bytes that have rotted")
 
     store.put(CHECKSUM, BytesIO(CONTENT))
 

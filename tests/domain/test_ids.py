@@ -29,14 +29,14 @@ near_misses = st.tuples(uuids, tails).map(lambda t: t[0] + "".join(t[1]))
 anything = near_misses | hex_digits(0, 50) | st.text(HEX + "-+ _{}g", max_size=50)
 
 
-def read_by_symbolic(text: str) -> str | None:
+def parsed_by_symbolic(text: str) -> str | None:
     try:
         return normalize_debug_id(text)
     except SymbolicError:
         return None
 
 
-def read_by_us(text: str) -> str | None:
+def parsed_here(text: str) -> str | None:
     try:
         return str(DebugId.parse(text))
     except ValueError:
@@ -44,15 +44,13 @@ def read_by_us(text: str) -> str | None:
 
 
 @given(uuids, st.one_of(st.just(""), hex_digits(1, 8)))
-def test_an_id_that_a_client_may_write_is_read_as_symbolic_reads_it(
-    uuid: str, age: str
-) -> None:
+def test_valid_debug_ids_parse_as_in_symbolic(uuid: str, age: str) -> None:
     text = f"{uuid}-{age}" if "-" in uuid and age else uuid + age
 
-    read = read_by_us(text)
+    read = parsed_here(text)
 
     assert read is not None
-    assert read == read_by_symbolic(text)
+    assert read == parsed_by_symbolic(text)
 
 
 @given(anything)
@@ -62,34 +60,36 @@ def test_an_id_that_a_client_may_write_is_read_as_symbolic_reads_it(
 @example("dfb8e43a-f242-3d73-a453-aeb6a777ef75-")
 @example("dfb8e43a-f242-3d73-a453-aeb6a777ef75\n")
 @example("")
-def test_what_symbolic_refuses_is_refused(text: str) -> None:
-    read = read_by_us(text)
+def test_debug_ids_that_symbolic_refuses_are_refused(text: str) -> None:
+    read = parsed_here(text)
 
-    assert read in {None, read_by_symbolic(text)}
+    assert read in {None, parsed_by_symbolic(text)}
 
 
 @given(near_misses)
 @example("3249D99D-1")
 @example("dfb8e43a-f242-3d73-a453-aeb6a777ef75-+1")
 @example("dfb8e43a-f242-3d73-a453-aeb6a777ef75-0000000001")
-def test_no_more_is_refused_than_signs_long_ages_and_ids_of_pdb_2(text: str) -> None:
-    by_symbolic = read_by_symbolic(text)
+def test_only_signs_long_ages_and_ids_of_pdb_2_are_refused_in_addition(
+    text: str,
+) -> None:
+    by_symbolic = parsed_by_symbolic(text)
 
-    if read_by_us(text) is None and by_symbolic is not None:
+    if parsed_here(text) is None and by_symbolic is not None:
         is_of_pdb_2 = len(by_symbolic) < 36
         has_a_long_age = len(re.sub("[^0-9a-fA-F]", "", text)) > 32 + 8
         assert is_of_pdb_2 or has_a_long_age or "+" in text
 
 
 @given(uuids, st.integers(0, 2**32 - 1))
-def test_an_id_reads_back_what_it_writes(uuid: str, age: int) -> None:
+def test_a_debug_id_parses_back_from_its_text(uuid: str, age: int) -> None:
     debug_id = DebugId(DebugId.parse(uuid).uuid, age)
 
     assert DebugId.parse(str(debug_id)) == debug_id
 
 
 @given(hex_digits(1, 128))
-def test_a_code_id_is_read_as_symbolic_reads_it(text: str) -> None:
+def test_code_ids_parse_as_in_symbolic(text: str) -> None:
     code_id = CodeId.parse(text)
 
     by_symbolic = normalize_code_id(text)  # type: ignore[no-untyped-call] # has no types

@@ -26,7 +26,7 @@ def an_object(**changes: object) -> ObjectFile:
     return replace(plain, **changes)  # type: ignore[arg-type] # the test says which
 
 
-def test_one_object_is_what_a_client_sends() -> None:
+def test_a_file_of_several_objects_is_refused() -> None:
     one, other = an_object(), an_object(arch="arm64")
 
     assert objects.single_object([one]) is one
@@ -63,7 +63,7 @@ def test_one_object_is_what_a_client_sends() -> None:
         (Format.WASM, "lib", ".wasm"),
     ],
 )
-def test_a_copy_is_named_as_its_format_is(
+def test_a_download_has_the_extension_of_its_format(
     file_format: Format, kind: str | None, extension: str
 ) -> None:
     found = an_object(format=file_format, kind=kind)
@@ -71,11 +71,11 @@ def test_a_copy_is_named_as_its_format_is(
     assert found.download_extension == extension
 
 
-def test_every_format_has_a_content_type_of_its_own() -> None:
+def test_every_format_has_its_own_content_type() -> None:
     assert len({each.mime_type for each in Format}) == len(Format)
 
 
-def test_what_has_an_id_can_be_found() -> None:
+def test_an_object_with_an_id_is_accepted() -> None:
     by_debug_id = an_object()
     by_code_id = an_object(
         debug_id=DebugId(UUID(int=0)), code_id=CodeId("5ab380779000")
@@ -85,7 +85,7 @@ def test_what_has_an_id_can_be_found() -> None:
     assert objects.require_findable(by_code_id) is by_code_id
 
 
-def test_what_has_no_id_at_all_is_refused() -> None:
+def test_an_object_without_any_id_is_refused() -> None:
     with pytest.raises(NotADebugFile) as caught:
         objects.require_findable(an_object(debug_id=DebugId(UUID(int=0))))
 

@@ -44,12 +44,12 @@ def test_a_claim_may_correct_the_age() -> None:
 
 
 @pytest.mark.parametrize("claim", [None, DebugId(UUID(int=1), 1)])
-def test_a_claim_of_another_file_is_passed_over(claim: DebugId | None) -> None:
+def test_a_claim_of_another_uuid_is_ignored(claim: DebugId | None) -> None:
     assert client_metadata.with_claimed_id(an_object(), claim) == an_object()
 
 
 @pytest.mark.parametrize("file_format", [*GIVEN, Format.PROGUARD])
-def test_where_the_file_tells_no_id_the_claim_is_the_id(file_format: Format) -> None:
+def test_the_claim_is_the_id_if_the_format_has_none(file_format: Format) -> None:
     for own in (NIL, DebugId(ID)):
         found = client_metadata.with_claimed_id(a_map(file_format, debug_id=own), OTHER)
 
@@ -77,13 +77,13 @@ def test_a_map_without_any_id_is_refused(file_format: Format, text: str) -> None
 
 
 @pytest.mark.parametrize("name", [f"{ID}.plist", f"{ID.hex.upper()}.plist", f"{ID}"])
-def test_a_uuid_map_is_called_by_its_name(name: str) -> None:
+def test_a_uuid_map_has_the_id_in_its_name(name: str) -> None:
     found = client_metadata.with_claimed_id(a_map(Format.UUID_MAP, name=name), None)
 
     assert found.debug_id == DebugId(ID)
 
 
-def test_a_mapping_of_proguard_keeps_the_id_of_its_name() -> None:
+def test_a_proguard_mapping_keeps_the_id_in_its_name() -> None:
     mapping = a_map(Format.PROGUARD, debug_id=DebugId(ID))
 
     assert client_metadata.with_claimed_id(mapping, None) == mapping
@@ -93,7 +93,7 @@ def again(known: ObjectFile, name: str, claim: DebugId | None = None) -> DebugId
     return client_metadata.with_offered_id(known, name=name, claim=claim).debug_id
 
 
-def test_a_known_content_has_the_id_that_it_is_offered_under() -> None:
+def test_known_content_gets_the_claimed_id() -> None:
     mapping = a_map(Format.PROGUARD, debug_id=DebugId(ID))
     uuid_map = a_map(Format.UUID_MAP, debug_id=DebugId(ID))
     dart = a_map(Format.DART_SYMBOL_MAP, debug_id=DebugId(ID))
@@ -106,14 +106,14 @@ def test_a_known_content_has_the_id_that_it_is_offered_under() -> None:
     assert again(pdb, "a.pdb", DebugId(ID, 9)) == DebugId(ID, 9)
 
 
-def test_a_known_content_keeps_its_id_where_none_is_said() -> None:
+def test_known_content_keeps_its_id_without_a_claim() -> None:
     for file_format in [*GIVEN, Format.PROGUARD]:
         known = a_map(file_format, debug_id=DebugId(ID))
         assert again(known, "m") == DebugId(ID)
     assert again(an_object(), "b.pdb", OTHER) == DebugId(ID, 1)
 
 
-def test_a_known_content_is_called_as_it_is_offered() -> None:
+def test_known_content_gets_the_uploaded_name() -> None:
     def called(known: ObjectFile, name: str) -> str:
         return client_metadata.with_offered_id(known, name=name, claim=None).name
 
@@ -123,7 +123,7 @@ def test_a_known_content_is_called_as_it_is_offered() -> None:
 
 
 @pytest.mark.parametrize("file_format", sorted(set(Format) - {Format.PROGUARD}))
-def test_a_known_content_that_is_no_mapping_is_not_offered_as_one(
+def test_known_content_that_is_no_mapping_is_refused_as_a_mapping(
     file_format: Format,
 ) -> None:
     with pytest.raises(NotADebugFile) as caught:

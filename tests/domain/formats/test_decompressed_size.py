@@ -25,7 +25,7 @@ def refusal(folder: Path, content: bytes) -> str:
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("wide", [True, False])
-def test_refuses_sections_that_lie_about_what_they_unpack_to(
+def test_sections_that_claim_too_large_a_size_are_refused(
     tmp_path: Path, order: str, *, wide: bool
 ) -> None:
     fields = (1, 0, 2**31, 1) if wide else (1, 2**31, 1)
@@ -40,7 +40,9 @@ def test_refuses_sections_that_lie_about_what_they_unpack_to(
     )
 
 
-def test_refuses_such_lies_in_the_older_format_too(tmp_path: Path) -> None:
+def test_zdebug_sections_that_claim_too_large_a_size_are_refused(
+    tmp_path: Path,
+) -> None:
     lie = b"ZLIB" + struct.pack(">Q", 2**40)
 
     text = refusal(tmp_path, builders.elf_section(b".zdebug_info", lie))
@@ -52,7 +54,7 @@ def test_refuses_such_lies_in_the_older_format_too(tmp_path: Path) -> None:
     ("name", "content"),
     [(b".data", b"ZLIB" + b"\xff" * 8), (b".zdebug_info", b"ZLIB"), (b".text", b"")],
 )
-def test_believes_sections_that_promise_nothing(
+def test_sections_without_a_claimed_size_are_accepted(
     tmp_path: Path, name: bytes, content: bytes
 ) -> None:
     (found,) = inspected(tmp_path, builders.elf_section(name, content))
@@ -60,7 +62,7 @@ def test_believes_sections_that_promise_nothing(
     assert found.format is Format.ELF
 
 
-def test_a_large_file_may_unpack_to_32_times_its_size(tmp_path: Path) -> None:
+def test_a_large_file_may_decompress_to_32_times_its_size(tmp_path: Path) -> None:
     size_bytes = 32 * 1024**2
     honest = struct.pack("<IIQQ", 1, 0, 31 * size_bytes, 1)
     content = builders.elf_section(b".debug_info", honest, flags=0x800)

@@ -38,13 +38,15 @@ def elf(
 
 @pytest.mark.parametrize("wide", [True, False])
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_the_first_segment_that_is_loaded_tells(*, wide: bool, order: str) -> None:
+def test_the_load_address_is_that_of_the_first_loaded_segment(
+    *, wide: bool, order: str
+) -> None:
     assert formats_elf.load_address(elf(wide=wide, order=order)) == BASE + 0x1000
     assert formats_elf.load_address(elf(wide=wide, order=order, kinds=(NOTE,))) == 0
 
 
 @pytest.mark.parametrize(("option", "begins"), [("-no-pie", BASE), ("-pie", 0)])
-def test_programs_begin_where_the_linker_has_put_them(
+def test_the_load_address_is_that_of_the_linker(
     tmp_path: Path, option: str, begins: int
 ) -> None:
     program = compiled.elf_program(tmp_path, options=option)
@@ -56,9 +58,7 @@ def test_programs_begin_where_the_linker_has_put_them(
 
 
 @given(noise=st.binary(max_size=100), at=st.integers(0, 200), wide=st.booleans())
-def test_nothing_else_begins_anywhere_and_nothing_breaks(
-    noise: bytes, at: int, *, wide: bool
-) -> None:
+def test_a_malformed_head_never_raises(noise: bytes, at: int, *, wide: bool) -> None:
     head = elf(wide=wide, order="<")
 
     assert formats_elf.load_address(noise) == 0

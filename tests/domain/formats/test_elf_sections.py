@@ -31,7 +31,9 @@ def found(content: bytes, name: str) -> bytes | None:
 
 @pytest.mark.parametrize("wide", [True, False])
 @pytest.mark.parametrize("order", ["<", ">"])
-def test_both_classes_and_orders_are_read(*, wide: bool, order: str) -> None:
+def test_sections_are_found_in_both_classes_and_byte_orders(
+    *, wide: bool, order: str
+) -> None:
     content = builders.elf_section(b".one", CONTENT, wide=wide, order=order)
 
     assert found(content, ".one") == CONTENT
@@ -42,7 +44,7 @@ def test_both_classes_and_orders_are_read(*, wide: bool, order: str) -> None:
 
 
 @pytest.mark.parametrize("name", [".text", ".debug_info", ".comment", ".symtab"])
-def test_a_section_is_what_binutils_take_it_for(tmp_path: Path, name: str) -> None:
+def test_sections_equal_those_of_binutils(tmp_path: Path, name: str) -> None:
     program = compiled.elf_program(tmp_path)
     there = tmp_path / "section"
     if name == ".symtab":
@@ -60,7 +62,7 @@ def test_a_section_is_what_binutils_take_it_for(tmp_path: Path, name: str) -> No
     assert found(program.read_bytes(), name) == there.read_bytes()
 
 
-def test_what_a_companion_left_out_is_not_there(tmp_path: Path) -> None:
+def test_sections_that_a_companion_lacks_are_not_found(tmp_path: Path) -> None:
     companion = compiled.debug_companion(compiled.elf_program(tmp_path))
 
     assert found(companion.read_bytes(), ".text") is None
@@ -78,7 +80,7 @@ def with_extended_numbers(content: bytes, count: int = 3, names: int = 2) -> byt
     return bytes(changed)
 
 
-def test_files_of_very_many_sections_count_them_elsewhere() -> None:
+def test_extended_section_numbers_are_read() -> None:
     content = with_extended_numbers(builders.elf_section(b".one", CONTENT))
 
     assert found(content, ".one") == CONTENT
@@ -88,7 +90,7 @@ def test_files_of_very_many_sections_count_them_elsewhere() -> None:
     ("count", "names"),
     [(0, 0), (2, 2), (3, 0xFFFF_FFFF), (1 << 63, 2), (100_001, 2), (100_000, 2)],
 )
-def test_numbers_that_cannot_be_are_not_believed(count: int, names: int) -> None:
+def test_impossible_section_numbers_find_nothing_wrong(count: int, names: int) -> None:
     content = with_extended_numbers(
         builders.elf_section(b".one", CONTENT), count, names
     )
@@ -96,7 +98,7 @@ def test_numbers_that_cannot_be_are_not_believed(count: int, names: int) -> None
     assert found(content, ".one") in {None, CONTENT}
 
 
-def test_a_section_never_reaches_out_of_the_file() -> None:
+def test_a_section_outside_the_file_is_not_found() -> None:
     content = bytearray(builders.elf_section(b".one", CONTENT))
     (table,) = struct.unpack_from("<Q", content, 40)
     for start, size in ((0, len(content) + 1), (len(content) + 1, 0), (1 << 63, 1)):
@@ -119,7 +121,7 @@ def with_names_of(size: int) -> bytes:
         with_extended_numbers(builders.elf_section(b".one", CONTENT), 1 << 40),
     ],
 )
-def test_no_more_is_read_than_the_limits(content: bytes) -> None:
+def test_reads_are_limited(content: bytes) -> None:
     sizes = []
 
     def read(start: int, size: int) -> bytes:
@@ -136,7 +138,9 @@ def test_no_more_is_read_than_the_limits(content: bytes) -> None:
     length=st.integers(0, 300),
     name=st.sampled_from([".one", ".shstrtab", "", "\udc80"]),
 )
-def test_no_file_is_too_odd(place: int, value: int, length: int, name: str) -> None:
+def test_a_malformed_file_never_yields_a_section_outside_it(
+    place: int, value: int, length: int, name: str
+) -> None:
     whole = bytearray(builders.elf_section(b".one", CONTENT))
     whole[place % len(whole)] = value
 

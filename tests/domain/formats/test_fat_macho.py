@@ -30,7 +30,7 @@ def lying(place: int, field: int, value: int, content: bytes = FAT) -> bytes:
     return bytes(changed)
 
 
-def test_each_slice_is_a_file_of_its_own(tmp_path: Path) -> None:
+def test_each_slice_is_a_thin_file(tmp_path: Path) -> None:
     found = []
     for one in slices(tmp_path, FAT):
         thin = tmp_path / "thin"
@@ -43,7 +43,7 @@ def test_each_slice_is_a_file_of_its_own(tmp_path: Path) -> None:
     ]
 
 
-def test_a_fat_file_of_one_slice_is_cut_too(tmp_path: Path) -> None:
+def test_a_fat_file_may_have_one_slice(tmp_path: Path) -> None:
     content = builders.fat_macho([(ID, builders.CPU_ARM64)])
 
     (one,) = slices(tmp_path, content)
@@ -74,21 +74,19 @@ def test_a_fat_file_of_one_slice_is_cut_too(tmp_path: Path) -> None:
         FAT.replace(struct.pack("<I", 0xFEED_FACF), b"none", 1),
     ],
 )
-def test_nothing_is_cut_of_what_is_no_honest_fat_file(
-    tmp_path: Path, content: bytes
-) -> None:
+def test_a_malformed_fat_file_has_no_slices(tmp_path: Path, content: bytes) -> None:
     assert slices(tmp_path, content) == []
 
 
 @pytest.mark.parametrize("version", [45, 52, 65])
-def test_a_class_of_java_is_no_fat_file(tmp_path: Path, version: int) -> None:
+def test_a_java_class_file_has_no_slices(tmp_path: Path, version: int) -> None:
     # Classes begin with the same four bytes; then comes their version.
     content = b"\xca\xfe\xba\xbe" + struct.pack(">HH", 0, version) + bytes(2000)
 
     assert slices(tmp_path, content) == []
 
 
-def test_more_slices_than_there_are_processors_are_no_slices(tmp_path: Path) -> None:
+def test_too_many_slices_are_no_slices(tmp_path: Path) -> None:
     def content(count: int) -> bytes:
         return builders.fat_macho(
             [(UUID(int=n), builders.CPU_ARM64) for n in range(count)]
@@ -100,7 +98,7 @@ def test_more_slices_than_there_are_processors_are_no_slices(tmp_path: Path) -> 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200), st.integers(0, 200))
-def test_slices_never_overlap_nor_reach_beyond_the_file(
+def test_slices_never_overlap_or_exceed_the_file(
     tmp_path: Path, noise: bytes, at: int
 ) -> None:
     content = FAT[:at] + noise + FAT[at + len(noise) :]

@@ -41,16 +41,16 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("what", DEBUG_FILES)
-def test_a_debug_file_looks_like_one_whatever_it_is_called(what: str) -> None:
+def test_debug_files_are_recognised_under_any_name(what: str) -> None:
     assert file_type.may_be_debug_file(DEBUG_FILES[what][:HEAD_BYTES], "/x/any.name")
 
 
 @pytest.mark.parametrize("what", OTHERS)
-def test_what_only_begins_like_a_debug_file_does_not_look_like_one(what: str) -> None:
+def test_other_files_are_not_recognised(what: str) -> None:
     assert not file_type.may_be_debug_file(OTHERS[what], "/x/any.name")
 
 
-def test_a_mapping_is_known_by_its_name() -> None:
+def test_a_mapping_is_recognised_by_name() -> None:
     head = builders.PROGUARD_MAPPING
 
     assert file_type.may_be_debug_file(head, f"/apps/proguard/{ID}.txt")
@@ -75,7 +75,7 @@ def test_a_mapping_is_known_by_its_name() -> None:
         (b"any", "tar", None),
     ],
 )
-def test_packages_are_known_by_content_and_archives_by_name(
+def test_packages_are_recognised_by_content_and_archives_by_name(
     head: bytes, name: str, kind: ArchiveKind | None
 ) -> None:
     assert file_type.archive_kind(head, name) is kind

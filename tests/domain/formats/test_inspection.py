@@ -13,7 +13,7 @@ from symdepot.domain.formats import inspection
 from symdepot.domain.objects import ObjectFile, single_object
 
 ID = UUID("dfb8e43a-f242-3d73-a453-aeb6a777ef75")
-CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
+CORPUS = Path(__file__).parents[4] / "shared" / "corpus"
 MAPPING_NAME = f"/proguard/mapping-{ID}.txt"
 
 
@@ -65,7 +65,7 @@ def refusal(folder: Path, content: bytes, name: str = "uploads/a.file") -> str:
     ],
     ids=lambda value: value.split()[0] if isinstance(value, str) else "",
 )
-def test_tells_what_a_file_is(tmp_path: Path, content: bytes, told: str) -> None:
+def test_each_format_is_described(tmp_path: Path, content: bytes, told: str) -> None:
     (found,) = inspected(tmp_path, content)
 
     assert told == " ".join(
@@ -95,7 +95,7 @@ def test_a_program_and_its_debug_companion_have_the_same_ids(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("method", ["zlib", "zlib-gnu"])
-def test_compressed_sections_change_nothing(tmp_path: Path, method: str) -> None:
+def test_compressed_sections_change_no_id(tmp_path: Path, method: str) -> None:
     program = compiled.elf_program(tmp_path)
     smaller = compiled.compressed(program, method)
 
@@ -104,7 +104,7 @@ def test_compressed_sections_change_nothing(tmp_path: Path, method: str) -> None
     assert inspection.inspect(smaller, name="hello") == plain
 
 
-def test_a_fat_file_holds_an_object_for_each_architecture(tmp_path: Path) -> None:
+def test_a_fat_file_has_an_object_for_each_architecture(tmp_path: Path) -> None:
     slices = [(ID, builders.CPU_ARM64), (UUID(int=5), builders.CPU_X86_64)]
 
     found = inspected(tmp_path, builders.fat_macho(slices))
@@ -125,7 +125,7 @@ def test_a_fat_file_holds_an_object_for_each_architecture(tmp_path: Path) -> Non
         ("folder/", ""),
     ],
 )
-def test_an_object_is_called_by_the_base_name(
+def test_an_object_is_named_by_the_base_name(
     tmp_path: Path, name: str, object_name: str
 ) -> None:
     (found,) = inspected(tmp_path, builders.breakpad(ID), name)
@@ -133,7 +133,7 @@ def test_an_object_is_called_by_the_base_name(
     assert found.name == object_name
 
 
-def test_only_breakpad_files_lose_their_ending(tmp_path: Path) -> None:
+def test_only_breakpad_files_lose_their_extension(tmp_path: Path) -> None:
     (found,) = inspected(tmp_path, builders.macho(ID), "a.sym")
 
     assert found.name == "a.sym"
@@ -144,7 +144,7 @@ def test_only_breakpad_files_lose_their_ending(tmp_path: Path) -> None:
     [builders.macho(ID), builders.breakpad(ID), b"a\0b", b"\xff\xfe", b""],
     ids=["macho", "breakpad", "nul", "latin", "empty"],
 )
-def test_a_mapping_is_no_object_file_and_no_binary(
+def test_object_files_and_binaries_are_refused_as_mappings(
     tmp_path: Path, content: bytes
 ) -> None:
     assert refusal(tmp_path, content, MAPPING_NAME) == (
@@ -155,9 +155,7 @@ def test_a_mapping_is_no_object_file_and_no_binary(
 @pytest.mark.parametrize(
     "name", [MAPPING_NAME[1:], "/proguard/mapping-x.txt", f"/proguard/{ID}.map"]
 )
-def test_a_name_that_only_resembles_a_mapping_makes_none(
-    tmp_path: Path, name: str
-) -> None:
+def test_a_similar_name_is_not_that_of_a_mapping(tmp_path: Path, name: str) -> None:
     text = refusal(tmp_path, builders.PROGUARD_MAPPING, name)
 
     assert text == "Invalid debug information file: unsupported object file format"
@@ -177,7 +175,7 @@ def test_a_name_that_only_resembles_a_mapping_makes_none(
         ),
     ],
 )
-def test_says_what_is_wrong_in_the_words_of_symbolic(
+def test_an_error_has_the_message_of_symbolic(
     tmp_path: Path, content: bytes, text: str
 ) -> None:
     assert refusal(tmp_path, content) == f"Invalid debug information file: {text}"
@@ -196,7 +194,7 @@ def test_says_what_is_wrong_in_the_words_of_symbolic(
         ),
     ],
 )
-def test_tells_the_unsupported_and_the_panic_from_the_invalid(
+def test_unsupported_files_and_panics_have_their_own_messages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, text: str
 ) -> None:
     def break_off(path: Path) -> Iterator[object]:
@@ -207,7 +205,7 @@ def test_tells_the_unsupported_and_the_panic_from_the_invalid(
     assert refusal(tmp_path, builders.macho(ID)) == text
 
 
-def test_a_file_that_cannot_be_read_is_no_fault_of_the_file(tmp_path: Path) -> None:
+def test_an_unreadable_file_raises_os_error(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"(?i)no such file"):
         inspection.inspect(tmp_path / "none", name="a")
 
@@ -215,9 +213,7 @@ def test_a_file_that_cannot_be_read_is_no_fault_of_the_file(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "content", [b"", b"unknown", builders.macho(ID), builders.PROGUARD_MAPPING]
 )
-def test_rehearsing_an_honest_file_changes_nothing(
-    tmp_path: Path, content: bytes
-) -> None:
+def test_trial_parse_of_a_valid_file_returns(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "honest"
     path.write_bytes(content)
 
@@ -237,7 +233,7 @@ def corpus_table() -> dict[str, list[list[str]]]:
 
 @pytest.mark.skipif(not CORPUS.exists(), reason="the corpus is not beside the checkout")
 @pytest.mark.parametrize("name", corpus_table())
-def test_real_files_are_what_the_corpus_says(name: str) -> None:
+def test_corpus_files_are_described_as_in_its_table(name: str) -> None:
     rows = corpus_table()[name]
     path = CORPUS / "symbolic" / name
 

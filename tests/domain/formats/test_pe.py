@@ -26,7 +26,7 @@ def a_program(
     return (dos + b"PE\0\0" + coff + table).ljust(PADDING, b"\0")
 
 
-def least(folder: Path, content: bytes) -> int:
+def minimum(folder: Path, content: bytes) -> int:
     path = folder / "some-program"
     path.write_bytes(content)
     return pe.minimum_size(path)
@@ -45,16 +45,16 @@ def least(folder: Path, content: bytes) -> int:
         (a_program((0x10, 0x10, 0x200), symbols=(0x210, 0)), 0x210),
     ],
 )
-def test_a_program_holds_its_sections_and_symbols(
+def test_the_minimum_size_includes_sections_and_symbols(
     tmp_path: Path, program: bytes, least_bytes: int
 ) -> None:
-    assert least(tmp_path, program) == least_bytes
+    assert minimum(tmp_path, program) == least_bytes
 
 
-def test_the_names_of_symbols_count_where_their_size_is_told(tmp_path: Path) -> None:
+def test_the_minimum_size_includes_symbol_names(tmp_path: Path) -> None:
     content = a_program(symbols=(PADDING, 1)) + bytes(18) + struct.pack("<I", 99)
 
-    assert least(tmp_path, content) == PADDING + 18 + 99
+    assert minimum(tmp_path, content) == PADDING + 18 + 99
 
 
 @pytest.mark.parametrize(
@@ -68,11 +68,11 @@ def test_the_names_of_symbols_count_where_their_size_is_told(tmp_path: Path) -> 
         b"\x7fELF".ljust(0x100, b"\0"),
     ],
 )
-def test_what_is_no_program_promises_nothing(tmp_path: Path, content: bytes) -> None:
-    assert least(tmp_path, content) == 0
+def test_the_minimum_size_of_other_files_is_0(tmp_path: Path, content: bytes) -> None:
+    assert minimum(tmp_path, content) == 0
 
 
-def test_a_whole_program_is_long_enough(tmp_path: Path) -> None:
+def test_a_complete_program_has_the_minimum_size(tmp_path: Path) -> None:
     content = builders.pe(UUID(int=7))
 
-    assert least(tmp_path, content) <= len(content)
+    assert minimum(tmp_path, content) <= len(content)

@@ -80,12 +80,12 @@ def test_a_mapping_is_recognised_by_its_name(name: str) -> None:
         f"/proguard/{ID}.txt\n\n",
     ],
 )
-def test_another_name_makes_no_mapping(name: str) -> None:
+def test_other_names_are_not_of_mappings(name: str) -> None:
     assert proguard.id_from_name(name) is None
 
 
 @pytest.mark.upstream(87)
-def test_a_file_of_another_name_is_opened(tmp_path: Path) -> None:
+def test_a_file_with_another_name_is_parsed_as_an_object_file(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         inspection.inspect(tmp_path / "none", name=f"proguard/{ID}.txt")
 
@@ -98,7 +98,9 @@ def read(folder: Path, content: str) -> ObjectFile:
 
 
 @pytest.mark.parametrize("content", SOUND.values(), ids=SOUND)
-def test_a_mapping_has_a_class_or_is_of_r8(tmp_path: Path, content: str) -> None:
+def test_a_mapping_has_a_class_line_or_a_comment_of_r8(
+    tmp_path: Path, content: str
+) -> None:
     assert read(tmp_path, content) == ObjectFile(
         format=Format.PROGUARD,
         kind=None,
@@ -111,14 +113,16 @@ def test_a_mapping_has_a_class_or_is_of_r8(tmp_path: Path, content: str) -> None
 
 
 @pytest.mark.parametrize("content", UNSOUND.values(), ids=UNSOUND)
-def test_what_only_has_the_name_is_refused(tmp_path: Path, content: str) -> None:
+def test_other_content_under_the_name_of_a_mapping_is_refused(
+    tmp_path: Path, content: str
+) -> None:
     with pytest.raises(NotADebugFile) as caught:
         read(tmp_path, content)
 
     assert str(caught.value) == "This file is not a ProGuard mapping."
 
 
-def test_a_mapping_of_a_program_that_is_older_than_utf_8_is_one(
+def test_a_mapping_may_be_invalid_utf_8(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "mapping"

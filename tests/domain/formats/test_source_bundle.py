@@ -65,7 +65,7 @@ def test_a_source_is_found_by_its_path(tmp_path: Path, version: int) -> None:
         assert sources.paths == ["/usr/src/a.c"]
 
 
-def test_the_exact_path_comes_before_one_that_means_the_same(tmp_path: Path) -> None:
+def test_the_exact_path_comes_before_an_equivalent_one(tmp_path: Path) -> None:
     content = bundle(
         files("/a/../x.c", "/x.c"), {"files/0": b"one", "files/1": b"other"}
     )
@@ -75,7 +75,7 @@ def test_the_exact_path_comes_before_one_that_means_the_same(tmp_path: Path) -> 
         assert sources.source("/a/../x.c") == "one"
 
 
-def test_windows_does_not_care_about_case_nor_slashes(tmp_path: Path) -> None:
+def test_windows_paths_ignore_case_and_kind_of_slash(tmp_path: Path) -> None:
     content = bundle(files("C:\\Src\\Main.c"), {"files/0": b"int main;"})
 
     with source_bundle.open_bundle(written(tmp_path, content)) as sources:
@@ -92,7 +92,7 @@ def test_sources_of_the_jvm_are_found_by_their_url(tmp_path: Path) -> None:
         assert sources.source("~/com/example/Main.jvm") == "fun main()"
 
 
-def test_only_sources_are_sources(tmp_path: Path) -> None:
+def test_only_entries_of_type_source_are_found(tmp_path: Path) -> None:
     said = {
         "files/0": {"type": "source_map", "path": "/a.js.map"},
         "files/1": "rubbish",
@@ -105,7 +105,7 @@ def test_only_sources_are_sources(tmp_path: Path) -> None:
         assert sources.paths == []
 
 
-def test_what_is_no_unicode_is_replaced(tmp_path: Path) -> None:
+def test_invalid_utf_8_is_replaced(tmp_path: Path) -> None:
     content = bundle(files("/a.c"), {"files/0": b"\xef\xbb\xbf// caf\xe9"})
 
     with source_bundle.open_bundle(written(tmp_path, content)) as sources:
@@ -153,7 +153,7 @@ def test_a_bundle_without_a_manifest_is_refused(tmp_path: Path) -> None:
     assert text == "This source bundle is damaged: manifest.json is not there"
 
 
-def test_a_manifest_nested_without_end_is_refused(tmp_path: Path) -> None:
+def test_a_deeply_nested_manifest_is_refused(tmp_path: Path) -> None:
     content = io.BytesIO(b"SYSB\x02\0\0\0")
     with zipfile.ZipFile(content, "a") as archive:
         archive.writestr("manifest.json", "[" * 1_000_000)
@@ -163,7 +163,7 @@ def test_a_manifest_nested_without_end_is_refused(tmp_path: Path) -> None:
     )
 
 
-def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
+def test_a_zip_bomb_is_not_decompressed(tmp_path: Path) -> None:
     # 15 MiB of zeros in 15 kB: below the limit of size, above that of the ratio.
     bomb = b"\0" * (15 << 20)
     path = written(tmp_path, bundle(files("/a.c"), {"files/0": bomb}))
@@ -178,7 +178,7 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
     assert peak < 2 << 20
 
 
-def test_a_source_that_is_too_large_is_not_unpacked(
+def test_a_source_that_is_too_large_is_not_decompressed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(source_bundle, "MAX_SOURCE_BYTES", 1000)
@@ -216,7 +216,7 @@ def test_a_directory_that_is_too_large_is_not_read(
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_only_usual_compression_is_unpacked(tmp_path: Path, method: int) -> None:
+def test_unusual_compression_is_refused(tmp_path: Path, method: int) -> None:
     content = io.BytesIO(b"SYSB\x02\0\0\0")
     with zipfile.ZipFile(content, "a", method) as archive:
         archive.writestr("manifest.json", "{}")
@@ -226,7 +226,7 @@ def test_only_usual_compression_is_unpacked(tmp_path: Path, method: int) -> None
     )
 
 
-def test_no_damage_to_a_bundle_does_more_than_hide_sources(tmp_path: Path) -> None:
+def test_damage_at_any_byte_only_hides_sources(tmp_path: Path) -> None:
     whole = builders.source_bundle(ID, {"/usr/src/a.c": "int a;\n" * 50})
 
     for place in range(len(whole)):
@@ -240,7 +240,7 @@ def test_no_damage_to_a_bundle_does_more_than_hide_sources(tmp_path: Path) -> No
             pass
 
 
-def test_a_bundle_that_is_cut_short_is_refused(tmp_path: Path) -> None:
+def test_a_truncated_bundle_is_refused(tmp_path: Path) -> None:
     whole = builders.source_bundle(ID, {"/usr/src/a.c": "int a;\n" * 50})
 
     for length in range(0, len(whole), 7):

@@ -48,13 +48,15 @@ def read(folder: Path, content: bytes) -> dict[str, str | None] | str:
 @pytest.mark.parametrize(
     "member", ["/etc/passwd", "../../../../etc/passwd", "files/../../a", "c:\\a", ""]
 )
-def test_what_is_not_in_the_bundle_is_not_a_source(tmp_path: Path, member: str) -> None:
+def test_manifest_entries_of_missing_members_are_skipped(
+    tmp_path: Path, member: str
+) -> None:
     files = {member: source("/etc/passwd"), "files/a": source("/a.c")}
 
     assert read(tmp_path, bundle(files, {"files/a": TEXT})) == {"/a.c": TEXT}
 
 
-def test_a_member_is_no_path_of_this_machine(tmp_path: Path) -> None:
+def test_a_member_name_is_not_opened_as_a_local_path(tmp_path: Path) -> None:
     folder = tmp_path / "some" / "where"
     folder.mkdir(parents=True)
     (tmp_path / "secret").write_text("not this")
@@ -63,7 +65,7 @@ def test_a_member_is_no_path_of_this_machine(tmp_path: Path) -> None:
     assert read(folder, bundle(files, {"../../secret": TEXT})) == {"/a.c": TEXT}
 
 
-def test_a_manifest_may_name_much_that_is_not_there(tmp_path: Path) -> None:
+def test_many_entries_of_missing_members_cost_little(tmp_path: Path) -> None:
     """It is read, which takes its time, but nothing is made of it."""
     files = {f"f{n}": source("/x/" + "ab/../" * 20 + str(n)) for n in range(50_000)}
     path = tmp_path / "some.src.zip"
@@ -78,7 +80,7 @@ def test_a_manifest_may_name_much_that_is_not_there(tmp_path: Path) -> None:
     assert time.process_time() - began < 1
 
 
-def test_a_path_that_no_system_would_open_is_left_out(tmp_path: Path) -> None:
+def test_a_path_that_is_too_long_is_skipped(tmp_path: Path) -> None:
     longest = "/" * (source_bundle.MAX_PATH_LENGTH - 2) + "/a"
     files = {"a": source(longest), "b": source("/" + longest)}
 
@@ -99,9 +101,7 @@ def test_a_path_that_no_system_would_open_is_left_out(tmp_path: Path) -> None:
         b"\x80",
     ],
 )
-def test_a_manifest_that_cannot_be_read_is_why_a_bundle_is_refused(
-    tmp_path: Path, manifest: str | bytes
-) -> None:
+def test_an_invalid_manifest_is_refused(tmp_path: Path, manifest: str | bytes) -> None:
     found = read(tmp_path, bundle({}, {}, manifest=manifest or " "))
 
     assert isinstance(found, str)
@@ -113,7 +113,7 @@ FILE_SIZE, PACKED_SIZE, PLACE, FLAGS = 24, 20, 42, 8
 
 @pytest.mark.parametrize("field", [FILE_SIZE, PACKED_SIZE, PLACE, FLAGS])
 @pytest.mark.parametrize("value", [0, 1, 9, 10_000_000, 0x7FFF_FFF0, 0xFFFF_FFFF])
-def test_a_directory_that_lies_of_a_source_hides_it_at_most(
+def test_a_wrong_directory_entry_only_hides_its_source(
     tmp_path: Path, field: int, value: int
 ) -> None:
     content = bytearray(bundle({"a": source("/a.c")}, {"a": TEXT}))
@@ -127,7 +127,7 @@ def test_a_directory_that_lies_of_a_source_hides_it_at_most(
         assert set(found.values()) <= {None, TEXT, ""}
 
 
-def test_members_that_lie_upon_each_other_are_read_no_further(tmp_path: Path) -> None:
+def test_overlapping_members_are_not_read(tmp_path: Path) -> None:
     files = {name: source(f"/{name}.c") for name in "ab"}
     content = bytearray(bundle(files, {"a": TEXT, "b": "x" * 700}))
     first = content.index(b"PK\x01\x02")
@@ -144,7 +144,7 @@ JSON = st.recursive(
 
 
 @given(JSON | st.fixed_dictionaries({"files": st.dictionaries(st.just("a"), JSON)}))
-def test_no_manifest_leads_to_anything_else(
+def test_any_manifest_finds_only_members(
     tmp_path_factory: pytest.TempPathFactory, manifest: object
 ) -> None:
     folder = tmp_path_factory.mktemp("bundle")

@@ -49,7 +49,7 @@ def refusal(folder: Path, content: bytes) -> str:
         (b"[]", Format.DART_SYMBOL_MAP, {"mapping"}),
     ],
 )
-def test_a_map_is_what_it_begins_like(
+def test_the_format_of_a_map_is_in_its_first_bytes(
     tmp_path: Path, content: bytes, file_format: Format, features: set[str]
 ) -> None:
     assert inspected(tmp_path, content) == ObjectFile(
@@ -109,14 +109,14 @@ def test_a_map_is_what_it_begins_like(
         (b'["a", 1]', "Invalid dartsymbolmap format: an element is no string"),
     ],
 )
-def test_says_what_is_wrong_with_a_map(
+def test_an_invalid_map_is_refused_with_the_reason(
     tmp_path: Path, content: bytes, text: str
 ) -> None:
     assert refusal(tmp_path, content) == text
 
 
 @pytest.mark.parametrize("what", ["il2cpp", "dartsymbolmap"])
-def test_a_map_is_of_utf_8(tmp_path: Path, what: str) -> None:
+def test_a_map_must_be_utf_8(tmp_path: Path, what: str) -> None:
     content = b'{"a": "\xff"}' if what == "il2cpp" else b'["\xff", "b"]'
 
     assert refusal(tmp_path, content).startswith(
@@ -124,7 +124,7 @@ def test_a_map_is_of_utf_8(tmp_path: Path, what: str) -> None:
     )
 
 
-def test_a_map_under_the_name_of_a_mapping_is_none(tmp_path: Path) -> None:
+def test_a_map_with_the_name_of_a_mapping_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotADebugFile, match="not a ProGuard mapping"):
         inspected(tmp_path, builders.dart_map("a", "b"), f"/proguard/{ID}.txt")
 
@@ -132,14 +132,14 @@ def test_a_map_under_the_name_of_a_mapping_is_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"BCSymbol", b"<xml>", b"x{", builders.macho(ID)]
 )
-def test_what_begins_otherwise_is_no_map(tmp_path: Path, content: bytes) -> None:
+def test_other_files_are_no_maps(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "no-map"
     path.write_bytes(content)
 
     assert symbol_maps.format_of(path) is None
 
 
-def test_a_large_line_mapping_is_read_in_little_more_than_its_own_size(
+def test_a_large_line_mapping_needs_little_more_memory_than_its_size(
     tmp_path: Path,
 ) -> None:
     lines = {str(line): line // 2 for line in range(3000)}

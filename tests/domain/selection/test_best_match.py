@@ -1,4 +1,4 @@
-"""Who is handed out when several files have the id that is asked for."""
+"""Which of several files with the wanted id serves a query best."""
 
 from collections.abc import Sequence
 from itertools import permutations
@@ -29,84 +29,82 @@ COMPANION_WITHOUT_DWARF = elf("dbg", "symtab")
 EMPTY_COMPANION = elf("dbg")
 
 
-def asked_for(role: FileRole, *formats: Format, **differing: Any) -> FileQuery:
+def query_for(role: FileRole, *formats: Format, **differing: Any) -> FileQuery:
     usual: dict[str, Any] = {"code_ids": (BUILD_ID,)}
     return FileQuery(role, frozenset(formats or {Format.ELF}), **{**usual, **differing})
 
 
-def best(candidates: Sequence[ObjectFile], asked: FileQuery) -> ObjectFile | None:
-    place = ranking.best_match(candidates, asked)
+def best(candidates: Sequence[ObjectFile], query: FileQuery) -> ObjectFile | None:
+    place = ranking.best_match(candidates, query)
     return None if place is None else candidates[place]
 
 
 @pytest.mark.parametrize("companion", [COMPANION, COMPANION_WITHOUT_DWARF])
-def test_a_companion_is_never_handed_out_as_a_program(companion: ObjectFile) -> None:
-    asked = asked_for(FileRole.EXECUTABLE)
+def test_a_companion_never_serves_as_an_executable(companion: ObjectFile) -> None:
+    query = query_for(FileRole.EXECUTABLE)
 
-    assert best([companion], asked) is None
-    assert best([companion, STRIPPED, companion], asked) == STRIPPED
+    assert best([companion], query) is None
+    assert best([companion, STRIPPED, companion], query) == STRIPPED
 
 
 @pytest.mark.parametrize("program", [STRIPPED, WITH_TABLE])
-def test_a_program_without_dwarf_is_no_debug_information(program: ObjectFile) -> None:
-    assert best([program], asked_for(FileRole.DEBUGINFO)) is None
+def test_a_program_without_dwarf_never_serves_as_debuginfo(program: ObjectFile) -> None:
+    assert best([program], query_for(FileRole.DEBUGINFO)) is None
 
 
-def test_an_empty_companion_is_no_debug_information() -> None:
-    assert best([EMPTY_COMPANION], asked_for(FileRole.DEBUGINFO)) is None
+def test_an_empty_companion_never_serves_as_debuginfo() -> None:
+    assert best([EMPTY_COMPANION], query_for(FileRole.DEBUGINFO)) is None
 
 
-def test_one_unstripped_file_serves_as_both() -> None:
-    assert best([UNSTRIPPED], asked_for(FileRole.DEBUGINFO)) == UNSTRIPPED
-    assert best([UNSTRIPPED], asked_for(FileRole.EXECUTABLE)) == UNSTRIPPED
+def test_an_unstripped_file_serves_both_roles() -> None:
+    assert best([UNSTRIPPED], query_for(FileRole.DEBUGINFO)) == UNSTRIPPED
+    assert best([UNSTRIPPED], query_for(FileRole.EXECUTABLE)) == UNSTRIPPED
 
 
-def test_dwarf_goes_before_a_symbol_table_in_whatever_order_they_came() -> None:
-    asked = asked_for(FileRole.DEBUGINFO)
+def test_dwarf_is_better_than_a_symbol_table_in_any_order() -> None:
+    query = query_for(FileRole.DEBUGINFO)
 
-    assert best([COMPANION_WITHOUT_DWARF], asked) == COMPANION_WITHOUT_DWARF
+    assert best([COMPANION_WITHOUT_DWARF], query) == COMPANION_WITHOUT_DWARF
     for order in permutations([COMPANION_WITHOUT_DWARF, COMPANION, STRIPPED]):
-        assert best(order, asked) == COMPANION
+        assert best(order, query) == COMPANION
     for order in permutations([COMPANION_WITHOUT_DWARF, UNSTRIPPED]):
-        assert best(order, asked) == UNSTRIPPED
+        assert best(order, query) == UNSTRIPPED
 
 
-def test_the_smaller_of_two_that_both_serve_is_handed_out() -> None:
+def test_the_smaller_of_two_equal_files_is_best() -> None:
     for order in permutations([UNSTRIPPED, COMPANION, STRIPPED]):
-        assert best(order, asked_for(FileRole.DEBUGINFO)) == COMPANION
-        assert best(order, asked_for(FileRole.EXECUTABLE)) == STRIPPED
+        assert best(order, query_for(FileRole.DEBUGINFO)) == COMPANION
+        assert best(order, query_for(FileRole.EXECUTABLE)) == STRIPPED
 
 
-def test_the_newest_is_taken_where_nothing_else_decides() -> None:
+def test_the_newest_of_equal_files_is_best() -> None:
     newest, oldest = (elf("dbg", "debug", arch=arch) for arch in ("x86_64", "x86"))
 
-    assert best([newest, oldest], asked_for(FileRole.DEBUGINFO)) == newest
-    assert best([oldest, newest], asked_for(FileRole.DEBUGINFO)) == oldest
+    assert best([newest, oldest], query_for(FileRole.DEBUGINFO)) == newest
+    assert best([oldest, newest], query_for(FileRole.DEBUGINFO)) == oldest
 
 
-def test_of_two_programs_that_windows_calls_alike_the_one_of_the_name_is_taken() -> (
-    None
-):
+def test_the_name_decides_between_equal_code_ids_of_windows() -> None:
     code_id = CodeId("5ab380779000")
     wanted, other = (
         an_object(format=Format.PE, kind="exe", code_id=code_id, name=name)
         for name in ("Crash.EXE", "setup.exe")
     )
-    asked = asked_for(
+    query = query_for(
         FileRole.EXECUTABLE, Format.PE, code_ids=(code_id,), name="crash.exe"
     )
 
     for order in permutations([wanted, other]):
-        assert best(order, asked) == wanted
-    assert best([other], asked) == other
+        assert best(order, query) == wanted
+    assert best([other], query) == other
 
 
-def test_the_pdb_of_the_nearest_age_is_taken() -> None:
+def test_the_pdb_of_the_nearest_age_is_best() -> None:
     younger, exact, older, oldest = (
         an_object(format=Format.PDB, kind=None, debug_id=DebugId(PDB_ID.uuid, age))
         for age in (1, 2, 3, 9)
     )
-    asked = asked_for(
+    query = query_for(
         FileRole.DEBUGINFO,
         Format.PDB,
         code_ids=(),
@@ -115,20 +113,20 @@ def test_the_pdb_of_the_nearest_age_is_taken() -> None:
     )
 
     for order in permutations([younger, exact, older, oldest]):
-        assert best(order, asked) == exact
+        assert best(order, query) == exact
     for order in permutations([younger, older, oldest]):
-        assert best(order, asked) == older
-    assert best([younger], asked) is None
+        assert best(order, query) == older
+    assert best([younger], query) is None
 
 
-def test_the_newest_portable_pdb_is_taken_whatever_its_stamp() -> None:
+def test_the_newest_portable_pdb_is_best_whatever_its_time_stamp() -> None:
     far, near = (
         an_object(
             format=Format.PORTABLE_PDB, kind=None, debug_id=DebugId(PDB_ID.uuid, stamp)
         )
         for stamp in (7, 0xFFFF_FFFE)
     )
-    asked = asked_for(
+    query = query_for(
         FileRole.DEBUGINFO,
         Format.PORTABLE_PDB,
         code_ids=(),
@@ -136,25 +134,25 @@ def test_the_newest_portable_pdb_is_taken_whatever_its_stamp() -> None:
         age=AgeMatch.ANY,
     )
 
-    assert best([far, near], asked) == far
-    assert best([near, far], asked) == near
+    assert best([far, near], query) == far
+    assert best([near, far], query) == near
 
 
-def test_a_whole_build_id_goes_before_one_that_was_padded() -> None:
+def test_a_full_build_id_is_better_than_a_padded_one() -> None:
     whole = elf("dbg", "symtab", code_id=CodeId("aa" * 16 + "00" * 4))
     short = elf("dbg", "symtab", "debug", code_id=CodeId("aa" * 16))
     code_ids = tuple(CodeId("aa" * 16 + "00" * n) for n in (4, 3, 2, 1, 0))
-    asked = asked_for(FileRole.DEBUGINFO, code_ids=code_ids)
+    query = query_for(FileRole.DEBUGINFO, code_ids=code_ids)
 
     for order in permutations([whole, short]):
-        assert best(order, asked) == whole
-    assert best([short], asked) == short
+        assert best(order, query) == whole
+    assert best([short], query) == short
 
 
-def test_files_of_other_ids_and_formats_serve_nothing() -> None:
+def test_files_of_other_ids_and_formats_never_match() -> None:
     other_id = elf("dbg", "debug", code_id=CodeId("ab" * 20))
     no_id = elf("dbg", "debug", code_id=None)
     other_format = elf("dbg", "debug", format=Format.MACHO)
 
-    assert best([other_id, no_id, other_format], asked_for(FileRole.DEBUGINFO)) is None
-    assert best([], asked_for(FileRole.DEBUGINFO)) is None
+    assert best([other_id, no_id, other_format], query_for(FileRole.DEBUGINFO)) is None
+    assert best([], query_for(FileRole.DEBUGINFO)) is None

@@ -52,7 +52,7 @@ OBJECTS = st.builds(
         (["debug", "debug", "debug"], [1, 2]),
     ],
 )
-def test_an_older_one_goes_when_newer_ones_have_all_of_its_features(
+def test_a_file_is_redundant_if_newer_ones_have_all_its_features(
     newest_first: list[str], superfluous: list[int]
 ) -> None:
     objects = [an_object(features) for features in newest_first]
@@ -61,20 +61,20 @@ def test_an_older_one_goes_when_newer_ones_have_all_of_its_features(
 
 
 @pytest.mark.parametrize("program", ["exe", "lib", None])
-def test_a_debug_companion_never_displaces_a_program(program: str | None) -> None:
+def test_a_companion_never_makes_a_program_redundant(program: str | None) -> None:
     newer = an_object("debug symtab unwind", "dbg")
 
     assert ranking.redundant([newer, an_object("symtab", program)]) == []
 
 
 @pytest.mark.parametrize("program", ["exe", "lib"])
-def test_a_program_displaces_a_companion_whose_features_it_has(program: str) -> None:
+def test_a_program_makes_a_companion_with_its_features_redundant(program: str) -> None:
     newer = an_object("debug symtab unwind", program)
 
     assert ranking.redundant([newer, an_object("debug symtab", "dbg")]) == [1]
 
 
-def test_a_companion_between_two_programs_does_not_count_against_the_older() -> None:
+def test_a_companion_between_two_programs_is_not_counted() -> None:
     newest_first = [
         an_object("unwind", "exe"),
         an_object("debug", "dbg"),
@@ -86,7 +86,7 @@ def test_a_companion_between_two_programs_does_not_count_against_the_older() -> 
 
 
 @given(st.lists(OBJECTS, max_size=8))
-def test_no_feature_that_was_there_is_lost(newest_first: list[ObjectFile]) -> None:
+def test_no_feature_is_lost(newest_first: list[ObjectFile]) -> None:
     superfluous = ranking.redundant(newest_first)
 
     stay = [o for i, o in enumerate(newest_first) if i not in superfluous]
@@ -96,7 +96,7 @@ def test_no_feature_that_was_there_is_lost(newest_first: list[ObjectFile]) -> No
 
 
 @given(st.lists(OBJECTS, min_size=1, max_size=8))
-def test_the_newest_stays_and_what_stays_stays_again(
+def test_the_newest_stays_and_the_result_is_stable(
     newest_first: list[ObjectFile],
 ) -> None:
     superfluous = ranking.redundant(newest_first)
@@ -109,7 +109,7 @@ def test_the_newest_stays_and_what_stays_stays_again(
 @pytest.mark.parametrize(
     "file_format", [Format.BC_SYMBOL_MAP, Format.IL2CPP, Format.UUID_MAP]
 )
-def test_of_a_format_without_features_only_the_newest_stays(
+def test_of_formats_without_features_only_the_newest_stays(
     file_format: Format,
 ) -> None:
     maps = [an_object("", None, file_format) for _ in range(3)]

@@ -21,7 +21,7 @@ from symdepot.domain.symbol_paths import file_names
         "app.ko.xz",
     ],
 )
-def test_companions_of_a_program_have_its_bare_name(name: str) -> None:
+def test_files_of_one_program_have_the_same_name(name: str) -> None:
     assert file_names.normalize(name) == "app"
 
 
@@ -39,12 +39,12 @@ def test_companions_of_a_program_have_its_bare_name(name: str) -> None:
         ("", ""),
     ],
 )
-def test_what_tells_programs_apart_stays(name: str, bare: str) -> None:
+def test_different_programs_have_different_names(name: str, bare: str) -> None:
     assert file_names.normalize(name) == bare
 
 
 @given(st.text())
-def test_any_name_has_one_that_a_column_takes_and_that_has_no_other(name: str) -> None:
+def test_normalizing_is_idempotent_and_fits_the_column(name: str) -> None:
     bare = file_names.normalize(name)
 
     assert len(bare) <= file_names.MAX_LENGTH

@@ -231,14 +231,14 @@ ONE_WAY = [
 
 
 @pytest.mark.parametrize(("layout", "role", "known", "path"), BOTH_WAYS)
-def test_a_file_is_looked_for_where_symbolicator_looks(
+def test_paths_are_those_of_symbolicator(
     layout: Layout, role: FileRole, known: ObjectFile, path: str
 ) -> None:
     assert path_builder.build(layout, role, known) == path
 
 
 @pytest.mark.parametrize(("layout", "role", "known", "path"), BOTH_WAYS + ONE_WAY)
-def test_a_path_asks_for_the_file_that_is_looked_for_there_in_any_case(
+def test_a_path_in_any_case_parses_to_its_file(
     layout: Layout, role: FileRole, known: ObjectFile, path: str
 ) -> None:
     cased = {path, path.lower(), path.upper()}
@@ -301,13 +301,13 @@ def test_a_path_asks_for_the_file_that_is_looked_for_there_in_any_case(
         ),
     ],
 )
-def test_a_path_says_all_that_is_known_of_the_file(
+def test_a_path_parses_to_a_whole_query(
     layout: Layout, path: str, asked: FileQuery
 ) -> None:
     assert path_parser.parse(layout, path) == asked
 
 
-def test_a_build_id_that_dotnet_padded_means_the_shorter_one_too() -> None:
+def test_a_padded_build_id_of_dotnet_matches_the_shorter_one() -> None:
     short = "dfb85de42daffd09640c8fe377d572de"
 
     padded = read(Layout.SSQP, f"a.so/elf-buildid-{short}00000000/a.so")
@@ -323,7 +323,7 @@ def test_a_build_id_that_dotnet_padded_means_the_shorter_one_too() -> None:
     assert [str(i) for i in other.code_ids] == [f"{short}0000"]
 
 
-def test_a_build_id_is_compared_whole() -> None:
+def test_the_whole_build_id_is_compared() -> None:
     other = kept(Format.ELF, "libm-2.23.so", ELF_ID, BUILD_ID[:-1] + "1")
 
     for layout, role, known, path in BOTH_WAYS:
@@ -332,7 +332,7 @@ def test_a_build_id_is_compared_whole() -> None:
 
 
 @pytest.mark.parametrize("age", [0, 1, 2, 0x1A])
-def test_a_pdb_answers_if_it_is_no_younger_than_asked(age: int) -> None:
+def test_a_pdb_matches_its_age_and_smaller_ones(age: int) -> None:
     pdb = kept(Format.PDB, "crash.pdb", DebugId(PDB_ID.uuid, age))
     sym = kept(Format.BREAKPAD, "crash.pdb", DebugId(PDB_ID.uuid, age))
 
@@ -382,15 +382,13 @@ def test_a_pdb_answers_if_it_is_no_younger_than_asked(age: int) -> None:
         (Layout.UNIFIED, "32/49d99/breakpad"),
     ],
 )
-def test_what_is_no_path_of_a_layout_asks_for_nothing(
-    layout: Layout, path: str
-) -> None:
+def test_other_paths_parse_to_none(layout: Layout, path: str) -> None:
     assert path_parser.parse(layout, path) is None
 
 
 @pytest.mark.parametrize("layout", Layout)
 @given(path=st.text() | st.from_regex(re.compile(r"([^/]{0,3}/?)?[0-9a-fF/.-]{0,60}")))
-def test_no_text_is_too_odd_to_be_read(layout: Layout, path: str) -> None:
+def test_any_text_parses_without_an_error(layout: Layout, path: str) -> None:
     asked = path_parser.parse(layout, path)
 
     assert asked is None or asked.code_ids or asked.debug_ids
@@ -413,7 +411,7 @@ OBJECTS = st.builds(
     number=st.integers(1, 2**128 - 1),
 )
 @pytest.mark.parametrize("layout", Layout)
-def test_every_path_leads_back_to_the_file_it_was_made_for(
+def test_a_built_path_parses_back_to_its_file(
     layout: Layout, known: ObjectFile, role: FileRole, number: int
 ) -> None:
     digits = {Format.PE: 13, Format.ELF: 40}.get(known.format, 32)

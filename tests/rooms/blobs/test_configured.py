@@ -35,7 +35,7 @@ def test_a_file_url_names_a_folder(choose: Choose, tmp_path: Path) -> None:
     assert (tmp_path / "with spaces, 100%" / "a9" / "99").is_dir()
 
 
-def test_memory_is_one_store_for_all_who_ask(choose: Choose) -> None:
+def test_memory_is_one_store_for_each_process(choose: Choose) -> None:
     store = choose("memory://")
 
     assert isinstance(store, MemoryStore)
@@ -54,7 +54,7 @@ def test_an_s3_url_names_a_bucket_and_a_prefix(
     assert (tmp_path / "scratch").is_dir()
 
 
-def test_a_bucket_of_google_can_be_named(choose: Choose) -> None:
+def test_a_gs_url_names_a_bucket_of_google(choose: Choose) -> None:
     assert isinstance(choose("gs://bucket/prefix"), S3Store)
 
 
@@ -74,7 +74,7 @@ def test_a_bucket_of_google_can_be_named(choose: Choose) -> None:
         ("gs://bucket?region=hush", "region: not an option of a gs bucket"),
     ],
 )
-def test_says_what_is_wrong_with_a_url_but_not_what_may_be_secret(
+def test_a_bad_url_is_explained_without_its_secrets(
     choose: Choose, url: str, complaint: str
 ) -> None:
     with pytest.raises(ValueError, match=complaint) as error:

@@ -10,7 +10,7 @@ MIB = 1 << 20
 CONTENT = bytes(range(256)) * 10_000
 
 
-def test_passes_on_what_it_reads_and_counts_it() -> None:
+def test_the_reader_returns_and_counts_the_bytes() -> None:
     reader = VerifiedReader(BytesIO(CONTENT), Checksum.of(CONTENT))
 
     blocks = list(iter(lambda: reader.read(MIB), b""))
@@ -20,7 +20,7 @@ def test_passes_on_what_it_reads_and_counts_it() -> None:
 
 
 @pytest.mark.parametrize("content", [CONTENT[:-1], CONTENT + b"!", b""])
-def test_says_at_the_end_that_the_content_was_not_as_claimed(content: bytes) -> None:
+def test_the_reader_raises_at_the_end_of_wrong_content(content: bytes) -> None:
     reader = VerifiedReader(BytesIO(content), Checksum.of(CONTENT))
 
     with pytest.raises(ChecksumMismatch) as mismatch:

@@ -69,7 +69,7 @@ def files_under(folder: Path) -> list[str]:
     return [str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()]
 
 
-def test_a_blob_lies_in_a_file_named_by_its_sha1(store: LocalStore, root: Path) -> None:
+def test_a_blob_is_a_file_named_by_its_sha1(store: LocalStore, root: Path) -> None:
     contents = [CONTENT, b"", b"more bytes"]
 
     for content in contents:
@@ -86,9 +86,7 @@ def test_a_blob_lies_in_a_file_named_by_its_sha1(store: LocalStore, root: Path) 
     )
 
 
-def test_others_may_read_a_blob_as_the_umask_says(
-    store: LocalStore, root: Path
-) -> None:
+def test_blobs_have_the_permissions_of_the_umask(store: LocalStore, root: Path) -> None:
     store.put(CHECKSUM, BytesIO(CONTENT))
 
     mask = os.umask(0o022)
@@ -96,7 +94,7 @@ def test_others_may_read_a_blob_as_the_umask_says(
     assert (root / PLACE).stat().st_mode & 0o777 == 0o666 & ~mask
 
 
-def test_bytes_and_folders_are_on_the_disk_before_a_blob_counts_as_kept(
+def test_bytes_and_folders_are_synced_before_commit_returns(
     store: LocalStore, steps: list[str]
 ) -> None:
     store.put(CHECKSUM, BytesIO(CONTENT))
@@ -116,7 +114,7 @@ def test_bytes_and_folders_are_on_the_disk_before_a_blob_counts_as_kept(
     ]
 
 
-def test_folders_that_another_process_has_just_made_are_synced_too_but_once(
+def test_existing_folders_are_synced_once(
     store: LocalStore, root: Path, steps: list[str]
 ) -> None:
     (root / "incoming").mkdir(parents=True)
@@ -142,9 +140,7 @@ def test_folders_that_another_process_has_just_made_are_synced_too_but_once(
     assert steps == [f"sync parent/blobs/incoming/{CHECKSUM}", *keeping]
 
 
-def test_a_folder_that_was_removed_meanwhile_is_made_again(
-    store: LocalStore, root: Path
-) -> None:
+def test_a_removed_folder_is_created_again(store: LocalStore, root: Path) -> None:
     store.put(CHECKSUM, BytesIO(CONTENT))
     store.delete(CHECKSUM)
     for folder in (root / "a9/99", root / "a9", root / "incoming"):
@@ -155,7 +151,7 @@ def test_a_folder_that_was_removed_meanwhile_is_made_again(
     assert CHECKSUM in store
 
 
-def test_who_reads_a_blob_reads_on_when_it_is_deleted(store: LocalStore) -> None:
+def test_a_deleted_blob_can_be_read_to_its_end(store: LocalStore) -> None:
     store.put(CHECKSUM, BytesIO(CONTENT))
 
     with store.open(CHECKSUM) as content:
@@ -165,14 +161,14 @@ def test_who_reads_a_blob_reads_on_when_it_is_deleted(store: LocalStore) -> None
     assert read == CONTENT
 
 
-def test_lends_the_blob_itself(store: LocalStore, root: Path) -> None:
+def test_on_disk_is_the_blob_itself(store: LocalStore, root: Path) -> None:
     store.put(CHECKSUM, BytesIO(CONTENT))
 
     with store.on_disk(CHECKSUM) as path:
         assert path == root / PLACE
 
 
-def test_sweeps_what_a_crash_left_but_not_what_is_still_coming(
+def test_stale_files_are_removed_but_not_active_ones(
     store: LocalStore, root: Path
 ) -> None:
     store.put(CHECKSUM, BytesIO(CONTENT))
@@ -191,11 +187,11 @@ def test_sweeps_what_a_crash_left_but_not_what_is_still_coming(
     assert writer.commit() == len(CONTENT)
 
 
-def test_there_is_nothing_to_sweep_where_nothing_ever_came(store: LocalStore) -> None:
+def test_an_empty_store_has_no_stale_files(store: LocalStore) -> None:
     assert store.remove_stale(older_than=HOUR) == 0
 
 
-def test_files_of_others_are_not_listed(store: LocalStore, root: Path) -> None:
+def test_other_files_are_not_listed(store: LocalStore, root: Path) -> None:
     store.put(CHECKSUM, BytesIO(CONTENT))
     for name in (
         "README",
@@ -210,7 +206,7 @@ def test_files_of_others_are_not_listed(store: LocalStore, root: Path) -> None:
     assert list(store) == [CHECKSUM]
 
 
-def test_a_full_disk_is_our_fault_and_leaves_nothing(
+def test_a_write_to_a_full_disk_is_unavailable_and_leaves_no_file(
     store: LocalStore, root: Path, small_files_only: None
 ) -> None:
     content = bytes(150_000)
@@ -224,7 +220,7 @@ def test_a_full_disk_is_our_fault_and_leaves_nothing(
     assert files_under(root) == []
 
 
-def test_a_put_to_a_full_disk_leaves_nothing(
+def test_a_put_to_a_full_disk_leaves_no_file(
     store: LocalStore, root: Path, small_files_only: None
 ) -> None:
     content = bytes(150_000)
@@ -235,7 +231,7 @@ def test_a_put_to_a_full_disk_leaves_nothing(
     assert files_under(root) == []
 
 
-def test_what_cannot_be_synced_is_not_kept(
+def test_a_failed_sync_stores_nothing(
     store: LocalStore, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer = store.receive(CHECKSUM)
@@ -252,7 +248,7 @@ def broken_fsync(descriptor: int) -> None:
     raise OSError(5, "Input/output error")
 
 
-def test_keeps_what_the_system_says_for_the_log_alone(tmp_path: Path) -> None:
+def test_system_errors_are_only_in_the_cause(tmp_path: Path) -> None:
     (tmp_path / "blobs").write_text("a file, where the store's folder should be")
     store = LocalStore(tmp_path / "blobs")
 

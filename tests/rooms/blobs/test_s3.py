@@ -28,7 +28,7 @@ CONTENT = b"abc"
 CHECKSUM = Checksum.of(CONTENT)
 PLACE = "a9/99/a9993e364706816aba3e25717850c26c9cd0d89d"
 LARGE = Random(0).randbytes(20 * MIB)  # noqa: S311  # no secret
-NOBODY = "s3://bucket/prefix?access_key_id=a&secret_access_key=b&endpoint=http://"
+UNREACHABLE = "s3://bucket/prefix?access_key_id=a&secret_access_key=b&endpoint=http://"
 
 type StoreAt = Callable[[str], S3Store]
 
@@ -114,8 +114,8 @@ def test_a_blob_is_an_object_named_by_its_sha1(
     assert bytes(obstore.get(bucket, PLACE).bytes()) == CONTENT
 
 
-def test_the_bucket_hears_nothing_of_what_is_not_kept(store_at: StoreAt) -> None:
-    store = store_at(f"{NOBODY}unreachable.test")
+def test_an_uncommitted_blob_causes_no_request(store_at: StoreAt) -> None:
+    store = store_at(f"{UNREACHABLE}unreachable.test")
     writer = store.receive(CHECKSUM)
 
     taken = writer.write(CONTENT)
@@ -124,7 +124,7 @@ def test_the_bucket_hears_nothing_of_what_is_not_kept(store_at: StoreAt) -> None
     assert taken == len(CONTENT)
 
 
-def test_files_in_scratch_go_with_their_use(store: S3Store, tmp_path: Path) -> None:
+def test_scratch_files_are_removed_after_use(store: S3Store, tmp_path: Path) -> None:
     store.put(CHECKSUM, BytesIO(CONTENT))
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
 
@@ -134,7 +134,7 @@ def test_files_in_scratch_go_with_their_use(store: S3Store, tmp_path: Path) -> N
     assert not path.exists()
 
 
-def test_sweeps_what_a_crash_left_in_its_own_folder(
+def test_stale_files_are_removed_only_in_its_own_folder(
     store: S3Store, tmp_path: Path
 ) -> None:
     store.put(CHECKSUM, BytesIO(CONTENT))
@@ -152,7 +152,7 @@ def test_sweeps_what_a_crash_left_in_its_own_folder(
     assert writer.commit() == len(CONTENT)
 
 
-def test_objects_of_others_are_not_listed(store: S3Store, bucket: ObjectStore) -> None:
+def test_other_objects_are_not_listed(store: S3Store, bucket: ObjectStore) -> None:
     store.put(CHECKSUM, BytesIO(CONTENT))
     for name in ("README", "a9/99/README", f"a9/98/{CHECKSUM}", f"x/{PLACE}"):
         obstore.put(bucket, name, b"")
@@ -160,7 +160,7 @@ def test_objects_of_others_are_not_listed(store: S3Store, bucket: ObjectStore) -
     assert list(store) == [CHECKSUM]
 
 
-def test_a_download_goes_on_where_its_connection_broke(
+def test_a_broken_download_is_resumed(
     s3_server: S3Server, store_at: StoreAt, no_retries: None
 ) -> None:
     prefix = uuid4().hex
@@ -178,7 +178,7 @@ def test_a_download_goes_on_where_its_connection_broke(
     proxy.close()
 
 
-def test_a_download_without_progress_is_given_up(
+def test_a_download_without_progress_fails(
     s3_server: S3Server, store_at: StoreAt, no_retries: None
 ) -> None:
     prefix = uuid4().hex
@@ -213,15 +213,13 @@ def assert_unavailable(store: S3Store) -> None:
         assert error.value.__cause__ is not None
 
 
-def test_a_bucket_that_mistrusts_us_is_unavailable(
-    s3_server: S3Server, store_at: StoreAt
-) -> None:
+def test_a_wrong_key_is_unavailable(s3_server: S3Server, store_at: StoreAt) -> None:
     stranger = S3Server(s3_server.endpoint, "bkt", s3_server.access_key_id, "guessed")
 
     assert_unavailable(store_at(stranger.url()))
 
 
-def test_a_bucket_that_does_not_exist_is_unavailable_and_not_empty(
+def test_a_missing_bucket_is_unavailable_and_not_empty(
     s3_server: S3Server, store_at: StoreAt
 ) -> None:
     nowhere = s3_server.url().replace("s3://bkt/", "s3://no-such-bucket/")
@@ -233,20 +231,20 @@ def test_a_bucket_that_does_not_exist_is_unavailable_and_not_empty(
         _ = CHECKSUM in store
 
 
-def test_a_bucket_that_does_not_answer_is_unavailable(
+def test_a_silent_bucket_is_unavailable(
     mute_endpoint: str, store_at: StoreAt, impatient: None
 ) -> None:
     began_at = time.monotonic()
 
-    assert_unavailable(store_at(NOBODY + mute_endpoint))
+    assert_unavailable(store_at(UNREACHABLE + mute_endpoint))
 
     assert time.monotonic() - began_at < 8
 
 
-def test_a_bucket_that_cannot_be_reached_is_soon_unavailable(
+def test_an_unreachable_bucket_is_soon_unavailable(
     refusing_endpoint: str, store_at: StoreAt
 ) -> None:
-    store = store_at(NOBODY + refusing_endpoint)
+    store = store_at(UNREACHABLE + refusing_endpoint)
     began_at = time.monotonic()
 
     with pytest.raises(StorageUnavailable):
@@ -255,7 +253,7 @@ def test_a_bucket_that_cannot_be_reached_is_soon_unavailable(
     assert time.monotonic() - began_at < 10
 
 
-def test_a_scratch_that_cannot_be_made_is_unavailable(
+def test_an_unusable_scratch_folder_is_unavailable(
     bucket: ObjectStore, tmp_path: Path
 ) -> None:
     (tmp_path / "scratch").write_text("a file, where a folder should be")
@@ -265,7 +263,7 @@ def test_a_scratch_that_cannot_be_made_is_unavailable(
         store.receive(CHECKSUM)
 
 
-def test_a_forked_process_is_told_instead_of_waiting_for_ever(
+def test_a_forked_process_raises_instead_of_hanging(
     store: S3Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.put(CHECKSUM, BytesIO(CONTENT))
@@ -275,7 +273,7 @@ def test_a_forked_process_is_told_instead_of_waiting_for_ever(
         store.open(CHECKSUM)
 
 
-def test_a_signed_url_is_for_one_blob_and_for_so_long_only(
+def test_a_signed_url_is_for_one_blob_and_expires(
     bucket: ObjectStore, store: S3Store
 ) -> None:
     other = Checksum.of(b"other bytes")
