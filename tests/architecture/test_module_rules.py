@@ -15,6 +15,10 @@ ONLY_IN = {
     "django.urls": (*DOORS, "server/"),
     "import_string": ("server/", "blobs/configured.py"),
 }
+TINY_LINES = 50
+MAX_TINY_MODULES = 15
+# Python and Django look for these, however short they are.
+NAMED_BY_FRAMEWORKS = {"__init__.py", "__main__.py", "models.py", "wsgi.py"}
 MAX_DOMAIN_ENTRIES = 12
 NEVER_IN_DOORS = (".objects", "get_object_or_404", "transaction.", ".cursor(")
 
@@ -76,6 +80,18 @@ def test_no_two_classes_have_the_same_name() -> None:
                 places[node.name].append(name)
 
     assert {name: files for name, files in places.items() if len(files) > 1} == {}
+
+
+def test_few_modules_are_tiny() -> None:
+    tiny = [
+        name
+        for path in PACKAGE.rglob("*.py")
+        if (name := str(path.relative_to(PACKAGE))) in trees()
+        and path.name not in NAMED_BY_FRAMEWORKS
+        and len(path.read_text().splitlines()) <= TINY_LINES
+    ]
+
+    assert len(tiny) <= MAX_TINY_MODULES, tiny
 
 
 def test_the_domain_is_grouped_by_subject() -> None:
