@@ -23,8 +23,8 @@ def put(client: Client, path: str, **what: Any) -> Answer:
     return client.put(path, what, content_type="application/json")
 
 
-def versions(client: Client, path: str = ORGANIZATION, **asked: Any) -> list[str]:
-    return [found["version"] for found in client.get(path, asked).json()]
+def versions(client: Client, path: str = ORGANIZATION, **query: Any) -> list[str]:
+    return [found["version"] for found in client.get(path, query).json()]
 
 
 def slugs(answer: Answer) -> list[str]:

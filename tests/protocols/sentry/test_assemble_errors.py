@@ -37,7 +37,7 @@ DAMAGED_TEXT = (
 )
 
 
-def told(client: Client, content: bytes) -> tuple[str, str | None]:
+def status_of(client: Client, content: bytes) -> tuple[str, str | None]:
     found = standing(client, content, piece=50)
     return found["state"], found["detail"]
 
@@ -84,7 +84,7 @@ def test_a_lost_chunk_is_first_an_error_and_later_missing(
     blob(disk, parts[1]).unlink()
     gone = ("error", GONE_TEXT.format(Checksum.of(parts[1])))
 
-    assert [told(client, content), told(client, content)] == [gone, gone]
+    assert [status_of(client, content), status_of(client, content)] == [gone, gone]
     assert polled(client, content)["detail"] == gone[1]
 
     age_assemblies(timedelta(seconds=6))
@@ -92,7 +92,7 @@ def test_a_lost_chunk_is_first_an_error_and_later_missing(
     assert found["state"] == "not_found"
     assert found["missingChunks"] == [Checksum.of(parts[1]).hex]
     send(client, parts[1])
-    assert told(client, content) == ("ok", None)
+    assert status_of(client, content) == ("ok", None)
 
 
 def test_a_damaged_chunk_is_named_and_replaced_by_sending_it_again(disk: Path) -> None:
@@ -102,12 +102,12 @@ def test_a_damaged_chunk_is_named_and_replaced_by_sending_it_again(disk: Path) -
     blob(disk, parts[1]).write_bytes(parts[1][::-1])
 
     damaged = ("error", DAMAGED_TEXT.format(Checksum.of(parts[1])))
-    assert told(client, content) == damaged
+    assert status_of(client, content) == damaged
 
     age_assemblies(timedelta(seconds=6))
-    assert told(client, content) == ("not_found", None)
+    assert status_of(client, content) == ("not_found", None)
     send(client, parts[1])
-    assert told(client, content) == ("ok", None)
+    assert status_of(client, content) == ("ok", None)
     assert blob(disk, parts[1]).read_bytes() == parts[1]
 
 
@@ -131,7 +131,7 @@ def test_a_damaged_chunk_is_missing_for_every_organization(disk: Path) -> None:
     for name in ("acme", "other"):
         own(a_project(organization=name), *parts)
     blob(disk, parts[0]).write_bytes(b"damaged")
-    assert told(a_client(), content)[0] == "error"
+    assert status_of(a_client(), content)[0] == "error"
 
     found = standing(a_client("other"), content, piece=50, organization="other")
 
@@ -144,11 +144,11 @@ def test_a_chunk_lost_while_its_file_was_queued_is_missing_again(
     project, client = a_project(), a_client()
     content, parts = a_file_in_parts()
     own(project, *parts)
-    assert told(client, content) == ("assembling", None)
+    assert status_of(client, content) == ("assembling", None)
     chunks.forget_damaged(Checksum.of(parts[1]))
     held_queue.work()
 
-    assert told(client, content) == (
+    assert status_of(client, content) == (
         "error",
         "Not all chunks available for assembling",
     )
@@ -167,7 +167,7 @@ def test_a_single_storage_failure_costs_one_attempt(
     away = disk.rename(disk.with_name("away"))
     disk.write_text("a file where a folder should be")
 
-    assert told(client, content) == ("assembling", None)
+    assert status_of(client, content) == ("assembling", None)
     assert Assembly.objects.get().state == State.CREATED
     assert intake.requeue_abandoned() == 0
 
@@ -175,7 +175,7 @@ def test_a_single_storage_failure_costs_one_attempt(
     away.rename(disk)
     age_assemblies(timedelta(seconds=3))
     assert intake.requeue_abandoned() == 1
-    assert told(client, content) == ("ok", None)
+    assert status_of(client, content) == ("ok", None)
     assert Assembly.objects.get().attempts == 2
 
 
@@ -188,7 +188,7 @@ def test_a_permanent_storage_failure_is_an_error_after_the_last_attempt(
     own(project, *parts)
     away = disk.rename(disk.with_name("away"))
     disk.write_text("a file where a folder should be")
-    assert told(client, content) == ("assembling", None)
+    assert status_of(client, content) == ("assembling", None)
 
     redriven = []
     for _ in range(4):
@@ -200,7 +200,7 @@ def test_a_permanent_storage_failure_is_an_error_after_the_last_attempt(
     assert polled(client, content)["detail"] == unanswered[1]
     disk.unlink()
     away.rename(disk)
-    assert told(client, content) == ("ok", None)
+    assert status_of(client, content) == ("ok", None)
 
 
 def test_a_temporary_error_is_reported_before_it_is_retried(
@@ -210,17 +210,17 @@ def test_a_temporary_error_is_reported_before_it_is_retried(
     content, parts = a_file_in_parts()
     own(project, *parts)
     blob(disk, parts[0]).unlink()
-    assert told(client, content) == ("assembling", None)
+    assert status_of(client, content) == ("assembling", None)
     held_queue.work()
     send(client, parts[0])
 
-    assert told(client, content)[0] == "error"
+    assert status_of(client, content)[0] == "error"
 
     assert held_queue.assemblies == []
     age_assemblies(timedelta(seconds=6))
-    assert told(client, content) == ("assembling", None)
+    assert status_of(client, content) == ("assembling", None)
     held_queue.work()
-    assert told(client, content) == ("ok", None)
+    assert status_of(client, content) == ("ok", None)
 
 
 def test_an_old_error_is_still_reported(
@@ -230,7 +230,7 @@ def test_an_old_error_is_still_reported(
     content, parts = a_file_in_parts()
     own(project, *parts)
     blob(disk, parts[0]).unlink()
-    told(client, content)
+    status_of(client, content)
 
     age_assemblies(timedelta(hours=1))
 

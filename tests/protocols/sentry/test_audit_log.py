@@ -25,8 +25,8 @@ def client() -> Client:
     return made
 
 
-def actors(client: Client, **asked: str | int) -> list[str]:
-    answer = client.get(LOGS, asked)
+def actors(client: Client, **query: str | int) -> list[str]:
+    answer = client.get(LOGS, query)
     assert answer.status_code == 200, answer.content
     return [row["actor"] for row in answer.json()]
 

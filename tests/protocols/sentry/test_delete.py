@@ -128,8 +128,8 @@ def test_a_deleted_file_can_be_uploaded_again_at_once() -> None:
     delete(first["dif"]["id"])
 
     assert polled(client, content)["state"] == "not_found"
-    asked = standing(client, content, piece=40)
-    assert asked["missingChunks"] == [Checksum.of(c).hex for c in pieces(content, 40)]
+    status = standing(client, content, piece=40)
+    assert status["missingChunks"] == [Checksum.of(c).hex for c in pieces(content, 40)]
 
     again = upload(client, content, piece=40)
     assert again["state"] == "ok"
@@ -175,8 +175,8 @@ def test_chunks_of_an_unfinished_upload_are_kept() -> None:
     gone = upload(client, shared)
     rest = b"INFO the rest\n"
     whole = shared + rest
-    asked = standing(client, whole, piece=len(shared))
-    assert asked["missingChunks"] == [Checksum.of(rest).hex]
+    status = standing(client, whole, piece=len(shared))
+    assert status["missingChunks"] == [Checksum.of(rest).hex]
 
     delete(gone["dif"]["id"])
 

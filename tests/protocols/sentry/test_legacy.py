@@ -55,8 +55,8 @@ def test_unknown_checksums_are_sorted_and_in_lower_case() -> None:
     known = Checksum.of(content).hex
     unknown = sorted(Checksum.of(b"%d" % n).hex for n in range(3))
 
-    asked = [unknown[2], known.upper(), unknown[0].upper(), unknown[1], unknown[2]]
-    answer = client.get(files_url("dsyms/unknown/"), {"checksums": asked})
+    checksums = [unknown[2], known.upper(), unknown[0].upper(), unknown[1], unknown[2]]
+    answer = client.get(files_url("dsyms/unknown/"), {"checksums": checksums})
 
     assert (answer.status_code, answer.json()) == (200, {"missing": unknown})
 
@@ -84,11 +84,11 @@ def test_files_of_other_projects_are_unknown_and_superseded_ones_known() -> None
     old = a_debug_file(project, b"old")
     a_debug_file(project, b"new", debug_id=old.object_file().debug_id)
     a_debug_file(a_project("other"), b"theirs")
-    asked = [Checksum.of(content).hex for content in (b"old", b"new", b"theirs")]
+    checksums = [Checksum.of(content).hex for content in (b"old", b"new", b"theirs")]
 
-    answer = a_client().get(files_url("dsyms/unknown/"), {"checksums": asked})
+    answer = a_client().get(files_url("dsyms/unknown/"), {"checksums": checksums})
 
-    assert answer.json() == {"missing": [asked[2]]}
+    assert answer.json() == {"missing": [checksums[2]]}
 
 
 def test_the_response_is_json_whatever_the_accept_header() -> None:

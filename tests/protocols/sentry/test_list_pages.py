@@ -100,9 +100,9 @@ def test_the_link_header_has_the_format_of_sentry() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "given"), [(1, 1), (20, 20), (100, 100), (101, 100), (0, 1), (-5, 1)]
+    ("requested", "given"), [(1, 1), (20, 20), (100, 100), (101, 100), (0, 1), (-5, 1)]
 )
-def test_the_page_size_is_limited(asked: int, given: int) -> None:
+def test_the_page_size_is_limited(requested: int, given: int) -> None:
     project = a_project()
     row = a_debug_file(project)
     DebugFile.objects.bulk_create(
@@ -117,7 +117,7 @@ def test_the_page_size_is_limited(asked: int, given: int) -> None:
         for n in range(1, 121)
     )
 
-    answer = a_client().get(files_url(), {"per_page": asked})
+    answer = a_client().get(files_url(), {"per_page": requested})
 
     assert len(answer.json()) == given
 

@@ -30,15 +30,15 @@ WANTED = "/api/0/projects/acme/game/wanted-ids/"
 NEXT = re.compile(r'<http://depot\.test([^>]+)>; rel="next"; results="true"')
 
 
-def listed(client: Client | None = None, **asked: str | int) -> list[dict[str, object]]:
-    answer = (client or a_client()).get(WANTED, asked)
+def listed(client: Client | None = None, **query: str | int) -> list[dict[str, object]]:
+    answer = (client or a_client()).get(WANTED, query)
     assert answer.status_code == 200
     found: list[dict[str, object]] = answer.json()
     return found
 
 
-def pages(client: Client, **asked: str | int) -> Iterator[list[str]]:
-    answer = client.get(WANTED, asked)
+def pages(client: Client, **query: str | int) -> Iterator[list[str]]:
+    answer = client.get(WANTED, query)
     while True:
         yield [row["debugId"] for row in answer.json()]
         match = NEXT.search(answer["Link"])

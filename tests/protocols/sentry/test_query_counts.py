@@ -26,7 +26,7 @@ FEW, MANY = 2, 40
 """Not more than go into one task of the queue, nor more than one page holds."""
 
 
-def asked(work: Callable[[], object]) -> int:
+def count_queries(work: Callable[[], object]) -> int:
     with CaptureQueriesContext(connection) as queries:
         work()
     return len(queries)
@@ -55,7 +55,9 @@ def test_polling_finished_files_takes_a_constant_number_of_queries() -> None:
     client = a_client()
     few, many = known(client, FEW), known(client, MANY)
 
-    assert asked(lambda: assemble(client, few)) == asked(lambda: assemble(client, many))
+    assert count_queries(lambda: assemble(client, few)) == count_queries(
+        lambda: assemble(client, many)
+    )
 
 
 def test_requesting_new_files_takes_a_constant_number_of_queries() -> None:
@@ -63,7 +65,9 @@ def test_requesting_new_files_takes_a_constant_number_of_queries() -> None:
     client, few, many = a_client(), offers(FEW), offers(MANY)
     assemble(client, offers(1))
 
-    assert asked(lambda: assemble(client, few)) == asked(lambda: assemble(client, many))
+    assert count_queries(lambda: assemble(client, few)) == count_queries(
+        lambda: assemble(client, many)
+    )
 
 
 def test_repeating_incomplete_requests_takes_a_constant_number_of_queries() -> None:
@@ -71,7 +75,9 @@ def test_repeating_incomplete_requests_takes_a_constant_number_of_queries() -> N
     client, few, many = a_client(), offers(FEW), offers(MANY)
     assemble(client, {**few, **many})
 
-    assert asked(lambda: assemble(client, few)) == asked(lambda: assemble(client, many))
+    assert count_queries(lambda: assemble(client, few)) == count_queries(
+        lambda: assemble(client, many)
+    )
 
 
 @pytest.mark.usefixtures("held_queue")
@@ -79,7 +85,9 @@ def test_polling_queued_files_takes_a_constant_number_of_queries() -> None:
     client = a_client()
     few, many = known(client, FEW), known(client, MANY)
 
-    assert asked(lambda: assemble(client, few)) == asked(lambda: assemble(client, many))
+    assert count_queries(lambda: assemble(client, few)) == count_queries(
+        lambda: assemble(client, many)
+    )
 
 
 def test_polling_failed_files_takes_a_constant_number_of_queries() -> None:
@@ -94,7 +102,7 @@ def test_polling_failed_files_takes_a_constant_number_of_queries() -> None:
         assemble(client, group)
         groups.append(group)
 
-    assert asked(lambda: assemble(client, groups[0])) == asked(
+    assert count_queries(lambda: assemble(client, groups[0])) == count_queries(
         lambda: assemble(client, groups[1])
     )
 
@@ -107,7 +115,9 @@ def test_recording_chunks_takes_a_constant_number_of_queries(
     send(client, b"to warm up")
     few, many = ([b"%d of %d" % (n, c) for n in range(c)] for c in (FEW, MANY))
 
-    assert asked(lambda: send(client, *few)) == asked(lambda: send(client, *many))
+    assert count_queries(lambda: send(client, *few)) == count_queries(
+        lambda: send(client, *many)
+    )
 
 
 def test_listing_debug_files_takes_a_constant_number_of_queries() -> None:
@@ -118,7 +128,7 @@ def test_listing_debug_files_takes_a_constant_number_of_queries() -> None:
         rows = client.get(files_url(), {"per_page": count}).json()
         assert len(rows) == count
 
-    assert asked(lambda: listed(FEW)) == asked(lambda: listed(MANY))
+    assert count_queries(lambda: listed(FEW)) == count_queries(lambda: listed(MANY))
 
 
 def test_looking_up_unknown_files_takes_a_constant_number_of_queries() -> None:
@@ -132,4 +142,6 @@ def test_looking_up_unknown_files_takes_a_constant_number_of_queries() -> None:
         )
         assert answer.json() == {"missing": [unknown]}
 
-    assert asked(lambda: missing(files[:FEW])) == asked(lambda: missing(files))
+    assert count_queries(lambda: missing(files[:FEW])) == count_queries(
+        lambda: missing(files)
+    )

@@ -31,15 +31,15 @@ def a_row() -> DebugFile:
     return row
 
 
-def part(asked: str, *, method: str = "get", **headers: str) -> Answer:
+def part(byte_range: str, *, method: str = "get", **headers: str) -> Answer:
     client = a_client()
     return getattr(client, method)(
-        files_url(), {"id": a_row().pk}, headers={"Range": asked, **headers}
+        files_url(), {"id": a_row().pk}, headers={"Range": byte_range, **headers}
     )
 
 
 @pytest.mark.parametrize(
-    ("asked", "first", "last"),
+    ("byte_range", "first", "last"),
     [
         ("bytes=0-0", 0, 0),
         ("bytes=0-9", 0, 9),
@@ -62,8 +62,10 @@ def part(asked: str, *, method: str = "get", **headers: str) -> Answer:
         (" bytes=3-4 ", 3, 4),
     ],
 )
-def test_a_range_is_sent_with_content_range(asked: str, first: int, last: int) -> None:
-    answer = part(asked)
+def test_a_range_is_sent_with_content_range(
+    byte_range: str, first: int, last: int
+) -> None:
+    answer = part(byte_range)
 
     assert answer.status_code == 206
     assert answer.getvalue() == CONTENT[first : last + 1]
@@ -73,17 +75,17 @@ def test_a_range_is_sent_with_content_range(asked: str, first: int, last: int) -
 
 
 @pytest.mark.parametrize(
-    "asked", ["bytes=33-", "bytes=33-40", "bytes=999-", "bytes=-0"]
+    "byte_range", ["bytes=33-", "bytes=33-40", "bytes=999-", "bytes=-0"]
 )
-def test_a_range_beyond_the_end_is_not_satisfiable(asked: str) -> None:
-    answer = part(asked)
+def test_a_range_beyond_the_end_is_not_satisfiable(byte_range: str) -> None:
+    answer = part(byte_range)
 
     assert (answer.status_code, answer.content) == (416, b"")
     assert answer["Content-Range"] == f"bytes */{SIZE}"
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "byte_range",
     [
         "",
         "bytes",
@@ -103,8 +105,8 @@ def test_a_range_beyond_the_end_is_not_satisfiable(asked: str) -> None:
         "bytes=0-" + "9" * 5000,
     ],
 )
-def test_other_forms_of_ranges_are_ignored(asked: str) -> None:
-    answer = part(asked)
+def test_other_forms_of_ranges_are_ignored(byte_range: str) -> None:
+    answer = part(byte_range)
 
     assert (answer.status_code, answer.getvalue()) == (200, CONTENT)
     assert "Content-Range" not in answer
@@ -149,8 +151,10 @@ def test_symbolicator_downloads_a_large_file_in_several_ranges() -> None:
     client = a_client()
 
     answers: list[Answer] = [
-        client.get(files_url(), {"id": row.pk}, headers={"Range": f"bytes={asked}"})
-        for asked in (f"0-{limit - 1}", f"{limit}-{total - 1}")
+        client.get(
+            files_url(), {"id": row.pk}, headers={"Range": f"bytes={byte_range}"}
+        )
+        for byte_range in (f"0-{limit - 1}", f"{limit}-{total - 1}")
     ]
 
     # Source: spec/serving 4.3: it asks for the rest once it knows the size.
@@ -173,7 +177,7 @@ def test_any_range_equals_a_slice(first: int, length: int) -> None:
 
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=30))
-def test_no_range_header_causes_an_internal_error(asked: str) -> None:
-    answers = part(asked), part(f"bytes={asked}")
+def test_no_range_header_causes_an_internal_error(byte_range: str) -> None:
+    answers = part(byte_range), part(f"bytes={byte_range}")
 
     assert {answer.status_code for answer in answers} <= {200, 206, 416}

@@ -57,9 +57,9 @@ class Download:
         self._place += len(content)
         return content
 
-    def answer(self, asked: str = "", *, method: str = "get") -> Answer:
+    def answer(self, byte_range: str = "", *, method: str = "get") -> Answer:
         ask = getattr(self._client, method)
-        return ask(files_url(), {"id": self._row.pk}, headers={"Range": asked})
+        return ask(files_url(), {"id": self._row.pk}, headers={"Range": byte_range})
 
 
 def made_of(chunks: Sequence[bytes]) -> Download:

@@ -51,8 +51,8 @@ def name(client: Client, release: str, mapping: str) -> Answer:
     return client.post(MAPPINGS, body, content_type="application/json")
 
 
-def ids(client: Client, **asked: Any) -> set[str]:
-    return {row["id"] for row in client.get(files_url(), asked).json()}
+def ids(client: Client, **query: Any) -> set[str]:
+    return {row["id"] for row in client.get(files_url(), query).json()}
 
 
 def associated() -> set[tuple[str, int]]:
@@ -63,15 +63,15 @@ def associated() -> set[tuple[str, int]]:
 def test_files_are_associated_with_the_release_of_an_app() -> None:
     project = a_project()
     client, content = a_client(), a_breakpad_file()
-    told = upload(client, content)["dif"]
+    debug_file = upload(client, content)["dif"]
     a_debug_file(project)
 
     answer = associate(client, content, b"unknown")
 
-    row = DebugFile.objects.get(pk=told["id"])
+    row = DebugFile.objects.get(pk=debug_file["id"])
     assert (answer.status_code, answer.json()) == (
         200,
-        {"associatedDsymFiles": [told]},
+        {"associatedDsymFiles": [debug_file]},
     )
     assert associated() == {("com.example@1.0+7", row.pk)}
     assert list(Release.objects.get().projects.all()) == [project]
@@ -281,8 +281,8 @@ def test_mappings_of_other_projects_have_no_releases() -> None:
 
     assert [answer.status_code for answer in answers] == [400, 400]
     assert client.get(MAPPINGS).json() == {"releases": None}
-    asked = {"proguard_uuid": theirs.debug_id}
-    assert client.get(MAPPINGS, asked).json() == {"releases": []}
+    query = {"proguard_uuid": theirs.debug_id}
+    assert client.get(MAPPINGS, query).json() == {"releases": []}
     assert client.get(MAPPINGS, {"proguard_uuid": "x"}).json() == {
         "error": "Invalid proguard_uuid"
     }

@@ -98,9 +98,9 @@ def test_a_token_of_one_project_can_only_add_its_project() -> None:
     assert (joined.status_code, slugs(joined)) == (201, ["game"])
     for refused in (changed, archived, deleted):
         assert (refused.status_code, refused.json()) == (403, {"detail": SHARED})
-    told = everyone.get(ORGANIZATION + "1.0/").json()
-    assert (told["url"], told["status"]) == ("theirs", "open")
-    assert [project["slug"] for project in told["projects"]] == ["game", "tool"]
+    release = everyone.get(ORGANIZATION + "1.0/").json()
+    assert (release["url"], release["status"]) == ("theirs", "open")
+    assert [project["slug"] for project in release["projects"]] == ["game", "tool"]
 
 
 def test_a_release_of_one_project_is_not_found_in_another() -> None:

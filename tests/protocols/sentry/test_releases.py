@@ -57,8 +57,8 @@ def test_a_new_release_is_returned_with_all_fields(path: str) -> None:
         "projects": [{"id": game.pk, "slug": "game", "name": "game"}],
         "debugFileCount": 0,
     }
-    told = a_client().get(path + "com.example%401.0%2B7/")
-    assert told.json() == answer.json()
+    release = a_client().get(path + "com.example%401.0%2B7/")
+    assert release.json() == answer.json()
     assert a_client().get(path).json() == [answer.json()]
 
 
@@ -80,8 +80,8 @@ def test_creating_a_release_again_updates_it(
     )
 
     assert answer.status_code == 208
-    told = answer.json()
-    assert (told["dateStarted"], told["url"]) == (
+    release = answer.json()
+    assert (release["dateStarted"], release["url"]) == (
         "2026-01-01T00:00:00.000000Z",
         "https://example.com/",
     )
@@ -117,8 +117,8 @@ def test_a_release_is_finalized(path: str) -> None:
     )
 
     assert answer.status_code == 200
-    told = answer.json()
-    assert (told["dateStarted"], told["dateReleased"], told["url"]) == (
+    release = answer.json()
+    assert (release["dateStarted"], release["dateReleased"], release["url"]) == (
         "2026-01-01T00:00:00.000000Z",
         "2026-01-02T00:00:00.000000Z",
         "https://example.com/",

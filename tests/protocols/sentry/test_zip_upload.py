@@ -197,8 +197,8 @@ def test_slices_from_a_zip_equal_those_of_a_chunk_upload() -> None:
     posted(zipped({"App": FAT}))
 
     assert standing(a_client(), thin, name="App")["state"] == "ok"
-    asked = {"checksums": [Checksum.of(thin).hex, Checksum.of(FAT).hex]}
-    unknown = a_client().get(files_url("dsyms/unknown/"), asked)
+    query = {"checksums": [Checksum.of(thin).hex, Checksum.of(FAT).hex]}
+    unknown = a_client().get(files_url("dsyms/unknown/"), query)
     assert unknown.json() == {"missing": [Checksum.of(FAT).hex]}
 
 

@@ -85,10 +85,10 @@ def test_a_server_does_not_start_with_an_unsuitable_blob_store(
 ) -> None:
     installation.settings["DOWNLOADS"] = "redirect"
 
-    said = installation.run("serve", "--workers", "0")
+    result = installation.run("serve", "--workers", "0")
 
-    assert said.returncode == 1
-    assert said.stderr.startswith("SYMDEPOT_DOWNLOADS is 'redirect', but ")
+    assert result.returncode == 1
+    assert result.stderr.startswith("SYMDEPOT_DOWNLOADS is 'redirect', but ")
 
 
 @pytest.mark.parametrize(

@@ -39,10 +39,10 @@ def test_only_the_first_start_prints_a_token(
 def test_doctor_passes_all_checks_of_a_running_server(
     server: RunningServer, server_installation: Installation
 ) -> None:
-    said = server_installation.run("doctor", "--public-url", server.url)
+    result = server_installation.run("doctor", "--public-url", server.url)
 
-    assert said.returncode == 0, said.stdout
-    assert re.findall(r"^✓ (\w+): ", said.stdout, re.MULTILINE) == [
+    assert result.returncode == 0, result.stdout
+    assert re.findall(r"^✓ (\w+): ", result.stdout, re.MULTILINE) == [
         "configuration",
         "storage",
         "database",
@@ -60,20 +60,20 @@ def test_doctor_reports_failures_when_nothing_runs(
 ) -> None:
     installation.settings.update(PROT=8000, PORT=environment.free_port())
 
-    said = installation.run("doctor")
+    result = installation.run("doctor")
 
-    marks = dict(re.findall(r"^(\S) (\w+): .*$", said.stdout, re.MULTILINE))
+    marks = dict(re.findall(r"^(\S) (\w+): .*$", result.stdout, re.MULTILINE))
     subjects = {
-        m: re.findall(rf"^{m} (\w+):", said.stdout, re.MULTILINE) for m in marks
+        m: re.findall(rf"^{m} (\w+):", result.stdout, re.MULTILINE) for m in marks
     }
-    assert said.returncode == 1
+    assert result.returncode == 1
     assert subjects == {
         "✗": ["configuration", "database", "server"],
         "✓": ["storage", "sandbox"],
         "-": ["clock", "worker", "upload"],
     }
-    assert "SYMDEPOT_PROT: there is no such setting" in said.stdout
-    assert "Start `symdepot serve`" in said.stdout
+    assert "SYMDEPOT_PROT: there is no such setting" in result.stdout
+    assert "Start `symdepot serve`" in result.stdout
 
 
 @pytest.mark.both_databases
@@ -92,9 +92,9 @@ def test_only_one_of_several_concurrent_starts_gets_the_token(
         ).strip()
 
     with ThreadPoolExecutor(4) as starters:
-        said = list(starters.map(start, range(4)))
+        result = list(starters.map(start, range(4)))
 
-    assert sorted(line.split("_")[0] for line in said) == ["None"] * 3 + ["sntrys"]
+    assert sorted(line.split("_")[0] for line in result) == ["None"] * 3 + ["sntrys"]
 
 
 def test_a_taken_port_is_reported(installation: Installation) -> None:
@@ -103,20 +103,20 @@ def test_a_taken_port_is_reported(installation: Installation) -> None:
         other.listen()
         port = other.getsockname()[1]
 
-        said = installation.run("serve", "--port", str(port))
+        result = installation.run("serve", "--port", str(port))
 
-    assert said.returncode == 1
-    assert said.stderr == (
+    assert result.returncode == 1
+    assert result.stderr == (
         f"Port {port} on 127.0.0.1 is taken, perhaps by a symdepot that runs already. "
         "Stop that, or choose another port with --port or SYMDEPOT_PORT.\n"
     )
 
 
 def test_an_address_of_another_machine_is_reported(installation: Installation) -> None:
-    said = installation.run("serve", "--host", "192.0.2.1")
+    result = installation.run("serve", "--host", "192.0.2.1")
 
-    assert said.returncode == 1
-    assert said.stderr == (
+    assert result.returncode == 1
+    assert result.stderr == (
         "SYMDEPOT_HOST is '192.0.2.1', which is no address of this machine.\n"
     )
 
@@ -130,7 +130,7 @@ def test_a_worker_runs_tasks_without_a_server(
     )
     try:
         installation.settings["PORT"] = environment.free_port()
-        said = eventually(
+        result = eventually(
             lambda: (
                 out
                 if "✓ upload" in (out := installation.run("doctor").stdout)
@@ -141,6 +141,6 @@ def test_a_worker_runs_tasks_without_a_server(
     finally:
         worker.terminate()
 
-    assert said is not None
-    assert "✓ worker" in said
+    assert result is not None
+    assert "✓ worker" in result
     assert worker.wait(15) == 0

@@ -31,9 +31,9 @@ def call(server: RunningServer, path: str, *, method: str = "GET") -> None:
 
 
 def wanted(installation: Installation) -> list[tuple[str, int, str]]:
-    said = installation.run("wanted", "default/default", "--json")
-    assert said.returncode == 0, said.stderr
-    rows = [json.loads(line) for line in said.stdout.splitlines()]
+    result = installation.run("wanted", "default/default", "--json")
+    assert result.returncode == 0, result.stderr
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
     return [(row["debugId"], row["count"], row["askedBy"]) for row in rows]
 
 
@@ -79,8 +79,8 @@ def test_a_webhook_is_delivered_within_seconds(
             )
         ), listed
         assert len(consumer.received) == 1
-    told = json.loads(consumer.received[0].body)
-    assert (told["organization"], told["project"]) == ("default", "default")
+    payload = json.loads(consumer.received[0].body)
+    assert (payload["organization"], payload["project"]) == ("default", "default")
 
 
 def test_a_delivery_of_a_killed_worker_is_repeated_after_its_lease(
