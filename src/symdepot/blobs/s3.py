@@ -282,8 +282,8 @@ def _translated_errors(wanted: Checksum | None = None) -> Iterator[None]:
     """Translate errors; without `wanted`, a missing object is `StorageUnavailable`."""
     if os.getpid() != _first_process():
         raise RuntimeError(
-            "This process was forked from one that had asked a bucket for something, "
-            "and would wait for its answers for ever. Ask after forking, not before."
+            "This process was forked from one that had used a bucket, so requests would "
+            "hang. Use the bucket only after forking."
         )
     try:
         yield
