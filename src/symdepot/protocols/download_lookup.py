@@ -41,9 +41,9 @@ def record_miss(
 ) -> None:
     """Record the missing ids if the token is for one project.
 
-    Files up to `newest_row_id` have these ids and cannot serve. They still make ids
-    known, other than for debug information: clients probe speculatively for sections,
-    executables and sources.
+    Files up to `newest_row_id` have these ids and cannot serve. If debug information is
+    requested, the ids are missing all the same; in other roles, which clients probe
+    speculatively, they are not.
     """
     project_id = reader.sole_project_id()
     if project_id is None:
