@@ -1,7 +1,8 @@
 import time
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 from tests.factories import a_debug_file, a_project, an_organization
 
 from symdepot.debugfiles import finder
@@ -39,6 +40,27 @@ def test_later_ages_are_found_in_all_projects_of_the_scope() -> None:
     assert finder.find_files(ReadScope(an_organization("other").pk), PDBS[:1]) == {
         PDBS[0]: []
     }
+
+
+@pytest.mark.upstream(71)
+def test_many_ids_are_one_query_and_unknown_ones_find_nothing(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    project = a_project()
+    crash, other, unknown = (ModuleIds(DebugId(uuid4()), None) for _ in range(3))
+    older, newest = (
+        a_debug_file(project, debug_id=crash.debug_id, features=features)
+        for features in (frozenset({"debug", "unwind"}), frozenset({"debug", "symtab"}))
+    )
+    alone = a_debug_file(project, debug_id=other.debug_id)
+    a_debug_file(a_project("elsewhere"), debug_id=crash.debug_id)
+
+    with django_assert_num_queries(1):
+        found = finder.find_files(
+            ReadScope(project_id=project.pk), [other, unknown, crash, other]
+        )
+
+    assert found == {crash: [newest, older], other: [alone], unknown: []}
 
 
 def test_two_thousand_pdbs_are_looked_up_in_half_a_second() -> None:
