@@ -78,7 +78,7 @@ ANSWERS: dict[Callable[[], SymdepotError], tuple[int, dict[str, str]]] = {
             "already exists."
         },
     ),
-    lambda: errors.ChunksMissing([A]): (
+    errors.ChunksMissing: (
         404,
         {"detail": "Not all chunks available for assembling"},
     ),

@@ -39,14 +39,19 @@ each protocol.
 """
 
 import math
-from collections.abc import Sequence
 
-from symdepot.domain import text_format
 from symdepot.domain.ids import Checksum
+from symdepot.domain.text_format import format_size
 
 
 class SymdepotError(Exception):
     """Base of every error that this system raises on purpose."""
+
+    text = ""
+    """Used if the error is raised without one."""
+
+    def __str__(self) -> str:
+        return super().__str__() or self.text
 
 
 class Refused(SymdepotError):
@@ -70,7 +75,7 @@ class BodyTooLarge(Refused):
 
     def __init__(self, limit_bytes: int) -> None:
         super().__init__(
-            f"The body of this request may have {text_format.format_size(limit_bytes)}."
+            f"The body of this request may have {format_size(limit_bytes)}."
         )
 
 
@@ -88,7 +93,6 @@ class ChunkTooLarge(Refused):
 
     def __init__(self, limit_bytes: int) -> None:
         super().__init__(f"a chunk may have {limit_bytes} bytes")
-        self.limit_bytes = limit_bytes
 
 
 class TooManyChunks(Refused):
@@ -96,7 +100,6 @@ class TooManyChunks(Refused):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"a request may carry {limit} chunks")
-        self.limit = limit
 
 
 class RequestTooLarge(Refused):
@@ -104,7 +107,6 @@ class RequestTooLarge(Refused):
 
     def __init__(self, limit_bytes: int) -> None:
         super().__init__(f"the chunks of a request may have {limit_bytes} bytes")
-        self.limit_bytes = limit_bytes
 
 
 class UnreadableEncoding(Refused):
@@ -112,7 +114,6 @@ class UnreadableEncoding(Refused):
 
     def __init__(self, encoding: str) -> None:
         super().__init__(f"Invalid {encoding} payload")
-        self.encoding = encoding
 
 
 class FileTooLarge(Refused):
@@ -122,8 +123,6 @@ class FileTooLarge(Refused):
         super().__init__(
             f"File {name} exceeds maximum size ({size_bytes} > {limit_bytes})"
         )
-        self.size_bytes = size_bytes
-        self.limit_bytes = limit_bytes
 
 
 class NotADebugFile(Refused):
@@ -141,31 +140,20 @@ class QuotaExceeded(Refused):
     """
 
     def __init__(
-        self,
-        organization: str,
-        *,
-        used_bytes: int,
-        quota_bytes: int,
-        needed_bytes: int,
+        self, organization: str, *, used_bytes: int, quota_bytes: int, needed_bytes: int
     ) -> None:
+        used, quota, needed = map(format_size, (used_bytes, quota_bytes, needed_bytes))
         super().__init__(
-            f"Organization {organization!r} uses {text_format.format_size(used_bytes)} of its "
-            f"quota of {text_format.format_size(quota_bytes)}, and this needs at least "
-            f"{text_format.format_size(needed_bytes)} more. Delete debug files that are not "
-            "needed, or ask whoever runs this server for more room."
+            f"Organization {organization!r} uses {used} of its quota of {quota}, and "
+            f"this needs at least {needed} more. Delete debug files that are not needed, "
+            "or ask whoever runs this server for more room."
         )
-        self.used_bytes = used_bytes
-        self.quota_bytes = quota_bytes
-        self.needed_bytes = needed_bytes
 
 
 class AlreadyAssociated(Refused):
     """A mapping is already associated with a release of this name."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "Proguard artifact release with this name in this project already exists."
-        )
+    text = "Proguard artifact release with this name in this project already exists."
 
 
 class Missing(SymdepotError):
@@ -177,7 +165,6 @@ class OrganizationMissing(Missing):
 
     def __init__(self, slug: str) -> None:
         super().__init__(f"There is no organization {slug!r}.")
-        self.slug = slug
 
 
 class ProjectMissing(Missing):
@@ -188,8 +175,6 @@ class ProjectMissing(Missing):
             f"There is no project {slug!r} in organization {organization!r} "
             "that this token may see."
         )
-        self.organization = organization
-        self.slug = slug
 
 
 class DebugFileMissing(Missing):
@@ -197,7 +182,6 @@ class DebugFileMissing(Missing):
 
     def __init__(self, wanted: str) -> None:
         super().__init__(f"There is no debug file {wanted!r} in this project.")
-        self.wanted = wanted
 
 
 class MissingIdNotListed(Missing):
@@ -205,7 +189,6 @@ class MissingIdNotListed(Missing):
 
     def __init__(self, wanted: str) -> None:
         super().__init__(f"There is no wanted id {wanted!r} in this project.")
-        self.wanted = wanted
 
 
 class ReleaseMissing(Missing):
@@ -213,7 +196,6 @@ class ReleaseMissing(Missing):
 
     def __init__(self, version: str) -> None:
         super().__init__(f"There is no release {version!r} that this token may see.")
-        self.version = version
 
 
 class RequestMissing(Missing):
@@ -221,15 +203,12 @@ class RequestMissing(Missing):
 
     def __init__(self, wanted: str) -> None:
         super().__init__(f"There is no request {wanted!r} that is being worked on.")
-        self.wanted = wanted
 
 
 class ChunksMissing(Missing):
     """A file cannot be assembled yet: some of its chunks are missing."""
 
-    def __init__(self, checksums: Sequence[Checksum]) -> None:
-        super().__init__("Not all chunks available for assembling")
-        self.checksums = checksums
+    text = "Not all chunks available for assembling"
 
 
 class BlobMissing(Missing):
@@ -249,8 +228,7 @@ class Unavailable(SymdepotError):
 class StorageUnavailable(Unavailable):
     """The disk or bucket failed. `__cause__` is for the log."""
 
-    def __init__(self) -> None:
-        super().__init__("The storage does not answer. Try again in a moment.")
+    text = "The storage does not answer. Try again in a moment."
 
 
 class BlobDamaged(Unavailable):
@@ -274,8 +252,7 @@ class SandboxUnavailable(Unavailable):
 class LeaseLost(Unavailable):
     """Another worker has taken over: the lease expired."""
 
-    def __init__(self) -> None:
-        super().__init__("the work was taken over by another worker")
+    text = "the work was taken over by another worker"
 
 
 class RateExceeded(Unavailable):
@@ -292,12 +269,10 @@ class RateExceeded(Unavailable):
 class Busy(Unavailable):
     """The maximum number of requests are waiting already."""
 
-    def __init__(self) -> None:
-        super().__init__("maximum number of concurrent requests reached")
+    text = "maximum number of concurrent requests reached"
 
 
 class InternalError(Unavailable):
     """An unexpected exception; details are in the log."""
 
-    def __init__(self) -> None:
-        super().__init__("internal server error")
+    text = "internal server error"

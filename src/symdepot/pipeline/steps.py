@@ -41,8 +41,8 @@ def assemble(upload: Assembly) -> DebugFile:
     """
     checksum, parts = Checksum(upload.checksum), [Checksum(c) for c in upload.chunks]
     sizes = chunks.owned_sizes(upload.project.organization, parts)
-    if missing := chunks.missing(parts, sizes):
-        raise ChunksMissing(missing)
+    if chunks.missing(parts, sizes):
+        raise ChunksMissing
     size_bytes = chunk_joiner.file_size(
         parts, sizes, name=upload.name, limit_bytes=settings.MAX_FILE_SIZE
     )
@@ -112,8 +112,8 @@ def register_file(
     """
     with chunks.not_while_freeing():
         owned = chunks.owned_sizes(project.organization, split.chunks)
-        if missing := chunks.missing(split.chunks, owned):
-            raise ChunksMissing(missing)
+        if chunks.missing(split.chunks, owned):
+            raise ChunksMissing
         file = chunks.record_file(split.checksum, split.chunks, split.size_bytes)
         return _register(project, file, found, by=by)
 
