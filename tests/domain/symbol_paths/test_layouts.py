@@ -5,12 +5,13 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.domain.symbol_paths import path_writers
 from tests.factories import an_object
 
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
 from symdepot.domain.selection.file_query import AgeMatch, FileQuery, FileRole
-from symdepot.domain.symbol_paths import path_builder, path_parser
+from symdepot.domain.symbol_paths import path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
 
 PE_ID, BUILD_ID = "5ab380779000", "dfb85de42daffd09640c8fe377d572de3e168920"
@@ -234,7 +235,7 @@ ONE_WAY = [
 def test_paths_are_those_of_symbolicator(
     layout: Layout, role: FileRole, known: ObjectFile, path: str
 ) -> None:
-    assert path_builder.build(layout, role, known) == path
+    assert path_writers.build(layout, role, known) == path
 
 
 @pytest.mark.parametrize(("layout", "role", "known", "path"), BOTH_WAYS + ONE_WAY)
@@ -424,7 +425,7 @@ def test_a_built_path_parses_back_to_its_file(
         else None,
     )
 
-    path = path_builder.build(layout, role, known)
+    path = path_writers.build(layout, role, known)
 
     if path is not None:
         asked = read(layout, path)

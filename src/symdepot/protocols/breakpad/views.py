@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from symdepot.debugfiles import contents
 from symdepot.debugfiles.finder import FileRecord
-from symdepot.domain.selection.file_query import FileQuery, FileRole
+from symdepot.domain.selection.file_query import FileQuery
 from symdepot.domain.symbol_paths import path_builder, path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.protocols import download_lookup, file_response, text_views
@@ -33,8 +33,8 @@ def by_path(
 def _respond(
     request: HttpRequest, query: FileQuery, found: FileRecord, path: str
 ) -> HttpResponseBase:
-    target = path_builder.build(Layout.BREAKPAD, FileRole.BREAKPAD, found.object)
-    if target is not None and not query.debug_ids:
+    if not query.debug_ids:
+        target = path_builder.breakpad_path(found.object)
         base = request.path.removesuffix(path)
         arguments = request.META.get("QUERY_STRING", "")
         redirect = HttpResponse(status=HTTPStatus.FOUND)

@@ -21,7 +21,6 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.selection import ranking
 from symdepot.domain.selection.file_query import FileRole
 from symdepot.domain.symbol_paths import path_builder
-from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.projects import access
 from symdepot.projects.models import Project
 from symdepot.protocols import auth, text_views
@@ -66,7 +65,7 @@ def _lines(files: Iterator[DebugFile]) -> Iterator[str]:
         named = replace(stored, name=_FOLDERS.sub("", stored.name))
         for role in _ROLES:
             serves = ranking.can_serve(named, role)
-            path = path_builder.build(Layout.SYMSTORE, role, named) if serves else None
+            path = path_builder.symstore_path(named, role) if serves else None
             match (path or "").split("/"):
                 case [name, key, file_name] if name == file_name and _can_list(name):
                     yield f'"{name}\\{key}","{named.name}"\r\n'
