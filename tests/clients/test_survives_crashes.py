@@ -70,7 +70,7 @@ def test_an_upload_survives_twenty_crashes(
 @pytest.mark.parametrize(
     "moment",
     [
-        "after incoming.VerifiedReader.read",
+        "after incoming.verify_content",
         "before operations.inspect",
         "after operations.inspect",
         "before chunks.record_file",

@@ -4,45 +4,15 @@ import hashlib
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from secrets import token_hex
-from shutil import copyfileobj
 from typing import BinaryIO
 
-from symdepot.blobs.store import BlobWriter
-from symdepot.domain.errors import ChecksumMismatch, StorageUnavailable
+from symdepot.blobs.store import BLOCK_BYTES
+from symdepot.domain.errors import BlobMissing, ChecksumMismatch, StorageUnavailable
 from symdepot.domain.ids import Checksum
-
-BLOCK_BYTES = 1 << 20
-
-
-class VerifiedReader:
-    """Reads `content`; raises at its end if it does not hash to `claimed`.
-
-    The end is the read that returns nothing: only then are the bytes verified.
-    `size_bytes` counts the bytes read.
-    """
-
-    def __init__(self, content: BinaryIO, claimed: Checksum) -> None:
-        self._content = content
-        self._claimed = claimed
-        self._sha1 = hashlib.sha1(usedforsecurity=False)
-        self.size_bytes = 0
-
-    def read(self, limit: int, /) -> bytes:
-        """Return up to `limit` bytes, a positive number; nothing at the end.
-
-        Raises:
-            ChecksumMismatch: at the end, if the content is not the claimed one.
-        """
-        data = self._content.read(limit)
-        if not data:
-            verify(self._sha1.hexdigest(), self._claimed)
-        self._sha1.update(data)
-        self.size_bytes += len(data)
-        return data
 
 
 class IncomingFile:
@@ -63,11 +33,9 @@ class IncomingFile:
         self._claimed = checksum
         self._publish = publish
         self._sha1 = hashlib.sha1(usedforsecurity=False)
-        try:
+        with storage_errors():
             # Blocks are large: a buffer would only copy them once more.
             self._file = self.path.open("xb", buffering=0)
-        except OSError as error:
-            raise StorageUnavailable from error
 
     @property
     def checksum(self) -> Checksum:
@@ -77,24 +45,21 @@ class IncomingFile:
     def write(self, data: bytes, /) -> int:
         """Write `data`, best in blocks of 64 KiB or more."""
         self._sha1.update(data)
-        try:
+        with storage_errors():
             written = self._file.write(data)
             # A full disk writes what fits; only the next write fails.
             while written < len(data):
                 written += self._file.write(memoryview(data)[written:])
-        except OSError as error:
-            raise StorageUnavailable from error
         self.size_bytes += written
         return written
 
     def commit(self) -> int:
         """Verify and publish the blob. The file is removed in any case."""
         try:
-            if self._claimed is not None:
-                verify(self._sha1.hexdigest(), self._claimed)
-            self._publish(self)
-        except OSError as error:
-            raise StorageUnavailable from error
+            with storage_errors():
+                if self._claimed is not None:
+                    verify(self.checksum, self._claimed)
+                self._publish(self)
         finally:
             self.discard()
         return self.size_bytes
@@ -126,40 +91,42 @@ def read_blocks(
         yield block
 
 
-def verify(sha1_hex: str, claimed: Checksum) -> None:
+def checksum_of(content: BinaryIO) -> Checksum:
+    """Return the SHA-1 of the rest of `content`."""
+    sha1 = hashlib.sha1(usedforsecurity=False)
+    for block in read_blocks(content):
+        sha1.update(block)
+    return Checksum(sha1.hexdigest())
+
+
+def verify(actual: Checksum, claimed: Checksum) -> None:
     """Compare a computed checksum with the claimed one.
 
     Raises:
         ChecksumMismatch: they differ.
     """
-    actual = Checksum(sha1_hex)
     if actual != claimed:
         raise ChecksumMismatch(claimed=claimed, actual=actual)
 
 
 def verify_content(content: BinaryIO, claimed: Checksum) -> None:
-    """Read all of `content` and compare its checksum with the claimed one.
+    """Read the rest of `content` and compare its checksum with the claimed one.
 
     Raises:
         ChecksumMismatch: they differ.
     """
-    reader = VerifiedReader(content, claimed)
-    while reader.read(BLOCK_BYTES):
-        pass
+    verify(checksum_of(content), claimed)
 
 
-def write_all(writer: BlobWriter, content: BinaryIO) -> int:
-    """Write all of `content`, commit it and return its size in bytes.
-
-    Raises:
-        ChecksumMismatch: its checksum is not the claimed one; nothing is stored.
-        StorageUnavailable: the disk or bucket failed.
-    """
+@contextmanager
+def storage_errors(wanted: Checksum | None = None) -> Iterator[None]:
+    """Translate `OSError`; without `wanted`, a missing file is `StorageUnavailable`."""
     try:
-        copyfileobj(content, writer, BLOCK_BYTES)
-        return writer.commit()
-    finally:
-        writer.discard()
+        yield
+    except FileNotFoundError as error:
+        raise (BlobMissing(wanted) if wanted else StorageUnavailable()) from error
+    except OSError as error:
+        raise StorageUnavailable from error
 
 
 def remove_stale(folder: Path, older_than: timedelta) -> int:
@@ -170,15 +137,11 @@ def remove_stale(folder: Path, older_than: timedelta) -> int:
     """
     written_before = time.time() - older_than.total_seconds()
     removed = 0
-    try:
+    with storage_errors(), suppress(FileNotFoundError):
         for path in folder.iterdir():
             # Its writer may commit or discard it meanwhile.
             with suppress(FileNotFoundError):
                 if path.stat().st_mtime < written_before:
                     path.unlink()
                     removed += 1
-    except FileNotFoundError:
-        return 0
-    except OSError as error:
-        raise StorageUnavailable from error
     return removed

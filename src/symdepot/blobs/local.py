@@ -20,15 +20,21 @@ from pathlib import Path
 from typing import BinaryIO
 
 from symdepot.blobs import incoming
-from symdepot.blobs.incoming import IncomingFile
-from symdepot.blobs.store import BlobWriter, StoredBlob, blob_path, checksum_of_path
-from symdepot.domain.errors import BlobMissing, StorageUnavailable
+from symdepot.blobs.incoming import IncomingFile, storage_errors
+from symdepot.blobs.store import (
+    BlobStore,
+    BlobWriter,
+    StoredBlob,
+    blob_path,
+    checksum_of_path,
+)
+from symdepot.domain.errors import BlobMissing
 from symdepot.domain.ids import Checksum
 
 _HEX_PAIR = re.compile(r"[0-9a-f]{2}").fullmatch
 
 
-class LocalStore:
+class LocalStore(BlobStore):
     """A `BlobStore` in the folder `root`, which is created for the first blob.
 
     Any number of processes may share it.
@@ -41,17 +47,13 @@ class LocalStore:
 
     def receive(self, checksum: Checksum | None = None) -> BlobWriter:
         """Return a writer of the blob `checksum`, or of one of any checksum."""
-        with _translated_errors():
+        with storage_errors():
             self._make_synced_folder(self._incoming)
         return IncomingFile(self._incoming, checksum, self._publish)
 
-    def put(self, checksum: Checksum, content: BinaryIO) -> int:
-        """Store `content` and return its size in bytes."""
-        return incoming.write_all(self.receive(checksum), content)
-
     def open(self, checksum: Checksum, *, start: int = 0) -> BinaryIO:
         """Return an unbuffered reader; read it in large blocks."""
-        with _translated_errors(checksum):
+        with storage_errors(checksum):
             content = self._path(checksum).open("rb", buffering=0)
             content.seek(start)
         return content
@@ -59,22 +61,20 @@ class LocalStore:
     @contextmanager
     def on_disk(self, checksum: Checksum) -> Iterator[Path]:
         """Return the path of the blob itself."""
-        path = self._path(checksum)
-        with _translated_errors(checksum):
-            path.stat()
-        yield path
+        self._stat(checksum)
+        yield self._path(checksum)
 
     def signed_url(self, checksum: Checksum, *, valid_for: timedelta) -> str | None:
         """Return None: files have no URL."""
 
     def delete(self, checksum: Checksum) -> None:
         """Delete the blob; open readers can read on."""
-        with _translated_errors():
+        with storage_errors():
             self._path(checksum).unlink(missing_ok=True)
 
     def stored(self) -> Iterator[StoredBlob]:
         """List the blobs; `written_at` is the modification time of the file."""
-        for checksum in self:
+        for checksum in self._checksums():
             # Deleted since its folder was listed.
             with suppress(BlobMissing):
                 yield self._stat(checksum)
@@ -84,14 +84,12 @@ class LocalStore:
         return incoming.remove_stale(self._incoming, older_than)
 
     def __contains__(self, checksum: Checksum) -> bool:
-        try:
-            with _translated_errors(checksum):
-                self._path(checksum).stat()
-        except BlobMissing:
-            return False
-        return True
+        with suppress(BlobMissing):
+            self._stat(checksum)
+            return True
+        return False
 
-    def __iter__(self) -> Iterator[Checksum]:
+    def _checksums(self) -> Iterator[Checksum]:
         # Other folders are not opened: only root may read `lost+found`.
         for top in filter(_is_blob_folder, _children(self._root)):
             for folder in filter(_is_blob_folder, _children(top)):
@@ -104,7 +102,7 @@ class LocalStore:
         return self._root / blob_path(checksum)
 
     def _stat(self, checksum: Checksum) -> StoredBlob:
-        with _translated_errors(checksum):
+        with storage_errors(checksum):
             status = self._path(checksum).stat()
         written_at = datetime.fromtimestamp(status.st_mtime, UTC)
         return StoredBlob(checksum, status.st_size, written_at)
@@ -137,17 +135,6 @@ class LocalStore:
         self._synced_folders.add(str(folder))
 
 
-@contextmanager
-def _translated_errors(wanted: Checksum | None = None) -> Iterator[None]:
-    """Translate `OSError`; without `wanted`, a missing file is `StorageUnavailable`."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise (BlobMissing(wanted) if wanted else StorageUnavailable()) from error
-    except OSError as error:
-        raise StorageUnavailable from error
-
-
 def _sync(folder: Path) -> None:
     """Write the names in `folder` to the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -164,7 +151,7 @@ def _is_blob_folder(folder: Path) -> bool:
 
 def _children(folder: Path) -> list[Path]:
     """List a folder; a missing one, or a file, has no children."""
-    with _translated_errors():
+    with storage_errors():
         try:
             return list(folder.iterdir())
         except (FileNotFoundError, NotADirectoryError):

@@ -1,6 +1,6 @@
 """Blobs in memory, for tests: `SYMDEPOT_BLOB_URL=memory://`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -8,26 +8,21 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import BinaryIO
 
-from symdepot.blobs.incoming import verify, write_all
-from symdepot.blobs.store import BlobWriter, StoredBlob
+from symdepot.blobs.incoming import verify
+from symdepot.blobs.store import BlobStore, BlobWriter, StoredBlob
 from symdepot.domain.errors import BlobMissing
 from symdepot.domain.ids import Checksum
 
 
-class MemoryStore:
+class MemoryStore(BlobStore):
     """A `BlobStore` in the memory of one process."""
 
     def __init__(self) -> None:
-        self._blobs: dict[Checksum, bytes] = {}
-        self._written_at: dict[Checksum, datetime] = {}
+        self._blobs: dict[Checksum, tuple[bytes, datetime]] = {}
 
     def receive(self, checksum: Checksum | None = None) -> BlobWriter:
         """Return a writer of the blob `checksum`, or of one of any checksum."""
-        return _MemoryWriter(checksum, self._publish)
-
-    def put(self, checksum: Checksum, content: BinaryIO) -> int:
-        """Store `content` and return its size in bytes."""
-        return write_all(self.receive(checksum), content)
+        return _MemoryWriter(checksum, self._blobs)
 
     def open(self, checksum: Checksum, *, start: int = 0) -> BinaryIO:
         """Return a reader of the bytes from offset `start`."""
@@ -51,8 +46,8 @@ class MemoryStore:
 
     def stored(self) -> Iterator[StoredBlob]:
         """List the blobs."""
-        for checksum, content in list(self._blobs.items()):
-            yield StoredBlob(checksum, len(content), self._written_at[checksum])
+        for checksum, (content, written_at) in list(self._blobs.items()):
+            yield StoredBlob(checksum, len(content), written_at)
 
     def remove_stale(self, older_than: timedelta) -> int:  # noqa: ARG002 -- part of the interface
         """Return 0: unfinished blobs end with their writers."""
@@ -61,16 +56,9 @@ class MemoryStore:
     def __contains__(self, checksum: Checksum) -> bool:
         return checksum in self._blobs
 
-    def __iter__(self) -> Iterator[Checksum]:
-        return iter(list(self._blobs))
-
-    def _publish(self, checksum: Checksum, content: bytes) -> None:
-        self._written_at[checksum] = datetime.now(UTC)
-        self._blobs[checksum] = content
-
     def _read(self, checksum: Checksum) -> bytes:
         try:
-            return self._blobs[checksum]
+            return self._blobs[checksum][0]
         except KeyError as error:
             raise BlobMissing(checksum) from error
 
@@ -79,10 +67,10 @@ class _MemoryWriter:
     """Collects the bytes of one blob."""
 
     def __init__(
-        self, claimed: Checksum | None, publish: Callable[[Checksum, bytes], None]
+        self, claimed: Checksum | None, blobs: dict[Checksum, tuple[bytes, datetime]]
     ) -> None:
         self._claimed = claimed
-        self._publish = publish
+        self._blobs = blobs
         self._content = bytearray()
 
     @property
@@ -96,8 +84,8 @@ class _MemoryWriter:
     def commit(self) -> int:
         content, checksum = bytes(self._content), self.checksum
         if self._claimed is not None:
-            verify(checksum.hex, self._claimed)
-        self._publish(checksum, content)
+            verify(checksum, self._claimed)
+        self._blobs[checksum] = (content, datetime.now(UTC))
         return len(content)
 
     def discard(self) -> None:

@@ -25,8 +25,15 @@ from obstore.exceptions import BaseError, GenericError
 from obstore.store import ObjectStore
 
 from symdepot.blobs import incoming
-from symdepot.blobs.incoming import BLOCK_BYTES, IncomingFile, read_blocks
-from symdepot.blobs.store import BlobWriter, StoredBlob, blob_path, checksum_of_path
+from symdepot.blobs.incoming import IncomingFile, read_blocks, storage_errors
+from symdepot.blobs.store import (
+    BLOCK_BYTES,
+    BlobStore,
+    BlobWriter,
+    StoredBlob,
+    blob_path,
+    checksum_of_path,
+)
 from symdepot.domain.errors import BlobMissing, StorageUnavailable
 from symdepot.domain.ids import Checksum
 
@@ -70,8 +77,8 @@ _OPTIONS = {"s3": _S3_OPTIONS, "gs": frozenset[str](), "az": frozenset[str]()}
 SCHEMES = tuple(_OPTIONS)
 
 
-class S3Store:
-    """A `BlobStore` in a bucket of `from_url`. Local files are in `scratch/bucket`."""
+class S3Store(BlobStore):
+    """A store in a bucket of `from_url`. Local files are in `scratch/bucket`."""
 
     def __init__(self, bucket: ObjectStore, scratch: Path) -> None:
         self._bucket = bucket
@@ -79,12 +86,9 @@ class S3Store:
 
     def receive(self, checksum: Checksum | None = None) -> BlobWriter:
         """Return a writer of the blob `checksum`, or of one of any checksum."""
-        self._make_scratch()
+        with storage_errors():
+            self._scratch.mkdir(parents=True, exist_ok=True)
         return IncomingFile(self._scratch, checksum, self._upload)
-
-    def put(self, checksum: Checksum, content: BinaryIO) -> int:
-        """Store `content` and return its size in bytes."""
-        return incoming.write_all(self.receive(checksum), content)
 
     def open(self, checksum: Checksum, *, start: int = 0) -> BinaryIO:
         """Return a reader that downloads while it is read. It cannot seek."""
@@ -95,7 +99,10 @@ class S3Store:
         """Return a temporary copy of the blob."""
         path = self._scratch / f"{checksum}-{token_hex(8)}"
         try:
-            self._copy(checksum, path)
+            with storage_errors():
+                self._scratch.mkdir(parents=True, exist_ok=True)
+                with self.open(checksum) as content, path.open("xb") as copy:
+                    copy.writelines(read_blocks(content))
             yield path
         finally:
             with suppress(OSError):
@@ -125,22 +132,14 @@ class S3Store:
                         )
 
     def remove_stale(self, older_than: timedelta) -> int:
-        """Remove files that crashed processes left; return how many.
-
-        Removes files of `on_disk` that are this old, too.
-        """
+        """Remove old files of crashed processes and of `on_disk`; return how many."""
         return incoming.remove_stale(self._scratch, older_than)
 
     def __contains__(self, checksum: Checksum) -> bool:
-        try:
-            with _translated_errors(checksum):
-                self._head(blob_path(checksum))
-        except BlobMissing:
-            return False
-        return True
-
-    def __iter__(self) -> Iterator[Checksum]:
-        return (blob.checksum for blob in self.stored())
+        with suppress(BlobMissing), _translated_errors(checksum):
+            self._head(blob_path(checksum))
+            return True
+        return False
 
     def _head(self, path: str) -> None:
         try:
@@ -158,21 +157,6 @@ class S3Store:
                 chunk_size=max(_PART_BYTES, -(-file.size_bytes // _MAX_PARTS)),
                 max_concurrency=_CONCURRENT_PARTS,
             )
-
-    def _copy(self, checksum: Checksum, path: Path) -> None:
-        self._make_scratch()
-        with self.open(checksum) as content:
-            try:
-                with path.open("xb") as copy:
-                    copy.writelines(read_blocks(content))
-            except OSError as error:
-                raise StorageUnavailable from error
-
-    def _make_scratch(self) -> None:
-        try:
-            self._scratch.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageUnavailable from error
 
 
 def from_url(url: str) -> ObjectStore:

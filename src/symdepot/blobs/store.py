@@ -13,10 +13,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from shutil import copyfileobj
 from typing import BinaryIO, Protocol
 
 from symdepot.domain.ids import Checksum
 
+BLOCK_BYTES = 1 << 20
 _BLOB_PATH = re.compile(r"([0-9a-f]{2})/([0-9a-f]{2})/(\1\2[0-9a-f]{36})").fullmatch
 
 
@@ -38,7 +40,6 @@ class BlobWriter(Protocol):
     @property
     def checksum(self) -> Checksum:
         """SHA-1 of the bytes written so far."""
-        ...
 
     def write(self, data: bytes, /) -> int:
         """Write all of `data`; return its size.
@@ -46,7 +47,6 @@ class BlobWriter(Protocol):
         Raises:
             StorageUnavailable: the disk or bucket failed.
         """
-        ...
 
     def commit(self) -> int:
         """Make the blob visible and safe from a loss of power; return its size.
@@ -55,11 +55,9 @@ class BlobWriter(Protocol):
             ChecksumMismatch: its checksum is not the claimed one; nothing is stored.
             StorageUnavailable: the disk or bucket failed.
         """
-        ...
 
     def discard(self) -> None:
         """Drop the bytes written so far."""
-        ...
 
 
 class BlobStore(Protocol):
@@ -71,7 +69,6 @@ class BlobStore(Protocol):
 
     def receive(self, checksum: Checksum | None = None) -> BlobWriter:
         """Return a writer of the blob `checksum`, or of one of any checksum."""
-        ...
 
     def put(self, checksum: Checksum, content: BinaryIO) -> int:
         """Store `content` and return its size in bytes.
@@ -81,7 +78,12 @@ class BlobStore(Protocol):
         Raises:
             ChecksumMismatch: `content` does not hash to `checksum`; nothing is stored.
         """
-        ...
+        writer = self.receive(checksum)
+        try:
+            copyfileobj(content, writer, BLOCK_BYTES)
+            return writer.commit()
+        finally:
+            writer.discard()
 
     def open(self, checksum: Checksum, *, start: int = 0) -> BinaryIO:
         """Return a reader of the bytes from offset `start`; the caller closes it.
@@ -89,7 +91,6 @@ class BlobStore(Protocol):
         Raises:
             BlobMissing: there is no such blob.
         """
-        ...
 
     def on_disk(self, checksum: Checksum) -> AbstractContextManager[Path]:
         """Return a local file with the bytes, valid inside the context. Read-only.
@@ -99,18 +100,15 @@ class BlobStore(Protocol):
         Raises:
             BlobMissing: there is no such blob.
         """
-        ...
 
     def signed_url(self, checksum: Checksum, *, valid_for: timedelta) -> str | None:
         """Return a URL for GET without credentials; None if the store has none.
 
         Does not check that the blob exists.
         """
-        ...
 
     def delete(self, checksum: Checksum) -> None:
         """Delete a blob; a missing one is no error."""
-        ...
 
     def stored(self) -> Iterator[StoredBlob]:
         """List the blobs, unordered, without reading them.
@@ -118,18 +116,17 @@ class BlobStore(Protocol):
         Blobs that are put or deleted meanwhile may be listed or not. `written_at` is
         by the clock of the disk or bucket.
         """
-        ...
 
     def remove_stale(self, older_than: timedelta) -> int:
         """Remove what crashed writers left `older_than` ago; return how many files.
 
         A writer that is this slow loses its bytes, and its `commit` fails.
         """
-        ...
 
     def __contains__(self, checksum: Checksum) -> bool: ...
 
-    def __iter__(self) -> Iterator[Checksum]: ...
+    def __iter__(self) -> Iterator[Checksum]:
+        return (blob.checksum for blob in self.stored())
 
 
 def blob_path(checksum: Checksum) -> str:

@@ -9,7 +9,7 @@ from typing import IO
 from django.conf import settings
 
 from symdepot.blobs.configured import blob_store
-from symdepot.blobs.incoming import BLOCK_BYTES
+from symdepot.blobs.store import BLOCK_BYTES
 from symdepot.domain.errors import FileTooLarge, InvalidRequest
 from symdepot.domain.formats.archive_limits import ZIP_UPLOADS
 from symdepot.domain.ids import Checksum

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 _FUNCTIONS = {
-    "symdepot.blobs.incoming": ("VerifiedReader.read",),
+    "symdepot.blobs.incoming": ("verify_content",),
     "symdepot.uploads.chunks": ("record_file",),
     "symdepot.uploads.assembly": ("finish",),
     "symdepot.sandbox.operations": ("inspect", "convert"),

@@ -2,7 +2,7 @@ from io import BytesIO
 
 import pytest
 
-from symdepot.blobs.incoming import VerifiedReader
+from symdepot.blobs.incoming import read_blocks, verify_content
 from symdepot.domain.errors import ChecksumMismatch
 from symdepot.domain.ids import Checksum
 
@@ -10,22 +10,27 @@ MIB = 1 << 20
 CONTENT = bytes(range(256)) * 10_000
 
 
-def test_the_reader_returns_and_counts_the_bytes() -> None:
-    reader = VerifiedReader(BytesIO(CONTENT), Checksum.of(CONTENT))
-
-    blocks = list(iter(lambda: reader.read(MIB), b""))
+def test_blocks_are_the_content() -> None:
+    blocks = list(read_blocks(BytesIO(CONTENT), block_bytes=MIB))
 
     assert b"".join(blocks) == CONTENT
-    assert reader.size_bytes == len(CONTENT)
+
+
+def test_the_right_content_is_read_to_its_end() -> None:
+    content = BytesIO(CONTENT)
+
+    verify_content(content, Checksum.of(CONTENT))
+
+    assert content.tell() == len(CONTENT)
 
 
 @pytest.mark.parametrize("content", [CONTENT[:-1], CONTENT + b"!", b""])
-def test_the_reader_raises_at_the_end_of_wrong_content(content: bytes) -> None:
-    reader = VerifiedReader(BytesIO(content), Checksum.of(CONTENT))
+def test_wrong_content_is_read_to_its_end_and_refused(content: bytes) -> None:
+    reader = BytesIO(content)
 
     with pytest.raises(ChecksumMismatch) as mismatch:
-        list(iter(lambda: reader.read(MIB), b""))
+        verify_content(reader, Checksum.of(CONTENT))
 
     assert mismatch.value.claimed == Checksum.of(CONTENT)
     assert mismatch.value.actual == Checksum.of(content)
-    assert reader.size_bytes == len(content)
+    assert reader.tell() == len(content)
