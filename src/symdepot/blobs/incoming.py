@@ -11,7 +11,12 @@ from secrets import token_hex
 from typing import BinaryIO
 
 from symdepot.blobs.store import BLOCK_BYTES
-from symdepot.domain.errors import BlobMissing, ChecksumMismatch, StorageUnavailable
+from symdepot.domain.errors import (
+    BlobDamaged,
+    BlobMissing,
+    ChecksumMismatch,
+    StorageUnavailable,
+)
 from symdepot.domain.ids import Checksum
 
 
@@ -109,13 +114,16 @@ def verify(actual: Checksum, claimed: Checksum) -> None:
         raise ChecksumMismatch(claimed=claimed, actual=actual)
 
 
-def verify_content(content: BinaryIO, claimed: Checksum) -> None:
-    """Read the rest of `content` and compare its checksum with the claimed one.
+def verify_content(content: BinaryIO, checksum: Checksum) -> None:
+    """Read the rest of `content`, which is the blob `checksum`.
 
     Raises:
-        ChecksumMismatch: they differ.
+        BlobDamaged: it has another checksum.
     """
-    verify(checksum_of(content), claimed)
+    try:
+        verify(checksum_of(content), checksum)
+    except ChecksumMismatch as mismatch:
+        raise BlobDamaged(checksum) from mismatch
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Blobs in memory, for tests: `SYMDEPOT_BLOB_URL=memory://`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -18,11 +18,12 @@ class MemoryStore(BlobStore):
     """A `BlobStore` in the memory of one process."""
 
     def __init__(self) -> None:
-        self._blobs: dict[Checksum, tuple[bytes, datetime]] = {}
+        self._blobs: dict[Checksum, bytes] = {}
+        self._written_at: dict[Checksum, datetime] = {}
 
     def receive(self, checksum: Checksum | None = None) -> BlobWriter:
         """Return a writer of the blob `checksum`, or of one of any checksum."""
-        return _MemoryWriter(checksum, self._blobs)
+        return _MemoryWriter(checksum, self._publish)
 
     def open(self, checksum: Checksum, *, start: int = 0) -> BinaryIO:
         """Return a reader of the bytes from offset `start`."""
@@ -46,8 +47,8 @@ class MemoryStore(BlobStore):
 
     def stored(self) -> Iterator[StoredBlob]:
         """List the blobs."""
-        for checksum, (content, written_at) in list(self._blobs.items()):
-            yield StoredBlob(checksum, len(content), written_at)
+        for checksum, content in list(self._blobs.items()):
+            yield StoredBlob(checksum, len(content), self._written_at[checksum])
 
     def remove_stale(self, older_than: timedelta) -> int:  # noqa: ARG002 -- part of the interface
         """Return 0: unfinished blobs end with their writers."""
@@ -56,9 +57,13 @@ class MemoryStore(BlobStore):
     def __contains__(self, checksum: Checksum) -> bool:
         return checksum in self._blobs
 
+    def _publish(self, checksum: Checksum, content: bytes) -> None:
+        self._written_at[checksum] = datetime.now(UTC)
+        self._blobs[checksum] = content
+
     def _read(self, checksum: Checksum) -> bytes:
         try:
-            return self._blobs[checksum][0]
+            return self._blobs[checksum]
         except KeyError as error:
             raise BlobMissing(checksum) from error
 
@@ -67,10 +72,10 @@ class _MemoryWriter:
     """Collects the bytes of one blob."""
 
     def __init__(
-        self, claimed: Checksum | None, blobs: dict[Checksum, tuple[bytes, datetime]]
+        self, claimed: Checksum | None, publish: Callable[[Checksum, bytes], None]
     ) -> None:
         self._claimed = claimed
-        self._blobs = blobs
+        self._publish = publish
         self._content = bytearray()
 
     @property
@@ -85,7 +90,7 @@ class _MemoryWriter:
         content, checksum = bytes(self._content), self.checksum
         if self._claimed is not None:
             verify(checksum, self._claimed)
-        self._blobs[checksum] = (content, datetime.now(UTC))
+        self._publish(checksum, content)
         return len(content)
 
     def discard(self) -> None:

@@ -1,8 +1,8 @@
 """A thread that renews the lease on a row while the worker works on it."""
 
 import threading
-from types import TracebackType
-from typing import Self
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 from django.conf import settings
@@ -16,40 +16,32 @@ _RENEWALS_PER_LEASE = 3
 _log = structlog.get_logger(__name__)
 
 
-class Heartbeat:
-    """Context manager that renews the lease on `row` three times a lease.
+@contextmanager
+def heartbeat(row: LeasedRow) -> Iterator[None]:
+    """Renew the lease on `row` three times a lease during the block.
 
     Work that is shorter than a third of a lease causes no renewal. If the lease is
     lost, renewing ends and the work goes on: its last transaction will fail.
     """
+    is_over = threading.Event()
+    thread = threading.Thread(target=_renew_until, args=(is_over, row), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
-    def __init__(self, row: LeasedRow) -> None:
-        self._row = row
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._is_over.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        pause_seconds = settings.LEASE_SECONDS / _RENEWALS_PER_LEASE
-        try:
-            while not self._is_over.wait(pause_seconds):
-                try:
-                    leases.renew(self._row)
-                except LeaseLost:
-                    return
-                except DatabaseError as error:
-                    _log.warning("heartbeat.failed", error=str(error).strip())
-        finally:
-            connection.close()
+def _renew_until(is_over: threading.Event, row: LeasedRow) -> None:
+    pause_seconds = settings.LEASE_SECONDS / _RENEWALS_PER_LEASE
+    try:
+        while not is_over.wait(pause_seconds):
+            try:
+                leases.renew(row)
+            except LeaseLost:
+                return
+            except DatabaseError as error:
+                _log.warning("heartbeat.failed", error=str(error).strip())
+    finally:
+        connection.close()

@@ -44,7 +44,7 @@ from django.utils import timezone
 from symdepot.domain.errors import LeaseLost
 
 _GAVE_UP = "Gave up after {} attempts: each ended the worker that made it."
-_HOLDER_BYTES = 8
+HOLDER_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +57,14 @@ class WorkStates:
 
 
 class LeasedQuerySet[Row: "LeasedRow"](models.QuerySet[Row]):
-    """Rows by the state of their lease."""
+    """Rows that workers lease."""
 
-    def claimable(self, now: datetime) -> "LeasedQuerySet[Row]":
-        """Rows that a worker may claim: queued, or abandoned in work."""
-        states = self.model.WORK_STATES
-        return self.filter(
-            Q((states.field, states.queued))
-            | Q((states.field, states.in_work), lease_expires_at__lte=now)
-        )
-
-    def abandoned(self, now: datetime) -> "LeasedQuerySet[Row]":
+    def abandoned(self) -> "LeasedQuerySet[Row]":
         """Rows that are queued or in work, and whose lease has expired."""
         states = self.model.WORK_STATES
         return self.filter(
             (f"{states.field}__in", (states.queued, states.in_work)),
-            lease_expires_at__lte=now,
+            lease_expires_at__lte=timezone.now(),
         )
 
 
@@ -94,26 +86,23 @@ def claim[Row: LeasedRow](rows: LeasedQuerySet[Row], pk: int) -> Row | None:
     """Lease the row `pk` of `rows`. None: it is at rest, or another worker has it."""
     now = timezone.now()
     states = rows.model.WORK_STATES
-    is_claimed = (
-        rows.claimable(now)
-        .filter(pk=pk)
-        .update(
-            **{states.field: states.in_work},
-            attempts=F("attempts") + 1,
-            lease_holder=new_holder(),
-            lease_expires_at=leased_until(now),
-        )
+    claimable = rows.filter(
+        Q((states.field, states.queued))
+        | Q((states.field, states.in_work), lease_expires_at__lte=now),
+        pk=pk,
+    )
+    is_claimed = claimable.update(
+        **{states.field: states.in_work},
+        attempts=F("attempts") + 1,
+        lease_holder=secrets.token_hex(HOLDER_BYTES),
+        lease_expires_at=_leased_until(now),
     )
     return rows.filter(pk=pk).first() if is_claimed else None
 
 
 def renew(row: LeasedRow) -> None:
-    """Extend the lease of a row.
-
-    Raises:
-        LeaseLost: see `update_leased`.
-    """
-    update_leased(row, lease_expires_at=leased_until(timezone.now()))
+    """Extend the lease of a row, or raise `LeaseLost`."""
+    update_leased(row, lease_expires_at=_leased_until(timezone.now()))
 
 
 def update_leased(row: LeasedRow, **fields: object) -> None:
@@ -123,20 +112,15 @@ def update_leased(row: LeasedRow, **fields: object) -> None:
         LeaseLost: the lease has ended. The transaction must not be committed.
     """
     states = row.WORK_STATES
-    same = _rows_like(row).filter(
-        (states.field, states.in_work), pk=row.pk, lease_holder=row.lease_holder
-    )
-    if not same.update(**fields):
+    in_work = {states.field: states.in_work, "lease_holder": row.lease_holder}
+    if not _only(row).filter(**in_work).update(**fields):
         raise LeaseLost
 
 
 def retry_later(row: LeasedRow, **fields: object) -> bool:
     """Queue a row again after a pause. False: it has had its last attempt.
 
-    `fields` are further columns to change.
-
-    Raises:
-        LeaseLost: see `update_leased`.
+    `fields` are further columns to change. Raises `LeaseLost`.
     """
     if row.attempts >= settings.MAX_ATTEMPTS:
         return False
@@ -162,44 +146,29 @@ def requeue_abandoned[Row: LeasedRow](
     requeued = []
     for row in rows:
         states = row.WORK_STATES
-        same = _rows_like(row).abandoned(now).filter(pk=row.pk)
+        same = _only(row).abandoned()
         is_in_work = getattr(row, states.field) == states.in_work
         if is_in_work and row.attempts >= settings.MAX_ATTEMPTS:
             same.update(**failed_fields(row, _GAVE_UP.format(row.attempts)))
         elif same.update(
             **{states.field: states.queued},
             lease_holder="",
-            lease_expires_at=requeued_until(now, since=row.updated_at),
+            # Doubles the time in the queue, so that a long queue is not made longer.
+            lease_expires_at=max(queued_until(now), now + (now - row.updated_at)),
         ):
             requeued.append(row)
     return requeued
 
 
-def new_holder() -> str:
-    """Return a random lease holder."""
-    return secrets.token_hex(_HOLDER_BYTES)
-
-
-def leased_until(now: datetime) -> datetime:
-    """End of a lease that is claimed or renewed `now`."""
+def _leased_until(now: datetime) -> datetime:
     return now + timedelta(seconds=settings.LEASE_SECONDS)
 
 
 def queued_until(now: datetime) -> datetime:
-    """Time from which work that is queued `now` counts as lost.
-
-    Two leases: a queue may be long.
-    """
+    """Time from which work queued `now` counts as lost: two leases, for a long queue."""
     return now + 2 * timedelta(seconds=settings.LEASE_SECONDS)
 
 
-def requeued_until(now: datetime, *, since: datetime) -> datetime:
-    """The same for work that was queued `since` and is queued again `now`.
-
-    Doubles the time in the queue, so that a long queue is not made longer.
-    """
-    return max(queued_until(now), now + (now - since))
-
-
-def _rows_like[Row: LeasedRow](row: Row) -> LeasedQuerySet[Row]:
-    return LeasedQuerySet(type(row))
+def _only[Row: LeasedRow](row: Row) -> LeasedQuerySet[Row]:
+    rows: LeasedQuerySet[Row] = LeasedQuerySet(type(row))
+    return rows.filter(pk=row.pk)

@@ -1,5 +1,6 @@
 """Locks of periodic jobs: one process of an installation at a time runs each."""
 
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,8 +29,17 @@ def periodic_lock(
     if holder is None:
         yield None
         return
+    renewed_at = time.monotonic()
+
+    def renew_if_needed() -> None:
+        nonlocal renewed_at
+        now = time.monotonic()
+        if now - renewed_at > LEASE.total_seconds() / _RENEWALS_PER_LEASE:
+            renew(name, holder)
+            renewed_at = now
+
     try:
-        yield _Renewal(name, holder).renew_if_needed
+        yield renew_if_needed
     except BaseException:
         release(name, holder)
         raise
@@ -51,7 +61,7 @@ def acquire(name: str, *, every: timedelta) -> str | None:
     )
     if not free.exists():
         return None
-    holder = leases.new_holder()
+    holder = secrets.token_hex(leases.HOLDER_BYTES)
     is_acquired = free.update(holder=holder, lease_expires_at=now + LEASE)
     return holder if is_acquired else None
 
@@ -74,18 +84,3 @@ def release(name: str, holder: str) -> None:
 
 def _own(name: str, holder: str) -> QuerySet[PeriodicLock]:
     return PeriodicLock.objects.filter(name=name, holder=holder)
-
-
-class _Renewal:
-    """Renews a lease a few times in its duration, however often it is called."""
-
-    def __init__(self, name: str, holder: str) -> None:
-        self._name = name
-        self._holder = holder
-        self._renewed_at = time.monotonic()
-
-    def renew_if_needed(self) -> None:
-        now = time.monotonic()
-        if now - self._renewed_at > LEASE.total_seconds() / _RENEWALS_PER_LEASE:
-            renew(self._name, self._holder)
-            self._renewed_at = now

@@ -159,7 +159,7 @@ def upload_zip(project: Project, archive: IO[bytes], *, by: str) -> list[DebugFi
 
 def requeue_abandoned() -> int:
     """Enqueue files whose worker died or whose task was lost. Returns their number."""
-    if not assembly.any_abandoned():
+    if not Assembly.objects.abandoned().exists():
         return 0
     with transaction.atomic():
         ids = assembly.requeue_abandoned()

@@ -26,7 +26,7 @@ _UUID_LENGTH = 36
 
 def requeue_abandoned() -> int:
     """Enqueue symcaches whose worker died or whose task was lost. Returns their number."""
-    if not settings.SYMCACHES or not creation.any_abandoned():
+    if not settings.SYMCACHES or not SymCache.objects.abandoned().exists():
         return 0
     with transaction.atomic():
         sizes = creation.requeue_abandoned()
@@ -41,7 +41,8 @@ def request_missing() -> int:
     earlier version. Runs every ten minutes in one process of an installation; while many
     are missing, again as soon as the last ones are finished.
     """
-    if not settings.SYMCACHES or creation.any_unfinished():
+    unfinished = SymCache.objects.filter(lease_expires_at__isnull=False)
+    if not settings.SYMCACHES or unfinished.exists():
         return 0
     holder = locks.acquire(_LOCK, every=_EVERY)
     if holder is None:

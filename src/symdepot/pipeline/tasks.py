@@ -19,7 +19,7 @@ from symdepot.domain.errors import (
     SymdepotError,
     Unavailable,
 )
-from symdepot.jobs.heartbeat import Heartbeat
+from symdepot.jobs.heartbeat import heartbeat
 from symdepot.jobs.leases import LeasedRow
 from symdepot.pipeline import steps
 from symdepot.symcaches import creation
@@ -116,7 +116,7 @@ def _run_leased[Row: LeasedRow, Result](
     """
     log = _log.bind(attempt=row.attempts)
     try:
-        with Heartbeat(row):
+        with heartbeat(row):
             return work(row)
     except LeaseLost:
         log.warning("lease.lost")

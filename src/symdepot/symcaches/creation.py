@@ -2,19 +2,18 @@
 
 `queued` → `making` (leased to a worker) → `made` or `failed`; `jobs.leases` describes the
 first two. A failure is remembered on the row and tried again after
-`settings.SYMCACHE_RETRY_SECONDS`.
+`settings.SYMCACHE_RETRY_SECONDS`. Functions that change leased rows raise `LeaseLost`;
+see `leases.update_leased`.
 """
 
-import hashlib
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from functools import partial
-from io import FileIO
 from pathlib import Path
 
 from django.conf import settings
 from django.utils import timezone
 
+from symdepot.blobs.incoming import checksum_of, storage_errors
 from symdepot.blobs.store import BlobStore
 from symdepot.domain.errors import StorageUnavailable
 from symdepot.domain.ids import Checksum
@@ -62,7 +61,8 @@ def request(
 
 def retry(files: Collection[int], *, lost_after: datetime) -> None:
     """Queue the failed symcaches of these files whose retry time has come."""
-    due = SymCache.objects.present(files).due(timezone.now())
+    failed = SymCache.objects.present(files).filter(outcome=Outcome.FAILED)
+    due = failed.filter(retry_at__lte=timezone.now())
     due.update(attempts=0, **_queued(lost_after))
 
 
@@ -97,7 +97,6 @@ def finish(
     rows of earlier versions and returns their checksums, to be freed.
 
     Raises:
-        LeaseLost: see `leases.update_leased`.
         StorageUnavailable: the bytes were freed at this moment, because another symcache
             had the same; a retry helps.
     """
@@ -120,46 +119,29 @@ def finish(
                     raise StorageUnavailable
             case _:
                 raise ValueError("a written symcache must be stored")
-        return _delete_earlier(row)
+        earlier = SymCache.objects.same_object(row).filter(version__lt=row.version)
+        checksums = earlier.exclude(checksum="").values_list("checksum", flat=True)
+        deleted = [Checksum(c) for c in checksums]
+        earlier.delete()
+        return deleted
 
 
 def fail_for_now(row: SymCache, reason: str) -> None:
-    """Make a leased row `failed`; it is due again as soon as its file is sent again.
-
-    Raises:
-        LeaseLost: see `leases.update_leased`.
-    """
-    fields = _failed(reason) | {"retry_at": timezone.now()}
-    leases.update_leased(row, **fields)
+    """Make a leased row `failed`; it is due again as soon as its file is sent again."""
+    leases.update_leased(row, **_failed(reason) | {"retry_at": timezone.now()})
 
 
 def retry_later(row: SymCache, reason: str) -> None:
-    """Queue a leased row again after a pause; after its last attempt, let it fail.
-
-    Raises:
-        LeaseLost: see `leases.update_leased`.
-    """
+    """Queue a leased row again after a pause; after its last attempt, let it fail."""
     if not leases.retry_later(row, updated_at=timezone.now()):
         leases.update_leased(row, **_failed(reason))
 
 
 def recreate(damaged: SymCache) -> None:
     """Queue a symcache whose bytes are damaged or gone, to be created again."""
-    same = SymCache.objects.filter(
-        pk=damaged.pk, outcome=Outcome.MADE, checksum=damaged.checksum
-    )
-    queued = _queued(timezone.now())
-    same.update(attempts=0, checksum="", size_bytes=0, **queued)
-
-
-def any_abandoned() -> bool:
-    """Whether any row is abandoned; see `jobs.leases`."""
-    return SymCache.objects.abandoned(timezone.now()).exists()
-
-
-def any_unfinished() -> bool:
-    """Whether any row is queued or in work."""
-    return SymCache.objects.filter(lease_expires_at__isnull=False).exists()
+    made = SymCache.objects.filter(outcome=Outcome.MADE, checksum=damaged.checksum)
+    same = made.filter(pk=damaged.pk)
+    same.update(attempts=0, checksum="", size_bytes=0, **_queued(timezone.now()))
 
 
 def requeue_abandoned() -> dict[int, int]:
@@ -167,11 +149,9 @@ def requeue_abandoned() -> dict[int, int]:
 
     Call it in a transaction.
     """
-    rows = SymCache.objects.abandoned(timezone.now()).select_related("file")
+    rows = SymCache.objects.abandoned().select_related("file")
     some = rows.order_by("lease_expires_at", "pk")[:_MAX_REQUEUED]
-    requeued = leases.requeue_abandoned(
-        some, lambda _, reason: _failed(reason, deadly=True)
-    )
+    requeued = leases.requeue_abandoned(some, lambda _, why: _failed(why, deadly=True))
     return {row.pk: row.file.size_bytes for row in requeued}
 
 
@@ -183,27 +163,10 @@ def store_symcache(path: Path, store: BlobStore) -> tuple[Checksum, int]:
     Raises:
         StorageUnavailable: the scratch disk or the store did not answer.
     """
-    try:
-        with path.open("rb", buffering=0) as content:
-            checksum = checksum_of(content)
-            content.seek(0)
-            return checksum, store.put(checksum, content)
-    except OSError as error:
-        raise StorageUnavailable from error
-
-
-def checksum_of(content: FileIO) -> Checksum:
-    """Return the checksum of the rest of an open file."""
-    return Checksum(hashlib.file_digest(content, _sha1).hexdigest())
-
-
-def _delete_earlier(row: SymCache) -> list[Checksum]:
-    """Delete the rows of earlier versions. Return their checksums."""
-    earlier = SymCache.objects.same_object(row).filter(version__lt=row.version)
-    checksums = earlier.exclude(checksum="").values_list("checksum", flat=True)
-    deleted = [Checksum(c) for c in checksums]
-    earlier.delete()
-    return deleted
+    with storage_errors(), path.open("rb", buffering=0) as content:
+        checksum = checksum_of(content)
+        content.seek(0)
+        return checksum, store.put(checksum, content)
 
 
 def _queued(lost_after: datetime) -> dict[str, object]:
@@ -232,6 +195,3 @@ def _at_rest() -> dict[str, object]:
         "retry_at": None,
         "updated_at": timezone.now(),
     }
-
-
-_sha1 = partial(hashlib.sha1, usedforsecurity=False)

@@ -14,7 +14,6 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cache
 from io import FileIO
 from pathlib import Path
@@ -22,10 +21,9 @@ from secrets import token_hex
 
 from django.conf import settings
 
+from symdepot.blobs.incoming import storage_errors, verify_content
 from symdepot.blobs.store import BlobStore
-from symdepot.domain.errors import BlobDamaged, StorageUnavailable
 from symdepot.domain.ids import Checksum
-from symdepot.symcaches import creation
 
 _INCOMING = "incoming-"
 _UNUSED_SECONDS = 36 * 3600.0
@@ -36,13 +34,6 @@ _TOUCH_SECONDS = 30.0
 _ABANDONED_SECONDS = 3600.0
 _MIN_EVICTION_INTERVAL_SECONDS = 5.0
 """Between two scans of the folder, which may have thousands of files."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    path: Path
-    used_at: float
-    size_bytes: int
 
 
 class DiskCache:
@@ -66,12 +57,10 @@ class DiskCache:
             BlobDamaged: the bytes in `store` have another checksum.
             StorageUnavailable: the store or the disk did not answer.
         """
-        try:
+        with storage_errors():
             descriptor = self._open(checksum, size_bytes)
             if descriptor is None:
                 descriptor = self._fetch(checksum, store)
-        except OSError as error:
-            raise StorageUnavailable from error
         try:
             # This path can be opened even after the entry was removed.
             yield Path(f"/proc/self/fd/{descriptor}")
@@ -86,30 +75,25 @@ class DiskCache:
         self._evicted_at = time.monotonic()
         now = time.time()
         removed, left_bytes = 0, 0
-        for entry in sorted(self._entries(), key=lambda e: e.used_at, reverse=True):
-            unused_seconds = now - entry.used_at
-            left_bytes += entry.size_bytes
-            is_too_much = left_bytes > self._limit_bytes
-            if unused_seconds > self._max_unused_seconds(
-                entry.path, is_too_much=is_too_much
-            ):
-                with suppress(FileNotFoundError):
-                    entry.path.unlink()
-                left_bytes -= entry.size_bytes
+        for used_at, size_bytes, path in sorted(self._entries(), reverse=True):
+            is_too_much = left_bytes + size_bytes > self._limit_bytes
+            max_seconds = _RECENT_SECONDS if is_too_much else _UNUSED_SECONDS
+            if path.name.startswith(_INCOMING):
+                max_seconds = _ABANDONED_SECONDS
+            if now - used_at > max_seconds:
+                path.unlink(missing_ok=True)
                 removed += 1
+            else:
+                left_bytes += size_bytes
         return removed
 
-    def _max_unused_seconds(self, path: Path, *, is_too_much: bool) -> float:
-        if path.name.startswith(_INCOMING):
-            return _ABANDONED_SECONDS
-        return _RECENT_SECONDS if is_too_much else _UNUSED_SECONDS
-
-    def _entries(self) -> Iterator[_Entry]:
+    def _entries(self) -> Iterator[tuple[float, int, Path]]:
+        """Yield when each entry was used, its size in bytes, and its path."""
         with suppress(FileNotFoundError):
             for path in self._folder.iterdir():
                 with suppress(FileNotFoundError):
                     found = path.stat()
-                    yield _Entry(path, found.st_mtime, found.st_size)
+                    yield found.st_mtime, found.st_size, path
 
     def _open(self, checksum: Checksum, size_bytes: int) -> int | None:
         """Open an entry. None: there is none, or a crash truncated it."""
@@ -159,16 +143,11 @@ def _verified(path: Path, checksum: Checksum) -> int:
     """Verify a new entry, sync it to disk, and return its descriptor."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        _check(descriptor, checksum)
+        with FileIO(descriptor, closefd=False) as content:
+            verify_content(content, checksum)
         os.utime(descriptor)
         os.fsync(descriptor)
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
-
-
-def _check(descriptor: int, checksum: Checksum) -> None:
-    with FileIO(descriptor, closefd=False) as content:
-        if creation.checksum_of(content) != checksum:
-            raise BlobDamaged(checksum)

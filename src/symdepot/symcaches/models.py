@@ -5,7 +5,6 @@ and the old row is then deleted.
 """
 
 from collections.abc import Collection
-from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
@@ -36,7 +35,7 @@ class Outcome(models.TextChoices):
 
 
 class SymCacheQuerySet(LeasedQuerySet["SymCache"]):
-    """Symcaches by file, object and state."""
+    """Symcaches by file and object."""
 
     def present(self, files: Collection[int]) -> "SymCacheQuerySet":
         """Symcaches of the present version, of the files with these ids."""
@@ -47,10 +46,6 @@ class SymCacheQuerySet(LeasedQuerySet["SymCache"]):
         return self.filter(
             file=symcache.file_id, debug_id=symcache.debug_id, arch=symcache.arch
         )
-
-    def due(self, now: datetime) -> "SymCacheQuerySet":
-        """Failed symcaches that may be tried again."""
-        return self.filter(outcome=Outcome.FAILED, retry_at__lte=now)
 
 
 class SymCache(LeasedRow):

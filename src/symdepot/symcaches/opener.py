@@ -39,8 +39,7 @@ class SymCacheUnavailable:
 class MemoryCache:
     """The most recently used open symcaches, by checksum. Thread-safe."""
 
-    def __init__(self, max_entries: int = _MAX_OPEN) -> None:
-        self._max_entries = max_entries
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._entries: OrderedDict[Checksum, OpenSymCache] = OrderedDict()
 
@@ -60,7 +59,7 @@ class MemoryCache:
         with self._lock:
             found = self._entries.setdefault(checksum, symcache)
             self._entries.move_to_end(checksum)
-            while len(self._entries) > self._max_entries:
+            while len(self._entries) > _MAX_OPEN:
                 self._entries.popitem(last=False)
             return found
 
@@ -91,12 +90,7 @@ def ensure_rows(debug_files: Sequence[DebugFile]) -> dict[int, SymCache]:
     Files that cannot be converted have none.
     """
     rows = status.latest_rows(debug_files)
-    lacking = [
-        one
-        for one in debug_files
-        if (one.pk not in rows and conversion.is_convertible(one.object_file()))
-        or (one.pk in rows and _is_due(rows[one.pk]))
-    ]
+    lacking = [one for one in debug_files if _is_lacking(one, rows.get(one.pk))]
     if not lacking or not settings.SYMCACHES:
         return rows
     for one in lacking:
@@ -112,19 +106,16 @@ def open_row(
         return SymCacheUnavailable(None)
     if row.outcome != Outcome.MADE:
         return SymCacheUnavailable(Outcome(row.outcome), row.detail)
-    return memory_cache().get(Checksum(row.checksum)) or _map(row, store, disk_cache)
-
-
-def _map(
-    row: SymCache, store: BlobStore, disk_cache: DiskCache
-) -> OpenSymCache | SymCacheUnavailable:
     checksum = Checksum(row.checksum)
+    opened = memory_cache().get(checksum)
     try:
-        with disk_cache.file(checksum, row.size_bytes, store) as path:
-            return memory_cache().add(checksum, OpenSymCache.open(path))
+        if not opened:
+            with disk_cache.file(checksum, row.size_bytes, store) as path:
+                opened = memory_cache().add(checksum, OpenSymCache.open(path))
     except (BlobMissing, BlobDamaged, ValueError):
         creation.recreate(row)
         return SymCacheUnavailable(Outcome.QUEUED)
+    return opened
 
 
 def request_symcache(debug_file: DebugFile) -> None:
@@ -136,9 +127,7 @@ def request_symcache(debug_file: DebugFile) -> None:
             creation.request(objects, lost_after=timezone.now())
 
 
-def _is_due(row: SymCache) -> bool:
-    return (
-        row.outcome == Outcome.FAILED
-        and row.retry_at is not None
-        and row.retry_at <= timezone.now()
-    )
+def _is_lacking(one: DebugFile, row: SymCache | None) -> bool:
+    if row is None:
+        return conversion.is_convertible(one.object_file())
+    return row.retry_at is not None and row.retry_at <= timezone.now()

@@ -79,11 +79,11 @@ def _matched(
         return {}
     found = rows.present({one.file_id for one in debug_files})
     known = {(row.file_id, row.debug_id, row.arch): row for row in found}
-    return {one.pk: known[key] for one in debug_files if (key := _key(one)) in known}
-
-
-def _key(one: DebugFile) -> tuple[int, str, str]:
-    return (one.file_id, str(one.object_file().debug_id.uuid), one.arch)
+    keys = (
+        (one.pk, (one.file_id, str(one.object_file().debug_id.uuid), one.arch))
+        for one in debug_files
+    )
+    return {pk: known[key] for pk, key in keys if key in known}
 
 
 def _requested_ids(row: WantedId) -> RequestedIds:

@@ -1,7 +1,8 @@
 """State of uploads: the only writer of `Assembly` rows.
 
 `not_found` (waits for chunks) → `created` (queued) → `assembling` (leased to a worker)
-→ `ok` or `error`. `jobs.leases` describes the two in the middle.
+→ `ok` or `error`. `jobs.leases` describes the two in the middle. Functions that change
+leased rows raise `LeaseLost`; see `leases.update_leased`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -52,11 +53,8 @@ def finished(project: Project, checksums: Iterable[Checksum]) -> set[Checksum]:
 
 def matches_request(request: UploadRequest, row: Assembly) -> bool:
     """Whether `row` was made for the same name, debug id and chunks."""
-    requested = (
-        request.name,
-        str(request.debug_id or ""),
-        [c.hex for c in request.chunks],
-    )
+    listed = [c.hex for c in request.chunks]
+    requested = (request.name, str(request.debug_id or ""), listed)
     return requested == (row.name, row.debug_id, row.chunks)
 
 
@@ -128,41 +126,24 @@ def claim(assembly_id: int) -> Assembly | None:
 
 
 def finish(row: Assembly) -> None:
-    """Make a leased row `ok`.
-
-    Raises:
-        LeaseLost: see `leases.update_leased`.
-    """
+    """Make a leased row `ok`."""
     _end(row, state=State.OK, detail="")
 
 
 def fail(row: Assembly, detail: str, *, retryable: bool) -> None:
-    """Make a leased row `error`. Not `retryable`: the same chunks fail again.
-
-    Raises:
-        LeaseLost: see `leases.update_leased`.
-    """
+    """Make a leased row `error`. Not `retryable`: the same chunks fail again."""
     _end(row, state=State.ERROR, detail=detail, retryable=retryable)
 
 
 def retry_later(row: Assembly, detail: str) -> None:
-    """Queue a leased row again after a pause; after its last attempt, let it fail.
-
-    Raises:
-        LeaseLost: see `leases.update_leased`.
-    """
+    """Queue a leased row again after a pause; after its last attempt, let it fail."""
     if not leases.retry_later(row):
         fail(row, detail, retryable=True)
 
 
-def any_abandoned() -> bool:
-    """Whether any row is abandoned; see `jobs.leases`."""
-    return Assembly.objects.abandoned(timezone.now()).exists()
-
-
 def requeue_abandoned() -> list[int]:
     """Queue abandoned rows again. Return their ids, to enqueue tasks for."""
-    rows = Assembly.objects.abandoned(timezone.now()).order_by(*_LOCK_ORDER)
+    rows = Assembly.objects.abandoned().order_by(*_LOCK_ORDER)
     return [row.pk for row in leases.requeue_abandoned(rows, _failed_fields)]
 
 

@@ -4,16 +4,15 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
-from symdepot.blobs.incoming import read_blocks, verify_content
-from symdepot.blobs.store import BlobStore
-from symdepot.domain.errors import (
-    BlobDamaged,
-    ChecksumMismatch,
-    FileTooLarge,
-    StorageUnavailable,
+from symdepot.blobs.incoming import (
+    read_blocks,
+    storage_errors,
+    verify,
+    verify_content,
 )
+from symdepot.blobs.store import BlobStore
+from symdepot.domain.errors import ChecksumMismatch, FileTooLarge
 from symdepot.domain.ids import Checksum
 from symdepot.uploads.scratch import scratch_file
 
@@ -52,13 +51,11 @@ def verified_file(
         BlobMissing: the bytes of a chunk are gone.
         StorageUnavailable: the store or the scratch disk did not answer.
     """
-    if len(chunks) == 1:
-        with store.on_disk(chunks[0]) as path:
-            _verify_single(checksum, chunks[0], path)
-            yield path
-        return
-    with scratch_file(scratch, prefix="joined-") as path:
-        _copy(checksum, chunks, store, path)
+    with local_file(checksum, chunks, store, scratch) as path:
+        if len(chunks) == 1:
+            verify(chunks[0], checksum)
+            with storage_errors(), path.open("rb", buffering=0) as content:
+                verify_content(content, checksum)
         yield path
 
 
@@ -66,27 +63,14 @@ def verified_file(
 def local_file(
     checksum: Checksum, chunks: Sequence[Checksum], store: BlobStore, scratch: Path
 ) -> Iterator[Path]:
-    """Yield the same path; a file of one chunk is not verified.
-
-    Raises:
-        As `verified_file`.
-    """
+    """Yield the path as `verified_file` does; a file of one chunk is not verified."""
     if len(chunks) == 1:
         with store.on_disk(chunks[0]) as path:
             yield path
         return
-    with verified_file(checksum, chunks, store, scratch) as path:
+    with scratch_file(scratch, prefix="joined-") as path:
+        _copy(checksum, chunks, store, path)
         yield path
-
-
-def _verify_single(checksum: Checksum, chunk: Checksum, path: Path) -> None:
-    if chunk != checksum:
-        raise ChecksumMismatch(claimed=checksum, actual=chunk)
-    try:
-        with path.open("rb", buffering=0) as content:
-            _verify_chunk(chunk, content)
-    except OSError as error:
-        raise StorageUnavailable from error
 
 
 def _copy(
@@ -101,23 +85,8 @@ def _copy(
                     copy.write(block)
     actual = Checksum(whole.hexdigest())
     if actual != checksum:
-        _find_damaged(chunks, store)
+        # A chunk is damaged, or the list is wrong.
+        for chunk in dict.fromkeys(chunks):
+            with store.open(chunk) as content:
+                verify_content(content, chunk)
         raise ChecksumMismatch(claimed=checksum, actual=actual)
-
-
-def _find_damaged(chunks: Sequence[Checksum], store: BlobStore) -> None:
-    """Look for the damaged chunk of a file. There is none if the list is wrong.
-
-    Raises:
-        BlobDamaged: the first damaged chunk.
-    """
-    for chunk in dict.fromkeys(chunks):
-        with store.open(chunk) as content:
-            _verify_chunk(chunk, content)
-
-
-def _verify_chunk(chunk: Checksum, content: BinaryIO) -> None:
-    try:
-        verify_content(content, chunk)
-    except ChecksumMismatch as mismatch:
-        raise BlobDamaged(chunk) from mismatch

@@ -2,12 +2,11 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from symdepot.blobs.incoming import read_blocks
-from symdepot.blobs.store import BlobStore, BlobWriter
+from symdepot.blobs.store import BlobStore
 from symdepot.domain.formats import fat_macho
 from symdepot.domain.ids import Checksum
 from symdepot.uploads.scratch import scratch_file
@@ -50,7 +49,8 @@ def split(
     sizes: dict[Checksum, int] = {}
     with path.open("rb", buffering=0) as content:
         for start in range(0, size_bytes, chunk_bytes):
-            with _writer(store) as writer:
+            writer = store.receive()
+            try:
                 for block in read_blocks(content, min(chunk_bytes, size_bytes - start)):
                     writer.write(block)
                     if not is_single:
@@ -58,6 +58,8 @@ def split(
                 chunk = writer.checksum
                 if chunk not in sizes and not is_stored(chunk):
                     writer.commit()
+            finally:
+                writer.discard()
             chunks.append(chunk)
             sizes[chunk] = content.tell() - start
     checksum = chunks[0] if is_single else Checksum(file_hash.hexdigest())
@@ -67,8 +69,7 @@ def split(
 def thin_files(path: Path, scratch: Path) -> Iterator[Path]:
     """Yield each thin file of a fat Mach-O file; of any other file, the file itself.
 
-    So each is looked up and served by itself. A path is valid until the next one is
-    requested.
+    A path is valid until the next one is requested.
 
     Raises:
         StorageUnavailable: the scratch disk is full, or failed.
@@ -83,12 +84,3 @@ def thin_files(path: Path, scratch: Path) -> Iterator[Path]:
                 content.seek(each.offset)
                 copy.writelines(read_blocks(content, each.size_bytes))
             yield thin
-
-
-@contextmanager
-def _writer(store: BlobStore) -> Iterator[BlobWriter]:
-    writer = store.receive()
-    try:
-        yield writer
-    finally:
-        writer.discard()

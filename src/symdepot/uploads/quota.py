@@ -50,7 +50,8 @@ def check(organization: Organization, sizes: Mapping[Checksum, int]) -> None:
     """
     if organization.quota_bytes is None:
         return
-    new_bytes = _new_bytes(organization, sizes)
+    owned = chunks.owned_sizes(organization, sizes)
+    new_bytes = sum(size for chunk, size in sizes.items() if chunk not in owned)
     used = used_bytes(organization) if new_bytes else 0
     if used + new_bytes > organization.quota_bytes:
         raise _exceeded(organization, used, new_bytes)
@@ -66,31 +67,20 @@ def refusals(
     """
     if organization.quota_bytes is None:
         return {}
-    known = set(
-        chunks.owned_sizes(organization, {c for r in requests for c in r.chunks})
-    )
+    listed = {c for request in requests for c in request.chunks}
+    known = set(chunks.owned_sizes(organization, listed))
     used = used_bytes(organization)
     promised, refused = 0, {}
     for request in requests:
         missing = chunks.missing(request.chunks, known)
-        min_bytes = _min_bytes(missing, chunk_bytes)
-        if missing and used + promised + min_bytes > organization.quota_bytes:
-            refused[request.checksum] = _exceeded(
-                organization, used, promised + min_bytes
-            )
+        min_bytes = (len(missing) - 1) * chunk_bytes + 1 if missing else 0
+        needed = promised + min_bytes
+        if missing and used + needed > organization.quota_bytes:
+            refused[request.checksum] = _exceeded(organization, used, needed)
         else:
-            promised += min_bytes
+            promised = needed
             known.update(missing)
     return refused
-
-
-def _new_bytes(organization: Organization, sizes: Mapping[Checksum, int]) -> int:
-    owned = chunks.owned_sizes(organization, sizes)
-    return sum(sizes[c] for c in chunks.missing(list(sizes), owned))
-
-
-def _min_bytes(missing: Sequence[Checksum], chunk_bytes: int) -> int:
-    return (len(missing) - 1) * chunk_bytes + 1 if missing else 0
 
 
 def _exceeded(organization: Organization, used: int, needed: int) -> QuotaExceeded:

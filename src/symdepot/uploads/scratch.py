@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from symdepot.domain.errors import StorageUnavailable
+from symdepot.blobs.incoming import storage_errors
 
 
 @contextmanager
@@ -16,7 +16,7 @@ def scratch_file(folder: Path, *, prefix: str) -> Iterator[Path]:
     Raises:
         StorageUnavailable: the disk is full or failed; any `OSError` within the block.
     """
-    try:
+    with storage_errors():
         folder.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=prefix, dir=folder)
         os.close(handle)
@@ -25,5 +25,3 @@ def scratch_file(folder: Path, *, prefix: str) -> Iterator[Path]:
             yield path
         finally:
             path.unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageUnavailable from error

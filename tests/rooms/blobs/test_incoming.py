@@ -3,7 +3,7 @@ from io import BytesIO
 import pytest
 
 from symdepot.blobs.incoming import read_blocks, verify_content
-from symdepot.domain.errors import ChecksumMismatch
+from symdepot.domain.errors import BlobDamaged, ChecksumMismatch
 from symdepot.domain.ids import Checksum
 
 MIB = 1 << 20
@@ -28,9 +28,11 @@ def test_the_right_content_is_read_to_its_end() -> None:
 def test_wrong_content_is_read_to_its_end_and_refused(content: bytes) -> None:
     reader = BytesIO(content)
 
-    with pytest.raises(ChecksumMismatch) as mismatch:
+    with pytest.raises(BlobDamaged) as damaged:
         verify_content(reader, Checksum.of(CONTENT))
 
-    assert mismatch.value.claimed == Checksum.of(CONTENT)
-    assert mismatch.value.actual == Checksum.of(content)
+    mismatch = damaged.value.__cause__
+    assert isinstance(mismatch, ChecksumMismatch)
+    assert mismatch.claimed == Checksum.of(CONTENT)
+    assert mismatch.actual == Checksum.of(content)
     assert reader.tell() == len(content)

@@ -168,7 +168,7 @@ def test_the_heartbeat_renews_the_lease_until_the_work_ends(settings: Settings) 
     settings.LEASE_SECONDS = 0.3
     held = begun()
 
-    with heartbeat.Heartbeat(held):
+    with heartbeat.heartbeat(held):
         for _ in range(3):
             age_assemblies(A_WHILE)
             assert is_leased_within(seconds=20)
@@ -186,7 +186,7 @@ def test_the_heartbeat_ends_when_the_lease_is_lost(settings: Settings) -> None:
     Assembly.objects.update(lease_holder="another", lease_expires_at=timezone.now())
     taken_at = row().lease_expires_at
 
-    with heartbeat.Heartbeat(held):
+    with heartbeat.heartbeat(held):
         time.sleep(0.3)
 
     assert row().lease_expires_at == taken_at

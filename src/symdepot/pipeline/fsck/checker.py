@@ -16,7 +16,7 @@ from symdepot.blobs.configured import blob_store
 from symdepot.blobs.incoming import verify_content
 from symdepot.blobs.store import StoredBlob
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain.errors import BlobMissing, ChecksumMismatch
+from symdepot.domain.errors import BlobDamaged, BlobMissing
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline.fsck.report import Fault, Finding, FsckReport, Subject
 from symdepot.pipeline.gc import deletion
@@ -80,7 +80,7 @@ def find_fault(checksum: Checksum) -> Fault | None:
             verify_content(content, checksum)
     except BlobMissing:
         return Fault.MISSING
-    except ChecksumMismatch:
+    except BlobDamaged:
         return Fault.DAMAGED
     return None
 
