@@ -70,7 +70,7 @@ def _alone(path: Path, found: ObjectFile) -> Callable[[], float]:
 
 
 def _here(path: Path, found: ObjectFile) -> Callable[[], float]:
-    operations.use_for_conversion(Sandbox())
+    operations.convert = Sandbox().convert
     migrate()
     organization = Organization.objects.create(slug="bench")
     store = blob_store()

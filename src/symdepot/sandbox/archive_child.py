@@ -28,11 +28,10 @@ def serve(arguments: Sequence[str]) -> int:
     parameters = json.loads(arguments[0])
     resource_limits.apply(ResourceLimits(**parameters["limits"]))
     try:
-        _send_members(
-            ArchiveKind(parameters["kind"]),
-            parameters["packed_bytes"],
-            parameters["max_member_bytes"],
-        )
+        kind, packed_bytes = ArchiveKind(parameters["kind"]), parameters["packed_bytes"]
+        for member in archives.members(_ARCHIVE_FD, kind, packed_bytes):
+            _send_member(member, parameters["max_member_bytes"])
+        _send(ArchiveMessageKind.DONE)
     except NotADebugFile as error:
         _send(ArchiveMessageKind.BROKEN, str(error)[: protocol.MAX_TEXT_LENGTH])
     except MemoryError:
@@ -44,12 +43,6 @@ def serve(arguments: Sequence[str]) -> int:
         _send(ArchiveMessageKind.FAULT, trace[-protocol.MAX_TEXT_LENGTH :])
         return protocol.EXIT_FAILED
     return os.EX_OK
-
-
-def _send_members(kind: ArchiveKind, packed_bytes: int, max_member_bytes: int) -> None:
-    for member in archives.members(_ARCHIVE_FD, kind, packed_bytes):
-        _send_member(member, max_member_bytes)
-    _send(ArchiveMessageKind.DONE)
 
 
 def _send_member(member: ArchiveMember, max_member_bytes: int) -> None:

@@ -17,12 +17,7 @@ import structlog
 from symdepot.domain.errors import NotADebugFile, ParserDied, SandboxUnavailable
 from symdepot.domain.formats.file_type import ArchiveKind
 from symdepot.sandbox import child_monitor, protocol, resource_limits, zygote_client
-from symdepot.sandbox.protocol import (
-    ArchiveMessage,
-    ArchiveMessageKind,
-    InvalidMessage,
-    PeerClosed,
-)
+from symdepot.sandbox.protocol import ArchiveMessageKind, InvalidMessage, PeerClosed
 from symdepot.sandbox.resource_limits import ResourceLimits
 
 EXTRACTOR = ("-m", "symdepot.sandbox.archive_child")
@@ -101,16 +96,17 @@ class _MessageReader:
         self._is_in_member = False
 
     def members(self) -> Iterator[ExtractedFile | SkippedFile]:
-        while (message := self._receive()).kind is not ArchiveMessageKind.DONE:
-            match message:
-                case ArchiveMessage(ArchiveMessageKind.MEMBER, name):
+        while True:
+            match self._receive():
+                case ArchiveMessageKind.MEMBER, name:
                     self._is_in_member = True
-                    yield ExtractedFile(name.decode("utf-8", "replace"), self._blocks())
+                    yield ExtractedFile(_text(name), self._blocks())
                     for _ in self._blocks():
-                        # The caller did not read the rest.
-                        pass
-                case ArchiveMessage(ArchiveMessageKind.REFUSED, content):
+                        pass  # the caller did not read the rest
+                case ArchiveMessageKind.REFUSED, content:
                     yield _skipped_file(content)
+                case ArchiveMessageKind.DONE, _:
+                    return
                 case _:
                     raise zygote_client.invalid_response()
 
@@ -118,38 +114,34 @@ class _MessageReader:
         left = self._max_member_bytes
         while self._is_in_member:
             match self._receive():
-                case ArchiveMessage(ArchiveMessageKind.DATA, block) if (
-                    len(block) <= left
-                ):
+                case ArchiveMessageKind.DATA, block if len(block) <= left:
                     left -= len(block)
                     yield block
-                case ArchiveMessage(ArchiveMessageKind.END):
+                case ArchiveMessageKind.END, _:
                     self._is_in_member = False
                 case _:
                     raise zygote_client.invalid_response()
 
-    def _receive(self) -> ArchiveMessage:
+    def _receive(self) -> tuple[ArchiveMessageKind, bytes]:
         """Return the next message, unless it ends the extraction."""
         assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        seconds = self._limits.wall_seconds
         try:
-            message = protocol.receive_archive_message(
-                self._process.stdout.fileno(), wait_seconds=self._limits.wall_seconds
+            kind, content = protocol.receive_archive_message(
+                self._process.stdout.fileno(), wait_seconds=seconds
             )
         except TimeoutError:
-            seconds = self._limits.wall_seconds
             reason = f"it said nothing for {seconds:g} s"
             raise zygote_client.parser_died(reason) from None
         except InvalidMessage:
             raise zygote_client.invalid_response() from None
         except PeerClosed:
             raise self._death() from None
-        match message:
-            case ArchiveMessage(ArchiveMessageKind.BROKEN, content):
-                raise NotADebugFile(content.decode("utf-8", "replace"))
-            case ArchiveMessage(ArchiveMessageKind.FAULT, content):
-                trace = content.decode("utf-8", "replace")
-                _log.error("extraction.failed", traceback=trace)
-        return message
+        if kind is ArchiveMessageKind.BROKEN:
+            raise NotADebugFile(_text(content))
+        if kind is ArchiveMessageKind.FAULT:
+            _log.error("extraction.failed", traceback=_text(content))
+        return kind, content
 
     def _death(self) -> ParserDied:
         try:
@@ -190,3 +182,7 @@ def _skipped_file(content: bytes) -> SkippedFile:
     except (ValueError, RecursionError):
         pass
     raise zygote_client.invalid_response()
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "replace")

@@ -5,21 +5,22 @@ import os
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
 from symdepot.domain.errors import NotADebugFile
 from symdepot.domain.formats import inspection
+from symdepot.domain.ids import DebugId
 from symdepot.domain.jvm import mapping
 from symdepot.domain.symcache import converter
-from symdepot.domain.symcache.conversion import ConversionFailed, SymCacheWritten
-from symdepot.sandbox import protocol, resource_limits, spill_files
-from symdepot.sandbox.protocol import (
-    ConvertObject,
-    InspectFile,
-    QueryMapping,
-    SandboxRequest,
+from symdepot.domain.symcache.conversion import (
+    ConversionFailed,
+    ObjectSelector,
+    SymCacheWritten,
 )
+from symdepot.sandbox import protocol, resource_limits, spill_files
+from symdepot.sandbox.protocol import SandboxRequest
 
 _RESPONSE_FD = 3
 _STDERR_FD = 2
@@ -36,12 +37,14 @@ def perform(request: SandboxRequest) -> dict[str, object]:
         OSError: a file cannot be read or written.
     """
     match request.operation:
-        case InspectFile():
-            return _inspect(request)
-        case ConvertObject() as operation:
-            return _convert(request, operation)
-        case QueryMapping(spill_file):
-            return _query_mapping(request, spill_file)
+        case "inspect":
+            objects = inspection.inspect(request.path, name=request.name)
+            inspection.trial_parse(request.path)
+            return {"objects": [protocol.object_to_json(o) for o in objects]}
+        case "convert":
+            return _convert(request)
+        case _:
+            return _query_mapping(request)
 
 
 def run(
@@ -55,7 +58,7 @@ def run(
     try:
         _close_others(response_fd, stderr_fd)
         resource_limits.apply(request.limits)
-        _send(_response(perform, request))
+        protocol.write_all(_RESPONSE_FD, _response(perform, request))
         status = os.EX_OK
     except MemoryError:
         status = protocol.EXIT_OUT_OF_MEMORY
@@ -66,35 +69,27 @@ def run(
         os._exit(status)
 
 
-def _inspect(request: SandboxRequest) -> dict[str, object]:
-    objects = inspection.inspect(request.path, name=request.name)
-    inspection.trial_parse(request.path)
-    return {"objects": [protocol.object_to_json(o) for o in objects]}
-
-
-def _convert(request: SandboxRequest, operation: ConvertObject) -> dict[str, object]:
+def _convert(request: SandboxRequest) -> dict[str, object]:
+    selector = ObjectSelector(DebugId.parse(request.debug_id), request.arch)
     try:
-        result = converter.convert(request.path, operation.selector, operation.target)
+        result = converter.convert(request.path, selector, request.target)
     except OSError as error:
         if error.errno != errno.EFBIG:
             raise
-        result = ConversionFailed(
-            f"Its symcache is larger than {request.limits.written_bytes} bytes.",
-            crashed_parser=True,
-        )
-    match result:
-        case SymCacheWritten(symbols_only):
-            return {"written": {"symbols_only": symbols_only}}
-        case ConversionFailed(reason, crashed_parser):
-            reason = reason[: protocol.MAX_TEXT_LENGTH]
-            return {"failed": reason, "crashed_parser": crashed_parser}
+        limit_bytes = request.limits.written_bytes
+        reason = f"Its symcache is larger than {limit_bytes} bytes."
+        result = ConversionFailed(reason, crashed_parser=True)
+    if isinstance(result, SymCacheWritten):
+        return {"written": asdict(result)}
+    reason = result.reason[: protocol.MAX_TEXT_LENGTH]
+    return {"failed": reason, "crashed_parser": result.crashed_parser}
 
 
-def _query_mapping(request: SandboxRequest, spill_file: Path) -> dict[str, object]:
+def _query_mapping(request: SandboxRequest) -> dict[str, object]:
     try:
-        query = spill_files.query_from_json(spill_file.read_bytes())
+        query = spill_files.query_from_json(request.target.read_bytes())
         result = mapping.run_query(request.path, query)
-        spill_file.write_bytes(spill_files.result_to_json(query, result))
+        request.target.write_bytes(spill_files.result_to_json(query, result))
     except OSError as error:
         if error.errno != errno.EFBIG:
             raise
@@ -113,16 +108,10 @@ def _close_others(response_fd: int, stderr_fd: int) -> None:
                 os.close(fd)
 
 
-def _response(perform: Perform, request: SandboxRequest) -> dict[str, object]:
+def _response(perform: Perform, request: SandboxRequest) -> bytes:
     try:
-        return perform(request)
+        return protocol.encode(perform(request))
     except NotADebugFile as e:
-        return {"refused": str(e)[: protocol.MAX_TEXT_LENGTH]}
+        return protocol.encode({"refused": str(e)[: protocol.MAX_TEXT_LENGTH]})
     except OSError as e:
-        return {"lost": "it cannot be read", "stderr": str(e)}
-
-
-def _send(response: dict[str, object]) -> None:
-    message = protocol.encode(response)
-    while message:
-        message = message[os.write(_RESPONSE_FD, message) :]
+        return protocol.encode({"lost": "it cannot be read", "stderr": str(e)})

@@ -5,31 +5,18 @@ import select
 import signal
 import time
 from dataclasses import dataclass
-from enum import Enum, auto
 
 from symdepot.sandbox import linux, protocol
 from symdepot.sandbox.resource_limits import ResourceLimits
 
 _STDERR_TAIL_BYTES = 2000
 _BLOCK_BYTES = 65_536
-_MEBIBYTE = 1024**2
-
 _SIGNALS = {s.value: s.name for s in signal.Signals}
-
 # A file cannot cause these by itself.
 _NO_FAULT_OF_FILE = {
     signal.SIGKILL.value: "the process that read it was killed from outside",
     signal.SIGBUS.value: "its end could not be read",
 }
-
-
-class ExitCause(Enum):
-    """Why monitoring a child ended."""
-
-    EXITED = auto()
-    TIMED_OUT = auto()
-    RESPONSE_TOO_LONG = auto()
-    ABANDONED = auto()
 
 
 @dataclass(slots=True)
@@ -43,48 +30,28 @@ class ChildProcess:
     stderr_tail: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class ChildExit:
-    """Why monitoring ended, and the wait status of the child."""
+def response(
+    process: ChildProcess, limits: ResourceLimits, stop_fds: tuple[int, ...]
+) -> bytes:
+    """Wait for a child, and return its response, or one with the reason why there is none.
 
-    cause: ExitCause
-    status: int
+    The child is killed when its time is up.
 
-
-def watch(
-    process: ChildProcess, wall_seconds: float, *, stop_fds: tuple[int, ...] = ()
-) -> ChildExit:
-    """Read the output of a child until it exits, then reap it.
-
-    It is killed after `wall_seconds`, or when a descriptor of `stop_fds` becomes
-    readable.
+    Raises:
+        PeerClosed: a descriptor of `stop_fds` became readable; the child is killed.
     """
-    deadline = time.monotonic() + wall_seconds
-    end_fd = linux.open_pidfd(process.pid)
-    for fd in (process.response_fd, process.stderr_fd):
-        os.set_blocking(fd, False)
-    try:
-        cause = _read_until_exit(process, end_fd, stop_fds, deadline)
-    finally:
-        # No effect if it has exited: it is not reaped yet.
-        os.kill(process.pid, signal.SIGKILL)
-        _, status = os.waitpid(process.pid, 0)
-        for fd in (end_fd, process.response_fd, process.stderr_fd):
-            os.close(fd)
-    return ChildExit(cause, status)
-
-
-def response(process: ChildProcess, end: ChildExit, limits: ResourceLimits) -> bytes:
-    """Return the child's response, or one with the reason why there is none."""
-    code = os.waitstatus_to_exitcode(end.status)
-    if end.cause is ExitCause.EXITED and code == os.EX_OK:
+    killed_because, status = _watch(process, limits, stop_fds)
+    code = os.waitstatus_to_exitcode(status)
+    stderr = process.stderr_tail.decode("utf-8", "replace")
+    if killed_because is not None:
+        return protocol.encode({"died": killed_because, "stderr": stderr})
+    if code == os.EX_OK:
         return process.response or protocol.encode(
             {"died": "it gave no answer", "stderr": ""}
         )
-    stderr = process.stderr_tail.decode("utf-8", "replace")
-    if end.cause is ExitCause.EXITED and -code in _NO_FAULT_OF_FILE:
+    if -code in _NO_FAULT_OF_FILE:
         return protocol.encode({"lost": _NO_FAULT_OF_FILE[-code], "stderr": stderr})
-    reason = _kill_reason(end, limits) or exit_reason(code, process.stderr_tail, limits)
+    reason = exit_reason(code, process.stderr_tail, limits)
     return protocol.encode({"died": reason, "stderr": stderr})
 
 
@@ -93,7 +60,7 @@ def exit_reason(code: int, stderr_tail: bytes, limits: ResourceLimits) -> str:
     # Rust prints this and aborts when an allocation fails.
     starved = code == -signal.SIGABRT and b"memory allocation of" in stderr_tail
     if starved or code == protocol.EXIT_OUT_OF_MEMORY:
-        return f"it needed more than {limits.memory_bytes // _MEBIBYTE} MiB of memory"
+        return f"it needed more than {limits.memory_bytes >> 20} MiB of memory"
     if code == -signal.SIGXCPU:
         return f"it needed more than {limits.cpu_seconds} s of processor time"
     if code < 0:
@@ -101,19 +68,35 @@ def exit_reason(code: int, stderr_tail: bytes, limits: ResourceLimits) -> str:
     return f"it gave up (status {code})"
 
 
-def _kill_reason(end: ChildExit, limits: ResourceLimits) -> str | None:
-    match end.cause:
-        case ExitCause.TIMED_OUT:
-            return f"it took longer than {limits.wall_seconds:g} s"
-        case ExitCause.RESPONSE_TOO_LONG:
-            return "its answer had no end"
-        case _:
-            return None
+def _watch(
+    process: ChildProcess, limits: ResourceLimits, stop_fds: tuple[int, ...]
+) -> tuple[str | None, int]:
+    """Read the output of a child until it exits, then reap it.
+
+    Returns why it was killed, if it was, and its wait status.
+    """
+    end_fd = linux.open_pidfd(process.pid)
+    for fd in (process.response_fd, process.stderr_fd):
+        os.set_blocking(fd, False)
+    try:
+        killed_because = _read_until_exit(process, end_fd, limits, stop_fds)
+    finally:
+        # No effect if it has exited: it is not reaped yet.
+        os.kill(process.pid, signal.SIGKILL)
+        _, status = os.waitpid(process.pid, 0)
+        for fd in (end_fd, process.response_fd, process.stderr_fd):
+            os.close(fd)
+    return killed_because, status
 
 
 def _read_until_exit(
-    process: ChildProcess, end_fd: int, stop_fds: tuple[int, ...], deadline: float
-) -> ExitCause:
+    process: ChildProcess,
+    end_fd: int,
+    limits: ResourceLimits,
+    stop_fds: tuple[int, ...],
+) -> str | None:
+    """Return why the child must be killed; None if it has exited."""
+    deadline = time.monotonic() + limits.wall_seconds
     poll = select.poll()
     pipes = {process.response_fd, process.stderr_fd}
     for fd in (end_fd, *pipes, *stop_fds):
@@ -127,12 +110,12 @@ def _read_until_exit(
                 poll.unregister(fd)
                 pipes.remove(fd)
         if len(process.response) > protocol.MAX_MESSAGE_BYTES:
-            return ExitCause.RESPONSE_TOO_LONG
+            return "its answer had no end"
         if has_exited:
-            return ExitCause.EXITED
+            return None
         if not ready.isdisjoint(stop_fds):
-            return ExitCause.ABANDONED
-    return ExitCause.TIMED_OUT
+            raise protocol.PeerClosed
+    return f"it took longer than {limits.wall_seconds:g} s"
 
 
 def _read(process: ChildProcess, fd: int) -> bool:

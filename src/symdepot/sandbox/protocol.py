@@ -27,7 +27,6 @@ from struct import Struct
 
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
-from symdepot.domain.symcache.conversion import ObjectSelector
 from symdepot.sandbox.resource_limits import ResourceLimits
 
 # Enough for 44 objects, the most that symbolic finds in a file, with long names.
@@ -41,6 +40,7 @@ EXIT_FAILED = 78
 
 _SEND_TIMEOUT_SECONDS = 10.0
 _ARCHIVE_HEADER = Struct(">cI")
+_PATHS = ("path", "target")
 
 
 class InvalidMessage(Exception):
@@ -52,36 +52,22 @@ class PeerClosed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class InspectFile:
-    """Inspect the file, and parse it on trial."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConvertObject:
-    """Convert one object of the file to a symcache in the existing file `target`."""
-
-    selector: ObjectSelector
-    target: Path
-
-
-@dataclass(frozen=True, slots=True)
-class QueryMapping:
-    """Query the file, a mapping; `spill_file` has the query, and then the result."""
-
-    spill_file: Path
-
-
-type Operation = InspectFile | ConvertObject | QueryMapping
-
-
-@dataclass(frozen=True, slots=True)
 class SandboxRequest:
-    """An operation on the file at `path`, which its client calls `name`."""
+    """An operation on the file at `path`, which its client calls `name`.
 
+    * "inspect" also parses the file on trial.
+    * "convert" writes the symcache of the object with `debug_id` and `arch` to the
+      existing file `target`.
+    * "query_mapping": `target` is a spill file with the query, and then the result.
+    """
+
+    operation: str
     path: Path
     name: str
     limits: ResourceLimits
-    operation: Operation
+    target: Path = Path()
+    debug_id: str = ""
+    arch: str = ""
 
 
 class ArchiveMessageKind(bytes, Enum):
@@ -94,14 +80,6 @@ class ArchiveMessageKind(bytes, Enum):
     DONE = b"z"
     BROKEN = b"b"
     FAULT = b"f"
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveMessage:
-    """A message from the child of an archive."""
-
-    kind: ArchiveMessageKind
-    content: bytes
 
 
 def socket_pair() -> tuple[socket.socket, socket.socket]:
@@ -168,76 +146,29 @@ def decode(message: bytes) -> dict[str, object]:
 
 def encode_request(request: SandboxRequest) -> bytes:
     """Return a request as bytes."""
-    match request.operation:
-        case InspectFile():
-            operation = ["inspect"]
-        case ConvertObject(ObjectSelector(debug_id, arch), target):
-            operation = ["convert", str(debug_id), arch, _path_to_text(target)]
-        case QueryMapping(spill_file):
-            operation = ["query_mapping", _path_to_text(spill_file)]
-    return encode(
-        {
-            "path": _path_to_text(request.path),
-            "name": request.name,
-            "limits": asdict(request.limits),
-            "operation": operation,
-        }
-    )
+    fields = asdict(request)
+    for key in _PATHS:
+        fields[key] = os.fsencode(fields[key]).decode("utf-8", "surrogateescape")
+    return encode(fields)
 
 
 def decode_request(message: bytes) -> SandboxRequest:
-    """Return the request in a message from the server, which is trusted.
-
-    Raises:
-        InvalidMessage: there is none.
-    """
-    match decode(message):
-        case {
-            "path": str(path),
-            "name": str(name),
-            "limits": dict(limits),
-            "operation": list(operation),
-        }:
-            return SandboxRequest(
-                _text_to_path(path),
-                name,
-                ResourceLimits(**limits),
-                _operation(operation),
-            )
-        case other:
-            raise InvalidMessage(str(other))
-
-
-def _operation(fields: list[object]) -> Operation:
-    match fields:
-        case ["inspect"]:
-            return InspectFile()
-        case ["convert", str(debug_id), str(arch), str(target)]:
-            selector = ObjectSelector(DebugId.parse(debug_id), arch)
-            return ConvertObject(selector, _text_to_path(target))
-        case ["query_mapping", str(spill_file)]:
-            return QueryMapping(_text_to_path(spill_file))
-    raise InvalidMessage(str(fields))
-
-
-def _path_to_text(path: Path) -> str:
-    return os.fsencode(path).decode("utf-8", "surrogateescape")
-
-
-def _text_to_path(text: str) -> Path:
-    return Path(os.fsdecode(text.encode("utf-8", "surrogateescape")))
+    """Return the request in a message from the server, which is trusted."""
+    fields = json.loads(message)
+    for key in _PATHS:
+        path = fields[key].encode("utf-8", "surrogateescape")
+        fields[key] = Path(os.fsdecode(path))
+    fields["limits"] = ResourceLimits(**fields["limits"])
+    return SandboxRequest(**fields)
 
 
 def object_to_json(o: ObjectFile) -> dict[str, object]:
     """Return an object in JSON types."""
     return {
-        "format": o.format,
-        "kind": o.kind,
-        "arch": o.arch,
+        **asdict(o),
         "debug_id": str(o.debug_id),
         "code_id": None if o.code_id is None else str(o.code_id),
         "features": sorted(o.features),
-        "name": o.name,
     }
 
 
@@ -264,7 +195,7 @@ def object_from_json(fields: object) -> ObjectFile:
                     arch=arch,
                     debug_id=DebugId.parse(debug_id),
                     code_id=None if code_id is None else CodeId.parse(code_id),
-                    features=frozenset(str(f) for f in features),
+                    features=frozenset(map(str, features)),
                     name=name,
                 )
             except ValueError as e:
@@ -276,13 +207,20 @@ def send_archive_message(
     fd: int, kind: ArchiveMessageKind, content: bytes = b""
 ) -> None:
     """Write one message to a pipe; blocks until it is read."""
-    message = memoryview(_ARCHIVE_HEADER.pack(kind.value, len(content)) + content)
-    while message:
-        message = message[os.write(fd, message) :]
+    write_all(fd, _ARCHIVE_HEADER.pack(kind.value, len(content)) + content)
 
 
-def receive_archive_message(fd: int, *, wait_seconds: float) -> ArchiveMessage:
-    """Read one message from a pipe.
+def write_all(fd: int, content: bytes) -> None:
+    """Write to a pipe; blocks until it is read."""
+    left = memoryview(content)
+    while left:
+        left = left[os.write(fd, left) :]
+
+
+def receive_archive_message(
+    fd: int, *, wait_seconds: float
+) -> tuple[ArchiveMessageKind, bytes]:
+    """Read the kind and content of one message from a pipe.
 
     Raises:
         PeerClosed: there will be no more messages.
@@ -295,7 +233,7 @@ def receive_archive_message(fd: int, *, wait_seconds: float) -> ArchiveMessage:
         raise InvalidMessage("a message that is too long")
     content = _read_exactly(fd, length, wait_seconds)
     try:
-        return ArchiveMessage(ArchiveMessageKind(kind), content)
+        return ArchiveMessageKind(kind), content
     except ValueError as e:
         raise InvalidMessage("an unknown kind") from e
 

@@ -7,33 +7,7 @@ from pathlib import Path
 _MEBIBYTE = 1024**2
 _MIN_MEMORY_BYTES = 512 * _MEBIBYTE
 _MAX_MEMORY_BYTES = 2048 * _MEBIBYTE
-_MEMORY_PER_BYTE = 4
-
-_CPU_SECONDS = 10
-_BYTES_PER_CPU_SECOND = 50_000_000
-
-_WALL_SECONDS = 30.0
-_BYTES_PER_WALL_SECOND = 20_000_000
-
-_CONVERSION_MEMORY_PER_BYTE = 2
-_MAX_CONVERSION_MEMORY_BYTES = 8192 * _MEBIBYTE
-_CONVERSION_CPU_SECONDS = 60
-_BYTES_PER_CONVERSION_CPU_SECOND = 2_000_000
-_CONVERSION_WALL_PER_CPU_SECOND = 10
-_MIN_SYMCACHE_BYTES = 64 * _MEBIBYTE
-
-_QUERY_MEMORY_PER_BYTE = 12
-_QUERY_CPU_SECONDS = 20
-_BYTES_PER_QUERY_CPU_SECOND = 10_000_000
-_QUERY_WALL_PER_CPU_SECOND = 3
 MAX_RESULT_BYTES = 32 * _MEBIBYTE
-
-_EXTRACTION_CPU_SECONDS = 60
-_BYTES_PER_EXTRACTION_CPU_SECOND = 500_000
-_EXTRACTION_SILENCE_SECONDS = 300.0
-
-_STACK_BYTES = 8 * _MEBIBYTE
-_OPEN_FILES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +24,8 @@ class ResourceLimits:
     cpu_seconds: int
     wall_seconds: float
     written_bytes: int = 0
-    stack_bytes: int = _STACK_BYTES
-    open_files: int = _OPEN_FILES
+    stack_bytes: int = 8 * _MEBIBYTE
+    open_files: int = 16
 
 
 def for_inspection(size_bytes: int) -> ResourceLimits:
@@ -72,12 +46,12 @@ def for_inspection(size_bytes: int) -> ResourceLimits:
     >>> for_inspection(100).memory_bytes == 512 * 1024**2
     True
     """
-    wanted_bytes = max(_MIN_MEMORY_BYTES, _MEMORY_PER_BYTE * size_bytes)
+    wanted_bytes = max(_MIN_MEMORY_BYTES, 4 * size_bytes)
     return ResourceLimits(
         memory_bytes=min(wanted_bytes, _MAX_MEMORY_BYTES),
         mapped_bytes=size_bytes,
-        cpu_seconds=_CPU_SECONDS + size_bytes // _BYTES_PER_CPU_SECOND,
-        wall_seconds=_WALL_SECONDS + size_bytes / _BYTES_PER_WALL_SECOND,
+        cpu_seconds=10 + size_bytes // 50_000_000,
+        wall_seconds=30.0 + size_bytes / 20_000_000,
     )
 
 
@@ -98,16 +72,14 @@ def for_conversion(size_bytes: int, decompressed_bytes: int) -> ResourceLimits:
     True
     """
     unpacked_bytes = size_bytes + decompressed_bytes
-    memory_bytes = _MIN_MEMORY_BYTES + _CONVERSION_MEMORY_PER_BYTE * unpacked_bytes
-    cpu_seconds = _CONVERSION_CPU_SECONDS + (
-        unpacked_bytes // _BYTES_PER_CONVERSION_CPU_SECOND
-    )
+    memory_bytes = _MIN_MEMORY_BYTES + 2 * unpacked_bytes
+    cpu_seconds = 60 + unpacked_bytes // 2_000_000
     return ResourceLimits(
-        memory_bytes=min(memory_bytes, _MAX_CONVERSION_MEMORY_BYTES),
+        memory_bytes=min(memory_bytes, 8192 * _MEBIBYTE),
         mapped_bytes=size_bytes,
         cpu_seconds=cpu_seconds,
-        wall_seconds=float(cpu_seconds * _CONVERSION_WALL_PER_CPU_SECOND),
-        written_bytes=_MIN_SYMCACHE_BYTES + unpacked_bytes,
+        wall_seconds=10.0 * cpu_seconds,
+        written_bytes=64 * _MEBIBYTE + unpacked_bytes,
     )
 
 
@@ -125,13 +97,13 @@ def for_mapping_query(size_bytes: int) -> ResourceLimits:
     >>> for_mapping_query(100).memory_bytes == 512 * 1024**2 + 1200
     True
     """
-    wanted_bytes = _MIN_MEMORY_BYTES + _QUERY_MEMORY_PER_BYTE * size_bytes
-    cpu_seconds = _QUERY_CPU_SECONDS + (size_bytes // _BYTES_PER_QUERY_CPU_SECOND)
+    wanted_bytes = _MIN_MEMORY_BYTES + 12 * size_bytes
+    cpu_seconds = 20 + size_bytes // 10_000_000
     return ResourceLimits(
         memory_bytes=min(wanted_bytes, _MAX_MEMORY_BYTES),
         mapped_bytes=2 * size_bytes,
         cpu_seconds=cpu_seconds,
-        wall_seconds=float(cpu_seconds * _QUERY_WALL_PER_CPU_SECOND),
+        wall_seconds=3.0 * cpu_seconds,
         written_bytes=max(2 * size_bytes, MAX_RESULT_BYTES),
     )
 
@@ -152,27 +124,23 @@ def for_extraction(packed_bytes: int) -> ResourceLimits:
     return ResourceLimits(
         memory_bytes=_MIN_MEMORY_BYTES,
         mapped_bytes=0,
-        cpu_seconds=_EXTRACTION_CPU_SECONDS
-        + packed_bytes // _BYTES_PER_EXTRACTION_CPU_SECOND,
-        wall_seconds=_EXTRACTION_SILENCE_SECONDS,
+        cpu_seconds=60 + packed_bytes // 500_000,
+        wall_seconds=300.0,
     )
 
 
 def apply(limits: ResourceLimits) -> None:
     """Apply `limits` to this process for good, except for the wall clock."""
-    address_space_bytes = _mapped_bytes() + limits.mapped_bytes + limits.memory_bytes
+    pages = Path("/proc/self/statm").read_text("ascii").split()[0]
+    own_bytes = int(pages) * resource.getpagesize()
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_FSIZE, limits.written_bytes)
     _lower(resource.RLIMIT_NOFILE, limits.open_files)
     _lower(resource.RLIMIT_STACK, limits.stack_bytes)
     # SIGXCPU comes at the soft limit, and is distinct from a kill from outside.
     _lower(resource.RLIMIT_CPU, limits.cpu_seconds, slack=1)
+    address_space_bytes = own_bytes + limits.mapped_bytes + limits.memory_bytes
     _lower(resource.RLIMIT_AS, address_space_bytes)
-
-
-def _mapped_bytes() -> int:
-    pages = Path("/proc/self/statm").read_text("ascii").split()[0]
-    return int(pages) * resource.getpagesize()
 
 
 def _lower(resource_id: int, limit: int, *, slack: int = 0) -> None:

@@ -6,7 +6,7 @@ result is `{"frames": [[index, [[class, method, file, line]]]], "class_names": {
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from symdepot.domain.jvm.retrace import MappingQuery, MappingResult, ObfuscatedFrame
 from symdepot.domain.jvm.stack_text import JavaFrame
@@ -17,9 +17,7 @@ RESULT_TOO_LARGE = "This mapping answers without end."
 
 def query_to_json(query: MappingQuery) -> bytes:
     """Return a query as JSON."""
-    frames = [[f.class_name, f.method, f.line, f.signature] for f in query.frames]
-    fields = {"frames": frames, "class_names": query.class_names}
-    return json.dumps(fields).encode("ascii")
+    return json.dumps(query._asdict()).encode("ascii")
 
 
 def query_from_json(content: bytes) -> MappingQuery:
@@ -32,16 +30,11 @@ def query_from_json(content: bytes) -> MappingQuery:
 def result_to_json(query: MappingQuery, result: MappingResult) -> bytes:
     """Return a result as JSON."""
     frames = [
-        [index, [[f.class_name, f.method, f.file, f.line] for f in result.frames[one]]]
-        for index, one in enumerate(query.frames)
-        if one in result.frames
+        [index, result.frames[frame]]
+        for index, frame in enumerate(query.frames)
+        if frame in result.frames
     ]
-    fields = {
-        "frames": frames,
-        "class_names": result.class_names,
-        "signatures": result.signatures,
-    }
-    return json.dumps(fields).encode("ascii")
+    return json.dumps(result._asdict() | {"frames": frames}).encode("ascii")
 
 
 def result_from_json(query: MappingQuery, content: bytes) -> MappingResult:
@@ -86,10 +79,8 @@ def _frame(fields: object) -> JavaFrame:
     raise InvalidMessage("no frame")
 
 
-def _texts(entries: Mapping[object, object]) -> dict[str, str]:
-    texts = {
-        k: v for k, v in entries.items() if isinstance(k, str) and isinstance(v, str)
-    }
+def _texts(entries: dict[str, object]) -> dict[str, str]:
+    texts = {key: text for key, text in entries.items() if isinstance(text, str)}
     if len(texts) != len(entries):
         raise InvalidMessage("no names")
     return texts

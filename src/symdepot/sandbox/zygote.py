@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from symdepot.sandbox import child, child_monitor, linux, protocol
 from symdepot.sandbox.child import Perform
-from symdepot.sandbox.child_monitor import ChildProcess, ExitCause
+from symdepot.sandbox.child_monitor import ChildProcess
 from symdepot.sandbox.protocol import SandboxRequest
 
 
@@ -29,8 +29,12 @@ def serve(arguments: Sequence[str], perform: Perform = child.perform) -> None:
     while os.getppid() == server_pid and _wait_for_request(connection, server_fd):
         try:
             request = protocol.decode_request(protocol.receive_message(connection))
-            stop_fds = (connection.fileno(), server_fd)
-            protocol.send_message(connection, _run_child(perform, request, stop_fds))
+            response = child_monitor.response(
+                _fork(perform, request),
+                request.limits,
+                stop_fds=(connection.fileno(), server_fd),
+            )
+            protocol.send_message(connection, response)
         except protocol.PeerClosed:
             return
 
@@ -51,20 +55,9 @@ def _prepare_to_fork() -> None:
 def _wait_for_request(connection: socket.socket, server_fd: int) -> bool:
     """Return True when a request is there, False when the server is gone."""
     poll = select.poll()
-    poll.register(connection, select.POLLIN)
-    poll.register(server_fd, select.POLLIN)
-    ready = {fd for fd, _ in poll.poll()}
-    return server_fd not in ready
-
-
-def _run_child(
-    perform: Perform, request: SandboxRequest, stop_fds: tuple[int, ...]
-) -> bytes:
-    process = _fork(perform, request)
-    end = child_monitor.watch(process, request.limits.wall_seconds, stop_fds=stop_fds)
-    if end.cause is ExitCause.ABANDONED:
-        raise protocol.PeerClosed
-    return child_monitor.response(process, end, request.limits)
+    for each in (connection, server_fd):
+        poll.register(each, select.POLLIN)
+    return server_fd not in dict(poll.poll())
 
 
 def _fork(perform: Perform, request: SandboxRequest) -> ChildProcess:

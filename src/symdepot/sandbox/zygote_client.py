@@ -1,5 +1,6 @@
 """The server's end of a zygote: starts it, and passes requests to it."""
 
+import atexit
 import os
 import subprocess
 import sys
@@ -194,6 +195,12 @@ def parser_died(reason: str) -> ParserDied:
 def _reset_all_after_fork() -> None:
     for client in list(_clients):
         client.reset_after_fork()
+
+
+@atexit.register
+def _close_all() -> None:
+    for client in list(_clients):
+        client.close()
 
 
 _clients: WeakSet[ZygoteClient] = WeakSet()

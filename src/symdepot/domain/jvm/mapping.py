@@ -11,9 +11,8 @@ import mmap
 import os
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO, NamedTuple, Self
 
 from symbolic.exceptions import SymbolicError
 from symbolic.proguard import ProguardMapper
@@ -43,7 +42,13 @@ def run_query(path: Path, query: MappingQuery) -> MappingResult:
         OSError: the file cannot be read.
     """
     with os.fdopen(os.memfd_create("subset"), "wb") as subset:
-        copy_classes(path, query.mentioned_classes(), subset)
+        class_names = {
+            *query.class_names,
+            *(frame.class_name for frame in query.frames),
+        }
+        for frame in query.frames:
+            class_names.update(stack_text.class_names(frame.signature or ""))
+        copy_classes(path, class_names, subset)
         subset.flush()
         mapping = NameMapping.open(Path(f"/proc/self/fd/{subset.fileno()}"))
         return _result(mapping, query)
@@ -158,8 +163,7 @@ def copy_classes(path: Path, class_names: Collection[str], target: BinaryIO) -> 
                 target.write(_before_members(section, content))
 
 
-@dataclass(frozen=True, slots=True)
-class _ClassSection:
+class _ClassSection(NamedTuple):
     """The lines of one class: its names, and their range in the file."""
 
     original: bytes
@@ -171,7 +175,8 @@ class _ClassSection:
 def _sections(content: mmap.mmap) -> Iterator[_ClassSection]:
     last: tuple[bytes, bytes, int] | None = None
     for start in _line_starts(content):
-        line = content[start : _line_end(content, start)]
+        end = content.find(b"\n", start)
+        line = content[start : len(content) if end < 0 else end]
         original, arrow, rest = line.partition(_ARROW)
         obfuscated, colon, _ = rest.partition(b":")
         if not (arrow and colon):  # the previous section continues
@@ -190,11 +195,6 @@ def _line_starts(content: mmap.mmap) -> Iterator[int]:
         yield edge.end()
 
 
-def _line_end(content: mmap.mmap, start: int) -> int:
-    end = content.find(b"\n", start)
-    return len(content) if end < 0 else end
-
-
 def _before_members(section: _ClassSection, content: mmap.mmap) -> bytes:
     """Return the class line and its comments, such as the source file."""
     text = content[section.start : section.end]
@@ -206,31 +206,24 @@ def _result(mapping: NameMapping, query: MappingQuery) -> MappingResult:
     frames: dict[ObfuscatedFrame, list[JavaFrame]] = {}
     signatures: dict[str, str] = {}
     for obfuscated in query.frames:
-        signature = stack_text.readable_signature(
-            obfuscated.signature or "", mapping.class_name
-        )
-        if signature is not None and obfuscated.signature is not None:
-            signatures[obfuscated.signature] = text_format.printable(str(signature))
-        frame = JavaFrame(
-            obfuscated.class_name, obfuscated.method, None, obfuscated.line
-        )
-        parameters = None if signature is None else ",".join(signature.parameters)
-        if found := mapping.frames(frame, parameters)[:MAX_INLINED]:
-            frames[obfuscated] = [_printable_frame(original) for original in found]
-    class_names = {name: mapping.class_name(name) for name in query.class_names}
-    return MappingResult(
-        frames=frames,
-        class_names={
-            k: text_format.printable(v) for k, v in class_names.items() if v is not None
-        },
-        signatures=signatures,
-    )
+        class_name, method, line, text = obfuscated
+        signature = stack_text.readable_signature(text or "", mapping.class_name)
+        parameters = None
+        if text is not None and signature is not None:
+            signatures[text] = text_format.printable(str(signature))
+            parameters = ",".join(signature.parameters)
+        found = mapping.frames(JavaFrame(class_name, method, None, line), parameters)
+        if found:
+            frames[obfuscated] = [_printable_frame(f) for f in found[:MAX_INLINED]]
+    names = [(name, mapping.class_name(name)) for name in query.class_names]
+    class_names = {
+        key: text_format.printable(name) for key, name in names if name is not None
+    }
+    return MappingResult(frames, class_names, signatures)
 
 
 def _printable_frame(frame: JavaFrame) -> JavaFrame:
-    return JavaFrame(
-        text_format.printable(frame.class_name),
-        text_format.printable(frame.method),
-        None if frame.file is None else text_format.printable(frame.file),
-        frame.line,
-    )
+    class_name, method, file, line = frame
+    printable = text_format.printable
+    file = None if file is None else printable(file)
+    return JavaFrame(printable(class_name), printable(method), file, line)

@@ -6,15 +6,15 @@ rewrites the text with the result.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 from symdepot.domain.jvm import stack_text
 from symdepot.domain.jvm.stack_text import JavaFrame
 
 
-@dataclass(frozen=True, slots=True)
-class ObfuscatedFrame:
+# NamedTuples, because they become JSON lists as they are.
+class ObfuscatedFrame(NamedTuple):
     """A frame under obfuscated names; `signature` is the JVM's, if known."""
 
     class_name: str
@@ -23,28 +23,19 @@ class ObfuscatedFrame:
     signature: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MappingQuery:
+class MappingQuery(NamedTuple):
     """Frames and class names to look up in a mapping, without repeats."""
 
     frames: tuple[ObfuscatedFrame, ...] = ()
     class_names: tuple[str, ...] = ()
 
-    def mentioned_classes(self) -> set[str]:
-        """Return the obfuscated names of all classes in the query."""
-        names = {*self.class_names, *(frame.class_name for frame in self.frames)}
-        for frame in self.frames:
-            names.update(stack_text.class_names(frame.signature or ""))
-        return names
 
-
-@dataclass(frozen=True, slots=True)
-class MappingResult:
+class MappingResult(NamedTuple):
     """The original frames, classes and readable signatures of the known ones."""
 
-    frames: Mapping[ObfuscatedFrame, list[JavaFrame]] = field(default_factory=dict)
-    class_names: Mapping[str, str] = field(default_factory=dict)
-    signatures: Mapping[str, str] = field(default_factory=dict)
+    frames: Mapping[ObfuscatedFrame, list[JavaFrame]]
+    class_names: Mapping[str, str]
+    signatures: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +62,7 @@ def query_for_text(trace: str) -> MappingQuery:
     """Return the query for all frames and exceptions in a text."""
     recorder = _Recorder()
     retrace(trace, recorder)
-    return MappingQuery(
-        tuple(recorder.requested_frames), tuple(recorder.requested_classes)
-    )
+    return MappingQuery(tuple(recorder.frames_seen), tuple(recorder.classes_seen))
 
 
 def retrace_text(trace: str, result: MappingResult) -> RetracedText:
@@ -107,19 +96,18 @@ def _with_exception(line: str, following: str, names: NameSource) -> str:
     return line if parsed is None or name is None else parsed.with_class(name)
 
 
-@dataclass(frozen=True, slots=True)
 class _Recorder:
     """Records the names requested, and knows none."""
 
-    requested_frames: dict[ObfuscatedFrame, None] = field(default_factory=dict)
-    requested_classes: dict[str, None] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.frames_seen: dict[ObfuscatedFrame, None] = {}
+        self.classes_seen: dict[str, None] = {}
 
-    def class_name(self, name: str) -> str | None:
-        self.requested_classes[name] = None
-        return None
+    def class_name(self, name: str) -> None:
+        self.classes_seen[name] = None
 
     def frames(self, frame: JavaFrame) -> list[JavaFrame]:
-        self.requested_frames[_obfuscated(frame)] = None
+        self.frames_seen[_obfuscated(frame)] = None
         return []
 
 

@@ -7,6 +7,7 @@ specification, 4.3.3, "Method Descriptors".
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_LINE_LENGTH = 4096
 """Longer lines and signatures are not parsed."""
@@ -32,6 +33,7 @@ _BASE_TYPES = {
     "J": "long",
     "F": "float",
     "D": "double",
+    "V": "void",
 }
 _TYPE = r"\[*(?:[ZBCSIJFD]|L[^;\[()]+;)"
 _parse = re.compile(rf"\(((?:{_TYPE})*)\)(V|{_TYPE})").fullmatch
@@ -39,8 +41,7 @@ _types = re.compile(_TYPE).findall
 _class_names_in = re.compile(r"L([^;\[()]+);").findall
 
 
-@dataclass(frozen=True, slots=True)
-class JavaFrame:
+class JavaFrame(NamedTuple):
     """A method of a class, its file, and the line; 0 if unknown."""
 
     class_name: str
@@ -90,9 +91,8 @@ def source_file(class_name: str, *, like: str) -> str:
     'Main.kt'
     """
     simple = class_name.rpartition(".")[2]
-    return (simple.partition("$")[0] or simple) + (
-        ".kt" if like.endswith(".kt") else ".java"
-    )
+    extension = ".kt" if like.endswith(".kt") else ".java"
+    return (simple.partition("$")[0] or simple) + extension
 
 
 def r8_map_ids(text: str) -> set[str]:
@@ -113,14 +113,12 @@ def parse_frame_line(line: str) -> FrameLine | None:
     before, at, rest = line.rpartition("at ")
     if not at or len(line) > MAX_LINE_LENGTH or before[-1:].strip():
         return None
-    found = _FRAME(rest.removesuffix("\r"))
+    found = _FRAME(rest)
     if found is None:
         return None
-    end = "\r" if rest.endswith("\r") else ""
-    frame = JavaFrame(
-        found["class"], found["method"], found["file"] or None, int(found["line"] or 0)
-    )
-    return FrameLine(f"{before}at {found['module']}", frame, found["rest"] + end)
+    module, class_name, method, file, line_number, after = found.groups()
+    frame = JavaFrame(class_name, method, file or None, int(line_number or 0))
+    return FrameLine(f"{before}at {module}", frame, after)
 
 
 def parse_exception_line(line: str, following: str) -> ExceptionLine | None:
@@ -128,15 +126,12 @@ def parse_exception_line(line: str, following: str) -> ExceptionLine | None:
 
     A class without package could be any word: it counts only if a frame is `following`.
     """
-    if len(line) > MAX_LINE_LENGTH:
-        return None
-    found = _EXCEPTION(line)
+    found = _EXCEPTION(line) if len(line) <= MAX_LINE_LENGTH else None
     if found is None:
         return None
-    is_marked = bool(found["before"]) or "." in found["class"]
-    if not is_marked and parse_frame_line(following) is None:
-        return None
-    return ExceptionLine(found["before"], found["class"], found["rest"])
+    is_marked = found["before"] or "." in found["class"]
+    is_exception = is_marked or parse_frame_line(following) is not None
+    return ExceptionLine(*found.groups()) if is_exception else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +156,8 @@ def class_names(signature: str) -> list[str]:
     >>> class_names("(ILa/b;[La/b$c;)V")
     ['a.b', 'a.b$c']
     """
-    if not _is_signature(signature):
-        return []
-    return [name.replace("/", ".") for name in _class_names_in(signature)]
+    names = _class_names_in(signature) if _parse_signature(signature) else []
+    return [name.replace("/", ".") for name in names]
 
 
 def readable_signature(
@@ -176,13 +170,12 @@ def readable_signature(
     >>> str(readable_signature("()V")), readable_signature("main")
     ('()', None)
     """
-    if not _is_signature(text):
+    parsed = _parse_signature(text)
+    if parsed is None:
         return None
-    parameters, _, returned = text[1:].partition(")")
-    return Signature(
-        tuple(_readable_type(each, class_name) for each in _types(parameters)),
-        "void" if returned == "V" else _readable_type(returned, class_name),
-    )
+    types = [*_types(parsed[1]), parsed[2]]
+    *parameters, returned = [_readable_type(each, class_name) for each in types]
+    return Signature(tuple(parameters), returned)
 
 
 def bundle_path(class_name: str, file: str | None) -> str:
@@ -206,8 +199,8 @@ def bundle_path(class_name: str, file: str | None) -> str:
     return f"~/{'/'.join(folders)}.jvm"
 
 
-def _is_signature(text: str) -> bool:
-    return len(text) <= MAX_LINE_LENGTH and _parse(text) is not None
+def _parse_signature(text: str) -> re.Match[str] | None:
+    return _parse(text) if len(text) <= MAX_LINE_LENGTH else None
 
 
 def _readable_type(descriptor: str, class_name: Callable[[str], str | None]) -> str:
