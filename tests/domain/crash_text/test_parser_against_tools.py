@@ -48,7 +48,7 @@ def resolved(program: Path, spans: list[AddressSpan]) -> list[tuple[str, int]]:
     converter.convert(program, ObjectSelector(found.debug_id, found.arch), into)
     opened = OpenSymCache.open(into)
     frames = [
-        opened.frames(span.offset - span.is_return_address)[-1]
+        opened.frames_at([span.offset - span.is_return_address])[0][-1]
         for span in spans
         if span.module.name.endswith(f"/{program.name}")
     ]

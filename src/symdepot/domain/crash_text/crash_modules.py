@@ -57,25 +57,28 @@ class CrashModuleList:
     """The modules that a text lists."""
 
     def __init__(self, lines: Iterable[str]) -> None:
-        self._modules: list[CrashModule] = []
-        sizes: list[int] = []
-        by_path: dict[str, int] = {}
-        for line in lines:
+        # Each with its end, by its line, or by its path if its parts are listed.
+        found: dict[int | str, tuple[CrashModule, int]] = {}
+        for number, line in enumerate(lines):
             if not is_parsable(line):
                 continue
-            match = _first(_LIST_PATTERNS, line)
-            if match is not None:
-                self._modules.append(_module(match))
-                sizes.append(_size(match))
-                continue
-            match = _first(_MAPPING_PATTERNS, line)
-            if match is not None:
-                _add_mapping(match, self._modules, sizes, by_path)
+            if match := _first(_LIST_PATTERNS, line):
+                name, start, arch = (
+                    match["name"],
+                    int(match["start"], 16),
+                    match["arch"],
+                )
+                module = CrashModule(name, hex_id(match["id"]), start, arch or None)
+                found[number] = module, int(match["end"] or "0", 16)
+            elif match := _first(_MAPPING_PATTERNS, line):
+                path, end = match["name"], int(match["end"], 16)
+                base = max(int(match["start"], 16) - int(match["offset"], 16), 0)
+                module, last_end = found.get(path, (CrashModule(path, None, base), 0))
+                found[path] = module, max(end, last_end)
+        self._modules = [module for module, _ in found.values()]
+        bounds = [(module.address or 0, end) for module, end in found.values()]
         self._memory_map = MemoryMap(
-            [
-                MemoryRange(module.address or 0, size)
-                for module, size in zip(self._modules, sizes, strict=True)
-            ]
+            [MemoryRange(start, max(end - start, 0)) for start, end in bounds]
         )
 
     def at(self, address: int) -> tuple[CrashModule, int] | None:
@@ -105,35 +108,3 @@ def _first(
     patterns: Iterable[Callable[[str], re.Match[str] | None]], line: str
 ) -> re.Match[str] | None:
     return next(filter(None, (pattern(line) for pattern in patterns)), None)
-
-
-def _module(match: re.Match[str]) -> CrashModule:
-    return CrashModule(
-        match["name"],
-        hex_id(match["id"]),
-        int(match["start"], 16),
-        match["arch"] or None,
-    )
-
-
-def _size(match: re.Match[str]) -> int:
-    end = int(match["end"] or "0", 16)
-    return max(end - int(match["start"], 16), 0)
-
-
-def _add_mapping(
-    match: re.Match[str],
-    modules: list[CrashModule],
-    sizes: list[int],
-    by_path: dict[str, int],
-) -> None:
-    """Add a mapping of a part of a file to the file's module."""
-    path = match["name"]
-    if path not in by_path:
-        base = int(match["start"], 16) - int(match["offset"], 16)
-        by_path[path] = len(modules)
-        modules.append(CrashModule(path, address=max(base, 0)))
-        sizes.append(0)
-    index = by_path[path]
-    size = int(match["end"], 16) - (modules[index].address or 0)
-    sizes[index] = max(sizes[index], size)

@@ -83,7 +83,8 @@ class _Line:
     begin: int
     modules: CrashModuleList
 
-    def bounds(self, found: re.Match[str], group: str | int = 0) -> tuple[int, int]:
+    def bounds(self, found: re.Match[str]) -> tuple[int, int]:
+        group = "span" if "span" in found.re.groupindex else 0
         return self.begin + found.start(group), self.begin + found.end(group)
 
     def span(
@@ -94,13 +95,10 @@ class _Line:
         is_return_address: bool = False,
     ) -> AddressSpan:
         """Return the span of a match of module, offset and perhaps a build id."""
-        groups = found.groupdict()
+        module = CrashModule(found["name"], hex_id(found.groupdict().get("id")))
+        offset = int(found["offset"], 16)
         return AddressSpan(
-            *self.bounds(found, "span" if "span" in groups else 0),
-            CrashModule(found["name"], hex_id(groups.get("id"))),
-            int(found["offset"], 16),
-            is_return_address,
-            text_format,
+            *self.bounds(found), module, offset, is_return_address, text_format
         )
 
 
@@ -134,8 +132,7 @@ _SANITIZER_FRAME = re.compile(
 
 
 def _sanitizer_spans(line: _Line) -> Iterator[AddressSpan]:
-    match = _SANITIZER_LINE.search(line.text)
-    if match:
+    if match := _SANITIZER_LINE.search(line.text):
         is_summary = match[0].startswith("SUMMARY")
         text_format = TextFormat.SUMMARY if is_summary else TextFormat.SANITIZER
         for found in _SANITIZER_FRAME.finditer(line.text):
@@ -161,8 +158,7 @@ _ANDROID_FRAME = re.compile(
 
 
 def _android_spans(line: _Line) -> Iterator[AddressSpan]:
-    found = _ANDROID_FRAME.search(line.text)
-    if found:
+    if found := _ANDROID_FRAME.search(line.text):
         yield line.span(found, TextFormat.ANDROID)
 
 
@@ -194,12 +190,11 @@ _APPLE_FRAME = re.compile(
 
 
 def _apple_spans(line: _Line) -> Iterator[AddressSpan]:
-    found = _APPLE_FRAME.match(line.text)
-    if found:
+    if found := _APPLE_FRAME.match(line.text):
         offset = int(found["offset"])
         base = int(found["address"], 16) - offset
         yield AddressSpan(
-            *line.bounds(found, "span"),
+            *line.bounds(found),
             line.modules.loaded_at(base, found["name"]),
             offset,
             is_return_address=int(found["number"]) > 0,
@@ -217,20 +212,15 @@ _DEBUGGER_FRAMES = {
         r"(?P<span>\S[^`]*?`___lldb_unnamed_symbol\S*(?: \+ [0-9]+)?)"
     ),
 }
-_UNKNOWN_MODULE = CrashModule("")
 
 
 def _debugger_spans(line: _Line) -> Iterator[AddressSpan]:
     for text_format, pattern in _DEBUGGER_FRAMES.items():
-        found = pattern.search(line.text)
-        if found:
+        if found := pattern.search(line.text):
             address = int(found["address"], 16)
-            location = line.modules.at(address) or (_UNKNOWN_MODULE, address)
+            location = line.modules.at(address) or (CrashModule(""), address)
             is_caller = int(found["number"]) > 0
-            span = line.bounds(found, "span")
-            yield AddressSpan(
-                *span, *location, is_return_address=is_caller, text_format=text_format
-            )
+            yield AddressSpan(*line.bounds(found), *location, is_caller, text_format)
 
 
 _FINDERS: tuple[Callable[[_Line], Iterator[AddressSpan]], ...] = (

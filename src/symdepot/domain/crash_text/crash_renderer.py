@@ -13,8 +13,6 @@ from symdepot.domain.crash_text.crash_parser import AddressSpan, TextFormat
 MAX_NAME_LENGTH = 1000
 """Longer names and paths are cut."""
 
-_INLINED = " [inlined]"
-
 
 @dataclass(frozen=True, slots=True)
 class ResolvedName:
@@ -86,9 +84,10 @@ def render(
         case TextFormat.KERNEL:
             return _all_locations(f"{context.original} (", frames, ")")
         case TextFormat.SUMMARY:
-            return _summary(context, frames[0])
-        case TextFormat.SANITIZER if _names_function(context.before, context.original):
-            return _all_locations("", frames, _module(context.original))
+            known = frames[0].location or context.original
+            return f"{known} in {frames[0].function}"
+        case TextFormat.SANITIZER if _names_function(context):
+            return _all_locations("", frames, _module(context))
         case _:
             return _one_per_line(span, context, frames)
 
@@ -97,10 +96,9 @@ def _one_per_line(
     span: AddressSpan, context: LineContext, frames: Sequence[ResolvedName]
 ) -> str:
     render_frame = _FRAME_RENDERERS[span.text_format]
-    *inlined, outermost = [render_frame(span, context, frame) for frame in frames]
-    marked = [f"{text}{_INLINED}" for text in inlined]
     between = f"{context.ending}{context.before}" if context.is_alone else ", in "
-    return between.join([*marked, outermost])
+    separator = f" [inlined]{between}"
+    return separator.join(render_frame(span, context, frame) for frame in frames)
 
 
 def _all_locations(
@@ -110,17 +108,10 @@ def _all_locations(
     return f"{before}{locations}{after}" if locations else None
 
 
-def _summary(context: LineContext, frame: ResolvedName) -> str:
-    if frame.location:
-        return f"{frame.location} in {frame.function}"
-    return f"{context.original} in {frame.function}"
-
-
 def _gdb(span: AddressSpan, context: LineContext, frame: ResolvedName) -> str:
     function = frame.function if "(" in frame.function else f"{frame.function} ()"
-    if frame.location:
-        return f"{function} at {frame.location}"
-    return f"{function}{context.original.removeprefix('?? ()')}"
+    location = f" at {frame.location}" if frame.location else ""
+    return function + (location or context.original.removeprefix("?? ()"))
 
 
 def _lldb(span: AddressSpan, context: LineContext, frame: ResolvedName) -> str:
@@ -131,9 +122,9 @@ def _lldb(span: AddressSpan, context: LineContext, frame: ResolvedName) -> str:
 
 def _sanitizer(span: AddressSpan, context: LineContext, frame: ResolvedName) -> str:
     location = frame.location or context.original.removeprefix("<null> <null> ")
-    if context.original.startswith("<null>"):
-        return f"{frame.function} {location}{_module(context.original) if frame.location else ''}"
-    return f"in {frame.function} {location}"
+    if not context.original.startswith("<null>"):
+        return f"in {frame.function} {location}"
+    return f"{frame.function} {location}{_module(context) if frame.location else ''}"
 
 
 def _glibc(span: AddressSpan, context: LineContext, frame: ResolvedName) -> str:
@@ -154,9 +145,8 @@ def _apple(span: AddressSpan, context: LineContext, frame: ResolvedName) -> str:
     return f"{frame.function}{_offset(frame, ' + {}')}{location}"
 
 
-_FRAME_RENDERERS: dict[
-    TextFormat, Callable[[AddressSpan, LineContext, ResolvedName], str]
-] = {
+type _FrameRenderer = Callable[[AddressSpan, LineContext, ResolvedName], str]
+_FRAME_RENDERERS: dict[TextFormat, _FrameRenderer] = {
     TextFormat.GDB: _gdb,
     TextFormat.LLDB: _lldb,
     TextFormat.SANITIZER: _sanitizer,
@@ -166,16 +156,15 @@ _FRAME_RENDERERS: dict[
 }
 
 
-def _names_function(before: str, original: str) -> bool:
+def _names_function(context: LineContext) -> bool:
     """Return whether a sanitizer printed the function, and only the file is missing."""
-    return " in " in before or original.startswith("<null> (")
+    return " in " in context.before or context.original.startswith("<null> (")
 
 
-def _module(original: str) -> str:
+def _module(context: LineContext) -> str:
     """Return the module, which only ThreadSanitizer prints after the location."""
-    return (
-        f" {original[original.index('(') :]}" if original.startswith("<null>") else ""
-    )
+    _, bracket, module = context.original.partition("(")
+    return f" {bracket}{module}" if context.original.startswith("<null>") else ""
 
 
 def _without_function(original: str, name: str) -> str:
