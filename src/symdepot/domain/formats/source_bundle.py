@@ -81,8 +81,8 @@ class SourceBundle:
     @cached_property
     def _folded(self) -> dict[str, str]:
         """Paths by their canonical spelling without regard to case."""
-        folded = sources.case_folded
-        return {folded(sources.canonical_path(p)): p for p in reversed(self.paths)}
+        paths = reversed(self.paths)
+        return {sources.canonical_path(path).casefold(): path for path in paths}
 
     def _find(self, path: str) -> str | None:
         if path in self._members:
@@ -91,7 +91,7 @@ class SourceBundle:
         exact = self._canonical.get(canonical)
         if exact is not None or not sources.ignores_case(canonical):
             return exact
-        return self._folded.get(sources.case_folded(canonical))
+        return self._folded.get(canonical.casefold())
 
 
 @contextmanager

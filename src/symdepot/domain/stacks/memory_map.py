@@ -30,15 +30,13 @@ class MemoryMap:
     """
 
     def __init__(self, ranges: Sequence[MemoryRange]) -> None:
-        by_address = sorted(range(len(ranges)), key=lambda i: ranges[i].address)
-        filled = list(ranges)
-        for i, following in pairwise(by_address):
+        self._ranges = list(ranges)
+        self._order = sorted(range(len(ranges)), key=lambda i: ranges[i].address)
+        self._starts = [ranges[i].address for i in self._order]
+        for i, following in pairwise(self._order):
             if not ranges[i].size_bytes:
                 size = ranges[following].address - ranges[i].address
-                filled[i] = replace(ranges[i], size_bytes=size)
-        self._ranges = filled
-        self._order = by_address
-        self._starts = [ranges[i].address for i in by_address]
+                self._ranges[i] = replace(ranges[i], size_bytes=size)
 
     def __len__(self) -> int:
         return len(self._ranges)
@@ -55,19 +53,14 @@ class MemoryMap:
         after the end belongs to a range, too: a call that never returns may be its
         last instruction.
         """
-        if module is None:
-            return self._find_absolute(address)
-        if not 0 <= module < len(self._ranges):
-            return None
-        return module, self._ranges[module], address
-
-    def _find_absolute(self, address: int) -> tuple[int, MemoryRange, int] | None:
+        if module is not None:
+            is_known = 0 <= module < len(self._ranges)
+            return (module, self._ranges[module], address) if is_known else None
         position = bisect_right(self._starts, address) - 1
         if position < 0:
             return None
         module = self._order[position]
         memory_range = self._ranges[module]
         relative = address - memory_range.address
-        if memory_range.size_bytes and relative > memory_range.size_bytes:
-            return None
-        return module, memory_range, relative
+        is_inside = not memory_range.size_bytes or relative <= memory_range.size_bytes
+        return (module, memory_range, relative) if is_inside else None

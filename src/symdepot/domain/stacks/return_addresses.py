@@ -5,7 +5,6 @@ line, in the next function, or in none.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
 
@@ -16,15 +15,6 @@ class Adjustment(Enum):
     YES = auto()
     NO = auto()
     GUESS = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class _Architecture:
-    """Instruction alignment and size in bytes; the instruction pointer's name."""
-
-    alignment: int
-    step_bytes: int
-    instruction_pointer: str | None
 
 
 def call_address(address: int, arch: str, how: Adjustment) -> int:
@@ -38,9 +28,9 @@ def call_address(address: int, arch: str, how: Adjustment) -> int:
     >>> [call_address(0x1006, a, Adjustment.YES) for a in ("x86_64", "arm64")]
     [4101, 4096]
     """
-    architecture = _architecture(arch)
-    aligned = address - address % architecture.alignment
-    return aligned - architecture.step_bytes if how is Adjustment.YES else aligned
+    alignment, step_bytes, _ = _architecture(arch)
+    aligned = address - address % alignment
+    return aligned - step_bytes if how is Adjustment.YES else aligned
 
 
 def guess_adjustment(
@@ -57,12 +47,10 @@ def guess_adjustment(
     """
     if registers is None:
         return Adjustment.YES
-    name = _architecture(arch).instruction_pointer
-    pointer = registers.get(name) if name else None
-    crashed = signal in _CRASH_SIGNALS
-    if crashed and pointer is not None and pointer != address:
-        return Adjustment.YES
-    return Adjustment.NO
+    _, _, name = _architecture(arch)
+    pointer = registers.get(name, address) if name else address
+    crashed_above = signal in _CRASH_SIGNALS and pointer != address
+    return Adjustment.YES if crashed_above else Adjustment.NO
 
 
 def default_adjustment(stated: Iterable[bool | None]) -> Adjustment:
@@ -72,9 +60,8 @@ def default_adjustment(stated: Iterable[bool | None]) -> Adjustment:
 
     Source: symbolicator-native, `AdjustInstructionAddr`.
     """
-    if any(one is not None for one in stated):
-        return Adjustment.YES
-    return Adjustment.GUESS
+    is_stated = any(one is not None for one in stated)
+    return Adjustment.YES if is_stated else Adjustment.GUESS
 
 
 def adjustment(stated: bool | None, default: Adjustment) -> Adjustment:  # noqa: FBT001 -- it is data of three values, not a flag
@@ -87,28 +74,19 @@ def adjustment(stated: bool | None, default: Adjustment) -> Adjustment:  # noqa:
 # SIGILL, SIGBUS and SIGSEGV, by their numbers on macOS.
 _CRASH_SIGNALS = frozenset({4, 10, 11})
 
-_X86 = _Architecture(1, 1, "eip")
-_AMD64 = _Architecture(1, 1, "rip")
-_ARM = _Architecture(2, 2, "pc")
-_ARM64 = _Architecture(4, 4, "pc")
-_MIPS = _Architecture(4, 8, "pc")
-_POWERPC = _Architecture(4, 4, "srr0")
-_OTHER = _Architecture(1, 1, None)
-
-# The first match decides: `arm64_32` is not 32-bit ARM.
-_BY_PREFIX = (
-    ("arm64", _ARM64),
-    ("arm", _ARM),
-    ("x86_64", _AMD64),
-    ("x86", _X86),
-    ("mips", _MIPS),
-    ("ppc", _POWERPC),
-)
+# By prefix: alignment and size of instructions in bytes, and the instruction pointer's
+# name. The first match decides: `arm64_32` is not 32-bit ARM.
+_ARCHITECTURES = {
+    "arm64": (4, 4, "pc"),
+    "arm": (2, 2, "pc"),
+    "x86_64": (1, 1, "rip"),
+    "x86": (1, 1, "eip"),
+    "mips": (4, 8, "pc"),
+    "ppc": (4, 4, "srr0"),
+    "": (1, 1, None),
+}
 
 
 @lru_cache(64)
-def _architecture(arch: str) -> _Architecture:
-    for prefix, architecture in _BY_PREFIX:
-        if arch.startswith(prefix):
-            return architecture
-    return _OTHER
+def _architecture(arch: str) -> tuple[int, int, str | None]:
+    return next(a for prefix, a in _ARCHITECTURES.items() if arch.startswith(prefix))

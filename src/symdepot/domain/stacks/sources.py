@@ -4,11 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-DEFAULT_LINES_AROUND = 5
+_LINES_AROUND = 5
 _MAX_LINE_LENGTH = 150
-_CUT_LINE_LENGTH = 140
-_CUT_MARK = " {snip}"
-
 _DRIVE = re.compile(r"[A-Za-z]:(?=[/\\]|$)").match
 _SHARE = re.compile(r"\\\\[^\\/]").match
 
@@ -36,9 +33,7 @@ def split_lines(text: str) -> list[str]:
     return [line.removesuffix("\r") for line in found]
 
 
-def context_of_line(
-    lines: Sequence[str], number: int, *, around: int = DEFAULT_LINES_AROUND
-) -> SourceContext | None:
+def context_of_line(lines: Sequence[str], number: int) -> SourceContext | None:
     """Return line `number`, counted from 1, with context; None if it does not exist.
 
     Long lines are cut, as Sentry shows them.
@@ -49,9 +44,9 @@ def context_of_line(
         return None
     index = number - 1
     return SourceContext(
-        before=[_cut(line) for line in lines[max(0, index - around) : index]],
+        before=[_cut(line) for line in lines[max(0, index - _LINES_AROUND) : index]],
         line=_cut(lines[index]),
-        after=[_cut(line) for line in lines[number : number + around]],
+        after=[_cut(line) for line in lines[number : number + _LINES_AROUND]],
     )
 
 
@@ -88,11 +83,6 @@ def ignores_case(canonical_path: str) -> bool:
     return canonical_path.startswith("//") or _DRIVE(canonical_path) is not None
 
 
-def case_folded(canonical_path: str) -> str:
-    """Return the same text for paths that differ only in case."""
-    return canonical_path.casefold()
-
-
 def _split_root(path: str) -> tuple[str, str]:
     """Return the canonical root of a path, and the rest."""
     if _DRIVE(path):
@@ -103,6 +93,4 @@ def _split_root(path: str) -> tuple[str, str]:
 
 
 def _cut(line: str) -> str:
-    if len(line) <= _MAX_LINE_LENGTH:
-        return line
-    return line[:_CUT_LINE_LENGTH] + _CUT_MARK
+    return line if len(line) <= _MAX_LINE_LENGTH else line[:140] + " {snip}"

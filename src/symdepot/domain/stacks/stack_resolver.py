@@ -150,11 +150,13 @@ def resolve(
     resolver = _Resolver(memory_map, symbols, signal)
     targets = [resolver.locate(stack) for stack in stacks]
     resolver.look_up({t for row in targets for t in row if isinstance(t, tuple)})
+    step = -1 if order is FrameOrder.CALLER_FIRST else 1
     resolved = [
-        _ordered(resolver.frames(stack, row), order)
+        resolver.frames(stack, row)[::step]
         for stack, row in zip(stacks, targets, strict=True)
     ]
-    statuses = [_status(symbols.get(module)) for module in range(len(memory_map))]
+    known = [symbols.get(m, ModuleStatus.UNUSED) for m in range(len(memory_map))]
+    statuses = [s if isinstance(s, ModuleStatus) else ModuleStatus.FOUND for s in known]
     return ResolvedStacks(resolved, statuses)
 
 
@@ -200,7 +202,8 @@ class _Resolver:
         module, memory_range, relative = location
         symbols = self._symbols[module]
         if isinstance(symbols, ModuleStatus):
-            return _failed(symbols)
+            is_malformed = symbols is ModuleStatus.MALFORMED
+            return FrameStatus.MALFORMED if is_malformed else FrameStatus.MISSING
         # WebAssembly modules are all at 0; their addresses need no adjustment.
         if base := memory_range.address:
             address, arch = base + relative, symbols.arch
@@ -214,8 +217,7 @@ class _Resolver:
     def look_up(self, targets: AbstractSet[tuple[int, int]]) -> None:
         """Look all addresses up, module by module, in ascending order."""
         for module, group in groupby(sorted(targets), key=itemgetter(0)):
-            symbols = self._symbols[module]
-            of_module = list(group)
+            symbols, of_module = self._symbols[module], list(group)
             if not isinstance(symbols, ModuleStatus):
                 found = symbols.frames_at([address for _, address in of_module])
                 self._found.update(zip(of_module, found, strict=True))
@@ -232,13 +234,15 @@ class _Resolver:
                 frames.extend(_expanded(index, target, base, found))
                 continue
             status = target if isinstance(target, FrameStatus) else _NO_SYMBOL
-            request = stack.frames[index]
-            if request.is_guess and status in _DROPPED_GUESSES:
-                continue
-            is_last = index == len(targets) - 1
-            if is_last and status is FrameStatus.UNKNOWN_IMAGE and _is_start(frames):
-                continue
-            frames.append(self._unresolved(index, request, status))
+            address, module, _, is_guess = stack.frames[index]
+            is_left_out = is_guess and status in _DROPPED_GUESSES
+            if status is FrameStatus.UNKNOWN_IMAGE and index == len(targets) - 1:
+                is_left_out |= _is_start(frames)
+            if not is_left_out:
+                location = self._memory_map.find(address, module)
+                at = None if location is None else location[0]
+                is_relative = module is not None
+                frames.append(ResolvedFrame(status, index, address, at, is_relative))
         return frames
 
     def _limited(self, target: _Target) -> Sequence[SymbolFrame]:
@@ -246,57 +250,22 @@ class _Resolver:
         self._frame_count += len(found)
         return found if self._frame_count <= MAX_FRAMES else found[-1:]
 
-    def _unresolved(
-        self, index: int, request: FrameRequest, status: FrameStatus
-    ) -> ResolvedFrame:
-        location = self._memory_map.find(request.address, request.module)
-        module = None if location is None else location[0]
-        is_relative = request.module is not None
-        return ResolvedFrame(status, index, request.address, module, is_relative)
-
 
 def _expanded(
     index: int, target: tuple[int, int], base: int, found: Sequence[SymbolFrame]
 ) -> list[ResolvedFrame]:
     """Return the frames at a target; the last is the function that is not inlined."""
     module, relative = target
-    address, is_relative, status = base + relative, not base, FrameStatus.SYMBOLICATED
-    frames = [
-        ResolvedFrame(status, index, address, module, is_relative, symbol)
-        for symbol in found[:-1]
-    ]
-    outermost = found[-1]
-    start = outermost.function_address
+    fields = FrameStatus.SYMBOLICATED, index, base + relative, module, not base
+    frames = [ResolvedFrame(*fields, symbol) for symbol in found[:-1]]
+    start = found[-1].function_address
     start = None if start is None else base + start
-    frames.append(
-        ResolvedFrame(status, index, address, module, is_relative, outermost, start)
-    )
-    return frames
-
-
-def _ordered(frames: list[ResolvedFrame], order: FrameOrder) -> list[ResolvedFrame]:
-    return frames[::-1] if order is FrameOrder.CALLER_FIRST else frames
+    return [*frames, ResolvedFrame(*fields, found[-1], start)]
 
 
 def _is_start(frames: Sequence[ResolvedFrame]) -> bool:
     symbol = frames[-1].symbol if frames else None
     return symbol is not None and symbol.function == "_start"
-
-
-def _failed(status: ModuleStatus) -> FrameStatus:
-    if status is ModuleStatus.MALFORMED:
-        return FrameStatus.MALFORMED
-    return FrameStatus.MISSING
-
-
-def _status(symbols: ModuleSymbols | None) -> ModuleStatus:
-    match symbols:
-        case None:
-            return ModuleStatus.UNUSED
-        case ModuleStatus():
-            return symbols
-        case _:
-            return ModuleStatus.FOUND
 
 
 _NO_SYMBOL = FrameStatus.MISSING_SYMBOL
