@@ -120,7 +120,7 @@ def test_of_breakpads_text_what_it_says_is_found(name: str, tmp_path: Path) -> N
     own = symbolizer_comparison.ours(symbols, addresses, 0)
 
     assert own == {address: text.said(address) for address in addresses}
-    public = {a: symbols.frames(a)[0].function for a in text.publics}
+    public = {a: symbols.frames_at([a])[0][0].function for a in text.publics}
     assert public == text.publics
 
 

@@ -88,7 +88,8 @@ def test_elfutils_differs_only_in_callers(case: Case) -> None:
 
 def test_functions_start_at_their_symbols(case: Case) -> None:
     for address in case.own:
-        begins = [f.function_address for f in case.symbols.frames(address - case.base)]
+        (found,) = case.symbols.frames_at([address - case.base])
+        begins = [f.function_address for f in found]
         if begins:
             assert set(begins[:-1]) <= {None}
             assert begins[-1] is not None
@@ -99,7 +100,7 @@ def test_the_programs_cover_inlining_and_cold_parts(case: Case) -> None:
     functions = {found[-1].function for found in case.own.values() if found}
     languages = {
         frames[0].language
-        for frames in map(case.symbols.frames, _relative(case))
+        for frames in case.symbols.frames_at(_relative(case))
         if frames and frames[0].line
     }
 

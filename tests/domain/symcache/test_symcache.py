@@ -66,7 +66,7 @@ def test_inlined_functions_are_returned_innermost_first(made: Path) -> None:
 
     with_lines = [
         [(f.function, f.path, f.line, f.function_address) for f in found]
-        for found in map(OpenSymCache.open(made).frames, (0x1000, 0x1012, 0x1019))
+        for found in OpenSymCache.open(made).frames_at((0x1000, 0x1012, 0x1019))
     ]
     assert with_lines == [
         [("main", "/src/hello.c", 7, 0x1000)],
@@ -81,7 +81,7 @@ def test_beyond_the_limit_the_innermost_and_the_outermost_functions_are_returned
     deep = builders.deep_breakpad(ID, 4_000)
     converted(deep, ObjectSelector(DebugId(ID), "x86_64"), made)
 
-    *inlined, outermost = OpenSymCache.open(made).frames(0x1004)
+    *inlined, outermost = OpenSymCache.open(made).frames_at([0x1004])[0]
 
     assert [frame.function for frame in inlined] == ["inner"] * (MAX_FRAMES - 1)
     assert (outermost.function, outermost.function_address) == ("main", 0x1000)
@@ -91,7 +91,7 @@ def test_inlined_functions_up_to_the_limit_are_all_returned(made: Path) -> None:
     deep = builders.deep_breakpad(ID, MAX_FRAMES - 1)
     converted(deep, ObjectSelector(DebugId(ID), "x86_64"), made)
 
-    assert len(OpenSymCache.open(made).frames(0x1004)) == MAX_FRAMES
+    assert len(OpenSymCache.open(made).frames_at([0x1004])[0]) == MAX_FRAMES
 
 
 def test_a_batch_of_deep_addresses_is_cut_off(made: Path) -> None:
@@ -103,13 +103,13 @@ def test_a_batch_of_deep_addresses_is_cut_off(made: Path) -> None:
     found = symbols.frames_at(range(0x1000, 0x1010))
 
     assert (len(found), len(found[0]), found[-1]) == (16, MAX_FRAMES, [])
-    assert symbols.frames(0x100F) == found[0]
+    assert symbols.frames_at([0x100F])[0] == found[0]
 
 
 def test_an_address_outside_all_functions_has_no_frames(made: Path) -> None:
     converted(INLINED.encode(), ObjectSelector(DebugId(ID), "x86_64"), made)
 
-    assert OpenSymCache.open(made).frames(0x5000_0000) == []
+    assert OpenSymCache.open(made).frames_at([0x5000_0000]) == [[]]
 
 
 def test_a_symcache_has_the_id_and_architecture_of_its_object(made: Path) -> None:

@@ -66,7 +66,7 @@ def test_a_symcache_from_the_child_can_be_read(
     result = converter.convert(source, SELECTOR, target)
 
     assert result == SymCacheWritten(symbols_only=False)
-    (frame,) = OpenSymCache.open(target).frames(0x1004)
+    ((frame,),) = OpenSymCache.open(target).frames_at([0x1004])
     assert (frame.function, frame.path, frame.line) == ("main", "hello.c", 1)
 
 

@@ -39,7 +39,7 @@ def opened(debug_file: DebugFile) -> OpenSymCache | SymCacheUnavailable:
 def functions(debug_file: DebugFile, address: int = 0x1004) -> list[str]:
     found = opened(debug_file)
     assert isinstance(found, OpenSymCache)
-    return [frame.function for frame in found.frames(address)]
+    return [frame.function for frame in found.frames_at([address])[0]]
 
 
 def test_a_symcache_can_be_queried() -> None:
@@ -142,7 +142,7 @@ def test_an_open_symcache_outlives_its_file() -> None:
     for path in disk_cache()._folder.iterdir():  # noqa: SLF001 -- as if it were full
         path.unlink()
 
-    assert [frame.function for frame in found.frames(0x1004)] == ["main"]
+    assert [frame.function for frame in found.frames_at([0x1004])[0]] == ["main"]
 
 
 def test_requesting_a_deleted_file_does_nothing() -> None:

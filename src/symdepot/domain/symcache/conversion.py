@@ -6,14 +6,7 @@ from symdepot.domain.ids import DebugId
 from symdepot.domain.objects import Format, ObjectFile
 
 CONVERTIBLE_FORMATS = frozenset(
-    {
-        Format.BREAKPAD,
-        Format.ELF,
-        Format.MACHO,
-        Format.PDB,
-        Format.PE,
-        Format.WASM,
-    }
+    {Format.BREAKPAD, Format.ELF, Format.MACHO, Format.PDB, Format.PE, Format.WASM}
 )
 """Formats that symbolic converts. Methods in portable PDBs have no addresses."""
 _NAME_FEATURES = frozenset({"debug", "symtab"})

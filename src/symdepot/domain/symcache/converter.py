@@ -5,11 +5,10 @@ This parses an untrusted file in native code, so only `symdepot.sandbox` imports
 
 import os
 import shutil
-from collections.abc import Iterable
 from io import RawIOBase
 from pathlib import Path
 
-from symbolic.debuginfo import Archive, Object
+from symbolic.debuginfo import Archive
 from symbolic.exceptions import IoError, SymbolicError
 
 from symdepot.domain.ids import DebugId
@@ -37,7 +36,14 @@ def convert(source: Path, selector: ObjectSelector, target: Path) -> Conversion:
     try:
         # Not `from_bytes`: it keeps no reference to the bytes that it reads later.
         archive = Archive.open(os.fsencode(source))
-        found = _select(archive.iter_objects(), selector)
+        # By UUID: clients may have corrected the age.
+        matching = (
+            o
+            for o in archive.iter_objects()
+            if o.arch == selector.arch
+            and DebugId.parse(o.debug_id).uuid == selector.debug_id.uuid
+        )
+        found = next(matching, None)
         if found is None:
             return ConversionFailed(_NO_SUCH_OBJECT)
         symcache = found.make_symcache()
@@ -49,16 +55,6 @@ def convert(source: Path, selector: ObjectSelector, target: Path) -> Conversion:
     with target.open("r+b", buffering=0) as out:
         shutil.copyfileobj(content, out, _BLOCK_BYTES)
         return SymCacheWritten(symbols_only=not _has_files(out))
-
-
-def _select(objects: Iterable[Object], selector: ObjectSelector) -> Object | None:
-    """Find the object by UUID: clients may have corrected the age."""
-    for o in objects:
-        if o.arch == selector.arch and (
-            DebugId.parse(o.debug_id).uuid == selector.debug_id.uuid
-        ):
-            return o
-    return None
 
 
 def _has_files(symcache: RawIOBase) -> bool:

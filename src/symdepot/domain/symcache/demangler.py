@@ -38,15 +38,7 @@ _ESCAPES = (
     ("$BP$", "*"),
     ("$C$", ","),
     ("$SP$", "@"),
-    ("$u20$", " "),
-    ("$u7b$", "{"),
-    ("$u7d$", "}"),
-    ("$u5b$", "["),
-    ("$u5d$", "]"),
-    ("$u27$", "'"),
-    ("$u3b$", ";"),
-    ("$u2b$", "+"),
-    ("$u22$", '"'),
+    *((f"$u{ord(sign):x}$", sign) for sign in " {}[]';+\""),
     ("..", "::"),
 )
 
@@ -90,17 +82,15 @@ def guess_language(name: str) -> str | None:
     """
     if _OBJECTIVE_C(name[:MAX_LENGTH]):
         return "objc"
-    scheme = _scheme(name)
-    if scheme is not None and _is_legacy_rust(name):
+    if _is_legacy_rust(name):
         return "rust"
+    scheme = _scheme(name)
     return None if scheme is None else scheme[0]
 
 
 def _scheme(name: str) -> _Scheme | None:
-    for prefixes, scheme in _SCHEMES:
-        if name.startswith(prefixes):
-            return scheme
-    return None
+    found = (scheme for prefixes, scheme in _SCHEMES if name.startswith(prefixes))
+    return next(found, None)
 
 
 def _is_legacy_rust(name: str) -> bool:

@@ -70,11 +70,17 @@ class SymbolFrame(NamedTuple):
 
 
 class OpenSymCache:
-    """A symcache file, mapped into memory. Safe to share among threads."""
+    """A symcache file, mapped into memory. Safe to share among threads.
+
+    Decoded names are cached by their address in the file, paths by their bytes: symbolic
+    assembles a path anew for each result.
+    """
 
     def __init__(self, symcache: SymCache) -> None:
         self._symcache = symcache
-        self._lookup = _AddressLookup(symcache)
+        self._pointer: ffi.CData = symcache._get_objptr()  # type: ignore[no-untyped-call]  # noqa: SLF001 -- symbolic's
+        self._names: dict[int, str] = {}
+        self._paths: dict[bytes, str] = {}
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -102,15 +108,12 @@ class OpenSymCache:
         """The architecture, in symbolic's terms."""
         return str(self._symcache.arch)
 
-    def frames(self, address: int) -> list[SymbolFrame]:
-        """Return the functions at an address relative to the module, innermost first.
-
-        Empty if the address is unknown.
-        """
-        return self.frames_at([address])[0]
-
     def frames_at(self, addresses: Sequence[int]) -> list[list[SymbolFrame]]:
-        """Return `frames` for many addresses; fastest if they are sorted.
+        """Return the functions at each address relative to the module, innermost first.
+
+        Fastest if the addresses are sorted. Empty for unknown addresses. Beyond
+        `MAX_FRAMES`, functions before the outermost are left out. If most addresses of a
+        batch are like that, its last ones are not looked up.
 
         Threads take turns: each lookup releases the GIL for less time than it takes to
         get it back, so two threads at once were half as fast as one.
@@ -118,7 +121,7 @@ class OpenSymCache:
         found: list[list[SymbolFrame]] = []
         for batch in batched(addresses, _BATCH_SIZE):
             with _lookup_turn:
-                found.extend(self._lookup.frames(batch))
+                found.extend(self._frames_of_batch(batch))
         return found
 
     def addresses_of(self, names: Collection[str]) -> dict[str, list[int]]:
@@ -126,50 +129,21 @@ class OpenSymCache:
 
         Several functions may have the same name, and one may be listed repeatedly.
         """
-        pointer = _pointer(self._symcache)
-        size_bytes = lib.symbolic_symcache_get_size(pointer)
-        content = ffi.buffer(lib.symbolic_symcache_get_bytes(pointer), size_bytes)
-        return functions_by_name.function_addresses(memoryview(content), names)
+        size_bytes = lib.symbolic_symcache_get_size(self._pointer)
+        start = lib.symbolic_symcache_get_bytes(self._pointer)
+        content = memoryview(ffi.buffer(start, size_bytes))
+        return functions_by_name.function_addresses(content, names)
 
-
-def error_message(error: SymbolicError) -> str:
-    """Return symbolic's message in one line, without places in its source code."""
-    panic = _panic_text(error.message) if isinstance(error, Panic) else None
-    if panic:
-        return f"the parser panicked: {panic[1]}"
-    return ": ".join(
-        line.strip().removeprefix("caused by: ") for line in error.message.splitlines()
-    )
-
-
-class _AddressLookup:
-    """Looks up addresses and caches decoded strings.
-
-    Names are cached by their address in the mapped file, paths by their bytes: symbolic
-    assembles a path anew for each result.
-    """
-
-    def __init__(self, symcache: SymCache) -> None:
-        self._symcache = symcache
-        self._names: dict[int, str] = {}
-        self._paths: dict[bytes, str] = {}
-
-    def frames(self, addresses: Sequence[int]) -> list[list[SymbolFrame]]:
-        """Return the functions at each address, innermost first.
-
-        Beyond `MAX_FRAMES`, those before the outermost are left out. If most addresses
-        are like that, the last ones are not looked up.
-        """
+    def _frames_of_batch(self, addresses: Sequence[int]) -> list[list[SymbolFrame]]:
         if len(self._names) + len(self._paths) > _MAX_CACHED_NAMES:
             self._names, self._paths = {}, {}
-        pointer = _pointer(self._symcache)
         found: list[list[SymbolFrame]] = []
         budget = max(_MIN_FRAME_BUDGET, _MAX_FRAMES_PER_ADDRESS * len(addresses))
         for address in addresses:
             if budget < 0:
                 found.append([])
                 continue
-            result = _look_up(pointer, address)
+            result = _look_up(self._pointer, address)
             try:
                 count = result.len
                 found.append(self._unpack(result.items, count) if count else [])
@@ -183,19 +157,13 @@ class _AddressLookup:
         if count > MAX_FRAMES:
             innermost = self._unpack(items, MAX_FRAMES - 1)
             return [*innermost, *self._unpack(items + count - 1, 1)]
-        names, paths, unpack, frame = (
-            self._names,
-            self._paths,
-            ffi.unpack,
-            SymbolFrame._make,
-        )
+        names, paths = self._names, self._paths
+        unpack, frame = ffi.unpack, SymbolFrame._make
         frames = []
         content = ffi.buffer(items, count * _LOCATION.size)
         for index, location in enumerate(_LOCATION.iter_unpack(content)):
-            start, _, line, lang_at, _, _, name_at, _, _, _, path_bytes, _ = location
-            path = (
-                unpack(items[index].full_path.data, path_bytes) if path_bytes else b""
-            )
+            start, _, line, lang_at, _, _, name_at, _, _, _, size, _ = location
+            path = unpack(items[index].full_path.data, size) if size else b""
             address = None if start == _NO_ADDRESS else start
             try:
                 fields = names[name_at], paths[path], line, names[lang_at], address
@@ -217,8 +185,14 @@ class _AddressLookup:
         self._paths[path] = _decoded(path)
 
 
-def _pointer(symcache: SymCache) -> ffi.CData:
-    return symcache._get_objptr()  # type: ignore[no-untyped-call]  # noqa: SLF001 -- symbolic's
+def error_message(error: SymbolicError) -> str:
+    """Return symbolic's message in one line, without places in its source code."""
+    panic = _panic_text(error.message) if isinstance(error, Panic) else None
+    if panic:
+        return f"the parser panicked: {panic[1]}"
+    return ": ".join(
+        line.strip().removeprefix("caused by: ") for line in error.message.splitlines()
+    )
 
 
 def _decoded(content: bytes) -> str:
