@@ -3,35 +3,40 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 from symdepot.domain.errors import NotADebugFile
 from symdepot.domain.ids import CodeId, DebugId
 
 
 class Format(StrEnum):
-    """File formats, by the names in Sentry's API.
+    """File formats, by the names in Sentry's API, with content types and extensions.
 
     Source: spec/sentry-server 2.12, column `symbolType`.
     """
 
-    BC_SYMBOL_MAP = "bcsymbolmap"
-    BREAKPAD = "breakpad"
-    DART_SYMBOL_MAP = "dartsymbolmap"
-    ELF = "elf"
-    IL2CPP = "il2cpp"
-    MACHO = "macho"
-    PDB = "pdb"
-    PE = "pe"
-    PORTABLE_PDB = "portablepdb"
-    PROGUARD = "proguard"
-    SOURCE_BUNDLE = "sourcebundle"
-    UUID_MAP = "uuidmap"
-    WASM = "wasm"
+    BC_SYMBOL_MAP = "bcsymbolmap", "application/x-bcsymbolmap", ".bcsymbolmap"
+    BREAKPAD = "breakpad", "text/x-breakpad", ".sym"
+    DART_SYMBOL_MAP = "dartsymbolmap", "application/x-dartsymbolmap+json", ".json"
+    ELF = "elf", "application/x-elf-binary", ".debug"
+    IL2CPP = "il2cpp", "application/x-il2cpp-json", ".json"
+    MACHO = "macho", "application/x-mach-binary", ".debug"
+    PDB = "pdb", "application/x-ms-pdb", ".pdb"
+    PE = "pe", "application/x-dosexec", ".dll"
+    PORTABLE_PDB = "portablepdb", "application/x-portable-pdb", ".pdb"
+    PROGUARD = "proguard", "text/x-proguard+plain", ".txt"
+    SOURCE_BUNDLE = "sourcebundle", "application/x-sentry-bundle+zip", ".src.zip"
+    UUID_MAP = "uuidmap", "application/x-debugid-map", ".plist"
+    WASM = "wasm", "application/wasm", ".wasm"
 
-    @property
-    def mime_type(self) -> str:
-        """Content type of this format."""
-        return _MIME_TYPES[self]
+    mime_type: str
+    extension: str
+
+    def __new__(cls, name: str, mime_type: str = "", extension: str = "") -> Self:
+        """Make a format whose value is its name."""
+        new = str.__new__(cls, name)
+        new._value_, new.mime_type, new.extension = name, mime_type, extension
+        return new
 
     @property
     def contains_id(self) -> bool:
@@ -72,14 +77,14 @@ class ObjectFile:
         Source: spec/sentry-server 2.12, column "download extension".
         """
         match self.format:
-            case Format.ELF:
-                return "" if self.kind == "exe" else ".debug"
-            case Format.MACHO:
-                return ".debug" if self.kind == "dbg" else ""
-            case Format.PE:
-                return ".exe" if self.kind == "exe" else ".dll"
+            case Format.ELF if self.kind == "exe":
+                return ""
+            case Format.MACHO if self.kind != "dbg":
+                return ""
+            case Format.PE if self.kind == "exe":
+                return ".exe"
             case _:
-                return _EXTENSIONS[self.format]
+                return self.format.extension
 
 
 def single_object(objects: Sequence[ObjectFile]) -> ObjectFile:
@@ -114,32 +119,3 @@ def require_findable(object_file: ObjectFile) -> ObjectFile:
 
 _WITHOUT_FEATURES = frozenset({Format.BC_SYMBOL_MAP, Format.IL2CPP, Format.UUID_MAP})
 _WITHOUT_ID = _WITHOUT_FEATURES | {Format.DART_SYMBOL_MAP, Format.PROGUARD}
-
-_MIME_TYPES = {
-    Format.BC_SYMBOL_MAP: "application/x-bcsymbolmap",
-    Format.BREAKPAD: "text/x-breakpad",
-    Format.DART_SYMBOL_MAP: "application/x-dartsymbolmap+json",
-    Format.ELF: "application/x-elf-binary",
-    Format.IL2CPP: "application/x-il2cpp-json",
-    Format.MACHO: "application/x-mach-binary",
-    Format.PDB: "application/x-ms-pdb",
-    Format.PE: "application/x-dosexec",
-    Format.PORTABLE_PDB: "application/x-portable-pdb",
-    Format.PROGUARD: "text/x-proguard+plain",
-    Format.SOURCE_BUNDLE: "application/x-sentry-bundle+zip",
-    Format.UUID_MAP: "application/x-debugid-map",
-    Format.WASM: "application/wasm",
-}
-
-_EXTENSIONS = {
-    Format.BC_SYMBOL_MAP: ".bcsymbolmap",
-    Format.BREAKPAD: ".sym",
-    Format.DART_SYMBOL_MAP: ".json",
-    Format.IL2CPP: ".json",
-    Format.PDB: ".pdb",
-    Format.PORTABLE_PDB: ".pdb",
-    Format.PROGUARD: ".txt",
-    Format.SOURCE_BUNDLE: ".src.zip",
-    Format.UUID_MAP: ".plist",
-    Format.WASM: ".wasm",
-}
