@@ -166,12 +166,11 @@ class Caller:
             NotAllowed: see `organization`.
             ProjectMissing: see `project`.
         """
-        own = self.token.project
-        if project is not None:
-            named = self.project(organization, project, permission)
-            return AccessScope(named.organization, named, is_confined=own is not None)
-        owner = self.organization(organization, permission)
-        return AccessScope(owner, own, is_confined=own is not None)
+        owner, own = self.organization(organization, permission), self.token.project
+        if project is None:
+            return AccessScope(owner, own, is_confined=own is not None)
+        named = self.project(organization, project, permission)
+        return AccessScope(owner, named, is_confined=own is not None)
 
     def read_scope(self) -> ReadScope:
         """Return the projects whose debug files the token may read.

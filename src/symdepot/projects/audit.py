@@ -75,7 +75,10 @@ def record_each(
 
 @dataclass(frozen=True, slots=True)
 class AuditQuery:
-    """A filter: the project, the action, from `since` until before `until`."""
+    """A filter: the project, the action, from `since` until before `until`.
+
+    A time without a zone is UTC.
+    """
 
     project: str | None = None
     action: Action | None = None
@@ -84,7 +87,11 @@ class AuditQuery:
 
 
 def entries(organization: Organization, query: AuditQuery) -> QuerySet[AuditEntry]:
-    """Return the entries, newest first, unsliced."""
+    """Return the entries, newest first, unsliced.
+
+    Raises:
+        InvalidRequest: a time is out of range.
+    """
     rows = AuditEntry.objects.filter(organization=organization)
     if query.project is not None:
         slug = query.project.replace("\0", " ")  # Postgres refuses NUL
@@ -92,29 +99,15 @@ def entries(organization: Organization, query: AuditQuery) -> QuerySet[AuditEntr
     if query.action:
         rows = rows.filter(action=query.action.value)
     if query.since:
-        rows = rows.filter(at__gte=query.since)
+        rows = rows.filter(at__gte=_as_utc(query.since))
     if query.until:
-        rows = rows.filter(at__lt=query.until)
+        rows = rows.filter(at__lt=_as_utc(query.until))
     return rows.order_by("-at", "-pk")
 
 
 def export(organization: Organization, query: AuditQuery) -> Iterator[AuditEntry]:
     """Yield the entries, oldest first; memory does not grow with their number."""
     return entries(organization, query).reverse().iterator()
-
-
-def as_utc(time: datetime | None) -> datetime | None:
-    """Return `time` in UTC; a time without a zone is UTC.
-
-    Raises:
-        InvalidRequest: out of range.
-    """
-    if time is None:
-        return None
-    try:
-        return text_format.as_utc(time)
-    except ValueError:
-        raise InvalidRequest(f"{time} is no time that there can be.") from None
 
 
 def as_json(entry: AuditEntry) -> dict[str, object]:
@@ -128,3 +121,10 @@ def as_json(entry: AuditEntry) -> dict[str, object]:
         "subject": entry.subject,
         "details": entry.details,
     }
+
+
+def _as_utc(time: datetime) -> datetime:
+    try:
+        return text_format.as_utc(time)
+    except ValueError:
+        raise InvalidRequest(f"{time} is no time that there can be.") from None

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, UniqueConstraint
 
 
 class Organization(models.Model):
@@ -29,9 +29,7 @@ class Project(models.Model):
     `organizations.RetentionRules`. Everyone may read the files of a public project.
     """
 
-    organization = models.ForeignKey(
-        Organization, on_delete=models.PROTECT, related_name="+"
-    )
+    organization = models.ForeignKey(Organization, models.PROTECT, related_name="+")
     slug = models.SlugField()
     revision = models.PositiveBigIntegerField(default=0)
     keep_unused_days = models.PositiveIntegerField(null=True)
@@ -42,9 +40,7 @@ class Project(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["organization", "slug"], name="one_project_a_slug"
-            )
+            UniqueConstraint(fields=["organization", "slug"], name="one_project_a_slug")
         ]
 
     def __str__(self) -> str:
@@ -66,12 +62,8 @@ class Token(models.Model):
     can recognize it.
     """
 
-    organization = models.ForeignKey(
-        Organization, on_delete=models.CASCADE, related_name="+"
-    )
-    project = models.ForeignKey(
-        Project, on_delete=models.CASCADE, related_name="+", null=True
-    )
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="+")
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+", null=True)
     digest = models.CharField(max_length=64, unique=True)
     hint = models.CharField(max_length=8)
     label = models.CharField(max_length=200)
@@ -102,9 +94,7 @@ class ReleaseStatus(models.TextChoices):
 class Release(models.Model):
     """A released version of one or several projects of an organization."""
 
-    organization = models.ForeignKey(
-        Organization, on_delete=models.CASCADE, related_name="+"
-    )
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="+")
     projects = models.ManyToManyField(Project, related_name="+")
     version = models.CharField(max_length=250)
     url = models.TextField(blank=True)
@@ -117,7 +107,7 @@ class Release(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
+            UniqueConstraint(
                 fields=["organization", "version"], name="one_release_a_version"
             )
         ]
@@ -127,13 +117,13 @@ class Release(models.Model):
 
 
 class Webhook(models.Model):
-    """Where to tell of a project's new revisions, and how far that has come.
+    """Where to send a project's new revisions.
 
-    `secret` signs what is told. `told_revision` is the newest that was taken;
-    `next_attempt_at` is None when there is nothing to tell.
+    `secret` signs them. `told_revision` is the newest that was delivered;
+    `next_attempt_at` is None when there is nothing to deliver.
     """
 
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+")
     url = models.TextField()
     secret = models.CharField(max_length=100)
     told_revision = models.PositiveBigIntegerField(default=0)
@@ -149,9 +139,7 @@ class Webhook(models.Model):
 class AuditEntry(models.Model):
     """An entry of the audit log; it outlives its actor and subject."""
 
-    organization = models.ForeignKey(
-        Organization, on_delete=models.CASCADE, related_name="+"
-    )
+    organization = models.ForeignKey(Organization, models.CASCADE, related_name="+")
     at = models.DateTimeField(auto_now_add=True)
     actor = models.CharField(max_length=250)
     action = models.CharField(max_length=50)

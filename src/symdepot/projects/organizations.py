@@ -5,11 +5,7 @@ from dataclasses import asdict, dataclass
 
 from django.db import IntegrityError, transaction
 
-from symdepot.domain.errors import (
-    InvalidRequest,
-    OrganizationMissing,
-    ProjectMissing,
-)
+from symdepot.domain.errors import InvalidRequest, OrganizationMissing, ProjectMissing
 from symdepot.projects import audit, tokens
 from symdepot.projects.audit import Action
 from symdepot.projects.models import Organization, Project
@@ -19,7 +15,6 @@ DEFAULT = "default"
 """Slug of the organization and the project that the first start creates."""
 
 _FIRST = "first start"
-_FIRST_SCOPES = (Scope.READ, Scope.RELEASES, Scope.CI, Scope.WRITE)
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,48}[a-z0-9])?").fullmatch
 
 is_row_id = re.compile(r"[0-9]{1,18}").fullmatch
@@ -49,7 +44,7 @@ def create_organization(slug: str, *, by: str) -> Organization:
     try:
         with transaction.atomic():
             organization = Organization.objects.create(slug=slug)
-            audit.record(organization, Action.ORGANIZATION_FOUNDED, by=by, subject=slug)
+            _audit(organization, Action.ORGANIZATION_FOUNDED, by=by)
             return organization
     except IntegrityError as error:
         raise InvalidRequest(f"There is an organization {slug!r} already.") from error
@@ -65,7 +60,7 @@ def create_project(organization: Organization, slug: str, *, by: str) -> Project
     try:
         with transaction.atomic():
             project = Project.objects.create(organization=organization, slug=slug)
-            audit.record(project, Action.PROJECT_FOUNDED, by=by, subject=slug)
+            _audit(project, Action.PROJECT_FOUNDED, by=by)
             return project
     except IntegrityError as error:
         raise InvalidRequest(
@@ -85,13 +80,10 @@ def create_defaults() -> str | None:
         organization, is_new = Organization.objects.get_or_create(slug=DEFAULT)
         if not is_new:
             return None
-        audit.record(
-            organization, Action.ORGANIZATION_FOUNDED, by=_FIRST, subject=DEFAULT
-        )
+        _audit(organization, Action.ORGANIZATION_FOUNDED, by=_FIRST)
         create_project(organization, DEFAULT, by=_FIRST)
-        return tokens.create_token(
-            organization, scopes=_FIRST_SCOPES, by=_FIRST, label=_FIRST
-        )
+        scopes = set(Scope) - {Scope.ADMIN}
+        return tokens.create_token(organization, scopes=scopes, by=_FIRST, label=_FIRST)
 
 
 def list_organizations() -> list[Organization]:
@@ -146,13 +138,7 @@ def set_public(project: Project, *, is_public: bool, by: str) -> None:
     """Allow or forbid everyone to read the debug files of `project`."""
     others = Project.objects.filter(pk=project.pk).exclude(is_public=is_public)
     if others.update(is_public=is_public):
-        audit.record(
-            project,
-            Action.PROJECT_CHANGED,
-            by=by,
-            subject=project.slug,
-            is_public=is_public,
-        )
+        _audit(project, Action.PROJECT_CHANGED, by=by, is_public=is_public)
 
 
 def retention(project: Project) -> RetentionRules:
@@ -172,14 +158,8 @@ def set_retention(project: Project, rules: RetentionRules, *, by: str) -> None:
     project.keep_releases = rules.releases
     with transaction.atomic():
         project.save(update_fields=["keep_unused_days", "keep_days", "keep_releases"])
-        audit.record(
-            project,
-            Action.RETENTION_CHANGED,
-            by=by,
-            subject=project.slug,
-            before=asdict(before),
-            after=asdict(rules),
-        )
+        old, new = asdict(before), asdict(rules)
+        _audit(project, Action.RETENTION_CHANGED, by=by, before=old, after=new)
 
 
 def set_quota(organization: Organization, quota_bytes: int | None, *, by: str) -> None:
@@ -190,13 +170,8 @@ def set_quota(organization: Organization, quota_bytes: int | None, *, by: str) -
     organization.quota_bytes = quota_bytes
     with transaction.atomic():
         organization.save(update_fields=["quota_bytes"])
-        audit.record(
-            organization,
-            Action.QUOTA_CHANGED,
-            by=by,
-            subject=organization.slug,
-            before=before,
-            after=quota_bytes,
+        _audit(
+            organization, Action.QUOTA_CHANGED, by=by, before=before, after=quota_bytes
         )
 
 
@@ -208,13 +183,13 @@ def set_chunk_upload(organization: Organization, *, on: bool, by: str) -> None:
     """
     rows = Organization.objects.filter(pk=organization.pk)
     if rows.exclude(takes_chunks=on).update(takes_chunks=on):
-        audit.record(
-            organization,
-            Action.CHUNK_UPLOAD_CHANGED,
-            by=by,
-            subject=organization.slug,
-            takes_chunks=on,
-        )
+        _audit(organization, Action.CHUNK_UPLOAD_CHANGED, by=by, takes_chunks=on)
+
+
+def _audit(
+    owner: Organization | Project, action: Action, *, by: str, **details: object
+) -> None:
+    audit.record(owner, action, by=by, subject=owner.slug, **details)
 
 
 def _check_slug(slug: str) -> None:

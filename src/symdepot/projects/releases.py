@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from django.db import transaction
@@ -58,9 +58,8 @@ def by_version(scope: AccessScope, version: str) -> Release:
     Raises:
         ReleaseMissing: none in `scope`.
     """
-    found = None
-    if "\0" not in version:  # Postgres refuses the query
-        found = list_releases(scope).filter(version=version).first()
+    releases = list_releases(scope).filter(version=version)
+    found = None if "\0" in version else releases.first()  # Postgres refuses NUL
     if found is None:
         raise ReleaseMissing(version)
     return found
@@ -191,16 +190,10 @@ def _add_projects(release: Release, projects: Sequence[Project]) -> bool:
 
 def _set(scope: AccessScope, release: Release, change: ReleaseUpdate) -> None:
     _refuse_shared(scope, release)
-    if change.url is not None and (
-        len(change.url) > _MAX_URL_LENGTH or "\0" in change.url
-    ):
+    url = change.url or ""
+    if len(url) > _MAX_URL_LENGTH or "\0" in url:
         raise InvalidRequest(f"url: at most {_MAX_URL_LENGTH} characters, and no NUL")
-    values = {
-        "url": change.url,
-        "status": change.status,
-        "started_at": change.started_at,
-        "released_at": change.released_at,
-    }
+    values = asdict(change) | {"projects": None}
     given = {name: value for name, value in values.items() if value is not None}
     if given:
         Release.objects.filter(pk=release.pk).update(**given)

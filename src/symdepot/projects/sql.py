@@ -5,6 +5,7 @@ each of thousands of them: see docs/benchmarks.md. Rows are named tuples.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -26,12 +27,6 @@ class TokenRow(NamedTuple):
     is_use_noted: bool | None
 
 
-class ProjectRow(NamedTuple):
-    """The id of a project."""
-
-    project_id: int
-
-
 def find_token(digest: str, now: datetime, noted_since: datetime) -> TokenRow | None:
     """Return the token if it is valid `now`; use is noted if later than `noted_since`."""
     adapt = connection.ops.adapt_datetimefield_value
@@ -42,8 +37,8 @@ def find_token(digest: str, now: datetime, noted_since: datetime) -> TokenRow | 
 
 def sole_project_id(organization_id: int) -> int | None:
     """Return the id of the one project of an organization; None if it has several."""
-    rows = fetch_all(ProjectRow._make, _PROJECTS, (organization_id,))
-    return rows[0].project_id if len(rows) == 1 else None
+    rows = fetch_all(list[int], _PROJECTS, (organization_id,))
+    return rows[0][0] if len(rows) == 1 else None
 
 
 def fetch_all[Row](
@@ -62,13 +57,12 @@ def fetch_all[Row](
         with connection.cursor() as cursor:
             cursor.execute(query, values)
             return [make(row) for row in cursor.fetchall()]
-    with connection.wrap_database_errors:
-        cursor = connection.connection.cursor()
-        try:
-            cursor.execute(_with_marks(query, connection.vendor), values)
-            return [make(row) for row in cursor.fetchall()]
-        finally:
-            cursor.close()
+    with (
+        connection.wrap_database_errors,
+        closing(connection.connection.cursor()) as cursor,
+    ):
+        cursor.execute(_with_marks(query, connection.vendor), values)
+        return [make(row) for row in cursor.fetchall()]
 
 
 @lru_cache(maxsize=64)

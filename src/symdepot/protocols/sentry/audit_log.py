@@ -35,8 +35,8 @@ def entries(
     audit_query = AuditQuery(
         project=caller.only(query.project),
         action=query.action,
-        since=audit.as_utc(query.since),
-        until=audit.as_utc(query.until),
+        since=query.since,
+        until=query.until,
     )
     page = paging.page(query.cursor, query.per_page)
     shown, has_more = page.cut(audit.entries(organization, audit_query))

@@ -50,8 +50,8 @@ def audit(  # noqa: PLR0913 -- each is an option
     query = log.AuditQuery(
         project=project,
         action=_parse_action(action, log.Action) if action else None,
-        since=log.as_utc(since),
-        until=log.as_utc(until),
+        since=since,
+        until=until,
     )
     for row in log.export(organizations.get_organization(org), query):
         entry = log.as_json(row)
