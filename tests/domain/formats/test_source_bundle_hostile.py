@@ -80,6 +80,27 @@ def test_many_entries_of_missing_members_cost_little(tmp_path: Path) -> None:
     assert time.process_time() - began < 1
 
 
+def with_offset_of(member: str, offset: int) -> bytes:
+    content = io.BytesIO(HEADER)
+    with zipfile.ZipFile(content, "a") as archive:
+        archive.writestr("a", TEXT)
+        archive.writestr("manifest.json", json.dumps({"files": {"a": source("/a.c")}}))
+        archive.getinfo(member).header_offset = offset
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("offset", [2**40, 2**63 - 1, 2**63, 2**64 - 1])
+def test_a_member_beyond_the_end_of_the_file_is_not_read(
+    tmp_path: Path, offset: int
+) -> None:
+    assert read(tmp_path, with_offset_of("a", offset)) == {"/a.c": None}
+
+    refusal = read(tmp_path, with_offset_of("manifest.json", offset))
+
+    assert isinstance(refusal, str)
+    assert refusal.startswith("This source bundle is damaged: ")
+
+
 def test_a_path_that_is_too_long_is_skipped(tmp_path: Path) -> None:
     longest = "/" * (source_bundle.MAX_PATH_LENGTH - 2) + "/a"
     files = {"a": source(longest), "b": source("/" + longest)}

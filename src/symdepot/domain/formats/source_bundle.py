@@ -127,8 +127,8 @@ class _BoundedFile(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        if offset < 0 and whence == io.SEEK_SET:
-            raise zipfile.BadZipFile("a file before the beginning")
+        if whence == io.SEEK_SET and not 0 <= offset <= self._end:
+            raise zipfile.BadZipFile("an offset outside of the file")
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
