@@ -5,7 +5,7 @@ All other characters stay as they are.
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from symdepot.debugfiles import proguard_mappings, usage
 from symdepot.debugfiles.models import DebugFile
@@ -15,7 +15,6 @@ from symdepot.domain.crash_text.crash_renderer import LineContext
 from symdepot.domain.jvm import stack_text
 from symdepot.projects.models import Project
 from symdepot.symbolication import jvm_mappings, text_lookup, text_modules
-from symdepot.symbolication.request import LookupScope
 from symdepot.symbolication.text_lookup import Resolution
 
 MAX_UNRESOLVED = 1000
@@ -57,18 +56,9 @@ class ResolvedText:
     """
 
     text: str
-    resolved: int
-    unresolved: Sequence[UnresolvedAddress]
-    notes: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class RetracedJava:
-    """A text with real Java names, the number of retraced frames, and remarks."""
-
-    text: str
-    frames_found: int
-    notes: Sequence[str]
+    resolved: int = 0
+    unresolved: Sequence[UnresolvedAddress] = field(default_factory=list)
+    notes: Sequence[str] = field(default_factory=list)
 
 
 def resolve_text(
@@ -82,66 +72,62 @@ def resolve_text(
         Unavailable: temporary failure of this server; retry.
     """
     until = time.monotonic() + wait_seconds
-    native = _resolve_native(LookupScope.of(project, by), project, text, until)
-    java = retrace_java(project, native.text)
+    native = _resolve_native(project, text, by, until)
+    java = _retrace_java(project, native.text)
     return ResolvedText(
         java.text,
-        native.resolved + java.frames_found,
+        native.resolved + java.resolved,
         native.unresolved,
         [*native.notes, *java.notes],
     )
 
 
-def retrace_java(project: Project, text: str) -> RetracedJava:
+def _retrace_java(project: Project, text: str) -> ResolvedText:
     """Return a text with real names in its Java stack traces.
 
     Uses the mapping that the text names by UUID or R8 id, else the only one.
-
-    Raises:
-        Unavailable: temporary failure of this server; retry.
     """
     if not any(map(stack_text.parse_frame_line, text.split("\n"))):
-        return RetracedJava(text, 0, [])
+        return ResolvedText(text)
     candidates = proguard_mappings.candidates_for_text(project, text)
     if not candidates:
         ids = ", ".join(sorted(stack_text.r8_map_ids(text))[:_MAX_R8_IDS])
         note = _R8_MAPPING_MISSING.format(ids) if ids else _NO_MAPPING
-        return RetracedJava(text, 0, [note])
+        return ResolvedText(text, notes=[note])
     newest = candidates[0]
     if len(candidates) > 1:
         note = _AMBIGUOUS.format(len(candidates), newest.debug_id, newest.created_at)
-        return RetracedJava(text, 0, [note])
+        return ResolvedText(text, notes=[note])
     return _retrace(newest, project, text)
 
 
-def _retrace(mapping: DebugFile, project: Project, text: str) -> RetracedJava:
+def _retrace(mapping: DebugFile, project: Project, text: str) -> ResolvedText:
     usage.mark_used(project, [mapping])
     try:
         found = jvm_mappings.retrace_text(text, mapping)
     except jvm_mappings.UNREADABLE as error:
         is_damaged = jvm_mappings.log_unreadable(mapping, error)
         reason = "it is damaged." if is_damaged else error
-        return RetracedJava(text, 0, [_UNREADABLE.format(mapping.debug_id, reason)])
+        note = _UNREADABLE.format(mapping.debug_id, reason)
+        return ResolvedText(text, notes=[note])
     note = _MAPPING_USED.format(mapping.debug_id, mapping.created_at)
-    is_named = mapping.debug_id in text.lower()
-    return RetracedJava(found.text, found.frames_found, [] if is_named else [note])
+    notes = [] if mapping.debug_id in text.lower() else [note]
+    return ResolvedText(found.text, found.frames_found, notes=notes)
 
 
-def _resolve_native(
-    scope: LookupScope, project: Project, text: str, until: float
-) -> ResolvedText:
+def _resolve_native(project: Project, text: str, by: str, until: float) -> ResolvedText:
     spans = crash_parser.find_addresses(text)
     if not spans:
-        return ResolvedText(text, 0, [], [])
-    chosen = text_modules.choose_files(scope, project, spans, text, until=until)
-    resolutions = text_lookup.resolve_addresses(spans, chosen.by_module)
+        return ResolvedText(text)
+    chosen, notes = text_modules.choose_files(project, spans, text, by=by, until=until)
+    resolutions = text_lookup.resolve_addresses(spans, chosen)
     replacements = list(_replacements(text, spans, resolutions))
     unresolved = [each for each in replacements if isinstance(each, UnresolvedAddress)]
     return ResolvedText(
         _spliced(text, spans, replacements),
         len(spans) - len(unresolved),
         unresolved[:MAX_UNRESOLVED],
-        [*chosen.notes, *_limit_notes(spans, unresolved)],
+        [*notes, *_limit_notes(spans, unresolved)],
     )
 
 

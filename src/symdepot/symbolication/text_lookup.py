@@ -9,7 +9,7 @@ from symdepot.domain.stacks.return_addresses import Adjustment
 from symdepot.domain.symcache.demangler import demangle
 from symdepot.domain.symcache.reader import OpenSymCache, SymbolFrame
 from symdepot.symbolication import text_modules
-from symdepot.symbolication.text_modules import ChosenFile, TextModule
+from symdepot.symbolication.text_modules import Choice, ChosenFile, TextModule
 
 _MAX_INLINED = 50
 """Inlined functions shown for one address."""
@@ -33,70 +33,62 @@ type Resolution = list[ResolvedName] | str
 
 
 def resolve_addresses(
-    spans: Sequence[AddressSpan], chosen: Mapping[TextModule, ChosenFile]
+    spans: Sequence[AddressSpan], choices: Mapping[TextModule, Choice]
 ) -> list[Resolution]:
     """Return the resolution of each of `spans`."""
-    by_module: dict[TextModule, list[int]] = {}
+    by_module: dict[TextModule, dict[int, AddressSpan]] = {}
     for index, span in enumerate(spans):
-        by_module.setdefault(text_modules.module_of(span), []).append(index)
+        by_module.setdefault(text_modules.module_of(span), {})[index] = span
     resolutions: dict[int, Resolution] = {}
-    for module, indexes in by_module.items():
-        file = chosen[module]
-        own = {index: spans[index] for index in indexes}
-        if file.symbols is None:
-            resolutions.update(dict.fromkeys(own, file.reason))
+    for module, own in by_module.items():
+        file = choices[module]
+        if isinstance(file, str):
+            resolutions.update(dict.fromkeys(own, file))
         else:
-            resolutions.update(_resolve_in_module(own, file, file.symbols))
+            resolutions.update(_resolve_in_module(own, file))
     return [resolutions[index] for index in range(len(spans))]
 
 
 def _resolve_in_module(
-    spans: Mapping[int, AddressSpan], file: ChosenFile, symbols: OpenSymCache
+    spans: Mapping[int, AddressSpan], file: ChosenFile
 ) -> dict[int, Resolution]:
     by_address = {i: span for i, span in spans.items() if span.function is None}
     base = 0
     if any(span.text_format in _FROM_LOAD_ADDRESS for span in by_address.values()):
-        base = -text_modules.load_address(file)
-    found = _look_up(by_address.values(), {base}, symbols)
+        base = -text_modules.load_address(file.debug_file)
+    found = _look_up(by_address.values(), {base}, file.symbols)
     resolutions: dict[int, Resolution] = {
         index: _resolved_names(found[span, base], span.offset + base)
         or _NO_SYMBOL.format(file.debug_file)
         for index, span in by_address.items()
     }
-    in_functions = {i: span for i, span in spans.items() if span.function is not None}
-    return resolutions | _resolve_in_functions(in_functions, file, symbols)
+    in_functions = {i: span for i, span in spans.items() if i not in by_address}
+    return resolutions | _resolve_in_functions(in_functions, file)
 
 
 def _resolve_in_functions(
-    spans: Mapping[int, AddressSpan], file: ChosenFile, symbols: OpenSymCache
+    spans: Mapping[int, AddressSpan], file: ChosenFile
 ) -> dict[int, Resolution]:
     """Look up spans that are offsets in a named function."""
-    reason = text_modules.why_not_by_name(file) if spans else None
+    reason = text_modules.why_not_by_name(file.debug_file)
     if reason is not None:
         return dict.fromkeys(spans, reason)
     names = {name for span in spans.values() for name in _names(span)}
-    starts_by_name = symbols.addresses_of(names)
-    return {
-        index: _resolve_in_function(span, starts_by_name, file, symbols)
-        for index, span in spans.items()
-    }
+    starts = file.symbols.addresses_of(names)
+    return {i: _resolve_in_function(span, starts, file) for i, span in spans.items()}
 
 
 def _resolve_in_function(
-    span: AddressSpan,
-    starts_by_name: Mapping[str, list[int]],
-    file: ChosenFile,
-    symbols: OpenSymCache,
+    span: AddressSpan, starts_by_name: Mapping[str, list[int]], file: ChosenFile
 ) -> Resolution:
     """Look up an offset in the only function of this name that is long enough."""
     if ".cold" in (span.function or ""):
         return _COLD.format(span.function)
     for name in _names(span):
         starts = sorted(set(starts_by_name[name]))[:_MAX_SAME_NAME]
-        found = _look_up([span], starts, symbols)
         matching = [
             _resolved_names(frames, start + span.offset)
-            for (_, start), frames in found.items()
+            for (_, start), frames in _look_up([span], starts, file.symbols).items()
             if _starts_at(frames, name, start)
         ]
         if len(matching) > 1:
@@ -113,9 +105,8 @@ def _names(span: AddressSpan) -> list[str]:
 
 
 def _starts_at(frames: Sequence[SymbolFrame], name: str, start: int) -> bool:
-    return bool(frames) and (
-        frames[-1].function == name and frames[-1].function_address == start
-    )
+    last = frames[-1] if frames else None
+    return last is not None and (last.function, last.function_address) == (name, start)
 
 
 def _look_up(
@@ -138,12 +129,12 @@ def _look_up(
 
 def _resolved_names(frames: Sequence[SymbolFrame], address: int) -> list[ResolvedName]:
     some = [*frames[: _MAX_INLINED - 1], *frames[_MAX_INLINED - 1 :][-1:]]
-    return [_resolved_name(frame, address) for frame in some]
-
-
-def _resolved_name(frame: SymbolFrame, address: int) -> ResolvedName:
-    start = frame.function_address
-    offset = None if start is None else address - start
-    return ResolvedName.printable(
-        demangle(frame.function), frame.path, frame.line, offset
-    )
+    return [
+        ResolvedName.printable(
+            demangle(function),
+            path,
+            line,
+            None if start is None else address - start,
+        )
+        for function, path, line, _, start in some
+    ]

@@ -1,16 +1,15 @@
 """Choose debug files for the modules of a pasted text, by id or else by name."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 from uuid import UUID
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import contents, near_misses
 from symdepot.debugfiles.models import DebugFile
-from symdepot.debugfiles.near_misses import RequestedIds
 from symdepot.domain.crash_text.crash_parser import AddressSpan, TextFormat
 from symdepot.domain.errors import BlobMissing
 from symdepot.domain.formats import elf
@@ -48,7 +47,6 @@ _IS_RELOCATABLE = (
     "nobody has said."
 )
 _BY_STATUS = {
-    ModuleStatus.TIMEOUT: "Its symcache is not made yet; ask again in a moment.",
     ModuleStatus.FETCHING_FAILED: "Its symcache cannot be read now; ask again in a moment.",
     ModuleStatus.UNSUPPORTED: "Files of its kind name no functions by address.",
 }
@@ -62,28 +60,15 @@ class TextModule(NamedTuple):
     text_format: TextFormat
 
 
-@dataclass(frozen=True, slots=True)
-class ChosenFile:
-    """The open symbols of a module and their file, or the reason why there are none."""
+class ChosenFile(NamedTuple):
+    """The open symbols of a module, and their file."""
 
-    symbols: OpenSymCache | None
-    reason: str = ""
-    debug_file: DebugFile | None = None
+    symbols: OpenSymCache
+    debug_file: DebugFile
 
 
-@dataclass(frozen=True, slots=True)
-class ChosenFiles:
-    """The file chosen for each module, and remarks on ambiguous names."""
-
-    by_module: Mapping[TextModule, ChosenFile]
-    notes: Sequence[str]
-
-
-@dataclass(slots=True)
-class _Search:
-    project: Project
-    requests: dict[TextModule, ModuleRequest] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+type Choice = ChosenFile | str
+"""The file of a module; or why there is none."""
 
 
 def module_of(span: AddressSpan) -> TextModule:
@@ -92,58 +77,54 @@ def module_of(span: AddressSpan) -> TextModule:
 
 
 def choose_files(
-    scope: LookupScope,
     project: Project,
     spans: Collection[AddressSpan],
     text: str,
     *,
+    by: str,
     until: float,
-) -> ChosenFiles:
+) -> tuple[dict[TextModule, Choice], list[str]]:
     """Choose a debug file for each module of `spans`, and open its symcache.
 
-    Waits for symcaches that are being created until `until`, a time of
-    `time.monotonic`. Records missing ids.
+    Also returns notes on ambiguous names. Waits for symcaches that are being created
+    until `until`, a time of `time.monotonic`. Records the ids that `by` misses.
 
     Raises:
         StorageUnavailable: the store or the disk did not answer.
     """
-    modules = list(dict.fromkeys(module_of(span) for span in spans))
-    missing = {
-        module: ChosenFile(None, _NO_NAME if module.name else _MODULE_UNKNOWN)
-        if index < MAX_MODULES
-        else ChosenFile(None, _TOO_MANY)
-        for index, module in enumerate(modules)
-    }
-    search, modules = _Search(project), modules[:MAX_MODULES]
-    for module in modules:
-        if module.build_id:
-            search.requests[module] = _request(module, _ids(module))
-    _request_by_name(search, [m for m in modules if m.name and not m.build_id], text)
-    found = module_finder.find_modules(scope, search.requests, until=until)
-    chosen = {module: _chosen_file(module, found[module]) for module in found}
-    return ChosenFiles({**missing, **_with_near_misses(search, chosen)}, search.notes)
+    modules = list(dict.fromkeys(map(module_of, spans)))
+    choices: dict[TextModule, Choice] = dict.fromkeys(modules, _TOO_MANY)
+    modules = modules[:MAX_MODULES]
+    choices |= {m: _NO_NAME if m.name else _MODULE_UNKNOWN for m in modules}
+    requests = {m: _request(m, _ids(m)) for m in modules if m.build_id}
+    named = [m for m in modules if m.name and not m.build_id]
+    by_name, notes = _requests_by_name(project, named, text)
+    found = module_finder.find_modules(
+        LookupScope.of(project, by), requests | by_name, until=until
+    )
+    missing = [one.requested_ids for one in found.values() if one.symbols is None]
+    explained = status.explain_misses(project, missing[:_MAX_EXPLAINED])
+    for module, one in found.items():
+        near = explained.get(one.requested_ids, [])[:_MAX_NEAR_MISSES]
+        choices[module] = _choice(module, one, [miss.text for miss in near])
+    return choices, notes
 
 
-def why_not_by_name(file: ChosenFile) -> str | None:
+def why_not_by_name(row: DebugFile) -> str | None:
     """Return why functions cannot be found by name in a file; None if they can."""
-    row = file.debug_file
-    if row is None or row.kind != _RELOCATABLE:
-        return None
-    return _IS_RELOCATABLE.format(row.object_name)
+    return _IS_RELOCATABLE.format(row.object_name) if row.kind == _RELOCATABLE else None
 
 
-def load_address(file: ChosenFile) -> int:
+def load_address(row: DebugFile) -> int:
     """Return the load address in the program headers of an ELF file, else 0.
 
     Raises:
         StorageUnavailable: the store did not answer.
     """
-    row = file.debug_file
-    if row is None or row.file_format != Format.ELF:
-        return 0
-    (first, _), *_ = contents.file_content(row).chunks
-    with suppress(BlobMissing), blob_store().open(first) as content:
-        return elf.load_address(content.read(elf.HEAD_BYTES))
+    if row.file_format == Format.ELF:
+        (first, _), *_ = contents.file_content(row).chunks
+        with suppress(BlobMissing), blob_store().open(first) as content:
+            return elf.load_address(content.read(elf.HEAD_BYTES))
     return 0
 
 
@@ -157,19 +138,18 @@ def _ids(module: TextModule) -> ModuleIds:
     code_id = CodeId(digits)
     if module.text_format in _APPLE_FORMATS and len(digits) == _UUID_DIGITS:
         return ModuleIds(DebugId(UUID(digits)), code_id)
-    is_whole = len(digits) % 2 == 0
-    return ModuleIds.known(None, code_id, is_elf=is_whole)
+    return ModuleIds.known(None, code_id, is_elf=len(digits) % 2 == 0)
 
 
-def _request_by_name(search: _Search, modules: Sequence[TextModule], text: str) -> None:
+def _requests_by_name(
+    project: Project, modules: Sequence[TextModule], text: str
+) -> tuple[dict[TextModule, ModuleRequest], list[str]]:
     """Request for each module the newest file of its name; note if there are others."""
     release = _release(text)
-    names = {
-        module: _names(module, release[1] if release else "") for module in modules
-    }
-    rows = near_misses.newest_of_names(
-        search.project, {n for some in names.values() for n in some}
-    )
+    names = {m: _names(m, release[1] if release else "") for m in modules}
+    rows = near_misses.newest_of_names(project, set(chain(*names.values())))
+    requests: dict[TextModule, ModuleRequest] = {}
+    notes: list[str] = []
     for module in modules:
         groups = [rows[name] for name in names[module] if name in rows]
         # A program without symbols has the id of the file with its symbols.
@@ -178,14 +158,14 @@ def _request_by_name(search: _Search, modules: Sequence[TextModule], text: str) 
             continue
         newest = usable[0].object_file()
         if ids := ModuleIds.known(newest.debug_id, newest.code_id):
-            search.requests[module] = _request(module, ids)
-        if len({row.debug_id for row in usable}) > 1:
-            search.notes.append(_ambiguity_note(module.name, usable))
+            requests[module] = _request(module, ids)
+        if others := len({row.debug_id for row in usable}) - 1:
+            notes.append(_ambiguity_note(module.name, usable, others))
+    return requests, notes
 
 
-def _ambiguity_note(name: str, usable: Sequence[DebugFile]) -> str:
+def _ambiguity_note(name: str, usable: Sequence[DebugFile], others: int) -> str:
     first = usable[0]
-    others = len({row.debug_id for row in usable}) - 1
     is_newest = first.pk == max(row.pk for row in usable)
     newest = "newest" if is_newest else "newest that tells lines"
     return (
@@ -210,33 +190,13 @@ def _usable(rows: Sequence[DebugFile]) -> list[DebugFile]:
     return sorted(usable, key=lambda row: "debug" not in row.features)
 
 
-def _chosen_file(module: TextModule, found: FoundModule) -> ChosenFile:
-    if found.symbols is not None:
-        return ChosenFile(found.symbols, debug_file=found.chosen)
-    details = next((c.details for c in found.candidates if c.details), "")
+def _choice(module: TextModule, found: FoundModule, near: Sequence[str]) -> Choice:
+    if found.symbols is not None and found.chosen is not None:
+        return ChosenFile(found.symbols, found.chosen)
+    reason = next((c.details for c in found.candidates if c.details), "")
     if found.status is ModuleStatus.MALFORMED:
-        return ChosenFile(None, f"No symcache could be made of it: {details}")
-    if found.status is ModuleStatus.MISSING:
+        reason = f"No symcache could be made of it: {reason}"
+    elif found.status is ModuleStatus.MISSING:
         ids = found.request.ids
-        missing = module.build_id or ids.debug_id or ids.code_id
-        return ChosenFile(None, _NO_ID.format(missing))
-    return ChosenFile(None, _BY_STATUS.get(found.status) or details)
-
-
-def _with_near_misses(
-    search: _Search, chosen: Mapping[TextModule, ChosenFile]
-) -> dict[TextModule, ChosenFile]:
-    """Add near misses to the reasons of missing modules."""
-    missing = {
-        module: RequestedIds(request.ids.debug_id, request.ids.code_id, request.name)
-        for module, request in search.requests.items()
-        if chosen[module].symbols is None
-    }
-    some = dict(list(missing.items())[:_MAX_EXPLAINED])
-    near_misses_of = status.explain_misses(search.project, some.values())
-    explained = dict(chosen)
-    for module, ids in some.items():
-        texts = [miss.text for miss in near_misses_of[ids][:_MAX_NEAR_MISSES]]
-        reason = " ".join([chosen[module].reason, *texts])
-        explained[module] = ChosenFile(None, reason)
-    return explained
+        reason = _NO_ID.format(module.build_id or ids.debug_id or ids.code_id)
+    return " ".join([_BY_STATUS.get(found.status, reason), *near])
