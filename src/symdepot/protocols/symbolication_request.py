@@ -12,14 +12,17 @@ from symdepot.protocols import auth
 from symdepot.symbolication.request import LookupScope
 
 
-def caller_or_none(request: HttpRequest) -> Caller | None:
+def limited_caller(request: HttpRequest) -> Caller | None:
     """Return the caller by the token in a header or in the path; None without a token.
 
     Raises:
         Unauthenticated: an invalid token.
+        RateExceeded: too many requests.
     """
     match = request.resolver_match
-    return auth.caller_or_none(request, match.kwargs.get("token") if match else None)
+    caller = auth.caller_or_none(request, match.kwargs.get("token") if match else None)
+    consume_rate(request, caller)
+    return caller
 
 
 def scope(request: HttpRequest, caller: Caller | None) -> LookupScope:

@@ -1,6 +1,6 @@
 """Source context of frames, read from source bundles."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,106 +22,78 @@ _MAX_CHARACTERS = 256_000_000
 """Source text read for one request; later lines get no context."""
 _log = structlog.get_logger(__name__)
 
-type LineNumbers = dict[str, set[int]]
-"""Requested line numbers by source path."""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceContexts:
-    """Context by line, and the source bundle used by module index."""
-
-    lines: Mapping[Line, SourceContext]
-    bundles: Mapping[int, DebugFile]
-
-
-NO_SOURCES = SourceContexts({}, {})
+type SourceLine = tuple[str, int]
+"""A path as the compiler wrote it, and a line number."""
 
 
 @dataclass(slots=True)
-class SourceBudget:
-    """How much source text may still be read for one request."""
+class BundleReader:
+    """Reads source bundles, up to a number of characters for one request."""
 
     characters_left: int = _MAX_CHARACTERS
+
+    def read(
+        self, row: DebugFile, lines: Iterable[SourceLine]
+    ) -> dict[SourceLine, SourceContext]:
+        """Return the contexts of those of `lines` that the bundle has.
+
+        A bundle that cannot be read has none.
+        """
+        numbers: dict[str, list[int]] = {}
+        for path, number in lines:
+            numbers.setdefault(path, []).append(number)
+        if not numbers:
+            return {}
+        found: dict[SourceLine, SourceContext] = {}
+        content, scratch = contents.file_content(row), Path(settings.SCRATCH_DIR)
+        try:
+            with contents.open_bundle(content, blob_store(), scratch) as bundle:
+                for path, of_path in numbers.items():
+                    text = self._split(bundle, path)
+                    for number in of_path:
+                        if context := sources.context_of_line(text, number):
+                            found[path, number] = context
+        except (Refused, BlobMissing, Unavailable) as error:
+            _log.warning("source_bundle.unreadable", row=row.pk, reason=str(error))
+        return found
+
+    def _split(self, bundle: SourceBundle, path: str) -> list[str]:
+        text = bundle.source(path) if self.characters_left > 0 else None
+        self.characters_left -= len(text or "")
+        return sources.split_lines(text or "")
 
 
 def add_sources(
     frames: Iterable[ResolvedFrame], modules: Mapping[int, FoundModule]
-) -> SourceContexts:
-    """Return the context of each frame's line that a source bundle of its module has.
+) -> tuple[dict[Line, SourceContext], dict[int, DebugFile]]:
+    """Return context by line, and the source bundle that was used by module index.
 
     Bundles are tried best first; one that cannot be read is skipped.
     """
     contexts: dict[Line, SourceContext] = {}
     bundles: dict[int, DebugFile] = {}
     used: list[DebugFile] = []
-    budget = SourceBudget()
-    for module, requested in _requested(frames, modules).items():
-        left = requested
+    reader = BundleReader()
+    for module, lines in _requested_lines(frames, modules).items():
         for row in modules[module].bundles:
-            if not left:
-                break
-            found = read_bundle(row, left, budget)
-            if found:
+            left = [line for line in lines if (module, *line) not in contexts]
+            if found := reader.read(row, left):
                 bundles.setdefault(module, row)
                 used.append(row)
             contexts |= {(module, *line): context for line, context in found.items()}
-            left = _without(left, found)
     usage.mark_all_used(used)
-    return SourceContexts(contexts, bundles)
+    return contexts, bundles
 
 
-def read_bundle(
-    row: DebugFile, numbers: Mapping[str, Iterable[int]], budget: SourceBudget
-) -> dict[tuple[str, int], SourceContext]:
-    """Return contexts by path and line number. Empty if the bundle cannot be read."""
-    content, scratch = contents.file_content(row), Path(settings.SCRATCH_DIR)
-    found: dict[tuple[str, int], SourceContext] = {}
-    try:
-        with contents.open_bundle(content, blob_store(), scratch) as bundle:
-            for path, of_path in numbers.items():
-                for number, context in _read_lines(bundle, path, of_path, budget):
-                    found[path, number] = context
-    except (Refused, BlobMissing, Unavailable) as error:
-        _log.warning("source_bundle.unreadable", row=row.pk, reason=str(error))
-    return found
-
-
-def _read_lines(
-    bundle: SourceBundle, path: str, numbers: Iterable[int], budget: SourceBudget
-) -> Iterator[tuple[int, SourceContext]]:
-    text = bundle.source(path) if budget.characters_left > 0 else None
-    if text is None:
-        return
-    budget.characters_left -= len(text)
-    lines = sources.split_lines(text)
-    for number in numbers:
-        context = sources.context_of_line(lines, number)
-        if context is not None:
-            yield number, context
-
-
-def _requested(
+def _requested_lines(
     frames: Iterable[ResolvedFrame], modules: Mapping[int, FoundModule]
-) -> dict[int, LineNumbers]:
+) -> dict[int, dict[SourceLine, None]]:
     """Return the lines of `frames` by module, for modules that have bundles."""
-    requested: dict[int, LineNumbers] = {
+    lines: dict[int, dict[SourceLine, None]] = {
         index: {} for index, module in modules.items() if module.bundles
     }
-    if not requested:
-        return {}
-    for frame in frames:
+    for frame in frames if lines else ():
         symbol = frame.symbol
-        if symbol is None or frame.module not in requested or not symbol.line:
-            continue
-        requested[frame.module].setdefault(symbol.path, set()).add(symbol.line)
-    return requested
-
-
-def _without(
-    requested: LineNumbers, found: Mapping[tuple[str, int], SourceContext]
-) -> LineNumbers:
-    left = {
-        path: {number for number in numbers if (path, number) not in found}
-        for path, numbers in requested.items()
-    }
-    return {path: numbers for path, numbers in left.items() if numbers}
+        if symbol is not None and symbol.line and frame.module in lines:
+            lines[frame.module][symbol.path, symbol.line] = None
+    return lines

@@ -12,13 +12,7 @@ from django.conf import settings
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import contents, finder, missing_ids, usage
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain.errors import (
-    BlobDamaged,
-    BlobMissing,
-    ChecksumMismatch,
-    NotADebugFile,
-    ParserDied,
-)
+from symdepot.domain import errors
 from symdepot.domain.ids import DebugId
 from symdepot.domain.jvm import retrace
 from symdepot.domain.jvm.retrace import (
@@ -41,8 +35,8 @@ from symdepot.symbolication.request import LookupScope
 from symdepot.uploads import chunk_joiner
 from symdepot.uploads.scratch import scratch_file
 
-_DAMAGED = (BlobMissing, BlobDamaged, ChecksumMismatch)
-UNREADABLE = (NotADebugFile, ParserDied, *_DAMAGED)
+_DAMAGED = (errors.BlobMissing, errors.BlobDamaged, errors.ChecksumMismatch)
+UNREADABLE = (errors.NotADebugFile, errors.ParserDied, *_DAMAGED)
 """Errors of `query_mapping` that a retry does not help."""
 _log = structlog.get_logger(__name__)
 
@@ -57,21 +51,13 @@ def query_mapping(mapping: DebugFile, query: MappingQuery) -> MappingResult:
     """
     content, scratch = contents.file_content(mapping), Path(settings.SCRATCH_DIR)
     chunks = [chunk for chunk, _ in content.chunks]
-    with (
-        chunk_joiner.local_file(
-            content.checksum, chunks, blob_store(), scratch
-        ) as path,
-        scratch_file(scratch, prefix="questions-") as spill_path,
-    ):
+    file = chunk_joiner.local_file(content.checksum, chunks, blob_store(), scratch)
+    with file as path, scratch_file(scratch, prefix="questions-") as spill_path:
         return operations.query_mapping(path, query, spill_path)
 
 
 def retrace_text(trace: str, mapping: DebugFile) -> RetracedText:
-    """Return a text with real names in its frames and exceptions.
-
-    Raises:
-        As `query_mapping`.
-    """
+    """Return a text with real names in its frames and exceptions; as `query_mapping`."""
     query = retrace.query_for_text(trace)
     return retrace.retrace_text(trace, query_mapping(mapping, query))
 
@@ -84,14 +70,19 @@ def log_unreadable(mapping: DebugFile, error: Exception) -> bool:
     return is_damaged
 
 
-def find_mapping(scope: LookupScope, debug_id: DebugId) -> DebugFile | None:
-    """Return the mapping of this id and mark it used; record a missing id if None."""
-    return _found(scope, FileRole.MAPPING, Format.PROGUARD, debug_id)
-
-
-def find_bundle(scope: LookupScope, debug_id: DebugId) -> DebugFile | None:
-    """Return the source bundle of this id; as `find_mapping`."""
-    return _found(scope, FileRole.SOURCES, Format.SOURCE_BUNDLE, debug_id)
+def find_file(
+    scope: LookupScope, file_format: Format, debug_id: DebugId
+) -> DebugFile | None:
+    """Return a mapping or source bundle and mark it used; else record a missing id."""
+    is_mapping = file_format is Format.PROGUARD
+    role = FileRole.MAPPING if is_mapping else FileRole.SOURCES
+    query = FileQuery(role, frozenset({file_format}), debug_ids=(debug_id,))
+    row = finder.find_best(scope.readable, query)
+    if row is not None:
+        usage.mark_used(row.project, [row])
+    elif scope.project is not None:
+        missing_ids.record(scope.project, debug_id=debug_id, code_id=None, by=scope.by)
+    return row
 
 
 @dataclass(slots=True)
@@ -112,9 +103,11 @@ class MergedNames:
         Raises:
             Unavailable: temporary failure of this server; retry.
         """
-        query = _query(request)
+        frames = [_obfuscated(f) for trace in request.stacktraces for f in trace]
+        names = [*(e.class_name for e in request.exceptions), *request.class_names]
+        query = MappingQuery(tuple(dict.fromkeys(frames)), tuple(dict.fromkeys(names)))
         for debug_id in dict.fromkeys(request.mappings):
-            row = find_mapping(scope, debug_id)
+            row = find_file(scope, Format.PROGUARD, debug_id)
             error = MappingError.MISSING if row is None else self._query(row, query)
             if error is not None:
                 self.errors[debug_id] = error
@@ -141,39 +134,16 @@ class MergedNames:
         if not (left.frames or left.class_names):
             return None
         try:
-            self._add(query_mapping(row, left))
+            result = query_mapping(row, left)
         except UNREADABLE as error:
             is_damaged = log_unreadable(row, error)
             return MappingError.MISSING if is_damaged else MappingError.INVALID
+        self.frames |= result.frames
+        self.class_names |= result.class_names
+        self.signatures = {**result.signatures, **self.signatures}
         return None
-
-    def _add(self, result: MappingResult) -> None:
-        self.frames.update(result.frames)
-        self.class_names.update(result.class_names)
-        for signature, readable in result.signatures.items():
-            self.signatures.setdefault(signature, readable)
-
-
-def _found(
-    scope: LookupScope, role: FileRole, file_format: Format, debug_id: DebugId
-) -> DebugFile | None:
-    query = FileQuery(role, frozenset({file_format}), debug_ids=(debug_id,))
-    row = finder.find_best(scope.readable, query)
-    if row is not None:
-        usage.mark_used(row.project, [row])
-    elif scope.project is not None:
-        missing_ids.record(scope.project, debug_id=debug_id, code_id=None, by=scope.by)
-    return row
-
-
-def _query(request: JvmRequest) -> MappingQuery:
-    frames = {_obfuscated(f): None for trace in request.stacktraces for f in trace}
-    exceptions = [each.class_name for each in request.exceptions]
-    names = dict.fromkeys([*exceptions, *request.class_names])
-    return MappingQuery(tuple(frames), tuple(names))
 
 
 def _obfuscated(frame: JvmFrame) -> ObfuscatedFrame:
-    return ObfuscatedFrame(
-        frame.module, frame.function, frame.lineno or 0, frame.signature
-    )
+    line = frame.lineno or 0
+    return ObfuscatedFrame(frame.module, frame.function, line, frame.signature)

@@ -1,22 +1,8 @@
 """The table of pending symbolication requests."""
 
-from datetime import datetime
-
 from django.db import models
 
 from symdepot.projects.models import Token
-
-
-class PendingQuestionQuerySet(models.QuerySet["PendingQuestion"]):
-    """Pending requests by expiry."""
-
-    def active(self, now: datetime) -> "PendingQuestionQuerySet":
-        """Requests that can still be polled."""
-        return self.filter(expires_at__gt=now)
-
-    def expired(self, now: datetime) -> "PendingQuestionQuerySet":
-        """Requests that can no longer be polled."""
-        return self.filter(expires_at__lte=now)
 
 
 class PendingQuestion(models.Model):
@@ -34,8 +20,6 @@ class PendingQuestion(models.Model):
     asked_at = models.DateTimeField(auto_now_add=True)
     patient_until = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)
-
-    objects = PendingQuestionQuerySet.as_manager()
 
     def __str__(self) -> str:
         return str(self.id)

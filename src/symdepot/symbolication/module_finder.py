@@ -6,7 +6,6 @@ Three steps, so that a caller can stop while symcaches are being created: `find_
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import structlog
 
@@ -31,11 +30,16 @@ from symdepot.symcaches.disk_cache import disk_cache
 from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.symcaches.opener import SymCacheUnavailable
 
-_FIRST_PAUSE_SECONDS = 0.05
-_MAX_PAUSE_SECONDS = 1.0
 _UNFINISHED = frozenset({Outcome.QUEUED, Outcome.MAKING})
-_NOT_IN_TIME = "Its symcache is not made yet; ask again in a moment."
-_NOT_MADE_HERE = "No symcaches are made on this server."
+_NOT_IN_TIME = (
+    ModuleStatus.TIMEOUT,
+    "Its symcache is not made yet; ask again in a moment.",
+)
+_NOT_MADE_HERE = ModuleStatus.OTHER, "No symcaches are made on this server."
+_CANDIDATE_STATUSES = {
+    ModuleStatus.FOUND: CandidateStatus.OK,
+    ModuleStatus.MALFORMED: CandidateStatus.MALFORMED,
+}
 _NOT_BY_ADDRESS = frozenset({Format.IL2CPP, Format.PORTABLE_PDB})
 """Their methods have no addresses: see `conversion.CONVERTIBLE_FORMATS`."""
 _OBJECTS = conversion.CONVERTIBLE_FORMATS | _NOT_BY_ADDRESS | {Format.SOURCE_BUNDLE}
@@ -88,9 +92,7 @@ def find_files[Key](
     scope: LookupScope, requests: Mapping[Key, ModuleRequest]
 ) -> dict[Key, FoundModule]:
     """Find the debug files of modules, with the keys of `requests`."""
-    rows = finder.find_files(
-        scope.readable, [request.ids for request in requests.values()]
-    )
+    rows = finder.find_files(scope.readable, [one.ids for one in requests.values()])
     return {key: _found(module, rows[module.ids]) for key, module in requests.items()}
 
 
@@ -102,9 +104,7 @@ def wait_for_symcaches(
     Waits no longer than `until`, a time of `time.monotonic`. Queues missing symcaches.
     """
     files = list({row.pk: row for m in modules for row in m.convertible}.values())
-    backoff = Backoff(
-        until, first_seconds=_FIRST_PAUSE_SECONDS, max_seconds=_MAX_PAUSE_SECONDS
-    )
+    backoff = Backoff(until, first_seconds=0.05, max_seconds=1.0)
     symcaches = opener.ensure_rows(files)
     while is_pending(modules, symcaches) and backoff.pause():
         symcaches = opener.ensure_rows(files)
@@ -126,16 +126,12 @@ def open_symbols(
     """Open the best symcache of each module; record used files and missing ids."""
     for module in modules:
         _open(module, symcaches)
-    usage.mark_all_used(m.chosen for m in modules if m.chosen is not None)
-    for module in modules:
         if module.status is ModuleStatus.MISSING and scope.project is not None:
-            newest = max((row.pk for row in module.files), default=0)
+            pk, newest = scope.project.pk, max((r.pk for r in module.files), default=0)
             missing_ids.record_miss(
-                scope.project.pk,
-                module.requested_ids,
-                by=scope.by,
-                newest_row_id=newest,
+                pk, module.requested_ids, by=scope.by, newest_row_id=newest
             )
+    usage.mark_all_used(m.chosen for m in modules if m.chosen is not None)
 
 
 def add_near_misses(scope: LookupScope, modules: Collection[FoundModule]) -> None:
@@ -164,53 +160,35 @@ def _is_pending(module: FoundModule, symcaches: Mapping[int, SymCache]) -> bool:
 
 def _open(module: FoundModule, symcaches: Mapping[int, SymCache]) -> None:
     """Open the best symcache that can be opened; add all files as candidates."""
-    failures: list[ModuleStatus] = []
+    statuses: list[ModuleStatus] = []
     for row in module.files:
         if module.chosen is not None or row not in module.convertible:
             module.candidates.append(Candidate(row, None))
             continue
-        attempt = _try_to_open(symcaches.get(row.pk))
-        module.candidates.append(Candidate(row, attempt.candidate, attempt.details))
-        if attempt.symbols is not None:
-            module.symbols, module.chosen = attempt.symbols, row
-        else:
-            failures.append(attempt.module)
-    if module.chosen is not None:
-        module.status = ModuleStatus.FOUND
-    elif failures:
-        module.status = failures[0]
+        symbols, result, details = _open_symcache(symcaches.get(row.pk))
+        statuses.append(result)
+        usable = _CANDIDATE_STATUSES.get(result, CandidateStatus.ERROR)
+        module.candidates.append(Candidate(row, usable, details))
+        if symbols is not None:
+            module.symbols, module.chosen = symbols, row
+    if statuses:
+        module.status = statuses[0] if module.chosen is None else ModuleStatus.FOUND
     elif any(row.file_format in _NOT_BY_ADDRESS for row in module.files):
         module.status = ModuleStatus.UNSUPPORTED
 
 
-class _Attempt(NamedTuple):
-    """An attempt to open a symcache: statuses of the module and the candidate."""
-
-    module: ModuleStatus
-    candidate: CandidateStatus
-    details: str = ""
-    symbols: OpenSymCache | None = None
-
-
-def _try_to_open(row: SymCache | None) -> _Attempt:
+def _open_symcache(
+    row: SymCache | None,
+) -> tuple[OpenSymCache | None, ModuleStatus, str]:
+    """Return a symcache, the status of its module, and the reason of a failure."""
     try:
         opened = opener.open_row(row, blob_store(), disk_cache())
     except StorageUnavailable as error:
         cause = {"cause": repr(error.__cause__)} if error.__cause__ else {}
         _log.warning("symcache.unreadable", reason=str(error), **cause)
-        return _Attempt(ModuleStatus.FETCHING_FAILED, CandidateStatus.ERROR, str(error))
-    if isinstance(opened, SymCacheUnavailable):
-        return _failed(opened)
-    return _Attempt(ModuleStatus.FOUND, CandidateStatus.OK, symbols=opened)
-
-
-def _failed(unavailable: SymCacheUnavailable) -> _Attempt:
-    match unavailable.outcome:
-        case Outcome.FAILED:
-            return _Attempt(
-                ModuleStatus.MALFORMED, CandidateStatus.MALFORMED, unavailable.detail
-            )
-        case None:
-            return _Attempt(ModuleStatus.OTHER, CandidateStatus.ERROR, _NOT_MADE_HERE)
-        case _:
-            return _Attempt(ModuleStatus.TIMEOUT, CandidateStatus.ERROR, _NOT_IN_TIME)
+        return None, ModuleStatus.FETCHING_FAILED, str(error)
+    if not isinstance(opened, SymCacheUnavailable):
+        return opened, ModuleStatus.FOUND, ""
+    if opened.outcome == Outcome.FAILED:
+        return None, ModuleStatus.MALFORMED, opened.detail
+    return None, *(_NOT_MADE_HERE if opened.outcome is None else _NOT_IN_TIME)

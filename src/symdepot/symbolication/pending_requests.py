@@ -1,7 +1,6 @@
 """Store requests whose symcaches are not ready, until their clients poll."""
 
 import zlib
-from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -16,17 +15,8 @@ EXPIRES_AFTER = timedelta(minutes=15)
 _STORED_FOR = EXPIRES_AFTER + timedelta(seconds=90)
 _ANSWERED_STORED_FOR = timedelta(seconds=90)
 """Source: spec/serving 4.5, "result kept 90 s"."""
-_FASTEST_COMPRESSION = 1
 _MAX_PER_TOKEN = 200
 """Stored requests of one token; the oldest are deleted."""
-
-
-@dataclass(frozen=True, slots=True)
-class PendingRequest:
-    """The body of a stored request, and whether it may still be pending."""
-
-    body: bytes
-    may_wait: bool
 
 
 def store(body: bytes, token: Token | None) -> UUID:
@@ -42,26 +32,25 @@ def store(body: bytes, token: Token | None) -> UUID:
     row = PendingQuestion.objects.create(
         id=uuid4(),
         token=token,
-        body=zlib.compress(body, _FASTEST_COMPRESSION),
+        body=zlib.compress(body, level=zlib.Z_BEST_SPEED),
         patient_until=now + EXPIRES_AFTER,
         expires_at=now + _STORED_FOR,
     )
     return row.id
 
 
-def fetch(request_id: UUID, token: Token | None) -> PendingRequest:
-    """Return a stored request.
+def fetch(request_id: UUID, token: Token | None) -> tuple[bytes, bool]:
+    """Return the body of a stored request, and whether it may still be pending.
 
     Raises:
         RequestMissing: there is none with this id and token.
     """
     now = timezone.now()
-    found = (
-        PendingQuestion.objects.active(now).filter(pk=request_id, token=token).first()
-    )
+    rows = PendingQuestion.objects.filter(pk=request_id, token=token)
+    found = rows.filter(expires_at__gt=now).first()
     if found is None:
         raise RequestMissing(str(request_id))
-    return PendingRequest(zlib.decompress(found.body), now < found.patient_until)
+    return zlib.decompress(found.body), now < found.patient_until
 
 
 def mark_answered(request_id: UUID) -> None:
@@ -76,5 +65,5 @@ def mark_answered(request_id: UUID) -> None:
 
 def delete_expired() -> int:
     """Delete expired requests; return their number."""
-    deleted, _ = PendingQuestion.objects.expired(timezone.now()).delete()
-    return deleted
+    expired = PendingQuestion.objects.filter(expires_at__lte=timezone.now())
+    return expired.delete()[0]

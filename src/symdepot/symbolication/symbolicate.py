@@ -9,11 +9,12 @@ from django.db import close_old_connections
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.stacks import stack_resolver
-from symdepot.domain.stacks.memory_map import MemoryMap, MemoryRange
-from symdepot.domain.stacks.stack_resolver import ModuleStatus
+from symdepot.domain.stacks.memory_map import MemoryMap
+from symdepot.domain.stacks.sources import SourceContext
 from symdepot.symbolication import frame_sources, module_finder
 from symdepot.symbolication.module_finder import FoundModule
 from symdepot.symbolication.request import (
+    Line,
     LookupScope,
     ModuleResult,
     SymbolicationRequest,
@@ -74,38 +75,25 @@ def _symbolicate(
         signal=request.signal,
         order=request.order,
     )
-    contexts = frame_sources.NO_SOURCES
+    contexts: dict[Line, SourceContext] = {}
+    bundles: dict[int, DebugFile] = {}
     if request.with_sources:
         frames = chain.from_iterable(resolved.stacks)
-        contexts = frame_sources.add_sources(frames, modules)
+        contexts, bundles = frame_sources.add_sources(frames, modules)
     close_old_connections()  # rendering needs no database either
-    results = [
-        ModuleResult(module, memory_map[index], resolved.modules[index])
-        if index not in modules
-        else _result(
-            modules[index],
-            memory_map[index],
-            resolved.modules[index],
-            contexts.bundles.get(index),
+    results = []
+    for index, sent in enumerate(request.modules):
+        module = modules.get(index) or FoundModule(sent, (), ())
+        results.append(
+            ModuleResult(
+                sent,
+                memory_map[index],
+                resolved.modules[index],
+                arch=module.symbols.arch if module.symbols else "",
+                symbols=module.chosen,
+                sources=bundles.get(index),
+                candidates=tuple(module.candidates),
+                near_misses=module.near_misses,
+            )
         )
-        for index, module in enumerate(request.modules)
-    ]
-    return SymbolicationResult(resolved.stacks, results, contexts.lines)
-
-
-def _result(
-    module: FoundModule,
-    memory_range: MemoryRange,
-    status: ModuleStatus,
-    bundle: DebugFile | None,
-) -> ModuleResult:
-    return ModuleResult(
-        module.request,
-        memory_range,
-        status,
-        arch="" if module.symbols is None else module.symbols.arch,
-        symbols=module.chosen,
-        sources=bundle,
-        candidates=tuple(module.candidates),
-        near_misses=tuple(module.near_misses),
-    )
+    return SymbolicationResult(resolved.stacks, results, contexts)

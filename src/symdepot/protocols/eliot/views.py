@@ -90,13 +90,7 @@ def _body(request: HttpRequest) -> bytes:
 
 
 def _scope(request: HttpRequest) -> LookupScope:
-    """Return the caller's scope, within his rate limit.
-
-    Raises:
-        Unauthenticated, NotAllowed, RateExceeded: see `symbolication_request`.
-    """
-    caller = symbolication_request.caller_or_none(request)
-    symbolication_request.consume_rate(request, caller)
+    caller = symbolication_request.limited_caller(request)
     return symbolication_request.scope(request, caller)
 
 

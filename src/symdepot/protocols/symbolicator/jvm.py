@@ -3,7 +3,7 @@
 Source: spec/serving 4.5.
 """
 
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -38,8 +38,7 @@ def symbolicate_jvm(request: HttpRequest) -> HttpResponse:
 
     A `timeout` is ignored: the request never becomes pending.
     """
-    caller = symbolication_request.caller_or_none(request)
-    symbolication_request.consume_rate(request, caller)
+    caller = symbolication_request.limited_caller(request)
     body = JVM_BODY.validate_json(native_request.read_body(request))
     scope = symbolication_request.scope(request, caller)
     result = jvm.symbolicate(scope, _to_request(body))
@@ -47,15 +46,12 @@ def symbolicate_jvm(request: HttpRequest) -> HttpResponse:
 
 
 def _to_request(body: JvmBody) -> JvmRequest:
-    options = body.get("options", {})
+    options, stacks = body.get("options", {}), body.get("stacktraces", [])
     modules = body.get("modules", [])
     ids = [(one["type"], DebugId.parse(one["uuid"])) for one in modules]
     wants_sources = options.get("apply_source_context", True)
     return JvmRequest(
-        stacktraces=[
-            [JvmFrame(**frame) for frame in stack["frames"]]
-            for stack in body.get("stacktraces", [])
-        ],
+        stacktraces=[[JvmFrame(**one) for one in stack["frames"]] for stack in stacks],
         exceptions=[JvmException(**each) for each in body.get("exceptions", [])],
         class_names=body.get("classes", []),
         mappings=[one for kind, one in ids if kind == "proguard"],
@@ -66,19 +62,17 @@ def _to_request(body: JvmBody) -> JvmRequest:
 
 
 def _completed(result: JvmResult) -> dict[str, Any]:
+    mapping_errors = result.mapping_errors.items()
     return {
         "status": "completed",
-        "exceptions": [
-            {"type": each.type, "module": each.module} for each in result.exceptions
-        ],
+        "exceptions": [asdict(each) for each in result.exceptions],
         "stacktraces": [
             {"frames": [_frame(frame) for frame in frames]}
             for frames in result.stacktraces
         ],
         "classes": result.class_names,
         "errors": [
-            {"uuid": str(uuid), "type": error}
-            for uuid, error in result.mapping_errors.items()
+            {"uuid": str(uuid), "type": error} for uuid, error in mapping_errors
         ],
     }
 

@@ -4,7 +4,6 @@ Source: spec/serving 4.5.
 """
 
 import threading
-from http import HTTPStatus
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -55,16 +54,14 @@ class WaitOptions(Schema):
 )
 def symbolicate(request: HttpRequest, options: Query[WaitOptions]) -> HttpResponse:
     """Return functions, files and lines for the addresses of stack traces."""
-    caller = symbolication_request.caller_or_none(request)
-    symbolication_request.consume_rate(request, caller)
+    caller = symbolication_request.limited_caller(request)
     content = native_request.read_body(request)
     body = BODY.validate_json(content)
     scope = symbolication_request.scope(request, caller)
     result = _symbolicate(scope, body, options, may_wait=True)
     if result is not None:
         return _completed(body, result)
-    token = caller.token if caller else None
-    return _pending(pending_requests.store(content, token))
+    return _pending(pending_requests.store(content, caller.token if caller else None))
 
 
 @router.get(
@@ -76,25 +73,21 @@ def poll(
     request: HttpRequest, request_id: str, options: Query[WaitOptions]
 ) -> HttpResponse:
     """Return the result of a pending request, or that it is still pending."""
-    caller = symbolication_request.caller_or_none(request)
-    symbolication_request.consume_rate(request, caller)
-    known_id = _parsed(request_id)
-    stored = pending_requests.fetch(known_id, caller.token if caller else None)
-    body = BODY.validate_json(stored.body)
+    caller = symbolication_request.limited_caller(request)
+    try:
+        known_id = UUID(request_id)
+    except ValueError:
+        raise RequestMissing(request_id) from None
+    token = caller.token if caller else None
+    content, may_wait = pending_requests.fetch(known_id, token)
+    body = BODY.validate_json(content)
     scope = symbolication_request.scope(request, caller)
-    result = _symbolicate(scope, body, options, may_wait=stored.may_wait)
+    result = _symbolicate(scope, body, options, may_wait=may_wait)
     if result is None:
         return _pending(known_id)
     response = _completed(body, result)
     pending_requests.mark_answered(known_id)
     return response
-
-
-def _parsed(request_id: str) -> UUID:
-    try:
-        return UUID(request_id)
-    except ValueError:
-        raise RequestMissing(request_id) from None
 
 
 def _symbolicate(
@@ -111,23 +104,20 @@ def _symbolicate(
     if not may_wait:
         return symbolication.symbolicate(scope, request)
     result = symbolication.symbolicate_if_ready(scope, request)
-    if result is not None:
-        return result
-    return _symbolicate_later(scope, request, options.timeout)
+    return result or _symbolicate_later(scope, request, options.timeout)
 
 
 def _symbolicate_later(
     scope: LookupScope, request: SymbolicationRequest, timeout: float | None
 ) -> SymbolicationResult | None:
     with waiting_slot(_WAITERS) as is_free:
-        if timeout is not None:
-            seconds = min(timeout, _MAX_WAIT_SECONDS) if is_free else 0.0
-            return symbolication.symbolicate_if_ready(
-                scope, request, wait_seconds=seconds
-            )
-        if not is_free:
+        if timeout is None and not is_free:
             raise Busy
-        return symbolication.symbolicate(scope, request, wait_seconds=_MAX_WAIT_SECONDS)
+        longest = _MAX_WAIT_SECONDS if is_free else 0.0
+        if timeout is None:
+            return symbolication.symbolicate(scope, request, wait_seconds=longest)
+        seconds = min(timeout, longest)
+        return symbolication.symbolicate_if_ready(scope, request, wait_seconds=seconds)
 
 
 def _completed(body: Body, result: SymbolicationResult) -> HttpResponse:
@@ -135,18 +125,10 @@ def _completed(body: Body, result: SymbolicationResult) -> HttpResponse:
 
 
 def _pending(request_id: UUID) -> HttpResponse:
-    return _json(
-        {
-            "status": "pending",
-            "request_id": str(request_id),
-            "retry_after": _RETRY_AFTER_SECONDS,
-        }
-    )
+    content = {"status": "pending", "request_id": str(request_id)}
+    return _json({**content, "retry_after": _RETRY_AFTER_SECONDS})
 
 
 def _json(content: native_response.Json) -> HttpResponse:
-    return HttpResponse(
-        to_json(content, inf_nan_mode="null"),
-        content_type="application/json",
-        status=HTTPStatus.OK,
-    )
+    encoded = to_json(content, inf_nan_mode="null")
+    return HttpResponse(encoded, content_type="application/json")
