@@ -1,17 +1,22 @@
 """Frames have source context from any bundle of their module."""
 
+import io
+import zipfile
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import pytest
 from pytest_django import Settings
-from tests.factories import a_client, a_project, upload
+from tests.factories import a_client, a_project, pieces, upload
 from tests.fixtures import builders
 from tests.protocols.symbolicator.payloads import DEBUG_ID, INLINED, a_request, at, post
 
 from symdepot.blobs.configured import blob_store
+from symdepot.blobs.memory import MemoryStore
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
 from symdepot.projects.models import Project
+from symdepot.uploads.models import FileChunk
 
 pytestmark = pytest.mark.django_db
 
@@ -28,10 +33,17 @@ def project(settings: Settings) -> Project:
     return project
 
 
-def sent(sources: dict[str, str]) -> bytes:
+def sent(sources: dict[str, str], **how: object) -> bytes:
     bundle = builders.source_bundle(UUID(DEBUG_ID), sources)
-    upload(a_client(), bundle, name="hello.src.zip")
+    upload(a_client(), bundle, name="hello.src.zip", **how)
     return bundle
+
+
+@pytest.fixture
+def older() -> None:
+    """A bundle in another project, where the newer one does not supersede it."""
+    a_project("other")
+    sent({"/src/hello.c": HELLO, "/src/twice.h": "a\nb\nc"}, project="other")
 
 
 def frames(*addresses: int, **options: object) -> list[dict[str, object]]:
@@ -96,6 +108,70 @@ def test_sources_can_be_switched_off() -> None:
 
     for frame in frames(0x1012, apply_source_context=False):
         assert not CONTEXT & set(frame)
+
+
+def replace_blob(content: bytes, damaged: bytes) -> None:
+    store = blob_store()
+    assert isinstance(store, MemoryStore)
+    store._blobs[Checksum.of(content)] = damaged  # noqa: SLF001 -- stores do no damage
+
+
+def damage_the_source(bundle: bytes) -> None:
+    """Overwrite the compressed text of the first member, /src/hello.c."""
+    start = bundle.index(b"files/src/hello.c") + len(b"files/src/hello.c")
+    replace_blob(bundle, bundle[:start] + b"\xff" * 8 + bundle[start + 8 :])
+
+
+def move_the_source(bundle: bytes) -> None:
+    """Give the first member an offset that no file has."""
+    content = io.BytesIO(bundle)
+    with zipfile.ZipFile(content, "a") as archive:
+        archive.getinfo("files/src/hello.c").header_offset = 2**63 - 1
+        archive.writestr("changed", "")
+    replace_blob(bundle, content.getvalue())
+
+
+@pytest.mark.usefixtures("older")
+@pytest.mark.parametrize("damage", [damage_the_source, move_the_source])
+def test_an_older_bundle_replaces_a_damaged_source(
+    damage: Callable[[bytes], None],
+) -> None:
+    """The newer bundle is open by then, and keeps its other sources."""
+    damage(sent({"/src/hello.c": "changed\n" * 20, "/src/twice.h": "1\n2\n3"}))
+
+    inlined, outer = frames(0x1012)
+
+    assert (inlined["context_line"], outer["context_line"]) == ("3", "line 8;")
+
+
+def damage_a_chunk(pieces: Sequence[bytes]) -> None:
+    replace_blob(pieces[1], b"~" * len(pieces[1]))
+
+
+def lose_a_chunk(pieces: Sequence[bytes]) -> None:
+    blob_store().delete(Checksum.of(pieces[1]))
+
+
+def swap_chunks(pieces: Sequence[bytes]) -> None:
+    checksum = Checksum.of(b"".join(pieces)).hex
+    rows = FileChunk.objects.filter(file__checksum=checksum)
+    first, second = rows.order_by("position")[:2]
+    first.chunk, second.chunk = second.chunk, first.chunk
+    first.save()
+    second.save()
+
+
+@pytest.mark.usefixtures("older")
+@pytest.mark.parametrize("damage", [damage_a_chunk, lose_a_chunk, swap_chunks])
+def test_an_older_bundle_replaces_one_whose_chunks_are_wrong(
+    damage: Callable[[Sequence[bytes]], None],
+) -> None:
+    newer = sent({"/src/hello.c": "changed\n" * 20}, piece=100)
+    damage(pieces(newer, 100))
+
+    inlined, outer = frames(0x1012)
+
+    assert (inlined["context_line"], outer["context_line"]) == ("c", "line 8;")
 
 
 def test_a_bundle_without_bytes_only_loses_the_sources() -> None:
