@@ -34,17 +34,17 @@ MAX_CHARACTERS = 256_000_000
 
 _UNKNOWN = "<unknown>"
 _DAY_SECONDS = "86400"
+_CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Retry-After",
+}
 _FRAME_CHARACTERS = 100
 """Of a frame, without its names."""
 _by_index = attrgetter("original_index")
 
 
 def render_v5(jobs: Sequence[ParsedJob], index: "ResultIndex") -> list[Json]:
-    """Return the results of jobs, in their order.
-
-    Raises:
-        InvalidRequest: the response is too long.
-    """
+    """Return the results of jobs, in their order; as `ResultIndex.stacks`."""
     return [
         {
             "stacks": [
@@ -58,11 +58,7 @@ def render_v5(jobs: Sequence[ParsedJob], index: "ResultIndex") -> list[Json]:
 
 
 def render_v4(job: ParsedJob, index: "ResultIndex") -> Json:
-    """Return the result of one job: function and module names only.
-
-    Raises:
-        InvalidRequest: the response is too long.
-    """
+    """Return the result of one job, without files and lines."""
     found = index.found_modules(job)
     return {
         "symbolicatedStacks": [
@@ -110,10 +106,11 @@ class ResultIndex:
 
     def found_modules(self, job: ParsedJob) -> dict[str, bool | None]:
         """Return whether each module was found; None: no frame is in it."""
-        indexes = self._merged.module_indexes(job)
+        found = {ModuleStatus.UNUSED: None, ModuleStatus.FOUND: True}
+        indexes = zip(job.modules, self._merged.module_indexes(job), strict=True)
         return {
-            module_key(module): _is_found(self._result.modules[index].status)
-            for module, index in zip(job.modules, indexes, strict=True)
+            module_key(module): found.get(self._result.modules[index].status, False)
+            for module, index in indexes
         }
 
     def stacks(self, job: ParsedJob) -> Iterator[list[Json]]:
@@ -158,10 +155,6 @@ class ResultIndex:
             self._characters[index] += _FRAME_CHARACTERS + names
 
 
-def _is_found(status: ModuleStatus) -> bool | None:
-    return None if status is ModuleStatus.UNUSED else status is ModuleStatus.FOUND
-
-
 def _address(module: str, offset: int) -> Json:
     return {"module": module, "module_offset": hex(offset)}
 
@@ -192,12 +185,8 @@ def debug_info(
     Nothing is downloaded or parsed during a request. `status_per_module` is an addition
     to Eliot's: why a module has no symbols.
     """
-    stacks = Counter(
-        module
-        for one in results
-        for module, found in one["found_modules"].items()
-        if found is not None
-    )
+    found = [each for one in results for each in one["found_modules"].items()]
+    stacks = Counter(module for module, was_found in found if was_found is not None)
     statuses = {
         module_key(module): result.modules[index].status
         for module, index in merged.modules.items()
@@ -221,11 +210,10 @@ def debug_info(
     }
 
 
-def json_response(content: object, status: HTTPStatus = HTTPStatus.OK) -> HttpResponse:
+def json_response(content: object, status: int = HTTPStatus.OK) -> HttpResponse:
     """Return a JSON response that a page of any origin may read."""
-    return _with_cors(
-        HttpResponse(to_json(content), content_type="application/json", status=status)
-    )
+    content = to_json(content)
+    return HttpResponse(content, "application/json", status, headers=_CORS)
 
 
 def preflight(request: HttpRequest) -> HttpResponse:
@@ -233,17 +221,13 @@ def preflight(request: HttpRequest) -> HttpResponse:
 
     `*` would not cover `Authorization`. The Firefox Profiler sends its own `User-Agent`.
     """
-    response = _with_cors(HttpResponse(content_type="text/plain"))
-    response["Allow"] = response["Access-Control-Allow-Methods"] = METHODS
-    requested = request.headers.get("Access-Control-Request-Headers")
-    if requested:
-        response["Access-Control-Allow-Headers"] = requested
-    response["Access-Control-Max-Age"] = _DAY_SECONDS
-    response["Vary"] = "Access-Control-Request-Headers"
-    return response
-
-
-def _with_cors(response: HttpResponse) -> HttpResponse:
-    response["Access-Control-Allow-Origin"] = "*"
-    response["Access-Control-Expose-Headers"] = "Retry-After"
-    return response
+    headers = {
+        **_CORS,
+        "Allow": METHODS,
+        "Access-Control-Allow-Methods": METHODS,
+        "Access-Control-Max-Age": _DAY_SECONDS,
+        "Vary": "Access-Control-Request-Headers",
+    }
+    if requested := request.headers.get("Access-Control-Request-Headers"):
+        headers["Access-Control-Allow-Headers"] = requested
+    return HttpResponse(content_type="text/plain", headers=headers)

@@ -1,6 +1,5 @@
 """OpenAPI schemas of requests and responses. `request_parser` validates requests."""
 
-from http import HTTPStatus
 from typing import Annotated, Any
 
 from ninja import Schema
@@ -8,29 +7,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from symdepot.protocols.eliot.request_parser import MAX_JOBS
 
-_Module = tuple[
-    Annotated[
-        str,
-        Field(
-            pattern="^[A-Za-z0-9_.+{}@<> ~-]*$",
-            description="The name of the debug file.",
-        ),
-    ],
-    Annotated[
-        str,
-        Field(
-            pattern="^[A-Fa-f0-9]*$", description="Its debug id, in Breakpad's form."
-        ),
-    ],
-]
-_Address = tuple[
-    Annotated[
-        int, Field(ge=-1, description="An index in memoryMap, or -1 for no module.")
-    ],
-    Annotated[
-        int, Field(ge=-1, description="An offset in that module; -1 is unknown.")
-    ],
-]
+_NAME = Field(
+    pattern="^[A-Za-z0-9_.+{}@<> ~-]*$", description="The name of the debug file."
+)
+_ID = Field(pattern="^[A-Fa-f0-9]*$", description="Its debug id, in Breakpad's form.")
+_INDEX = Field(ge=-1, description="An index in memoryMap, or -1 for no module.")
+_OFFSET = Field(ge=-1, description="An offset in that module; -1 is unknown.")
+_Module = tuple[Annotated[str, _NAME], Annotated[str, _ID]]
+_Address = tuple[Annotated[int, _INDEX], Annotated[int, _OFFSET]]
 
 
 class Job(BaseModel):
@@ -97,18 +81,8 @@ _EXAMPLE = {
     "stacks": [[[0, 11723767], [-1, 65802]]],
 }
 _REFUSALS: dict[int, type[Schema]] = dict.fromkeys(
-    (
-        HTTPStatus.BAD_REQUEST,
-        HTTPStatus.UNAUTHORIZED,
-        HTTPStatus.FORBIDDEN,
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        HTTPStatus.TOO_MANY_REQUESTS,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-    ),
-    Problem,
+    (400, 401, 403, 413, 429, 503), Problem
 )
-
-
 _JOB = Job.model_json_schema()
 _JOBS = {
     "type": "object",
@@ -124,8 +98,8 @@ def _body(schema: object, example: object) -> dict[str, Any]:
     return {"required": True, "content": content}
 
 
-V5_RESPONSES: dict[int, type[Schema]] = {HTTPStatus.OK: Results, **_REFUSALS}
-V4_RESPONSES: dict[int, type[Schema]] = {HTTPStatus.OK: Symbolicated, **_REFUSALS}
+V5_RESPONSES: dict[int, type[Schema]] = {200: Results, **_REFUSALS}
+V4_RESPONSES: dict[int, type[Schema]] = {200: Symbolicated, **_REFUSALS}
 V5: dict[str, Any] = {
     "requestBody": _body({"anyOf": [_JOBS, _JOB]}, {"jobs": [_EXAMPLE], "version": 5}),
     "parameters": [
