@@ -1,5 +1,6 @@
 """OpenAPI descriptions, derived from the schemas that requests are parsed with."""
 
+from http import HTTPStatus
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -10,67 +11,48 @@ from symdepot.protocols.symbolicator.schemas import BODY
 
 type Schema = dict[Any, Any]
 
-_IN_COMPONENTS = "#/components/schemas/{model}"
-
 COMPONENTS: dict[str, Schema] = {}
 """Schemas that the descriptions below refer to."""
 
 
-def _schema(adapter: TypeAdapter[Any]) -> Schema:
-    schema = adapter.json_schema(ref_template=_IN_COMPONENTS)
+def _json(adapter: TypeAdapter[Any]) -> Schema:
+    schema = adapter.json_schema(ref_template="#/components/schemas/{model}")
     COMPONENTS.update(schema.pop("$defs", {}))
-    return schema
-
-
-def _json(schema: Schema) -> Schema:
     return {"content": {"application/json": {"schema": schema}}}
 
 
-def _refusals(*statuses: tuple[int, str]) -> Schema:
-    refusal = _schema(REFUSAL)
-    return {
-        status: {"description": text, **_json(refusal)} for status, text in statuses
-    }
-
-
-_COMPLETED = {
-    200: {
-        "description": "The result, or that it is pending.",
-        **_json(_schema(ANSWER)),
-    }
+_PENDING_OR_COMPLETED = {
+    200: {"description": "The result, or that it is pending.", **_json(ANSWER)}
 }
-_REFUSED = _refusals(
-    (400, "The body is not JSON, or has too many parts or frames."),
-    (401, "The token is unknown, revoked or expired."),
-    (403, "The token may not read."),
-    (413, "The body is too large."),
-    (422, "The body does not match the schema."),
-    (429, "Too many requests; `Retry-After` states when to retry."),
-    (503, "Too many requests wait, or the database or storage is unavailable."),
-)
+_REFUSED = {
+    status: {"description": text, **_json(REFUSAL)}
+    for status, text in {
+        400: "The body is not JSON, or has too many parts or frames.",
+        401: "The token is unknown, revoked or expired.",
+        403: "The token may not read.",
+        404: "There is no such request of this token.",
+        413: "The body is too large.",
+        422: "The body does not match the schema.",
+        429: "Too many requests; `Retry-After` states when to retry.",
+        503: "Too many requests wait, or the database or storage is unavailable.",
+    }.items()
+}
+_BODY_REFUSED = {k: v for k, v in _REFUSED.items() if k != HTTPStatus.NOT_FOUND}
 
 SYMBOLICATE: Schema = {
-    "requestBody": {"required": True, **_json(_schema(BODY))},
-    "responses": {**_COMPLETED, **_REFUSED},
+    "requestBody": {"required": True, **_json(BODY)},
+    "responses": {**_PENDING_OR_COMPLETED, **_BODY_REFUSED},
 }
-
 SYMBOLICATE_JVM: Schema = {
-    "requestBody": {"required": True, **_json(_schema(JVM_BODY))},
+    "requestBody": {"required": True, **_json(JVM_BODY)},
     "responses": {
-        200: {"description": "The result.", **_json(_schema(JVM_ANSWER))},
-        **_REFUSED,
+        200: {"description": "The result.", **_json(JVM_ANSWER)},
+        **_BODY_REFUSED,
     },
 }
-
 REQUESTS: Schema = {
     "responses": {
-        **_COMPLETED,
-        **_refusals(
-            (401, "The token is unknown, revoked or expired."),
-            (403, "The token may not read."),
-            (404, "There is no such request of this token."),
-            (429, "Too many requests; `Retry-After` states when to retry."),
-            (503, "Too many requests wait, or the database or storage is unavailable."),
-        ),
+        **_PENDING_OR_COMPLETED,
+        **{status: _REFUSED[status] for status in (401, 403, 404, 429, 503)},
     }
 }

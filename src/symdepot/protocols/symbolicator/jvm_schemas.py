@@ -8,16 +8,13 @@ from typing import Annotated, Literal, NotRequired, Required, TypedDict
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, with_config
 
 from symdepot.domain.ids import DebugId
-from symdepot.protocols.symbolicator.schemas import Lines
+from symdepot.protocols.symbolicator.schemas import Lines, Uint32, Uint64
 from symdepot.symbolication.jvm_request import MappingError
 
-_MAX_UINT64 = 2**64 - 1
-_MAX_UINT32 = 2**32 - 1
-_MAX_MODULES = 100
+_MODULES = Field(max_length=100, fail_fast=True)
 """A program has one mapping, and a source bundle per part."""
-_MAX_FRAMES = 100_000
-_MAX_NAMES = 100_000
-"""Exceptions and classes. Lists fail fast, because errors take much more memory."""
+_MANY = Field(max_length=100_000, fail_fast=True)
+"""Lists fail fast, because errors take much more memory."""
 
 
 def _debug_id(text: str) -> str:
@@ -34,10 +31,10 @@ class RawJvmFrame(TypedDict, total=False):
     platform: str | None
     function: Required[str]
     module: Required[str]
-    index: Required[Annotated[int, Field(ge=0, le=_MAX_UINT64)]]
+    index: Required[Uint64]
     filename: str | None
     abs_path: str | None
-    lineno: Annotated[int, Field(ge=0, le=_MAX_UINT32)] | None
+    lineno: Uint32 | None
     in_app: bool | None
     signature: str | None
     method_synthesized: bool | None
@@ -53,12 +50,10 @@ class RawJvmException(TypedDict):
     module: str
 
 
-class RawJvmStack(TypedDict, total=False):
+class RawJvmStack(TypedDict):
     """A stack trace."""
 
-    frames: Required[
-        Annotated[list[RawJvmFrame], Field(max_length=_MAX_FRAMES, fail_fast=True)]
-    ]
+    frames: Annotated[list[RawJvmFrame], _MANY]
 
 
 class RawJvmModule(TypedDict):
@@ -79,27 +74,17 @@ class JvmBody(TypedDict, total=False):
     """A request. `sources` is accepted and ignored."""
 
     platform: str | None
-    exceptions: Annotated[
-        list[RawJvmException], Field(max_length=_MAX_NAMES, fail_fast=True)
-    ]
-    stacktraces: Annotated[
-        list[RawJvmStack], Field(max_length=_MAX_NAMES, fail_fast=True)
-    ]
-    modules: Annotated[
-        list[RawJvmModule], Field(max_length=_MAX_MODULES, fail_fast=True)
-    ]
+    exceptions: Annotated[list[RawJvmException], _MANY]
+    stacktraces: Annotated[list[RawJvmStack], _MANY]
+    modules: Annotated[list[RawJvmModule], _MODULES]
     release_package: str | None
-    classes: Annotated[list[str], Field(max_length=_MAX_NAMES, fail_fast=True)]
+    classes: Annotated[list[str], _MANY]
     options: JvmOptions
 
 
 JVM_BODY: TypeAdapter[JvmBody] = TypeAdapter(JvmBody)
 
 
-_STRICT = ConfigDict(extra="forbid")
-
-
-@with_config(_STRICT)
 class AnsweredJvmFrame(TypedDict):
     """A frame under its real name, or as it was sent; inlined ones share an `index`."""
 
@@ -118,7 +103,6 @@ class AnsweredJvmFrame(TypedDict):
     post_context: NotRequired[list[str]]
 
 
-@with_config(_STRICT)
 class AnsweredJvmException(TypedDict):
     """The class of an exception."""
 
@@ -126,14 +110,12 @@ class AnsweredJvmException(TypedDict):
     module: str
 
 
-@with_config(_STRICT)
 class AnsweredJvmStack(TypedDict):
     """A stack trace."""
 
     frames: list[AnsweredJvmFrame]
 
 
-@with_config(_STRICT)
 class UselessMapping(TypedDict):
     """A mapping that is missing or unreadable."""
 
@@ -141,7 +123,7 @@ class UselessMapping(TypedDict):
     type: MappingError
 
 
-@with_config(_STRICT)
+@with_config(ConfigDict(extra="forbid"))
 class CompletedJvm(TypedDict):
     """The result; `classes` has only those that a mapping knows."""
 

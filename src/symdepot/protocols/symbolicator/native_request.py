@@ -18,16 +18,13 @@ from symdepot.protocols.symbolicator.schemas import (
 )
 from symdepot.symbolication.request import ModuleRequest, SymbolicationRequest
 
-_KNOWN_TYPES = frozenset({"elf", "macho", "pe", "pe_dotnet", "wasm"})
 _WINDOWS = frozenset({"pe", "pe_dotnet"})
-_NO_IDS = ModuleIds(None, None)
+_KNOWN_TYPES = _WINDOWS | {"elf", "macho", "wasm"}
 
 MAX_BODY_BYTES = 55 << 20
 """Source: spec/serving 4.5."""
 _MAX_COMMAS = 2_000_000
-"""Parsed JSON values take up to 100 times the memory of their text. A request with
-100,000 frames has half as many.
-"""
+"""Twice as many as 100,000 frames have. JSON takes 100 times the memory when parsed."""
 
 
 def read_body(request: HttpRequest) -> bytes:
@@ -108,11 +105,9 @@ def _frame(frame: RawFrame) -> FrameRequest:
 
 def _module(module: RawModule) -> ModuleRequest:
     kind = (module.get("type") or "").lower()
-    image = MemoryRange(
-        number(module.get("image_addr") or 0), module.get("image_size") or 0
-    )
+    address, size_bytes = module.get("image_addr") or 0, module.get("image_size") or 0
     name = module.get("debug_file") or module.get("code_file") or ""
-    ids = _NO_IDS
+    ids = ModuleIds(None, None)
     if kind in _KNOWN_TYPES:
         ids = ModuleIds.known(
             DebugId.parse_or_none(module.get("debug_id") or ""),
@@ -120,6 +115,7 @@ def _module(module: RawModule) -> ModuleRequest:
             is_elf=kind == "elf",
             is_windows=kind in _WINDOWS,
         )
+    image = MemoryRange(number(address), size_bytes)
     return ModuleRequest(image, ids, name.replace("\\", "/").rpartition("/")[2])
 
 

@@ -5,14 +5,11 @@ Source: spec/serving 4.5, "Response 200".
 
 from typing import Literal, NotRequired, TypedDict
 
-from pydantic import ConfigDict, TypeAdapter, with_config
+from pydantic import ConfigDict, TypeAdapter
 
 from symdepot.domain.stacks.stack_resolver import FrameStatus, ModuleStatus
 
-_STRICT = ConfigDict(extra="forbid")
 
-
-@with_config(_STRICT)
 class Features(TypedDict):
     """What the files of a module contain."""
 
@@ -22,7 +19,6 @@ class Features(TypedDict):
     has_sources: bool
 
 
-@with_config(_STRICT)
 class Download(TypedDict):
     """Whether the file was found, and what it contains."""
 
@@ -31,7 +27,6 @@ class Download(TypedDict):
     features: NotRequired[Features]
 
 
-@with_config(_STRICT)
 class Use(TypedDict):
     """Whether symbols could be looked up in the file."""
 
@@ -39,7 +34,6 @@ class Use(TypedDict):
     details: NotRequired[str]
 
 
-@with_config(_STRICT)
 class TriedFile(TypedDict):
     """A file that was tried, with its status."""
 
@@ -49,7 +43,6 @@ class TriedFile(TypedDict):
     debug: NotRequired[Use]
 
 
-@with_config(_STRICT)
 class AnsweredModule(TypedDict):
     """The result for a module."""
 
@@ -67,7 +60,6 @@ class AnsweredModule(TypedDict):
     candidates: NotRequired[list[TriedFile]]
 
 
-@with_config(_STRICT)
 class AnsweredFrame(TypedDict):
     """A symbolicated frame, or a frame as it was sent."""
 
@@ -94,7 +86,6 @@ class AnsweredFrame(TypedDict):
     vars: NotRequired[dict[str, object]]
 
 
-@with_config(_STRICT)
 class AnsweredStack(TypedDict):
     """The frames of a thread; inlined ones share an `original_index`."""
 
@@ -105,7 +96,6 @@ class AnsweredStack(TypedDict):
     frames: list[AnsweredFrame]
 
 
-@with_config(_STRICT)
 class Completed(TypedDict):
     """The result."""
 
@@ -115,7 +105,6 @@ class Completed(TypedDict):
     modules: list[AnsweredModule]
 
 
-@with_config(_STRICT)
 class PendingOut(TypedDict):
     """Symcaches are being created: poll with this id after `retry_after` seconds."""
 
@@ -131,5 +120,7 @@ class Refusal(TypedDict):
     causes: list[str]
 
 
-ANSWER: TypeAdapter[Completed | PendingOut] = TypeAdapter(Completed | PendingOut)
+ANSWER: TypeAdapter[Completed | PendingOut] = TypeAdapter(
+    Completed | PendingOut, config=ConfigDict(extra="forbid")
+)
 REFUSAL: TypeAdapter[Refusal] = TypeAdapter(Refusal)

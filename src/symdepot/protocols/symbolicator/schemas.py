@@ -12,11 +12,11 @@ from pydantic import BeforeValidator, Field, TypeAdapter
 
 MAX_FRAMES = 100_000
 """Of all stacks: a thousand threads of a hundred frames. Each takes some kB."""
-_MAX_STACKS = 10_000
-_MAX_MODULES = 10_000
 _MAX_REGISTERS = 1_000
-_MAX_UINT64 = 2**64 - 1
-_MAX_UINT32 = 2**32 - 1
+_MANY = Field(max_length=10_000, fail_fast=True)
+
+Uint64 = Annotated[int, Field(ge=0, le=2**64 - 1)]
+Uint32 = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 
 def _limited(registers: object) -> object:
@@ -26,10 +26,7 @@ def _limited(registers: object) -> object:
     return registers
 
 
-type Address = (
-    Annotated[str, Field(pattern=r"^0[xX][0-9a-fA-F]{1,16}$")]
-    | Annotated[int, Field(ge=0, le=_MAX_UINT64)]
-)
+type Address = Annotated[str, Field(pattern=r"^0[xX][0-9a-fA-F]{1,16}$")] | Uint64
 """Hexadecimal after `0x`, or a number, which may be a string."""
 type AddressMode = Annotated[str, Field(pattern=r"^(abs|rel:[0-9]{1,9})$")]
 type Registers = Annotated[dict[str, Address], BeforeValidator(_limited)]
@@ -52,7 +49,7 @@ class RawFrame(TypedDict, total=False):
     function: str | None
     filename: str | None
     abs_path: str | None
-    lineno: Annotated[int, Field(ge=0, le=_MAX_UINT32)] | None
+    lineno: Uint32 | None
     pre_context: Lines | None
     context_line: str | None
     post_context: Lines | None
@@ -65,7 +62,7 @@ class RawFrame(TypedDict, total=False):
 class RawStack(TypedDict, total=False):
     """The stack of a thread, innermost frame first."""
 
-    thread_id: Annotated[int, Field(ge=0, le=_MAX_UINT64)] | None
+    thread_id: Uint64 | None
     thread_name: str | None
     is_requesting: bool | None
     registers: Registers | None
@@ -82,7 +79,7 @@ class RawModule(TypedDict, total=False):
     debug_file: str | None
     debug_checksum: str | None
     image_addr: Address | None
-    image_size: Annotated[int, Field(ge=0, le=_MAX_UINT64)] | None
+    image_size: Uint64 | None
 
 
 class Options(TypedDict, total=False):
@@ -97,11 +94,9 @@ class Body(TypedDict, total=False):
     """A request. `sources` is accepted and ignored."""
 
     platform: str | None
-    signal: Annotated[int, Field(ge=0, le=_MAX_UINT32)] | None
-    stacktraces: Annotated[
-        list[RawStack], Field(max_length=_MAX_STACKS, fail_fast=True)
-    ]
-    modules: Annotated[list[RawModule], Field(max_length=_MAX_MODULES, fail_fast=True)]
+    signal: Uint32 | None
+    stacktraces: Annotated[list[RawStack], _MANY]
+    modules: Annotated[list[RawModule], _MANY]
     options: Options | None
 
 
