@@ -12,8 +12,6 @@ from symdepot.protocols.debuginfod import views as debuginfod
 from symdepot.protocols.eliot import views as eliot
 from symdepot.protocols.sentry import (
     account,
-    assemble,
-    audit_log,
     chunk_upload,
     debug_files,
     legacy,
@@ -33,12 +31,10 @@ from symdepot.server import health, openapi
 SENTRY_MODULES = (
     account,
     chunk_upload,
-    assemble,
     legacy,
     debug_files,
     missing_ids,
     text_symbolication,
-    audit_log,
     releases,
 )
 

@@ -1,33 +1,32 @@
-"""The caller's token, organization and projects, which sentry-cli looks up first."""
+"""The caller's token, organization and projects, which sentry-cli looks up first.
 
-import re
+Also the audit log of the organization, an extension.
+"""
+
+from datetime import datetime
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Path, Query, Router, Schema
+from ninja import Query, Router
 
 from symdepot.domain import text_format
-from symdepot.projects.access import Caller, Permission
+from symdepot.projects import audit
+from symdepot.projects.access import Permission
 from symdepot.projects.models import Organization, Project
 from symdepot.protocols import auth
-from symdepot.protocols.sentry import paging
+from symdepot.protocols.sentry import paging, schemas
 
 router = Router()
 
-_CLI_VERSION = re.compile(r"sentry-cli/(\d+)\.(\d+)\.").match
 _USER_OPTIONAL_SINCE = (2, 20)
 
 
-class OrganizationPath(Schema):
-    """Path parameters."""
+class AuditFilters(paging.Page):
+    """Query parameters; times without a zone are UTC."""
 
-    org: str
-
-
-class PageParameters(Schema):
-    """Query parameters of a paged list."""
-
-    per_page: int = paging.MAX_SIZE
-    cursor: str = ""
+    project: str | None = None
+    action: audit.Action | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 @router.get("/")
@@ -40,44 +39,53 @@ def account(request: HttpRequest) -> dict[str, object]:
     Source: spec/sentry-cli A9, rows "info" and "login"; the panic is that of 2.14.2.
     """
     caller = auth.caller(request)
+    needs_user = () < schemas.cli_version(request) < _USER_OPTIONAL_SINCE
+    user = {"id": str(caller.token.pk), "email": str(caller)}
     return {
         "version": "0",
         "auth": {"scopes": list(caller.token.scopes)},
-        "user": _user(request, caller),
+        "user": user if needs_user else None,
     }
 
 
 @router.get("/organizations/")
 def organizations(
-    request: HttpRequest, response: HttpResponse, query: Query[PageParameters]
+    request: HttpRequest, response: HttpResponse, query: Query[paging.LargePage]
 ) -> list[dict[str, object]]:
     """List the organization of the token."""
-    page = paging.page(query.cursor, query.per_page)
-    own = [_organization(auth.caller(request).token.organization)]
-    response["Link"] = page.link(paging.url(request), has_more=False)
-    return own[page.offset :]
+    own = [auth.caller(request).token.organization]
+    return [_organization(row) for row in paging.cut(query, own, request, response)]
 
 
 @router.get("/organizations/{org}/projects/")
 def projects(
     request: HttpRequest,
     response: HttpResponse,
-    path: Path[OrganizationPath],
-    query: Query[PageParameters],
+    org: str,
+    query: Query[paging.LargePage],
 ) -> list[dict[str, object]]:
     """List the projects of an organization that the token may read."""
-    scope = auth.caller(request).reach(path.org, None, Permission.LIST_PROJECTS)
-    page = paging.page(query.cursor, query.per_page)
-    shown, has_more = page.cut(scope.projects())
-    response["Link"] = page.link(paging.url(request), has_more=has_more)
+    scope = auth.caller(request).reach(org, None, Permission.LIST_PROJECTS)
+    shown = paging.cut(query, scope.projects(), request, response)
     return [_project(row) for row in shown]
 
 
-def _user(request: HttpRequest, caller: Caller) -> dict[str, str] | None:
-    match = _CLI_VERSION(request.headers.get("User-Agent", ""))
-    if match is None or (int(match[1]), int(match[2])) >= _USER_OPTIONAL_SINCE:
-        return None
-    return {"id": str(caller.token.pk), "email": str(caller)}
+@router.get("/organizations/{org}/audit-logs/")
+def entries(
+    request: HttpRequest, response: HttpResponse, org: str, query: Query[AuditFilters]
+) -> list[dict[str, object]]:
+    """List the audit log, newest first. A token of one project sees only that project."""
+    caller = auth.caller(request)
+    organization = caller.organization(org, Permission.AUDIT)
+    audit_query = audit.AuditQuery(
+        project=caller.only(query.project),
+        action=query.action,
+        since=query.since,
+        until=query.until,
+    )
+    rows = audit.entries(organization, audit_query)
+    shown = paging.cut(query, rows, request, response)
+    return [audit.as_json(entry) for entry in shown]
 
 
 def _organization(row: Organization) -> dict[str, object]:

@@ -1,25 +1,25 @@
-"""GET organizations/<org>/chunk-upload/ (upload options), and POST (chunks)."""
+"""Uploads: options for the client, chunks, and requests to assemble them to files."""
 
-import re
 from http import HTTPStatus
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from symdepot.blobs.configured import blob_store
+from symdepot.domain.errors import InvalidRequest
 from symdepot.pipeline import intake
 from symdepot.projects.access import Permission
 from symdepot.protocols import auth, client_network
-from symdepot.protocols.sentry import chunk_body
+from symdepot.protocols.sentry import chunk_body, schemas
 from symdepot.protocols.sentry.chunk_body import ChunkBody, Encoding
-from symdepot.protocols.sentry.schemas import ChunkUploadOptions
+from symdepot.protocols.sentry.schemas import AssembleState, ChunkUploadOptions
 from symdepot.uploads import quota
 
 router = Router()
 
-_CLI_VERSION = re.compile(r"sentry-cli/(\d+)\.(\d+)\.(\d+)").match
 _RELATIVE_SINCE = (1, 70, 1)
 _ABSOLUTE_SINCE = (2, 30, 0)
 _ACCEPTED = [
@@ -44,7 +44,7 @@ def options(request: HttpRequest, org: str) -> ChunkUploadOptions:
     """
     organization = auth.caller(request).organization(org, Permission.LIST)
     return ChunkUploadOptions(
-        url=_url(organization.slug, request.headers.get("User-Agent", "")),
+        url=_url(organization.slug, schemas.cli_version(request)),
         chunkSize=settings.CHUNK_SIZE,
         chunksPerRequest=settings.CHUNKS_PER_REQUEST,
         maxFileSize=settings.MAX_FILE_SIZE,
@@ -78,7 +78,36 @@ def upload(request: HttpRequest, org: str) -> HttpResponse:
     return HttpResponse(status=HTTPStatus.OK)
 
 
-def _url(organization: str, user_agent: str) -> str:
+@router.post(
+    "/projects/{org}/{project}/files/difs/assemble/",
+    response=dict[str, AssembleState],
+)
+def assemble(request: HttpRequest, org: str, project: str) -> dict[str, AssembleState]:
+    """Return the status of each upload request, and assemble complete ones.
+
+    The body is `{sha1: {name, chunks, debug_id?}}`.
+    """
+    caller = auth.caller(request)
+    owner = caller.project(org, project, Permission.UPLOAD)
+    try:
+        body = request.body
+    except RequestDataTooBig:
+        raise InvalidRequest("the body of an assemble request is too large") from None
+    statuses = intake.request_uploads(
+        owner, schemas.upload_requests(body, by=str(caller))
+    )
+    return {
+        checksum.hex: AssembleState(
+            state=status.state.value,
+            missingChunks=[chunk.hex for chunk in status.missing],
+            detail=status.detail or None,
+            dif=schemas.debug_file_json(file) if (file := status.debug_file) else None,
+        )
+        for checksum, status in statuses.items()
+    }
+
+
+def _url(organization: str, cli_version: tuple[int, ...]) -> str:
     """Return the URL for posting chunks: relative for clients that understand it.
 
     Source: spec/sentry-server 1.2.
@@ -86,9 +115,7 @@ def _url(organization: str, user_agent: str) -> str:
     path = f"organizations/{organization}/chunk-upload/"
     if settings.UPLOAD_URL_PREFIX:
         return f"{settings.UPLOAD_URL_PREFIX}/api/0/{path}"
-    match = _CLI_VERSION(user_agent)
-    version = tuple(int(part) for part in match.groups()) if match else ()
-    is_relative = _RELATIVE_SINCE <= version < _ABSOLUTE_SINCE
+    is_relative = _RELATIVE_SINCE <= cli_version < _ABSOLUTE_SINCE
     if settings.RELATIVE_UPLOAD_URLS and is_relative:
         return path
     return f"{settings.PUBLIC_URL}/api/0/{path}"

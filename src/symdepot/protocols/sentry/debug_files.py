@@ -3,14 +3,14 @@
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from ninja import Path, Query, Router, Schema
+from ninja import Query, Router
 
 from symdepot.debugfiles import contents, missing_ids, project_files, usage
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format
 from symdepot.pipeline.gc import deletion
-from symdepot.projects.access import Caller, Permission
+from symdepot.projects.access import Permission
 from symdepot.projects.models import Project
 from symdepot.protocols import auth, file_response
 from symdepot.protocols.sentry import paging, schemas
@@ -22,14 +22,7 @@ PATH = "/projects/{org}/{project}/files/dsyms/"
 _MAX_ID_LENGTH = 45
 
 
-class ProjectPath(Schema):
-    """Path parameters."""
-
-    org: str
-    project: str
-
-
-class FileFilters(Schema):
+class FileFilters(paging.Page):
     """Query parameters. Source: spec/sentry-server 3.1.
 
     `release`, a version, is an extension of symdepot.
@@ -41,15 +34,27 @@ class FileFilters(Schema):
     code_id: str = ""
     file_formats: list[str] = []
     release: str = ""
-    per_page: int = paging.DEFAULT_SIZE
-    cursor: str = ""
+
+    def formats(self) -> list[Format]:
+        """Return the requested formats; unknown ones are ignored."""
+        return [Format(name) for name in self.file_formats if name in set(Format)]
+
+    def ids(self) -> tuple[DebugId | None, CodeId | None]:
+        """Return the requested ids; invalid ones are None."""
+        debug_id = DebugId.parse_or_none(self.debug_id)
+        try:
+            return debug_id, CodeId.parse(self.code_id)
+        except ValueError:
+            return debug_id, None
 
 
 @router.api_operation(["GET", "HEAD"], PATH, response=list[DebugFileOut])
 def list_or_download(
     request: HttpRequest,
     response: HttpResponse,
-    path: Path[ProjectPath],
+    *,
+    org: str,
+    project: str,
     filters: Query[FileFilters],
 ) -> HttpResponseBase | list[DebugFileOut]:
     """List the debug files of a project; with `id`, download that one.
@@ -59,24 +64,23 @@ def list_or_download(
     """
     caller = auth.caller(request)
     if filters.id:
-        owner = caller.project(path.org, path.project, Permission.DOWNLOAD)
+        owner = caller.project(org, project, Permission.DOWNLOAD)
         row = project_files.by_row(owner, filters.id)
         usage.mark_used(owner, [row])
         return _download(request, row)
-    owner = caller.project(path.org, path.project, Permission.LIST)
+    owner = caller.project(org, project, Permission.LIST)
     exact = _by_exact_id(owner, filters)
-    if exact is not None:
-        usage.mark_used(owner, exact)
-        if not exact:
-            _record_miss(request, caller, owner, filters)
-        return schemas.debug_files_json(exact)
-    page = paging.page(filters.cursor, filters.per_page)
-    rows = project_files.by_text(
-        owner, filters.query.strip(), _formats(filters), release=filters.release
-    )
-    shown, has_more = page.cut(rows)
-    response["Link"] = page.link(paging.url(request), has_more=has_more)
-    return schemas.debug_files_json(shown)
+    if exact is None:
+        rows = project_files.by_text(
+            owner, filters.query.strip(), filters.formats(), release=filters.release
+        )
+        return schemas.debug_files_json(paging.cut(filters, rows, request, response))
+    usage.mark_used(owner, exact)
+    if not exact:
+        debug_id, code_id = filters.ids()
+        by = auth.actor(request, caller)
+        missing_ids.record(owner, debug_id=debug_id, code_id=code_id, by=by)
+    return schemas.debug_files_json(exact)
 
 
 @router.delete(PATH)
@@ -94,46 +98,17 @@ def _by_exact_id(owner: Project, filters: FileFilters) -> list[DebugFile] | None
     A `query` that parses as a debug id counts as one only if a file has it, since 40
     digits may also be a build id.
     """
-    if not (filters.debug_id or filters.code_id):
-        text = filters.query.strip()
-        found = DebugId.parse_or_none(text) if len(text) <= _MAX_ID_LENGTH else None
-        if found is None:
-            return None
-        rows = project_files.by_ids(
-            owner, found, None, _formats(filters), release=filters.release
-        )
-        return rows or None
-    return project_files.by_ids(
-        owner,
-        DebugId.parse_or_none(filters.debug_id),
-        _code_id(filters.code_id),
-        _formats(filters),
-        release=filters.release,
-    )
-
-
-def _record_miss(
-    request: HttpRequest, caller: Caller, owner: Project, filters: FileFilters
-) -> None:
-    missing_ids.record(
-        owner,
-        debug_id=DebugId.parse_or_none(filters.debug_id),
-        code_id=_code_id(filters.code_id),
-        by=auth.actor(request, caller),
-    )
-
-
-def _code_id(text: str) -> CodeId | None:
-    try:
-        return CodeId.parse(text)
-    except ValueError:
+    debug_id, code_id = filters.ids()
+    is_exact = bool(filters.debug_id or filters.code_id)
+    text = filters.query.strip()
+    if not is_exact and len(text) <= _MAX_ID_LENGTH:
+        debug_id = DebugId.parse_or_none(text)
+    if not is_exact and debug_id is None:
         return None
-
-
-def _formats(filters: FileFilters) -> list[Format]:
-    """Return the requested formats; unknown ones are ignored."""
-    known = set(Format)
-    return [Format(name) for name in filters.file_formats if name in known]
+    rows = project_files.by_ids(
+        owner, debug_id, code_id, filters.formats(), release=filters.release
+    )
+    return rows if is_exact else rows or None
 
 
 def _download(request: HttpRequest, row: DebugFile) -> HttpResponseBase:

@@ -16,17 +16,10 @@ from ninja.errors import ValidationError
 from symdepot.domain import errors
 from symdepot.protocols import error_responses
 
-STATUS: dict[type[errors.SymdepotError], HTTPStatus] = {
-    errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
-    errors.NotAllowed: HTTPStatus.FORBIDDEN,
+STATUS = {
+    **error_responses.JSON_STATUSES,
     errors.AlreadyAssociated: HTTPStatus.CONFLICT,
-    errors.BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    errors.RateExceeded: HTTPStatus.TOO_MANY_REQUESTS,
-    errors.Refused: HTTPStatus.BAD_REQUEST,
-    errors.Missing: HTTPStatus.NOT_FOUND,
-    errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
-"""By error class; the most specific class of an error wins."""
 
 TEXT: dict[type[errors.SymdepotError], str] = {
     errors.ChunkTooLarge: "Chunk size too large",
@@ -34,8 +27,6 @@ TEXT: dict[type[errors.SymdepotError], str] = {
     errors.RequestTooLarge: "Request too large",
 }
 """Texts that clients, or their tests, compare."""
-
-_ERROR_KEY_STATUSES = (HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT)
 
 
 def add_error_handlers(api: NinjaAPI) -> None:
@@ -57,7 +48,9 @@ def _error_response(
     api: NinjaAPI, request: HttpRequest, status: HTTPStatus, error: errors.SymdepotError
 ) -> HttpResponse:
     text = next((t for kind, t in TEXT.items() if isinstance(error, kind)), str(error))
-    key = "error" if status in _ERROR_KEY_STATUSES else "detail"
+    key = (
+        "error" if status in {HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT} else "detail"
+    )
     return api.create_response(request, {key: text}, status=status)
 
 

@@ -3,14 +3,12 @@
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Path, Query, Router, Schema
+from ninja import Query, Router
 
 from symdepot.debugfiles import missing_ids
-from symdepot.debugfiles.missing_ids import MissingIdOrder
 from symdepot.projects.access import Permission
 from symdepot.protocols import auth
 from symdepot.protocols.sentry import paging
-from symdepot.protocols.sentry.debug_files import ProjectPath
 from symdepot.symcaches import status
 
 router = Router()
@@ -18,44 +16,41 @@ router = Router()
 PATH = "/projects/{org}/{project}/wanted-ids/"
 
 
-class MissingIdFilters(Schema):
+class MissingIdFilters(paging.Page):
     """Query parameters."""
 
-    order: MissingIdOrder = MissingIdOrder.LATEST
-    per_page: int = paging.DEFAULT_SIZE
-    cursor: str = ""
+    order: missing_ids.MissingIdOrder = missing_ids.MissingIdOrder.LATEST
 
 
 @router.get(PATH)
 def listed(
     request: HttpRequest,
     response: HttpResponse,
-    path: Path[ProjectPath],
+    *,
+    org: str,
+    project: str,
     query: Query[MissingIdFilters],
 ) -> list[dict[str, object]]:
     """List missing ids with their near misses, by time or by count of requests."""
-    owner = auth.caller(request).project(path.org, path.project, Permission.LIST)
-    page = paging.page(query.cursor, query.per_page)
-    shown, has_more = page.cut(missing_ids.list_ids(owner, query.order))
-    response["Link"] = page.link(paging.url(request), has_more=has_more)
+    owner = auth.caller(request).project(org, project, Permission.LIST)
+    rows = missing_ids.list_ids(owner, query.order)
+    shown = paging.cut(query, rows, request, response)
     return status.missing_ids_as_json(owner, shown)
 
 
 @router.delete(PATH)
 def dismiss_all(request: HttpRequest, org: str, project: str) -> HttpResponse:
     """Delete all missing ids."""
-    missing_ids.dismiss_all(
-        auth.caller(request).project(org, project, Permission.DELETE)
-    )
+    owner = auth.caller(request).project(org, project, Permission.DELETE)
+    missing_ids.dismiss_all(owner)
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
 @router.delete(PATH + "{row_id}/")
 def dismiss(request: HttpRequest, org: str, project: str, row_id: str) -> HttpResponse:
     """Delete one missing id."""
-    missing_ids.dismiss(
-        auth.caller(request).project(org, project, Permission.DELETE), row_id
-    )
+    owner = auth.caller(request).project(org, project, Permission.DELETE)
+    missing_ids.dismiss(owner, row_id)
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 

@@ -23,7 +23,6 @@ from symdepot.projects.models import Release, ReleaseStatus
 from symdepot.projects.releases import ReleaseUpdate
 from symdepot.protocols import auth
 from symdepot.protocols.sentry import paging, schemas
-from symdepot.protocols.sentry.account import PageParameters
 from symdepot.protocols.sentry.schemas import DebugFileOut
 
 router = Router()
@@ -119,8 +118,9 @@ def associate_mapping(request: HttpRequest, org: str, project: str) -> HttpRespo
     if missing := [name for name, value in required.items() if not value]:
         raise InvalidRequest(f"Missing required fields: {', '.join(missing)}")
     mapping = _mapping_id(body.proguard_uuid or "")
-    version = body.release_name or ""
-    associations.associate_mapping(owner, version, mapping, by=str(caller))
+    associations.associate_mapping(
+        owner, body.release_name or "", mapping, by=str(caller)
+    )
     return HttpResponse(status=HTTPStatus.CREATED)
 
 
@@ -162,14 +162,12 @@ def listed(
     request: HttpRequest,
     response: HttpResponse,
     path: Path[ReleasePath],
-    query: Query[PageParameters],
+    query: Query[paging.LargePage],
 ) -> list[dict[str, object]]:
     """List releases, newest first."""
     scope = _scope(request, path, Permission.LIST_RELEASES)
-    page = paging.page(query.cursor, query.per_page)
-    shown, has_more = page.cut(releases.list_releases(scope))
-    response["Link"] = page.link(paging.url(request), has_more=has_more)
-    return _to_json(scope, shown)
+    rows = releases.list_releases(scope)
+    return _to_json(scope, paging.cut(query, rows, request, response))
 
 
 @router.post(OF_ORGANIZATION, response={200: object, 201: object, 208: object})
@@ -274,9 +272,9 @@ def _release(row: Release, debug_files: int) -> dict[str, object]:
         "status": row.status,
         "url": row.url or None,
         "ref": None,
-        "dateCreated": _time(row.created_at),
-        "dateStarted": _time(row.started_at),
-        "dateReleased": _time(row.released_at),
+        "dateCreated": schemas.time_json(row.created_at),
+        "dateStarted": schemas.time_json(row.started_at),
+        "dateReleased": schemas.time_json(row.released_at),
         "firstEvent": None,
         "lastEvent": None,
         "newGroups": 0,
@@ -291,9 +289,3 @@ def _release(row: Release, debug_files: int) -> dict[str, object]:
         ],
         "debugFileCount": debug_files,
     }
-
-
-def _time(moment: datetime | None) -> str | None:
-    if moment is None:
-        return None
-    return text_format.format_time(moment)

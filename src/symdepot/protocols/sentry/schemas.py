@@ -3,9 +3,11 @@
 Field names are those of Sentry.
 """
 
+import re
 from collections.abc import Collection, Iterable
 from contextlib import suppress
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
@@ -13,11 +15,11 @@ from django.http import HttpRequest, UnreadablePostError
 from ninja import Schema
 from pydantic import (
     BaseModel,
+    StrictStr,
     StringConstraints,
     TypeAdapter,
     ValidationError,
 )
-from pydantic_core import ErrorDetails
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain import text_format
@@ -31,6 +33,7 @@ _SHA1 = r"^[0-9a-f]{40}$"
 _DEBUG_ID = r"^[A-Fa-f0-9-]+$"
 _UUID_LENGTH = 36
 _MAX_SHOWN_LENGTH = 200
+_CLI_VERSION = re.compile(r"sentry-cli/(\d+)\.(\d+)\.(\d+)").match
 _JSON_TYPES = {"string_type": "string", "list_type": "array"}
 
 type _Sha1 = Annotated[str, StringConstraints(pattern=_SHA1, strict=True)]
@@ -56,7 +59,7 @@ class AssembleFile(BaseModel):
     Not a ninja `Schema`, which would also read the fields from attributes of a string.
     """
 
-    name: Annotated[str, StringConstraints(strict=True)]
+    name: StrictStr
     chunks: list[_Sha1]
     debug_id: Annotated[str, StringConstraints(pattern=_DEBUG_ID, strict=True)] = ""
 
@@ -108,9 +111,7 @@ class AssembleState(Schema):
     dif: DebugFileOut | None = None
 
 
-_ASSEMBLE_BODY: TypeAdapter[dict[_Sha1, AssembleFile]] = TypeAdapter(
-    dict[_Sha1, AssembleFile]
-)
+_ASSEMBLE_BODY = TypeAdapter(dict[_Sha1, AssembleFile])
 
 
 def upload_requests(body: bytes, *, by: str) -> list[UploadRequest]:
@@ -126,8 +127,7 @@ def upload_requests(body: bytes, *, by: str) -> list[UploadRequest]:
     try:
         files = _ASSEMBLE_BODY.validate_json(body)
     except ValidationError as invalid:
-        first = invalid.errors(include_url=False)[0]
-        raise InvalidRequest(_schema_message(first)) from None
+        raise InvalidRequest(_schema_message(invalid)) from None
     if len(files) > settings.MAX_FILES_PER_ASSEMBLE:
         raise InvalidRequest(
             f"{len(files)} files in one request are too many: "
@@ -163,6 +163,17 @@ def valid_checksums(texts: Iterable[str]) -> list[Checksum]:
         with suppress(ValueError):
             checksums.append(Checksum(text.lower()))
     return checksums
+
+
+def cli_version(request: HttpRequest) -> tuple[int, ...]:
+    """Return the three numbers of the version of sentry-cli; () for another client."""
+    match = _CLI_VERSION(request.headers.get("User-Agent", ""))
+    return tuple(int(part) for part in match.groups()) if match else ()
+
+
+def time_json(time: datetime | None) -> str | None:
+    """Return a time as `text_format.format_time` does; None for None."""
+    return text_format.format_time(time) if time else None
 
 
 def debug_files_json(rows: Collection[DebugFile]) -> list[DebugFileOut]:
@@ -216,9 +227,12 @@ def _upload_request(checksum: str, file: AssembleFile, by: str) -> UploadRequest
     )
 
 
-def _schema_message(error: ErrorDetails) -> str:
-    """Return `error` as the first line of a jsonschema message, with values truncated."""
-    location, value = error["loc"], _shown(error["input"])
+def _schema_message(invalid: ValidationError) -> str:
+    """Return the first line of a jsonschema message, with values truncated."""
+    error = invalid.errors(include_url=False)[0]
+    location, value = error["loc"], repr(error["input"])
+    if len(value) > _MAX_SHOWN_LENGTH:
+        value = f"{value[:_MAX_SHOWN_LENGTH]}…"
     match error["type"]:
         case "json_invalid":
             text = "Invalid json body"
@@ -233,15 +247,10 @@ def _schema_message(error: ErrorDetails) -> str:
     return text
 
 
-def _shown(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= _MAX_SHOWN_LENGTH else f"{shown[:_MAX_SHOWN_LENGTH]}…"
-
-
 def _symcache(row: SymCache) -> SymCacheOut:
     return SymCacheOut(
         outcome=row.outcome,
         detail=row.detail or None,
         symbolsOnly=row.symbols_only,
-        retryAt=text_format.format_time(row.retry_at) if row.retry_at else None,
+        retryAt=time_json(row.retry_at),
     )

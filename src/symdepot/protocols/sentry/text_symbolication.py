@@ -3,14 +3,13 @@
 from typing import Annotated
 
 from django.http import HttpRequest
-from ninja import Path, Router, Schema
+from ninja import Router, Schema
 from pydantic import BaseModel, StringConstraints
 
 from symdepot.projects.access import Permission
 from symdepot.protocols import auth, symbolication_request
 from symdepot.protocols.sentry import schemas
-from symdepot.protocols.sentry.debug_files import ProjectPath
-from symdepot.symbolication import pasted_text
+from symdepot.symbolication.pasted_text import ResolvedText, resolve_text
 
 router = Router()
 
@@ -45,16 +44,14 @@ class TextOut(Schema):
 
 @router.post(PATH, response=TextOut, summary="Resolve a pasted stack trace")
 @router.post(PATH + "/", response=TextOut, include_in_schema=False)
-def symbolicate_text(
-    request: HttpRequest, path: Path[ProjectPath]
-) -> pasted_text.ResolvedText:
+def symbolicate_text(request: HttpRequest, org: str, project: str) -> ResolvedText:
     """Resolve the addresses in a text, `{"text": "…"}`; the rest is returned unchanged.
 
     Backtraces of gdb and lldb, sanitizers and glibc, Android, Apple and Linux kernels,
     and obfuscated Java stack traces.
     """
     caller = auth.caller(request)
-    owner = caller.project(path.org, path.project, Permission.DOWNLOAD)
+    owner = caller.project(org, project, Permission.DOWNLOAD)
     symbolication_request.consume_rate(request, caller)
     body = schemas.read_body(request, TextIn)
-    return pasted_text.resolve_text(owner, body.text, by=auth.actor(request, caller))
+    return resolve_text(owner, body.text, by=auth.actor(request, caller))
