@@ -11,22 +11,9 @@ MAX_LENGTH = 100
 
 _MAX_INPUT_LENGTH = 4096
 _FOLDERS = re.compile(r".*[/\\!]", re.DOTALL)
-_EXTENSIONS = (
-    ".debug",
-    ".dbg",
-    ".dwarf",
-    ".dsym",
-    ".sym",
-    ".pdb",
-    ".exe",
-    ".dll",
-    ".sys",
-    ".ko",
-    ".src.zip",
-    ".gz",
-    ".xz",
-    ".zst",
-)
+_DEBUG_EXTENSIONS = (".debug", ".dbg", ".dwarf", ".dsym", ".sym", ".pdb", ".src.zip")
+_PROGRAM_EXTENSIONS = (".exe", ".dll", ".sys", ".ko")
+_EXTENSIONS = (*_DEBUG_EXTENSIONS, *_PROGRAM_EXTENSIONS, ".gz", ".xz", ".zst")
 
 
 def normalize(name: str) -> str:

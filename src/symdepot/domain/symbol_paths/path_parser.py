@@ -37,7 +37,8 @@ def parse(layout: Layout, path: str) -> FileQuery | None:
     NAME/ID/NAME are parsed alike, with or without a folder of two letters before them:
     the form of an id shows its kind.
     """
-    return _PARSERS.get(layout, _named)(path)
+    query = _PARSERS.get(layout, _named)(path)
+    return query if query and (query.code_ids or query.debug_ids) else None
 
 
 def _named(path: str) -> FileQuery | None:
@@ -67,20 +68,17 @@ def _keyed(name: str, key: str, file: str) -> FileQuery | None:
     elif is_same:
         found = _windows(name, key)
     elif file == "symbols" and is_build_id(key):
-        found = _by_code_id(FileRole.DEBUGINFO, _ELF, key, name)
+        found = FileQuery(FileRole.DEBUGINFO, _ELF, _code_ids(key), name=name)
     return found
 
 
-def _breakpad(name: str, key: str) -> FileQuery | None:
+def _breakpad(name: str, key: str) -> FileQuery:
     """Parse a Breakpad id, or a code id if there are fewer digits.
 
     Source: spec/serving 3.2, "Code-info lookup".
     """
-    debug_ids = _debug_ids(key)
     code_ids = _code_ids(key) if len(key) <= _UUID_DIGITS else ()
-    if not debug_ids and not code_ids:
-        return None
-    return FileQuery(FileRole.BREAKPAD, _BREAKPAD, code_ids, debug_ids, name=name)
+    return FileQuery(FileRole.BREAKPAD, _BREAKPAD, code_ids, _debug_ids(key), name=name)
 
 
 def _prefixed(name: str, key: str) -> FileQuery | None:
@@ -90,26 +88,19 @@ def _prefixed(name: str, key: str) -> FileQuery | None:
     kind, symbols, digits = match.groups()
     role = FileRole.DEBUGINFO if symbols else FileRole.EXECUTABLE
     if kind == "elf-buildid-":
-        code_ids = _unpadded(digits)
-        return FileQuery(role, _ELF, code_ids=code_ids, name=name) if code_ids else None
+        return FileQuery(role, _ELF, _unpadded(digits), name=name)
     if len(digits) != _UUID_DIGITS:
         return None
-    return _by_code_id(role, _MACHO, digits, name)
+    return FileQuery(role, _MACHO, _code_ids(digits), name=name)
 
 
-def _windows(name: str, key: str) -> FileQuery | None:
+def _windows(name: str, key: str) -> FileQuery:
     if _PE_ID(key):
-        return FileQuery(FileRole.EXECUTABLE, _PE, code_ids=(CodeId(key),), name=name)
-    ids = _debug_ids(key)
-    if not ids:
-        return None
-    if key[_UUID_DIGITS:] == "ffffffff":
-        return FileQuery(
-            FileRole.DEBUGINFO, _PORTABLE, debug_ids=ids, age=AgeMatch.ANY, name=name
-        )
-    return FileQuery(
-        FileRole.DEBUGINFO, _PDB, debug_ids=ids, age=AgeMatch.AT_LEAST, name=name
-    )
+        return FileQuery(FileRole.EXECUTABLE, _PE, (CodeId(key),), name=name)
+    is_portable = key[_UUID_DIGITS:] == "ffffffff"
+    formats = _PORTABLE if is_portable else _PDB
+    age = AgeMatch.ANY if is_portable else AgeMatch.AT_LEAST
+    return FileQuery(FileRole.DEBUGINFO, formats, (), _debug_ids(key), age, name)
 
 
 def _native(path: str) -> FileQuery | None:
@@ -123,7 +114,7 @@ def _native(path: str) -> FileQuery | None:
     digits, suffix = match[1].replace("/", ""), match[2]
     if suffix == ".src.zip":
         return _sources(_derived(digits), _code_ids(digits))
-    return _by_code_id(_NATIVE_ROLES.get(suffix, plain), formats, digits)
+    return FileQuery(_NATIVE_ROLES.get(suffix, plain), formats, _code_ids(digits))
 
 
 def _unified(path: str) -> FileQuery | None:
@@ -134,8 +125,6 @@ def _unified(path: str) -> FileQuery | None:
     # A portable PDB's id has as many digits as a build id.
     code_ids = () if len(digits) % 2 else _code_ids(digits)
     debug_ids = (*_debug_ids(digits), *(_derived(digits) if code_ids else ()))
-    if not debug_ids and not code_ids:
-        return None
     age = AgeMatch.AT_LEAST if role is FileRole.DEBUGINFO else AgeMatch.EXACT
     return FileQuery(role, formats, code_ids, debug_ids, age=age)
 
@@ -148,14 +137,7 @@ def _debuginfod(path: str) -> FileQuery | None:
         return _sources(_derived(digits)[:1], _code_ids(digits))
     if kind not in {FileRole.EXECUTABLE, FileRole.DEBUGINFO}:
         return None
-    return _by_code_id(FileRole(kind), _ELF, digits)
-
-
-def _by_code_id(
-    role: FileRole, formats: frozenset[Format], digits: str, name: str = ""
-) -> FileQuery | None:
-    code_ids = _code_ids(digits)
-    return FileQuery(role, formats, code_ids=code_ids, name=name) if code_ids else None
+    return FileQuery(FileRole(kind), _ELF, _code_ids(digits))
 
 
 def _sources(
@@ -172,18 +154,16 @@ def _debug_ids(key: str) -> tuple[DebugId, ...]:
     return () if found is None or found.uuid.int == 0 else (found,)
 
 
-def _uuids(digits: str) -> tuple[DebugId, ...]:
-    found = DebugId.parse_or_none(digits[:_UUID_DIGITS])
-    return () if found is None or found.is_nil else (found,)
-
-
 def _derived(digits: str) -> tuple[DebugId, ...]:
     """Return the possible debug ids of a file with this build id.
 
     ELF reads the first bytes as a little-endian GUID, Mach-O and Wasm as a UUID.
     """
     elf = DebugId.of_build_id(CodeId(digits))
-    return (elf, *_uuids(digits)) if elf.uuid.int else ()
+    other = DebugId.parse_or_none(digits[:_UUID_DIGITS])
+    if elf.is_nil:
+        return ()
+    return (elf, other) if other else (elf,)
 
 
 def _code_ids(key: str) -> tuple[CodeId, ...]:
@@ -230,21 +210,15 @@ _PE = frozenset({Format.PE})
 _PORTABLE = frozenset({Format.PORTABLE_PDB})
 _SOURCES = frozenset({Format.SOURCE_BUNDLE})
 
+_MAPPINGS = (Format.BC_SYMBOL_MAP, Format.IL2CPP, Format.PROGUARD, Format.UUID_MAP)
+
 _NATIVE_ROLES = {".app": FileRole.EXECUTABLE, ".debug": FileRole.DEBUGINFO}
 _UNIFIED_KINDS: dict[str, tuple[FileRole, frozenset[Format]]] = {
     "executable": (FileRole.EXECUTABLE, _ELF_OR_WASM | _MACHO | _PE),
     "debuginfo": (FileRole.DEBUGINFO, _ELF_OR_WASM | _MACHO | _PDB | _PORTABLE),
     "breakpad": (FileRole.BREAKPAD, _BREAKPAD),
     "sourcebundle": (FileRole.SOURCES, _SOURCES),
-    **{
-        kind.value: (FileRole.MAPPING, frozenset({kind}))
-        for kind in (
-            Format.BC_SYMBOL_MAP,
-            Format.IL2CPP,
-            Format.PROGUARD,
-            Format.UUID_MAP,
-        )
-    },
+    **{kind.value: (FileRole.MAPPING, frozenset({kind})) for kind in _MAPPINGS},
 }
 
 _PARSERS: dict[Layout, Callable[[str], FileQuery | None]] = {
