@@ -9,8 +9,6 @@ from symdepot.domain.formats import proguard
 from symdepot.domain.ids import DebugId
 from symdepot.domain.objects import Format, ObjectFile
 
-_base_name = re.compile(r"[^/\\]*\Z").search
-
 
 def object_name(name: str, file_format: Format) -> str:
     r"""Return the name of an object: the base name of the client's, after `/` or `\\`.
@@ -20,8 +18,7 @@ def object_name(name: str, file_format: Format) -> str:
     >>> object_name("C:\\build\\a.exe", Format.PE)
     'a.exe'
     """
-    match = _base_name(name)
-    base_name = match[0] if match else name
+    base_name = re.split(r"[/\\]", name)[-1]
     match file_format:
         case Format.BREAKPAD:
             return base_name.removesuffix(".sym")
@@ -87,16 +84,11 @@ def with_offered_id(
 
 
 def _default_id(object_file: ObjectFile) -> DebugId | None:
-    known_id = object_file.debug_id
-    match object_file.format:
-        case Format.PROGUARD:
-            return known_id
-        case Format.UUID_MAP:
-            return _id_from_stem(object_file.name) or (
-                None if known_id.is_nil else known_id
-            )
-        case _:
-            return None if known_id.is_nil else known_id
+    file_format, known_id = object_file.format, object_file.debug_id
+    if file_format is Format.UUID_MAP and (named := _id_from_stem(object_file.name)):
+        return named
+    is_known = file_format is Format.PROGUARD or not known_id.is_nil
+    return known_id if is_known else None
 
 
 def _id_from_stem(name: str) -> DebugId | None:

@@ -4,24 +4,19 @@ Files of strangers may crash the parser, so only children of `sandbox` call this
 """
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
 from symbolic.debuginfo import Archive, BcSymbolMap, Object, UuidMapping
-from symbolic.exceptions import (
-    IoError,
-    ObjectErrorUnsupportedObject,
-    Panic,
-    SymbolicError,
-)
+from symbolic.exceptions import IoError, ObjectErrorUnsupportedObject, SymbolicError
 
 from symdepot.domain.errors import NotADebugFile
 from symdepot.domain.formats import client_metadata, elf, pe, proguard, symbol_maps
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
+from symdepot.domain.symcache.reader import error_message
 
 # Debug information compresses to a half or a fifth; at best, to a twentieth.
 _MAX_RATIO = 32
@@ -31,8 +26,6 @@ _FREE_BYTES = 512 * 1024**2
 _MAX_TRIAL_BYTES = 384 * 1024
 
 _NIL = DebugId(UUID(int=0))
-
-_panic_text = re.compile(r"panicked with '(.*)' at ", re.DOTALL).search
 
 
 def inspect(path: Path, *, name: str) -> list[ObjectFile]:
@@ -49,18 +42,24 @@ def inspect(path: Path, *, name: str) -> list[ObjectFile]:
     """
     mapping_id = proguard.id_from_name(name)
     if mapping_id is not None:
-        return [_describe_mapping(path, mapping_id)]
+        _check_mapping(path)
+        return [_describe_map(Format.PROGUARD, mapping_id, name)]
     map_format = symbol_maps.format_of(path)
     if map_format is not None:
-        return [_describe_map(path, map_format, name)]
+        _check_map(path, map_format)
+        return [_describe_map(map_format, _NIL, name)]
     _check_decompressed_size(path)
     _check_is_complete(path)
     try:
         return [_describe(o, name) for o in _objects(path)]
     except ObjectErrorUnsupportedObject as e:
-        raise NotADebugFile(f"Unsupported debug information file: {_text(e)}") from e
+        raise NotADebugFile(
+            f"Unsupported debug information file: {error_message(e)}"
+        ) from e
     except (SymbolicError, ValueError) as e:
-        raise NotADebugFile(f"Invalid debug information file: {_text(e)}") from e
+        raise NotADebugFile(
+            f"Invalid debug information file: {error_message(e)}"
+        ) from e
 
 
 def trial_parse(path: Path) -> None:
@@ -83,7 +82,7 @@ def _objects(path: Path) -> Iterator[Object]:
         # Not `from_bytes`, which keeps no reference to the bytes that it reads later.
         archive = Archive.open(os.fsencode(path))
     except IoError as e:
-        raise OSError(_text(e)) from e
+        raise OSError(error_message(e)) from e
     yield from archive.iter_objects()
 
 
@@ -100,14 +99,14 @@ def _describe(o: Object, name: str) -> ObjectFile:
     )
 
 
-def _describe_mapping(path: Path, debug_id: DebugId) -> ObjectFile:
+def _check_mapping(path: Path) -> None:
     with suppress(SymbolicError):
         Archive.open(os.fsencode(path))
         raise NotADebugFile(proguard.NOT_A_MAPPING)
-    return proguard.describe_mapping(path, debug_id)
+    proguard.check_mapping(path)
 
 
-def _describe_map(path: Path, map_format: Format, name: str) -> ObjectFile:
+def _check_map(path: Path, map_format: Format) -> None:
     try:
         match map_format:
             case Format.BC_SYMBOL_MAP:
@@ -120,13 +119,16 @@ def _describe_map(path: Path, map_format: Format, name: str) -> ObjectFile:
                 symbol_maps.check_dart(path)
     except SymbolicError as e:
         what = "UuidMap" if map_format is Format.UUID_MAP else "BCSymbolMap"
-        raise NotADebugFile(f"Invalid {what}: {_text(e)}") from e
-    is_mapping = map_format is Format.DART_SYMBOL_MAP
+        raise NotADebugFile(f"Invalid {what}: {error_message(e)}") from e
+
+
+def _describe_map(map_format: Format, debug_id: DebugId, name: str) -> ObjectFile:
+    is_mapping = map_format in {Format.DART_SYMBOL_MAP, Format.PROGUARD}
     return ObjectFile(
         format=map_format,
         kind=None,
         arch="any",
-        debug_id=_NIL,
+        debug_id=debug_id,
         code_id=None,
         features=frozenset({"mapping"} if is_mapping else ()),
         name=client_metadata.object_name(name, map_format),
@@ -150,10 +152,3 @@ def _check_is_complete(path: Path) -> None:
             f"Invalid debug information file: it is cut short, after {size_bytes} "
             f"of at least {minimum_bytes} bytes"
         )
-
-
-def _text(error: Exception) -> str:
-    """Return the message of symbolic, without positions in its source."""
-    text = error.message if isinstance(error, SymbolicError) else str(error)
-    panic = _panic_text(text) if isinstance(error, Panic) else None
-    return f"the parser panicked: {panic[1]}" if panic else text

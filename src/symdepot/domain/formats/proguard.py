@@ -7,7 +7,6 @@ from uuid import UUID
 
 from symdepot.domain.errors import NotADebugFile
 from symdepot.domain.ids import DebugId
-from symdepot.domain.objects import Format, ObjectFile
 
 NOT_A_MAPPING = "This file is not a ProGuard mapping."
 OBJECT_NAME = "proguard-mapping"
@@ -54,8 +53,8 @@ def r8_ids(head: bytes) -> set[str]:
     return {found.decode("ascii") for found in _r8_ids(head)}
 
 
-def describe_mapping(path: Path, debug_id: DebugId) -> ObjectFile:
-    """Describe the mapping at `path`.
+def check_mapping(path: Path) -> None:
+    """Check that the file at `path` is a mapping.
 
     The name is no proof: sentry-cli from 3.3.1 on does not check files. A mapping has a
     line for a class, `long.Name -> a.b:`, or at least the comments of R8 if no class was
@@ -69,15 +68,6 @@ def describe_mapping(path: Path, debug_id: DebugId) -> ObjectFile:
     """
     if not path.stat().st_size or not _looks_like_a_mapping(path):
         raise NotADebugFile(NOT_A_MAPPING)
-    return ObjectFile(
-        format=Format.PROGUARD,
-        kind=None,
-        arch="any",
-        debug_id=debug_id,
-        code_id=None,
-        features=frozenset({"mapping"}),
-        name=OBJECT_NAME,
-    )
 
 
 def _looks_like_a_mapping(path: Path) -> bool:

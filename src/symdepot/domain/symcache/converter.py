@@ -18,7 +18,7 @@ from symdepot.domain.symcache.conversion import (
     ObjectSelector,
     SymCacheWritten,
 )
-from symdepot.domain.symcache.reader import error_message
+from symdepot.domain.symcache.reader import one_line_message
 
 _FILE_COUNT_OFFSET = 44
 """Source: symbolic-symcache/src/raw.rs, `Header`."""
@@ -48,9 +48,9 @@ def convert(source: Path, selector: ObjectSelector, target: Path) -> Conversion:
             return ConversionFailed(_NO_SUCH_OBJECT)
         symcache = found.make_symcache()
     except IoError as error:
-        raise OSError(error_message(error)) from error
+        raise OSError(one_line_message(error)) from error
     except SymbolicError as error:
-        return ConversionFailed(error_message(error))
+        return ConversionFailed(one_line_message(error))
     content = symcache.open_stream()  # type: ignore[no-untyped-call]  # symbolic's
     with target.open("r+b", buffering=0) as out:
         shutil.copyfileobj(content, out, _BLOCK_BYTES)

@@ -92,7 +92,7 @@ class OpenSymCache:
         try:
             opened = SymCache.open(os.fsencode(path))  # type: ignore[no-untyped-call]  # symbolic's
         except SymbolicError as error:
-            raise ValueError(error_message(error)) from error
+            raise ValueError(one_line_message(error)) from error
         # symbolic reads some older formats, too.
         if opened.version != FORMAT_VERSION:
             raise ValueError(f"a symcache of version {opened.version}")
@@ -185,14 +185,17 @@ class OpenSymCache:
         self._paths[path] = _decoded(path)
 
 
-def error_message(error: SymbolicError) -> str:
-    """Return symbolic's message in one line, without places in its source code."""
-    panic = _panic_text(error.message) if isinstance(error, Panic) else None
-    if panic:
-        return f"the parser panicked: {panic[1]}"
-    return ": ".join(
-        line.strip().removeprefix("caused by: ") for line in error.message.splitlines()
-    )
+def error_message(error: Exception) -> str:
+    """Return symbolic's message, without places in its source code."""
+    text = error.message if isinstance(error, SymbolicError) else str(error)
+    panic = _panic_text(text) if isinstance(error, Panic) else None
+    return f"the parser panicked: {panic[1]}" if panic else text
+
+
+def one_line_message(error: SymbolicError) -> str:
+    """Return `error_message` without line breaks."""
+    lines = error_message(error).splitlines()
+    return ": ".join(line.strip().removeprefix("caused by: ") for line in lines)
 
 
 def _decoded(content: bytes) -> str:
