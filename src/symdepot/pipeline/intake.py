@@ -56,8 +56,6 @@ _TEMPORARY_ERROR_SHOWN = timedelta(seconds=5)
 _SUPERSEDED = "Newer files of the same debug id have all that is in this one."
 _NO_SYMCACHE = "No symcache could be made of it: {}"
 _WAITERS = BoundedSemaphore(24)
-_FIRST_PAUSE_SECONDS = 0.01
-_MAX_PAUSE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +88,8 @@ type _Rule = Callable[[UploadRequest, _Facts], UploadStatus | None]
 def accept_chunks(organization: Organization, sizes: Mapping[Checksum, int]) -> None:
     """Record chunks whose bytes are stored, and queue the files that they complete.
 
-    `sizes` in bytes.
-
     Raises:
         QuotaExceeded: the organization has no room for them; the bytes are deleted.
-        StorageUnavailable: see `chunks.record_chunks`.
     """
     if not sizes:
         return
@@ -133,9 +128,7 @@ def upload_zip(project: Project, archive: IO[bytes], *, by: str) -> list[DebugFi
 
     Leaves out files that are known, that are no debug files, or that are not finished
     within a few seconds. The same content may occur several times, with several ids.
-
-    Raises:
-        InvalidRequest, FileTooLarge, StorageUnavailable: see `zip_upload.extract_zip`.
+    Errors: see `zip_upload.extract_zip`.
     """
     members: dict[tuple[Checksum, DebugId | None], UploadRequest] = {}
     for request, sizes in zip_upload.extract_zip(archive):
@@ -209,9 +202,7 @@ def _wait_for(
     """Return the status of those of `requests` that are finished in a few seconds."""
     pending = {request.checksum for request in requests}
     deadline = time.monotonic() + settings.ASSEMBLE_WAIT_SECONDS
-    backoff = Backoff(
-        deadline, first_seconds=_FIRST_PAUSE_SECONDS, max_seconds=_MAX_PAUSE_SECONDS
-    )
+    backoff = Backoff(deadline, first_seconds=0.01, max_seconds=0.1)
     with waiting_slot(_WAITERS) as is_free:
         if not is_free:
             return {}
@@ -325,11 +316,7 @@ _RULES_OF_POLLS = _RULES[:3]
 def _requested_file(
     request: UploadRequest, files: Sequence[DebugFile]
 ) -> DebugFile | None:
-    """Return the one of a content's debug files that has the requested id.
-
-    Raises:
-        NotADebugFile: see `_requested_object`.
-    """
+    """Return the one of a content's debug files that has the requested id."""
     is_plain = request.debug_id and not proguard.id_from_name(request.name)
     if is_plain and (found := _with_id(files, request.debug_id)):
         return found

@@ -9,7 +9,7 @@ from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import catalogue, missing_ids
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain import objects
-from symdepot.domain.errors import ChunksMissing, LeaseLost
+from symdepot.domain.errors import FileTooLarge, LeaseLost
 from symdepot.domain.formats import client_metadata
 from symdepot.domain.ids import Checksum, DebugId
 from symdepot.domain.objects import ObjectFile
@@ -40,12 +40,9 @@ def assemble(upload: Assembly) -> DebugFile:
         Unavailable: a temporary error of the server.
     """
     checksum, parts = Checksum(upload.checksum), [Checksum(c) for c in upload.chunks]
-    sizes = chunks.owned_sizes(upload.project.organization, parts)
-    if chunks.missing(parts, sizes):
-        raise ChunksMissing
-    size_bytes = chunk_joiner.file_size(
-        parts, sizes, name=upload.name, limit_bytes=settings.MAX_FILE_SIZE
-    )
+    sizes = chunks.require_owned(upload.project.organization, parts)
+    size_bytes = sum(sizes[chunk] for chunk in parts)
+    check_size(upload.name, size_bytes)
 
     with chunk_joiner.verified_file(
         checksum, parts, blob_store(), settings.SCRATCH_DIR
@@ -78,11 +75,9 @@ def create_symcache(row: SymCache) -> Outcome:
     with scratch_file(scratch, prefix="symcache-") as output:
         with chunk_joiner.verified_file(checksum, parts, store, scratch) as path:
             conversion = operations.convert(path, row.selector(), output)
-        stored = (
-            creation.store_symcache(output, store)
-            if isinstance(conversion, SymCacheWritten)
-            else None
-        )
+        stored = None
+        if isinstance(conversion, SymCacheWritten):
+            stored = creation.store_symcache(output, store)
 
     try:
         replaced = creation.finish(row, conversion, stored, store)
@@ -93,11 +88,21 @@ def create_symcache(row: SymCache) -> Outcome:
     return Outcome.MADE if stored else Outcome.FAILED
 
 
-def inspect_file(path: Path, *, name: str) -> ObjectFile:
-    """Return the one object in the file at `path`. `name`: its name at the client.
+def check_size(name: str, size_bytes: int) -> None:
+    """Check that a file is not larger than `settings.MAX_FILE_SIZE`.
 
     Raises:
-        NotADebugFile, ParserDied, SandboxUnavailable: see `operations.inspect`.
+        FileTooLarge: it is.
+    """
+    limit_bytes = settings.MAX_FILE_SIZE
+    if size_bytes > limit_bytes:
+        raise FileTooLarge(name=name, size_bytes=size_bytes, limit_bytes=limit_bytes)
+
+
+def inspect_file(path: Path, *, name: str) -> ObjectFile:
+    """Return the one object in the file at `path`, as `operations.inspect` reads it.
+
+    `name`: its name at the client.
     """
     return objects.single_object(operations.inspect(path, name=name))
 
@@ -111,9 +116,7 @@ def register_file(
         ChunksMissing: chunks were freed at this moment.
     """
     with chunks.not_while_freeing():
-        owned = chunks.owned_sizes(project.organization, split.chunks)
-        if chunks.missing(split.chunks, owned):
-            raise ChunksMissing
+        chunks.require_owned(project.organization, split.chunks)
         file = chunks.record_file(split.checksum, split.chunks, split.size_bytes)
         return _register(project, file, found, by=by)
 
@@ -134,15 +137,9 @@ def register_again(
 def _register(project: Project, file: File, found: ObjectFile, *, by: str) -> DebugFile:
     """Enter a file in the catalogue, with all that follows from it, in a transaction."""
     debug_file = catalogue.add(project, file, found)
-    lost_after = leases.queued_until(timezone.now())
-    creation.request([(file, found)], lost_after=lost_after)
+    creation.request([(file, found)], lost_after=leases.queued_until(timezone.now()))
     missing_ids.clear(debug_file)
     webhooks.bump_revision(project)
-    audit.record(
-        project,
-        Action.UPLOADED,
-        by=by,
-        subject=str(debug_file),
-        checksum=file.checksum,
-    )
+    subject, checksum = str(debug_file), file.checksum
+    audit.record(project, Action.UPLOADED, by=by, subject=subject, checksum=checksum)
     return debug_file

@@ -49,10 +49,9 @@ def request_missing() -> int:
         return 0
     found = list(islice(_files_without_symcache(), _MAX_FILES))
     with chunks.not_while_freeing():
-        files = DebugFile.objects.filter(pk__in=[row.pk for row in found])
-        objects = [
-            (row.file, row.object_file()) for row in files.select_related("file")
-        ]
+        rows = DebugFile.objects.filter(pk__in=[row.pk for row in found])
+        present = rows.select_related("file")
+        objects = [(row.file, row.object_file()) for row in present]
         creation.request(objects, lost_after=leases.queued_until(timezone.now()))
     tasks.enqueue_symcaches(creation.queued_sizes([file.pk for file, _ in objects]))
     if len(found) == _MAX_FILES:

@@ -75,9 +75,7 @@ def _assemble(assembly_id: int) -> DebugFile | Exception | None:
     if row is None:
         return None
     with bound_contextvars(checksum=row.checksum, project=row.project.slug):
-        result = _run_leased(
-            row, steps.assemble, _record_upload_error, failed_event="upload.failed"
-        )
+        result = _run_leased(row, steps.assemble, _record_upload_error, "upload.failed")
         if isinstance(result, DebugFile):
             _log.info("upload.assembled", debug_id=result.debug_id, name=row.name)
     return result
@@ -89,16 +87,12 @@ def _create_symcache(symcache_id: int) -> Outcome | Exception | None:
         return None
     with bound_contextvars(checksum=row.file.checksum, debug_id=row.debug_id):
         result = _run_leased(
-            row,
-            steps.create_symcache,
-            _record_symcache_error,
-            failed_event="symcache.failed",
+            row, steps.create_symcache, _record_symcache_error, "symcache.failed"
         )
-        match result:
-            case Outcome.MADE:
-                _log.info("symcache.created")
-            case Outcome.FAILED:
-                _log.info("symcache.failed", error="the file cannot be converted")
+        if result is Outcome.MADE:
+            _log.info("symcache.created")
+        elif result is Outcome.FAILED:
+            _log.info("symcache.failed", error="the file cannot be converted")
     return result
 
 
@@ -106,7 +100,6 @@ def _run_leased[Row: LeasedRow, Result](
     row: Row,
     work: Callable[[Row], Result],
     record_error: Callable[[Row, SymdepotError], None],
-    *,
     failed_event: str,
 ) -> Result | Exception | None:
     """Run `work` under the lease of `row`, with a heartbeat.
@@ -155,11 +148,10 @@ def _record_upload_error(row: Assembly, error: SymdepotError) -> None:
 
 
 def _record_symcache_error(row: SymCache, error: SymdepotError) -> None:
-    match error:
-        case Unavailable() if not isinstance(error, BlobDamaged):
-            creation.retry_later(row, str(error))
-        case _:
-            creation.fail_for_now(row, str(error))
+    if isinstance(error, Unavailable) and not isinstance(error, BlobDamaged):
+        creation.retry_later(row, str(error))
+    else:
+        creation.fail_for_now(row, str(error))
 
 
 def _raise_all(results: Iterable[object], message: str) -> None:

@@ -10,9 +10,10 @@ from django.conf import settings
 
 from symdepot.blobs.configured import blob_store
 from symdepot.blobs.store import BLOCK_BYTES
-from symdepot.domain.errors import FileTooLarge, InvalidRequest
+from symdepot.domain.errors import InvalidRequest
 from symdepot.domain.formats.archive_limits import ZIP_UPLOADS
 from symdepot.domain.ids import Checksum
+from symdepot.pipeline import steps
 from symdepot.uploads import file_splitter
 from symdepot.uploads.assembly import UploadRequest
 from symdepot.uploads.scratch import scratch_file
@@ -46,29 +47,21 @@ def extract_zip(
             for member in _members(opened):
                 yield from _extract(opened, member)
     except _UNREADABLE as error:
-        raise InvalidRequest(
-            f"The file is not a readable zip archive: {error}"
-        ) from None
+        text = f"The file is not a readable zip archive: {error}"
+        raise InvalidRequest(text) from None
 
 
 def _members(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     members = [m for m in opened.infolist() if not m.is_dir() and m.file_size]
-    max_members = ZIP_UPLOADS.max_members
-    if len(members) > max_members:
-        raise InvalidRequest(
-            f"The archive has {len(members)} files: at most {max_members} are taken."
-        )
+    if len(members) > (limit := ZIP_UPLOADS.max_members):
+        text = f"The archive has {len(members)} files: at most {limit} are taken."
+        raise InvalidRequest(text)
     for member in members:
         if not 0 <= member.header_offset < _MAX_OFFSET:
             raise zipfile.BadZipFile(f"Bad offset of {member.filename!r}")
         if member.flag_bits & 1:
             raise InvalidRequest(f"{member.filename!r} in the archive is encrypted.")
-        if member.file_size > settings.MAX_FILE_SIZE:
-            raise FileTooLarge(
-                name=member.filename,
-                size_bytes=member.file_size,
-                limit_bytes=settings.MAX_FILE_SIZE,
-            )
+        steps.check_size(member.filename, member.file_size)
     packed = sum(m.compress_size for m in members)
     if sum(m.file_size for m in members) > ZIP_UPLOADS.max_bytes(packed):
         raise InvalidRequest("The archive expands beyond all measure.")
@@ -84,9 +77,8 @@ def _extract(
         with path.open("wb") as copy, opened.open(member) as content:
             _copy(content, copy, member.file_size)
         for thin in file_splitter.thin_files(path, settings.SCRATCH_DIR):
-            split = file_splitter.split(
-                thin, blob_store(), chunk_bytes=settings.CHUNK_SIZE
-            )
+            chunk_bytes = settings.CHUNK_SIZE
+            split = file_splitter.split(thin, blob_store(), chunk_bytes=chunk_bytes)
             yield UploadRequest(split.checksum, name, split.chunks), split.sizes
 
 

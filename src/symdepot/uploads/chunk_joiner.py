@@ -1,7 +1,7 @@
 """Joins chunks to a file on the local disk, and verifies its checksum."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,27 +12,9 @@ from symdepot.blobs.incoming import (
     verify_content,
 )
 from symdepot.blobs.store import BlobStore
-from symdepot.domain.errors import ChecksumMismatch, FileTooLarge
+from symdepot.domain.errors import ChecksumMismatch
 from symdepot.domain.ids import Checksum
 from symdepot.uploads.scratch import scratch_file
-
-
-def file_size(
-    chunks: Sequence[Checksum],
-    sizes: Mapping[Checksum, int],
-    *,
-    name: str,
-    limit_bytes: int,
-) -> int:
-    """Return the size in bytes of the file that `chunks` make; repeats count each time.
-
-    Raises:
-        FileTooLarge: it is larger than `limit_bytes`.
-    """
-    total = sum(sizes[c] for c in chunks)
-    if total > limit_bytes:
-        raise FileTooLarge(name=name, size_bytes=total, limit_bytes=limit_bytes)
-    return total
 
 
 @contextmanager

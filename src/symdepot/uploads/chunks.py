@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from symdepot.blobs.store import BlobStore
-from symdepot.domain.errors import StorageUnavailable
+from symdepot.domain.errors import ChunksMissing, StorageUnavailable
 from symdepot.domain.ids import Checksum
 from symdepot.projects.models import Organization
 from symdepot.uploads.models import (
@@ -79,6 +79,20 @@ def owned_sizes(
         parameters = (json.dumps(sorted(by_hex)), organization.pk)
         cursor.execute(_OWNED_SQL[connection.vendor], parameters)
         return {by_hex[checksum]: size for checksum, size in cursor.fetchall()}
+
+
+def require_owned(
+    organization: Organization, checksums: Sequence[Checksum]
+) -> dict[Checksum, int]:
+    """Return the sizes of these chunks in bytes.
+
+    Raises:
+        ChunksMissing: the organization does not own all of them.
+    """
+    sizes = owned_sizes(organization, checksums)
+    if missing(checksums, sizes):
+        raise ChunksMissing
+    return sizes
 
 
 def missing(

@@ -15,7 +15,6 @@ from symdepot.domain.errors import (
     BlobDamaged,
     BlobMissing,
     ChecksumMismatch,
-    FileTooLarge,
     StorageUnavailable,
 )
 from symdepot.domain.ids import Checksum
@@ -123,16 +122,3 @@ def test_the_copy_is_deleted_after_an_exception(tmp_path: Path) -> None:
         raise ZeroDivisionError
 
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_size_of_a_file_includes_repeats() -> None:
-    one, two = Checksum.of(b"1"), Checksum.of(b"22")
-    sizes = {one: 1, two: 2}
-
-    assert (
-        chunk_joiner.file_size([one, two, one, two], sizes, name="x", limit_bytes=6)
-        == 6
-    )
-    with pytest.raises(FileTooLarge) as caught:
-        chunk_joiner.file_size([one, two, one, two], sizes, name="x", limit_bytes=5)
-    assert str(caught.value) == "File x exceeds maximum size (6 > 5)"

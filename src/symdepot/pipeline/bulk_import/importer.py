@@ -22,7 +22,6 @@ from symdepot.debugfiles import project_files
 from symdepot.domain import objects
 from symdepot.domain.errors import (
     ChunksMissing,
-    FileTooLarge,
     NotADebugFile,
     ParserDied,
     Refused,
@@ -219,7 +218,7 @@ class _Importer:
     def _import_thin(self, thin: Path, candidate: _Candidate) -> ImportedFile:
         """Import a file for one architecture: `candidate`, or a slice of it."""
         try:
-            _check_size(thin, candidate.name)
+            steps.check_size(candidate.name, thin.stat().st_size)
             inside = steps.inspect_file(thin, name=candidate.name)
         except (Refused, SandboxUnavailable) as error:
             return candidate.result(ImportStatus.FAILED, str(error))
@@ -320,9 +319,3 @@ def _head(file: WalkedFile) -> bytes:
         return b""
     with file.path.open("rb", buffering=0) as content:
         return content.read(file_type.HEAD_BYTES)
-
-
-def _check_size(path: Path, name: str) -> None:
-    size_bytes, limit_bytes = path.stat().st_size, settings.MAX_FILE_SIZE
-    if size_bytes > limit_bytes:
-        raise FileTooLarge(name=name, size_bytes=size_bytes, limit_bytes=limit_bytes)

@@ -8,7 +8,7 @@ import hmac
 import json
 from base64 import b64decode, b64encode
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC
 from importlib import metadata
 
 import structlog
@@ -20,7 +20,6 @@ from symdepot.projects import webhooks
 from symdepot.projects.webhooks import DeliveryAttempt
 
 _MAX_THREADS = 8
-_SECRET_PREFIX = "whsec_"  # noqa: S105 -- what a secret begins with
 _log = structlog.get_logger(__name__)
 
 
@@ -38,7 +37,7 @@ def deliver_due() -> int:
 
 def signature(secret: str, *, delivery: str, timestamp: int, body: bytes) -> str:
     """Return the value of the header `webhook-signature`."""
-    key = b64decode(secret.removeprefix(_SECRET_PREFIX))
+    key = b64decode(secret.removeprefix("whsec_"))
     signed = b".".join((delivery.encode(), str(timestamp).encode(), body))
     return "v1," + b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
 
@@ -46,8 +45,13 @@ def signature(secret: str, *, delivery: str, timestamp: int, body: bytes) -> str
 def _post(attempt: DeliveryAttempt) -> str | None:
     """Return None if the webhook accepted it, otherwise the error. No database query."""
     now = timezone.now()
-    body = _body(attempt, now)
-    timestamp = int(now.timestamp())
+    content = {
+        "organization": attempt.organization,
+        "project": attempt.project,
+        "revision": attempt.revision,
+        "sent_at": now.astimezone(UTC).isoformat(),
+    }
+    body, timestamp = json.dumps(content).encode(), int(now.timestamp())
     # The same id for all attempts at a revision, so that receivers can skip repeats.
     delivery = f"revision-{attempt.webhook.pk}-{attempt.revision}"
     headers = {
@@ -59,23 +63,10 @@ def _post(attempt: DeliveryAttempt) -> str | None:
             attempt.webhook.secret, delivery=delivery, timestamp=timestamp, body=body
         ),
     }
+    allow_private = settings.WEBHOOK_PRIVATE_ADDRESSES
     return http_post.post(
-        attempt.webhook.url,
-        body,
-        headers,
-        allow_private=settings.WEBHOOK_PRIVATE_ADDRESSES,
+        attempt.webhook.url, body, headers, allow_private=allow_private
     )
-
-
-def _body(attempt: DeliveryAttempt, now: datetime) -> bytes:
-    return json.dumps(
-        {
-            "organization": attempt.organization,
-            "project": attempt.project,
-            "revision": attempt.revision,
-            "sent_at": now.astimezone(UTC).isoformat(),
-        }
-    ).encode()
 
 
 def _record(attempt: DeliveryAttempt, error: str | None) -> bool:

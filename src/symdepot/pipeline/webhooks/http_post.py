@@ -102,12 +102,8 @@ def _status(
     ):
         connection.sock = transport
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request(
-            "POST",
-            target,
-            body,
-            {**headers, "Host": parts.netloc, "Connection": "close"},
-        )
+        all_headers = {**headers, "Host": parts.netloc, "Connection": "close"}
+        connection.request("POST", target, body, all_headers)
         with closing(connection.getresponse()) as response:
             return response.status
 
