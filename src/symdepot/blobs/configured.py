@@ -31,18 +31,14 @@ def blob_store() -> BlobStore:
             return MemoryStore()
         case scheme if scheme in s3.SCHEMES:
             return S3Store(s3.from_url(url), Path(settings.SCRATCH_DIR))
-    raise ValueError(
-        "BLOB_URL must begin with one of file://, memory://, "
-        + ", ".join(f"{scheme}://" for scheme in s3.SCHEMES)
-        + "."
-    )
+    schemes = ", ".join(f"{scheme}://" for scheme in ("file", "memory", *s3.SCHEMES))
+    raise ValueError(f"BLOB_URL must begin with one of {schemes}.")
 
 
 def _folder(url: str) -> Path:
     parts = urlsplit(url)
     folder = Path(unquote(parts.path))
     if parts.netloc not in {"", "localhost"} or not folder.is_absolute():
-        raise ValueError(
-            "BLOB_URL must name an absolute path, with three slashes: file:///path."
-        )
+        text = "BLOB_URL must name an absolute path, with three slashes: file:///path."
+        raise ValueError(text)
     return folder

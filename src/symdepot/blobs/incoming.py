@@ -84,10 +84,7 @@ class IncomingFile:
 
 
 def read_blocks(
-    content: BinaryIO,
-    limit_bytes: int = sys.maxsize,
-    *,
-    block_bytes: int = BLOCK_BYTES,
+    content: BinaryIO, limit_bytes: int = sys.maxsize, *, block_bytes: int = BLOCK_BYTES
 ) -> Iterator[bytes]:
     """Yield the rest of `content`, at most `limit_bytes` of it."""
     left = limit_bytes

@@ -137,16 +137,14 @@ class S3Store(BlobStore):
 
     def __contains__(self, checksum: Checksum) -> bool:
         with suppress(BlobMissing), _translated_errors(checksum):
-            self._head(blob_path(checksum))
+            path = blob_path(checksum)
+            try:
+                obstore.head(self._bucket, path)
+            except FileNotFoundError:
+                # Only GET tells a missing bucket from a missing object.
+                obstore.get(self._bucket, path)
             return True
         return False
-
-    def _head(self, path: str) -> None:
-        try:
-            obstore.head(self._bucket, path)
-        except FileNotFoundError:
-            # Only GET tells a missing bucket from a missing object.
-            obstore.get(self._bucket, path)
 
     def _upload(self, file: IncomingFile) -> None:
         with _translated_errors():

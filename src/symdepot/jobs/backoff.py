@@ -7,8 +7,6 @@ from threading import BoundedSemaphore
 
 from django.db import close_old_connections
 
-_GROWTH = 1.5
-
 
 class Backoff:
     """Pauses between the checks of one wait, each longer than the one before.
@@ -35,7 +33,7 @@ class Backoff:
             return False
         close_old_connections()
         time.sleep(min(self._pause_seconds, left_seconds))
-        self._pause_seconds = min(self._pause_seconds * _GROWTH, self._max_seconds)
+        self._pause_seconds = min(self._pause_seconds * 1.5, self._max_seconds)
         return True
 
 

@@ -12,7 +12,6 @@ from symdepot.domain.errors import LeaseLost
 from symdepot.jobs import leases
 from symdepot.jobs.leases import LeasedRow
 
-_RENEWALS_PER_LEASE = 3
 _log = structlog.get_logger(__name__)
 
 
@@ -34,7 +33,7 @@ def heartbeat(row: LeasedRow) -> Iterator[None]:
 
 
 def _renew_until(is_over: threading.Event, row: LeasedRow) -> None:
-    pause_seconds = settings.LEASE_SECONDS / _RENEWALS_PER_LEASE
+    pause_seconds = settings.LEASE_SECONDS / 3
     try:
         while not is_over.wait(pause_seconds):
             try:

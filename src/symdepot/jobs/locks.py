@@ -13,7 +13,6 @@ from symdepot.jobs import leases
 from symdepot.jobs.models import PeriodicLock
 
 LEASE = timedelta(minutes=10)
-_RENEWALS_PER_LEASE = 5
 
 
 @contextmanager
@@ -34,7 +33,7 @@ def periodic_lock(
     def renew_if_needed() -> None:
         nonlocal renewed_at
         now = time.monotonic()
-        if now - renewed_at > LEASE.total_seconds() / _RENEWALS_PER_LEASE:
+        if now - renewed_at > LEASE.total_seconds() / 5:
             renew(name, holder)
             renewed_at = now
 

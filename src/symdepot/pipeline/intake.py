@@ -24,7 +24,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import partial
 from itertools import batched
 from threading import BoundedSemaphore
 from typing import IO
@@ -265,9 +264,8 @@ def _known_content(request: UploadRequest, facts: _Facts) -> UploadStatus | None
 
 def _unfinished_row(request: UploadRequest, facts: _Facts) -> UploadStatus | None:
     row = facts.rows.get(request.checksum)
-    if row and row.state in {State.CREATED, State.ASSEMBLING}:
-        return UploadStatus(State.ASSEMBLING)
-    return None
+    is_unfinished = row and row.state in {State.CREATED, State.ASSEMBLING}
+    return UploadStatus(State.ASSEMBLING) if is_unfinished else None
 
 
 def _failed_row(request: UploadRequest, facts: _Facts) -> UploadStatus | None:
@@ -355,11 +353,10 @@ def _with_symcache_errors(
 
 
 def _enqueue_on_commit(assembly_ids: Sequence[int]) -> None:
+    def enqueue() -> None:
+        with transaction.atomic():
+            for batch in batched(assembly_ids, _FILES_PER_TASK):
+                tasks.assemble_files.enqueue(assembly_ids=list(batch))
+
     if assembly_ids:
-        transaction.on_commit(partial(_enqueue, tuple(assembly_ids)))
-
-
-def _enqueue(assembly_ids: Iterable[int]) -> None:
-    with transaction.atomic():
-        for batch in batched(assembly_ids, _FILES_PER_TASK):
-            tasks.assemble_files.enqueue(assembly_ids=list(batch))
+        transaction.on_commit(enqueue)

@@ -19,7 +19,6 @@ from symdepot.symcaches.models import VERSION, SymCache
 from symdepot.uploads import chunks
 
 _LOCK = "symcaches"
-_EVERY = timedelta(minutes=10)
 _MAX_FILES = 500
 _UUID_LENGTH = 36
 
@@ -44,7 +43,7 @@ def request_missing() -> int:
     unfinished = SymCache.objects.filter(lease_expires_at__isnull=False)
     if not settings.SYMCACHES or unfinished.exists():
         return 0
-    holder = locks.acquire(_LOCK, every=_EVERY)
+    holder = locks.acquire(_LOCK, every=timedelta(minutes=10))
     if holder is None:
         return 0
     found = list(islice(_files_without_symcache(), _MAX_FILES))

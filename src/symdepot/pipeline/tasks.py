@@ -29,7 +29,6 @@ from symdepot.uploads.models import Assembly
 
 SYMCACHE_QUEUE = "symcaches"
 """Queue of the tasks that take long and that no client waits for."""
-_SYMCACHE_PRIORITY = -50
 _LARGE_BYTES = 1024 * 1024
 _SMALL_FILES_PER_TASK = 8
 _log = structlog.get_logger(__name__)
@@ -48,7 +47,7 @@ def assemble_files(*, assembly_ids: list[int]) -> None:
     _raise_all(results, "files not assembled")
 
 
-@task(queue_name=SYMCACHE_QUEUE, priority=_SYMCACHE_PRIORITY)
+@task(queue_name=SYMCACHE_QUEUE, priority=-50)
 def create_symcaches(*, symcache_ids: list[int]) -> None:
     """Run `steps.create_symcache` for each of these rows that is still queued.
 
@@ -125,9 +124,7 @@ def _run_leased[Row: LeasedRow, Result](
 
 
 def _record[Row: LeasedRow](
-    row: Row,
-    error: SymdepotError,
-    record_error: Callable[[Row, SymdepotError], None],
+    row: Row, error: SymdepotError, record_error: Callable[[Row, SymdepotError], None]
 ) -> None:
     if isinstance(error, BlobDamaged | BlobMissing):
         chunks.forget_damaged(error.checksum)

@@ -70,20 +70,6 @@ def memory_cache() -> MemoryCache:
     return MemoryCache()
 
 
-def open_symcache(
-    debug_file: DebugFile, store: BlobStore, disk_cache: DiskCache
-) -> OpenSymCache | SymCacheUnavailable:
-    """Open the symcache of `debug_file`.
-
-    Queues a missing or damaged symcache; retry after a few seconds.
-
-    Raises:
-        StorageUnavailable: the store or the disk did not answer.
-    """
-    row = ensure_rows([debug_file]).get(debug_file.pk)
-    return open_row(row, store, disk_cache)
-
-
 def ensure_rows(debug_files: Sequence[DebugFile]) -> dict[int, SymCache]:
     """Return the symcache rows by debug file id; queue missing ones and due failures.
 
@@ -101,7 +87,11 @@ def ensure_rows(debug_files: Sequence[DebugFile]) -> dict[int, SymCache]:
 def open_row(
     row: SymCache | None, store: BlobStore, disk_cache: DiskCache
 ) -> OpenSymCache | SymCacheUnavailable:
-    """Open the symcache of `row`, or share the open one; see `open_symcache`."""
+    """Open the symcache of `row`, or share the open one. Queues a damaged one again.
+
+    Raises:
+        StorageUnavailable: the store or the disk did not answer.
+    """
     if row is None:
         return SymCacheUnavailable(None)
     if row.outcome != Outcome.MADE:

@@ -5,12 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from symdepot.blobs.incoming import (
-    read_blocks,
-    storage_errors,
-    verify,
-    verify_content,
-)
+from symdepot.blobs.incoming import read_blocks, storage_errors, verify, verify_content
 from symdepot.blobs.store import BlobStore
 from symdepot.domain.errors import ChecksumMismatch
 from symdepot.domain.ids import Checksum

@@ -33,7 +33,8 @@ def symcaches_are_made(settings: Settings) -> None:
 
 
 def opened(debug_file: DebugFile) -> OpenSymCache | SymCacheUnavailable:
-    return opener.open_symcache(debug_file, blob_store(), disk_cache())
+    row = opener.ensure_rows([debug_file]).get(debug_file.pk)
+    return opener.open_row(row, blob_store(), disk_cache())
 
 
 def functions(debug_file: DebugFile, address: int = 0x1004) -> list[str]:

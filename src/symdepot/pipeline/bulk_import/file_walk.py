@@ -32,21 +32,13 @@ class UnreadablePath:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class WalkTotals:
-    """Number and size of the files that a walk finds."""
-
-    files: int
-    size_bytes: int
-
-
-def count_files(paths: Iterable[Path]) -> WalkTotals:
-    """Count what `walk` will find; this calls `stat` on each file."""
+def count_files(paths: Iterable[Path]) -> tuple[int, int]:
+    """Return the number and bytes of the files that `walk` finds; calls `stat` on each."""
     files, size_bytes = 0, 0
     for found in walk(paths):
         if isinstance(found, WalkedFile):
             files, size_bytes = files + 1, size_bytes + found.size_bytes
-    return WalkTotals(files, size_bytes)
+    return files, size_bytes
 
 
 def walk(paths: Iterable[Path]) -> Iterator[WalkedFile | UnreadablePath]:
@@ -60,9 +52,8 @@ def walk(paths: Iterable[Path]) -> Iterator[WalkedFile | UnreadablePath]:
     while waiting:
         path = waiting.pop()
         try:
-            path = (
-                Path(os.path.realpath(path)) if path.is_symlink() else path.absolute()
-            )
+            is_link = path.is_symlink()
+            path = Path(os.path.realpath(path)) if is_link else path.absolute()
             status = path.stat()
             identity = (status.st_dev, status.st_ino)
             if identity in seen:

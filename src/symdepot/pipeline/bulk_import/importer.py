@@ -9,7 +9,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from itertools import batched
@@ -90,7 +90,7 @@ def import_files(
         StorageUnavailable, SandboxUnavailable: the store or the sandbox does not work.
     """
     with resume_db.open_database(settings.DATA_DIR) as database:
-        importer = _Importer(project, database, by=by, dry_run=dry_run)
+        importer = _Importer(project, database, by, dry_run)
         for batch in batched(file_walk.walk(paths), _FILES_PER_BATCH):
             yield from importer.import_batch(batch, progress)
 
@@ -104,31 +104,29 @@ class _Candidate:
     shown_name: str
     found: WalkedFile | None = None
 
-    def result(self, status: ImportStatus, reason: str = "") -> ImportedFile:
-        return ImportedFile(status, self.shown_name, reason)
+    def skipped(self, reason: str) -> ImportedFile:
+        return ImportedFile(ImportStatus.SKIPPED, self.shown_name, reason)
+
+    def failed(self, reason: str) -> ImportedFile:
+        return ImportedFile(ImportStatus.FAILED, self.shown_name, reason)
 
 
+@dataclass(slots=True)
 class _Importer:
     """Imports files into one project."""
 
-    def __init__(
-        self, project: Project, database: ResumeDatabase, *, by: str, dry_run: bool
-    ) -> None:
-        self._project = project
-        self._database = database
-        self._by = by
-        self._dry_run = dry_run
-        self._registered: list[int] = []
-        self._previewed: set[Checksum] = set()
+    project: Project
+    database: ResumeDatabase
+    by: str
+    dry_run: bool
+    registered: list[int] = field(default_factory=list)
+    previewed: set[Checksum] = field(default_factory=set)
 
     def import_batch(
         self, batch: Sequence[WalkedFile | UnreadablePath], progress: Progress
     ) -> Iterator[ImportedFile]:
-        recorded = {
-            file: self._database.get(file)
-            for file in batch
-            if isinstance(file, WalkedFile)
-        }
+        files = [file for file in batch if isinstance(file, WalkedFile)]
+        recorded = {file: self.database.get(file) for file in files}
         present = self._present({c for known in recorded.values() for c in known or ()})
         try:
             for file in batch:
@@ -142,8 +140,8 @@ class _Importer:
                     yield from _recorded_results(file, known)
                 progress("files", 1, file.size_bytes)
         finally:
-            tasks.enqueue_symcaches(creation.queued_sizes(self._registered))
-            self._registered.clear()
+            tasks.enqueue_symcaches(creation.queued_sizes(self.registered))
+            self.registered.clear()
 
     def _import_file(self, file: WalkedFile) -> Iterator[ImportedFile]:
         """Read a file, and record what is in it unless a part of it failed."""
@@ -152,8 +150,8 @@ class _Importer:
             checksums += [result.checksum] if result.checksum else []
             has_failed |= result.status is ImportStatus.FAILED
             yield result
-        if not has_failed and not self._dry_run:
-            self._database.put(file, checksums)
+        if not has_failed and not self.dry_run:
+            self.database.put(file, checksums)
 
     def _read(self, file: WalkedFile) -> Iterator[ImportedFile]:
         # Paths are arbitrary bytes; names in the database are not.
@@ -166,13 +164,9 @@ class _Importer:
             elif file_type.may_be_debug_file(head, name):
                 yield from self._import_whole(candidate)
             else:
-                yield candidate.result(
-                    ImportStatus.SKIPPED, "It does not look like a debug file."
-                )
+                yield candidate.skipped("It does not look like a debug file.")
         except OSError as error:
-            yield candidate.result(
-                ImportStatus.FAILED, f"It cannot be read: {error.strerror}."
-            )
+            yield candidate.failed(f"It cannot be read: {error.strerror}.")
 
     def _import_archive(
         self, archive: _Candidate, kind: ArchiveKind
@@ -181,21 +175,17 @@ class _Importer:
             raise SandboxUnavailable(_NO_LIBRARY.format(archive.shown_name))
         is_empty = True
         try:
-            with closing(
-                archive_reader.extract(
-                    archive.path, kind, member_bytes=settings.MAX_FILE_SIZE
-                )
-            ) as members:
+            limit = settings.MAX_FILE_SIZE
+            members = archive_reader.extract(archive.path, kind, member_bytes=limit)
+            with closing(members):
                 for member in members:
                     is_empty = False
                     yield from self._import_member(archive, member)
         except (NotADebugFile, ParserDied) as error:
-            yield archive.result(ImportStatus.FAILED, str(error))
+            yield archive.failed(str(error))
             return
         if is_empty:
-            yield archive.result(
-                ImportStatus.SKIPPED, "Nothing in it looks like a debug file."
-            )
+            yield archive.skipped("Nothing in it looks like a debug file.")
 
     def _import_member(
         self, archive: _Candidate, member: ExtractedFile | SkippedFile
@@ -221,15 +211,14 @@ class _Importer:
             steps.check_size(candidate.name, thin.stat().st_size)
             inside = steps.inspect_file(thin, name=candidate.name)
         except (Refused, SandboxUnavailable) as error:
-            return candidate.result(ImportStatus.FAILED, str(error))
+            return candidate.failed(str(error))
         try:
             claim = client_metadata.id_from_name(candidate.name)
-            found = objects.require_findable(
-                client_metadata.with_claimed_id(inside, claim)
-            )
+            identified = client_metadata.with_claimed_id(inside, claim)
+            found = objects.require_findable(identified)
         except NotADebugFile as error:
-            return candidate.result(ImportStatus.SKIPPED, str(error))
-        store = self._preview if self._dry_run else self._store
+            return candidate.skipped(str(error))
+        store = self._preview if self.dry_run else self._store
         attempt = partial(store, thin, candidate, found)
         try:
             return attempt()
@@ -247,14 +236,12 @@ class _Importer:
             is_stored=self._is_stored,
         )
         if candidate.found and not file_walk.is_unchanged(candidate.found):
-            return candidate.result(
-                ImportStatus.FAILED, "It changed while it was read."
-            )
+            return candidate.failed("It changed while it was read.")
         status = ImportStatus.PRESENT
         if not self._is_present(split.checksum, found):
-            intake.accept_chunks(self._project.organization, split.sizes)
-            row = steps.register_file(self._project, split, found, by=self._by)
-            self._registered.append(row.file_id)
+            intake.accept_chunks(self.project.organization, split.sizes)
+            row = steps.register_file(self.project, split, found, by=self.by)
+            self.registered.append(row.file_id)
             status = ImportStatus.IMPORTED
         return ImportedFile(
             status, candidate.shown_name, "", split.size_bytes, split.checksum
@@ -265,8 +252,8 @@ class _Importer:
     ) -> ImportedFile:
         with thin.open("rb", buffering=0) as content:
             checksum = Checksum(hashlib.file_digest(content, "sha1").hexdigest())
-        is_present = checksum in self._previewed or self._is_present(checksum, found)
-        self._previewed.add(checksum)
+        is_present = checksum in self.previewed or self._is_present(checksum, found)
+        self.previewed.add(checksum)
         status = ImportStatus.PRESENT if is_present else ImportStatus.IMPORTED
         size_bytes = thin.stat().st_size
         return ImportedFile(status, candidate.shown_name, "", size_bytes, checksum)
@@ -276,16 +263,16 @@ class _Importer:
         return {
             found
             for batch in batched(checksums, _CHECKSUMS_PER_QUERY)
-            for found in project_files.by_checksums(self._project, batch)
+            for found in project_files.by_checksums(self.project, batch)
         }
 
     def _is_present(self, checksum: Checksum, found: ObjectFile) -> bool:
-        rows = project_files.all_by_checksums(self._project, [checksum])
+        rows = project_files.all_by_checksums(self.project, [checksum])
         wanted = (str(found.debug_id), found.arch)
         return any((row.debug_id, row.arch) == wanted for row in rows.get(checksum, []))
 
     def _is_stored(self, chunk: Checksum) -> bool:
-        owned = chunks.owned_sizes(self._project.organization, [chunk])
+        owned = chunks.owned_sizes(self.project.organization, [chunk])
         return bool(owned) and chunk in blob_store()
 
 

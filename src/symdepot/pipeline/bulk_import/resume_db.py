@@ -18,12 +18,9 @@ from symdepot.pipeline.bulk_import.file_walk import WalkedFile
 _NAME = "import-journal.db"
 _VERSION = 1
 """Increase it when more files are recognised as debug files than before."""
-_BUSY_SECONDS = 30.0
 _TABLE = """
     CREATE TABLE IF NOT EXISTS read_file (
-        path BLOB PRIMARY KEY,
-        state TEXT NOT NULL,
-        checksums TEXT NOT NULL
+        path BLOB PRIMARY KEY, state TEXT NOT NULL, checksums TEXT NOT NULL
     ) WITHOUT ROWID
     """
 
@@ -44,13 +41,10 @@ class ResumeDatabase:
 
     def put(self, file: WalkedFile, checksums: Sequence[Checksum]) -> None:
         """Record what is in a file."""
+        listed = json.dumps([c.hex for c in checksums])
         self._connection.execute(
             "INSERT OR REPLACE INTO read_file VALUES (?, ?, ?)",
-            (
-                os.fsencode(file.path),
-                _state(file),
-                json.dumps([c.hex for c in checksums]),
-            ),
+            (os.fsencode(file.path), _state(file), listed),
         )
 
 
@@ -66,9 +60,8 @@ def open_database(folder: Path) -> Iterator[ResumeDatabase]:
         with closing(_connect_or_recreate(path)) as connection:
             yield ResumeDatabase(connection)
     except sqlite3.Error as error:
-        raise Unavailable(
-            f"What was imported cannot be noted in {path}: {error}."
-        ) from error
+        text = f"What was imported cannot be noted in {path}: {error}."
+        raise Unavailable(text) from error
 
 
 def _connect_or_recreate(path: Path) -> sqlite3.Connection:
@@ -83,7 +76,7 @@ def _connect_or_recreate(path: Path) -> sqlite3.Connection:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=30.0, isolation_level=None)
     try:
         # A killed import loses nothing; only a power failure can lose the last rows.
         connection.execute("PRAGMA journal_mode = WAL")

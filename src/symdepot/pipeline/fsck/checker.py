@@ -4,6 +4,7 @@ Runs beside uploads and gc. A fault is reported only if the row still exists aft
 blob was read: rows are written after blobs and deleted before them.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import batched
@@ -44,9 +45,7 @@ class _Check:
     report: FsckReport
     hashing: bool
     progress: Progress
-    seen: dict[Subject, set[int]] = field(
-        default_factory=lambda: {subject: set() for subject in _BLOB_ROWS}
-    )
+    seen: dict[Subject, set[int]] = field(default_factory=lambda: defaultdict(set))
 
 
 def check(*, hashing: bool, progress: Progress = no_progress) -> FsckReport:
@@ -59,7 +58,7 @@ def check(*, hashing: bool, progress: Progress = no_progress) -> FsckReport:
     run = _Check(report, hashing, progress)
     for batch in batched(blob_store().stored(), _ROWS_PER_QUERY):
         _check_blobs(run, batch)
-    for subject in run.seen:
+    for subject in _BLOB_ROWS:
         _check_unlisted(run, subject)
     report.findings = list(_with_affected_files(report.findings))
     _check_files(report)
@@ -108,14 +107,9 @@ def _check_blobs(run: _Check, blobs: Sequence[StoredBlob]) -> None:
         elif blob.written_at >= young_since:
             report.young_blobs += 1
         elif not _rows_naming([blob.checksum]):
-            report.findings.append(
-                Finding(
-                    Fault.ORPHAN,
-                    Subject.BLOB,
-                    blob.checksum,
-                    size_bytes=blob.size_bytes,
-                )
-            )
+            size = blob.size_bytes
+            orphan = Finding(Fault.ORPHAN, Subject.BLOB, blob.checksum, size_bytes=size)
+            report.findings.append(orphan)
         run.progress("blobs", 1, blob.size_bytes)
 
 
@@ -132,13 +126,9 @@ def _check_blob(
 
 def _check_unlisted(run: _Check, subject: Subject) -> None:
     """Check rows whose blobs were not listed: they are missing, or have just come."""
-    rows = _BLOB_ROWS[subject]().order_by("pk")
-    for pk, checksum, size_bytes in rows.values_list(
-        "pk", "checksum", "size_bytes"
-    ).iterator(chunk_size=_ROWS_PER_QUERY):
-        if pk in run.seen[subject]:
+    for row in _iterate(subject, _BLOB_ROWS[subject]().order_by("pk")):
+        if row.pk in run.seen[subject]:
             continue
-        row = _BlobRow(subject, pk, Checksum(checksum), size_bytes)
         if run.hashing:
             fault = find_fault(row.checksum)
         else:
@@ -161,10 +151,10 @@ def _with_affected_files(findings: Sequence[Finding]) -> Iterator[Finding]:
     """Add to the findings about chunks the debug files that have the chunk."""
     for batch in batched(findings, _ROWS_PER_QUERY):
         chunks = [f.row for f in batch if f.subject is Subject.CHUNK]
-        files_by_chunk: dict[int, set[int]] = {}
+        files_by_chunk: dict[int, set[int]] = defaultdict(set)
         parts = FileChunk.objects.filter(chunk__in=chunks)
         for chunk, file in parts.values_list("chunk", "file"):
-            files_by_chunk.setdefault(chunk, set()).add(file)
+            files_by_chunk[chunk].add(file)
         names = _debug_file_names(set().union(*files_by_chunk.values()))
         for finding in batch:
             is_chunk = finding.subject is Subject.CHUNK
@@ -230,11 +220,8 @@ def _check_marked_damaged(report: FsckReport) -> None:
     marked = dict(File.objects.exclude(damaged_at=None).values_list("pk", "checksum"))
     for batch in batched(sorted(marked.keys() - incomplete), _ROWS_PER_QUERY):
         parts = FileChunk.objects.filter(file__in=batch)
-        damaged = {
-            file
-            for file, chunk in parts.values_list("file", "chunk")
-            if chunk in bad_chunks
-        }
+        pairs = parts.values_list("file", "chunk")
+        damaged = {file for file, chunk in pairs if chunk in bad_chunks}
         report.findings += [
             Finding(Fault.MARKED_DAMAGED, Subject.FILE, Checksum(marked[pk]), pk)
             for pk in batch
@@ -258,13 +245,15 @@ def _rows_naming(checksums: Iterable[Checksum]) -> dict[Checksum, list[_BlobRow]
     names = [c.hex for c in checksums]
     found: dict[Checksum, list[_BlobRow]] = {}
     for subject, all_rows in _BLOB_ROWS.items():
-        rows = all_rows().filter(checksum__in=names)
-        for pk, checksum, size_bytes in rows.values_list(
-            "pk", "checksum", "size_bytes"
-        ):
-            row = _BlobRow(subject, pk, Checksum(checksum), size_bytes)
+        for row in _iterate(subject, all_rows().filter(checksum__in=names)):
             found.setdefault(row.checksum, []).append(row)
     return found
+
+
+def _iterate(subject: Subject, rows: QuerySet[Any]) -> Iterator[_BlobRow]:
+    columns = rows.values_list("pk", "checksum", "size_bytes")
+    for pk, checksum, size_bytes in columns.iterator(chunk_size=_ROWS_PER_QUERY):
+        yield _BlobRow(subject, pk, Checksum(checksum), size_bytes)
 
 
 _BLOB_ROWS: dict[Subject, Callable[[], QuerySet[Any]]] = {

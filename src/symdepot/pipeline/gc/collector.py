@@ -1,9 +1,11 @@
 """Run garbage collection, or its dry run, and report what was deleted and why."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import batched
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from symdepot.domain.ids import Checksum
@@ -81,20 +83,25 @@ def collect(progress: Progress = no_progress) -> GcReport:
     for debug_files in _delete_debug_files(plan):
         _count_rows(report, plan.debug_files, debug_files)
         progress("debug files", len(debug_files))
-    for files, blobs in _delete_files(plan):
+    for files, blobs in _batches(plan.files, deletion.delete_files):
         _count_files(report, plan, files)
         _count_blobs(report, plan, deletion.delete_blobs(blobs))
         progress("files", len(files))
-    for assemblies in _delete_assemblies(plan):
+    for assemblies in _batches(plan.assemblies, partial(_delete_uploads, plan)):
         _count_rows(report, plan.assemblies, assemblies)
         progress("uploads", len(assemblies))
-    for count in _delete_ownerships(plan):
+    unused = deletion.unused_ownerships(plan.received_before)
+    ownerships = list(unused.values_list("pk", flat=True))
+    for count in _batches(ownerships, partial(_delete_ownerships, unused)):
         progress("chunk ownerships", count)
-    for deleted in _delete_chunks(plan):
+    delete_chunks = partial(
+        deletion.delete_chunks, received_before=plan.received_before
+    )
+    for deleted in _batches(plan.chunks, delete_chunks):
         _count_chunks(report, plan, deleted)
         _count_blobs(report, plan, deletion.delete_blobs(deleted.values()))
         progress("chunks", len(deleted))
-    for count, blobs in _delete_outdated_symcaches(plan):
+    for count, blobs in _batches(plan.outdated, _delete_outdated_symcaches):
         report.add(Reason.OUTDATED, count)
         _count_blobs(report, plan, deletion.delete_blobs(blobs))
         progress("symcaches", count)
@@ -102,73 +109,54 @@ def collect(progress: Progress = no_progress) -> GcReport:
     return report
 
 
+def _batches[Deleted](
+    rows: Iterable[int], delete: Callable[[Sequence[int]], Deleted]
+) -> Iterator[Deleted]:
+    """Call `delete` with some of these row ids at a time, in one transaction each."""
+    for batch in batched(rows, _ROWS_PER_TRANSACTION):
+        with chunks.freeing():
+            deleted = delete(batch)
+        yield deleted
+
+
 def _delete_debug_files(plan: Plan) -> Iterator[set[int]]:
     for rule, debug_files in plan.rules:
-        for batch in batched(debug_files, _ROWS_PER_TRANSACTION):
-            yield _expire(plan, rule, batch)
+        yield from _batches(debug_files, partial(_expire, plan, rule))
 
 
-def _expire(plan: Plan, rule: RetentionRule, debug_files: Collection[int]) -> set[int]:
+def _expire(plan: Plan, rule: RetentionRule, debug_files: Sequence[int]) -> set[int]:
     """Delete those of these debug files to which the rule still applies."""
-    with chunks.freeing():
-        deleted = deletion.delete_debug_files(
-            rule.project,
-            list(rule.files.filter(pk__in=debug_files)),
-            received_before=plan.received_before,
-        )
-        entries = [
-            (str(row), {"checksum": row.file.checksum, "reason": rule.reason.value})
-            for row in deleted
-        ]
-        ids = {row.pk for row in deleted}
-        audit.record_each(rule.project, Action.EXPIRED, entries, by=ACTOR)
+    rows = list(rule.files.filter(pk__in=debug_files))
+    deleted = deletion.delete_debug_files(
+        rule.project, rows, received_before=plan.received_before
+    )
+    entries = [
+        (str(row), {"checksum": row.file.checksum, "reason": rule.reason.value})
+        for row in deleted
+    ]
+    ids = {row.pk for row in deleted}
+    audit.record_each(rule.project, Action.EXPIRED, entries, by=ACTOR)
     return ids
 
 
-def _delete_files(plan: Plan) -> Iterator[tuple[set[int], set[Checksum]]]:
-    for batch in batched(plan.files, _ROWS_PER_TRANSACTION):
-        with chunks.freeing():
-            deleted = deletion.delete_files(batch)
-        yield deleted
+def _delete_uploads(plan: Plan, assemblies: Sequence[int]) -> set[int]:
+    stalled = expiry.stalled_uploads(plan.received_before)
+    expired = stalled | expiry.failed_uploads(plan.failed_before)
+    return expiry.delete_uploads(expired.filter(pk__in=assemblies))
 
 
-def _delete_assemblies(plan: Plan) -> Iterator[set[int]]:
-    for rows in (
-        expiry.stalled_uploads(plan.received_before),
-        expiry.failed_uploads(plan.failed_before),
-    ):
-        for batch in batched(plan.assemblies, _ROWS_PER_TRANSACTION):
-            with chunks.freeing():
-                deleted = expiry.delete_uploads(rows.filter(pk__in=batch))
-            yield deleted
-
-
-def _delete_ownerships(plan: Plan) -> Iterator[int]:
+def _delete_ownerships(unused: QuerySet[ChunkOwner], rows: Sequence[int]) -> int:
     """Delete unused ownerships. They are not reported: that frees quota, not bytes."""
-    unused = deletion.unused_ownerships(plan.received_before)
-    ids = list(unused.values_list("pk", flat=True))
-    for batch in batched(ids, _ROWS_PER_TRANSACTION):
-        with chunks.freeing():
-            still_unused = unused.filter(pk__in=batch).values_list("pk", flat=True)
-            deleted = list(still_unused)
-            ChunkOwner.objects.filter(pk__in=deleted).delete()
-        yield len(deleted)
+    deleted = list(unused.filter(pk__in=rows).values_list("pk", flat=True))
+    ChunkOwner.objects.filter(pk__in=deleted).delete()
+    return len(deleted)
 
 
-def _delete_chunks(plan: Plan) -> Iterator[dict[int, Checksum]]:
-    for batch in batched(plan.chunks, _ROWS_PER_TRANSACTION):
-        with chunks.freeing():
-            deleted = deletion.delete_chunks(batch, plan.received_before)
-        yield deleted
-
-
-def _delete_outdated_symcaches(plan: Plan) -> Iterator[tuple[int, set[Checksum]]]:
-    for batch in batched(plan.outdated, _ROWS_PER_TRANSACTION):
-        with chunks.freeing():
-            rows = planner.outdated_symcaches().filter(pk__in=batch)
-            deleted = dict(rows.values_list("pk", "checksum"))
-            SymCache.objects.filter(pk__in=deleted).delete()
-        yield len(deleted), {Checksum(c) for c in deleted.values() if c}
+def _delete_outdated_symcaches(symcaches: Sequence[int]) -> tuple[int, set[Checksum]]:
+    rows = planner.outdated_symcaches().filter(pk__in=symcaches)
+    deleted = dict(rows.values_list("pk", "checksum"))
+    SymCache.objects.filter(pk__in=deleted).delete()
+    return len(deleted), {Checksum(c) for c in deleted.values() if c}
 
 
 def _delete_orphans(report: GcReport, progress: Progress) -> None:
@@ -187,16 +175,15 @@ def _count_rows(
 
 def _count_files(report: GcReport, plan: Plan, rows: Iterable[int]) -> None:
     """Count files that had no debug file; others are counted as debug files."""
-    for row in rows:
-        if plan.files[row] is Reason.UNREFERENCED:
-            report.add(Reason.UNREFERENCED, 1)
+    counted = [row for row in rows if plan.files[row] is Reason.UNREFERENCED]
+    report.add(Reason.UNREFERENCED, len(counted))
 
 
 def _count_chunks(report: GcReport, plan: Plan, rows: Iterable[int]) -> None:
     """Count chunks that no file had; others are counted as debug files or files."""
-    for row in rows:
-        if plan.chunks[row].reason is Reason.NEVER_ASSEMBLED:
-            report.add(Reason.NEVER_ASSEMBLED, 1)
+    planned = [plan.chunks[row] for row in rows]
+    counted = [chunk for chunk in planned if chunk.reason is Reason.NEVER_ASSEMBLED]
+    report.add(Reason.NEVER_ASSEMBLED, len(counted))
 
 
 def _count_blobs(report: GcReport, plan: Plan, blobs: Iterable[Checksum]) -> None:

@@ -42,15 +42,12 @@ def delete_debug_file(debug_file: DebugFile, *, by: str) -> None:
     blobs: set[Checksum] = set()
     with chunks.freeing():
         if delete_debug_files(project, [debug_file], received_before=since):
+            subject, checksum = str(debug_file), file.checksum
             audit.record(
-                project,
-                Action.DELETED,
-                by=by,
-                subject=str(debug_file),
-                checksum=file.checksum,
+                project, Action.DELETED, by=by, subject=subject, checksum=checksum
             )
-        parts = FileChunk.objects.filter(file=file).values_list("chunk_id", flat=True)
-        candidates = set(parts)
+        parts = FileChunk.objects.filter(file=file)
+        candidates = set(parts.values_list("chunk_id", flat=True))
         deleted, blobs = delete_files([file.pk])
         if deleted:
             blobs |= set(delete_chunks(candidates, since).values())
@@ -133,8 +130,7 @@ def referenced_blobs(checksums: Iterable[Checksum]) -> set[Checksum]:
 def unused_ownerships(received_before: datetime) -> QuerySet[ChunkOwner]:
     """Return the ownerships of chunks that no debug file of the organization uses."""
     debug_files = DebugFile.objects.filter(
-        file=OuterRef("file"),
-        project__organization=OuterRef(OuterRef("organization")),
+        file=OuterRef("file"), project__organization=OuterRef(OuterRef("organization"))
     )
     uses = FileChunk.objects.filter(Exists(debug_files), chunk=OuterRef("chunk"))
     return expiry.expired_ownerships(received_before).filter(~Exists(uses))

@@ -3,7 +3,7 @@
 The number of SQL statements per 1,000 rows is fixed.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import batched
@@ -102,12 +102,10 @@ def _plan_debug_files(plan: Plan) -> dict[int, Reason]:
 def _plan_files(plan: Plan, affected: Mapping[int, Reason]) -> None:
     """Add the files that will have no debug file."""
     plan.files.update(affected)
-    for batch in batched(affected, _ROWS_PER_QUERY):
-        for pk, file in DebugFile.objects.filter(file__in=batch).values_list(
-            "pk", "file_id"
-        ):
-            if pk not in plan.debug_files:
-                plan.files.pop(file, None)
+    debug_files = DebugFile.objects.all()
+    for pk, file in _select(debug_files, "file", affected, ("pk", "file_id")):
+        if pk not in plan.debug_files:
+            plan.files.pop(file, None)
     unused = File.objects.filter(~Exists(DebugFile.objects.filter(file=OuterRef("pk"))))
     for (pk,) in _iterate(unused.values_list("pk")):
         plan.files[pk] = Reason.UNREFERENCED
@@ -143,17 +141,12 @@ def _plan_chunks(plan: Plan) -> None:
 def _chunks_only_in(files: Mapping[int, Reason]) -> dict[int, Reason]:
     """Return the chunks that no other files have, with the reasons of the files."""
     reasons: dict[int, Reason] = {}
-    for batch in batched(files, _ROWS_PER_QUERY):
-        for chunk, file in FileChunk.objects.filter(file__in=batch).values_list(
-            "chunk_id", "file_id"
-        ):
-            reasons.setdefault(chunk, files[file])
-    for batch in batched(list(reasons), _ROWS_PER_QUERY):
-        for chunk, file in FileChunk.objects.filter(chunk__in=batch).values_list(
-            "chunk_id", "file_id"
-        ):
-            if file not in files:
-                reasons.pop(chunk, None)
+    parts, fields = FileChunk.objects.all(), ("chunk_id", "file_id")
+    for chunk, file in _select(parts, "file", files, fields):
+        reasons.setdefault(chunk, files[file])
+    for chunk, file in _select(parts, "chunk", list(reasons), fields):
+        if file not in files:
+            reasons.pop(chunk, None)
     return reasons
 
 
@@ -170,11 +163,10 @@ def _awaited(plan: Plan, checksums: Collection[str]) -> set[str]:
 def _plan_symcaches(plan: Plan) -> None:
     """Add the symcaches of the files to delete, and the outdated ones."""
     fields = ("pk", "checksum", "size_bytes", "file_id")
-    for batch in batched(plan.files, _ROWS_PER_QUERY):
-        rows = SymCache.objects.filter(file__in=batch)
-        for pk, checksum, size, file in rows.values_list(*fields):
-            plan.symcaches.add(pk)
-            _plan_symcache_blob(plan, checksum, size, plan.files[file])
+    rows = SymCache.objects.all()
+    for pk, checksum, size, file in _select(rows, "file", plan.files, fields):
+        plan.symcaches.add(pk)
+        _plan_symcache_blob(plan, checksum, size, plan.files[file])
     for pk, checksum, size, file in _iterate(outdated_symcaches().values_list(*fields)):
         if file not in plan.files:
             plan.outdated.add(pk)
@@ -194,13 +186,19 @@ def _plan_blobs(plan: Plan) -> None:
     """Add the blobs of chunks, and remove those that a remaining row names."""
     for chunk in plan.chunks.values():
         plan.blobs.setdefault(chunk.checksum, chunk)
-    for batch in batched(list(plan.blobs), _ROWS_PER_QUERY):
-        names = [c.hex for c in batch]
-        for model, planned in ((Chunk, plan.chunks), (SymCache, plan.symcaches)):
-            rows = model.objects.filter(checksum__in=names)
-            for pk, checksum in rows.values_list("pk", "checksum"):
-                if pk not in planned:
-                    plan.blobs.pop(Checksum(checksum), None)
+    names, fields = [c.hex for c in plan.blobs], ("pk", "checksum")
+    for model, planned in ((Chunk, plan.chunks), (SymCache, plan.symcaches)):
+        for pk, checksum in _select(model.objects.all(), "checksum", names, fields):
+            if pk not in planned:
+                plan.blobs.pop(Checksum(checksum), None)
+
+
+def _select(
+    rows: QuerySet[Any], field: str, values: Iterable[object], columns: Sequence[str]
+) -> Iterator[tuple[Any, ...]]:
+    """Yield columns of the rows whose `field` is one of `values`."""
+    for batch in batched(values, _ROWS_PER_QUERY):
+        yield from rows.filter((f"{field}__in", batch)).values_list(*columns)
 
 
 def _iterate[Row: tuple[Any, ...]](rows: QuerySet[Any, Row]) -> Iterator[Row]:

@@ -7,48 +7,41 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.models import OptionInfo
 
 from symdepot.server import setup
 
 if TYPE_CHECKING:
     from symdepot.projects.models import Project
 
-_SETTINGS = "Settings"
+
+def _setting(text: str, metavar: str | None = None) -> OptionInfo:
+    option: OptionInfo = typer.Option(
+        help=text, metavar=metavar, rich_help_panel="Settings"
+    )
+    return option
+
 
 DataDir = Annotated[
-    Path | None,
-    typer.Option(
-        help="Folder of the data; ./data by default. [SYMDEPOT_DATA_DIR]",
-        rich_help_panel=_SETTINGS,
-    ),
+    Path | None, _setting("Folder of the data; ./data by default. [SYMDEPOT_DATA_DIR]")
 ]
 PublicUrl = Annotated[
     str | None,
-    typer.Option(
-        help="URL by which clients reach the server; http://127.0.0.1:PORT by default. "
+    _setting(
+        "URL by which clients reach the server; http://127.0.0.1:PORT by default. "
         "[SYMDEPOT_PUBLIC_URL]",
-        metavar="URL",
-        rich_help_panel=_SETTINGS,
+        "URL",
     ),
 ]
 Host = Annotated[
     str | None,
-    typer.Option(
-        help="Address to listen on; 0.0.0.0 is all addresses. [SYMDEPOT_HOST]",
-        rich_help_panel=_SETTINGS,
-    ),
+    _setting("Address to listen on; 0.0.0.0 is all addresses. [SYMDEPOT_HOST]"),
 ]
-Port = Annotated[
-    int | None,
-    typer.Option(help="Port to listen on. [SYMDEPOT_PORT]", rich_help_panel=_SETTINGS),
-]
+Port = Annotated[int | None, _setting("Port to listen on. [SYMDEPOT_PORT]")]
 Workers = Annotated[
-    int | None,
-    typer.Option(
-        help="Number of background workers. [SYMDEPOT_WORKERS]",
-        rich_help_panel=_SETTINGS,
-    ),
+    int | None, _setting("Number of background workers. [SYMDEPOT_WORKERS]")
 ]
+JsonLines = Annotated[bool, typer.Option("--json", help="As JSON, one object a line.")]
 
 PROJECT_HELP = "The organization and its project."
 PROJECT_METAVAR = "ORG/PROJECT"

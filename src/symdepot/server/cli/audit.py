@@ -9,7 +9,7 @@ import typer
 
 from symdepot.domain import text_format
 from symdepot.server import setup
-from symdepot.server.cli.arguments import DataDir
+from symdepot.server.cli.arguments import DataDir, JsonLines
 
 EXAMPLES = """
 Since the start of a month, to archive it: symdepot audit acme --since 2026-11-01 --json
@@ -37,9 +37,7 @@ def audit(  # noqa: PLR0913 -- each is an option
         datetime | None,
         typer.Option(help="Before this time; UTC by default.", formats=_TIME_FORMATS),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="As JSON, one object a line.")
-    ] = False,
+    as_json: JsonLines = False,
     data_dir: DataDir = None,
 ) -> None:
     """Show the audit log, oldest first: uploads, deletions, tokens, settings."""
@@ -55,18 +53,16 @@ def audit(  # noqa: PLR0913 -- each is an option
     )
     for row in log.export(organizations.get_organization(org), query):
         entry = log.as_json(row)
-        typer.echo(
-            json.dumps({"organization": org, **entry}) if as_json else _line(entry)
-        )
+        labelled = {"organization": org, **entry}
+        typer.echo(json.dumps(labelled) if as_json else _line(entry))
 
 
 def _parse_action[Action: StrEnum](action: str, actions: type[Action]) -> Action:
     try:
         return actions(action)
     except ValueError:
-        raise typer.BadParameter(
-            f"{action!r} is none of {', '.join(actions)}"
-        ) from None
+        names = ", ".join(actions)
+        raise typer.BadParameter(f"{action!r} is none of {names}") from None
 
 
 def _line(entry: dict[str, object]) -> str:

@@ -19,30 +19,22 @@ Every night, without reading all bytes: symdepot fsck --quick
 After a disk failure: symdepot fsck --repair
 """
 
-DESCRIPTIONS = {
-    ("missing", "chunk"): "its bytes are missing",
-    ("damaged", "chunk"): "its bytes are damaged",
-    ("missing", "symcache"): "its bytes are missing",
-    ("damaged", "symcache"): "its bytes are damaged",
-    ("wrong-size", "chunk"): "its row has another size than its bytes",
-    ("wrong-size", "symcache"): "its row has another size than its bytes",
-    ("orphan", "blob"): "nothing refers to it",
-    ("incomplete", "file"): "its chunks are not the whole file",
-    ("sound-but-held-for-damaged", "file"): "it is marked as damaged, but is not",
-    ("ok-without-debug-file", "upload"): "its status is ok, but it has no debug file",
+FAULTS = {
+    "missing": ("its bytes are missing", "it now counts as missing"),
+    "damaged": ("its bytes are damaged", "it now counts as missing"),
+    "wrong-size": ("its row has another size than its bytes", "the row is corrected"),
+    "orphan": ("nothing refers to it", "it is deleted"),
+    "incomplete": ("its chunks are not the whole file", "it now counts as missing"),
+    "sound-but-held-for-damaged": (
+        "it is marked as damaged, but is not",
+        "the mark is removed",
+    ),
+    "ok-without-debug-file": (
+        "its status is ok, but it has no debug file",
+        "the status is deleted",
+    ),
 }
-"""What is wrong, by `Fault` and `Subject`."""
-
-REPAIRS = {
-    "missing": "it now counts as missing",
-    "damaged": "it now counts as missing",
-    "wrong-size": "the row is corrected",
-    "orphan": "it is deleted",
-    "incomplete": "it now counts as missing",
-    "sound-but-held-for-damaged": "the mark is removed",
-    "ok-without-debug-file": "the status is deleted",
-}
-"""The result of a repair, by `Fault`."""
+"""What is wrong, and the result of a repair, by `Fault`."""
 
 
 def fsck(
@@ -104,17 +96,16 @@ def _as_json(report: "FsckReport", repaired: list["Finding"]) -> dict[str, objec
 
 def _print(report: "FsckReport", repaired: list["Finding"]) -> None:
     for finding in report.findings:
-        done = f"; {REPAIRS[finding.fault.value]}" if finding in repaired else ""
-        wrong = DESCRIPTIONS[finding.fault.value, finding.subject.value]
+        wrong, result = FAULTS[finding.fault.value]
+        done = f"; {result}" if finding in repaired else ""
         typer.echo(f"{finding.subject.value} {finding.checksum}: {wrong}{done}.")
         for name in finding.affected:
             typer.echo(f"    to repair it, upload {name} again")
     size = text_format.format_size(report.size_bytes)
     young = report.young_blobs
     new = f", of which {young:,} are too new to have a row" if young else ""
-    typer.echo(
-        f"Checked {report.blobs:,} blobs ({size}){new}, and {report.files:,} files."
-    )
+    blobs = f"{report.blobs:,} blobs ({size}){new}"
+    typer.echo(f"Checked {blobs}, and {report.files:,} files.")
     if report.is_sound:
         typer.echo("No faults found.")
         return

@@ -15,9 +15,7 @@ from symdepot.server.cli.arguments import DataDir
 if TYPE_CHECKING:
     from symdepot.pipeline.gc.collector import GcReport
 
-EXAMPLES = """
-What would be deleted, and why: symdepot gc --dry-run
-"""
+EXAMPLES = "What would be deleted, and why: symdepot gc --dry-run"
 
 DESCRIPTIONS = {
     "unused": "debug files not used for as long as their project keeps them",
@@ -87,8 +85,5 @@ def _print(report: "GcReport", *, dry_run: bool) -> None:
         return
     console.print(table)
     freed = text_format.format_size(report.size_bytes)
-    console.print(
-        f"This would free {freed}. Nothing was changed."
-        if dry_run
-        else f"This freed {freed}."
-    )
+    done, planned = f"This freed {freed}.", f"This would free {freed}."
+    console.print(f"{planned} Nothing was changed." if dry_run else done)

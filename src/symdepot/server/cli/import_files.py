@@ -1,6 +1,7 @@
 """`symdepot import`."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,19 +24,26 @@ What would be imported: symdepot import acme/windows /srv/symbols --dry-run --ve
 """
 
 
+_LABELS = {
+    "present": "Already present",
+    "skipped": "Skipped, because they are not debug files",
+    "failed": "Failed, for the reasons above",
+}
+
+
 @dataclass(slots=True)
 class _ImportReport:
     """The results of an import; `counts` by `ImportStatus`."""
 
     dry_run: bool
-    counts: dict[str, int] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
     size_bytes: int = 0
     failed: list[dict[str, str]] = field(default_factory=list)
     stopped_by: SymdepotError | None = None
 
     def add(self, file: "ImportedFile") -> None:
         status = file.status.value
-        self.counts[status] = self.counts.get(status, 0) + 1
+        self.counts[status] += 1
         if status == "imported":
             self.size_bytes += file.size_bytes
         elif status == "failed":
@@ -71,10 +79,10 @@ def import_(  # noqa: PLR0913 -- each is an option
     into = arguments.setup_project(project, data_dir)
     from symdepot.pipeline.bulk_import import file_walk, importer
 
-    total = file_walk.count_files(paths)
+    total_count, total_bytes = file_walk.count_files(paths)
     report = _ImportReport(dry_run)
     with output.show_progress(
-        "Importing", total_count=total.files, total_bytes=total.size_bytes
+        "Importing", total_count=total_count, total_bytes=total_bytes
     ) as progress:
         try:
             for file in importer.import_files(
@@ -85,42 +93,35 @@ def import_(  # noqa: PLR0913 -- each is an option
                     progress.print(text_format.printable(f"{file.name}: {file.reason}"))
         except SymdepotError as error:
             report.stopped_by = error
-    typer.echo(
-        json.dumps(_as_json(report), indent=2) if as_json else _summary(report, project)
-    )
+    typer.echo(_as_json(report) if as_json else _summary(report, project))
     if report.stopped_by:
         raise report.stopped_by
     if report.failed:
         raise typer.Exit(1)
 
 
-def _as_json(report: _ImportReport) -> dict[str, object]:
-    return {
+def _as_json(report: _ImportReport) -> str:
+    answer = {
         "dry_run": report.dry_run,
-        "imported": report.counts.get("imported", 0),
+        "imported": report.counts["imported"],
         "imported_bytes": report.size_bytes,
-        "here_already": report.counts.get("present", 0),
-        "passed_over": report.counts.get("skipped", 0),
+        "here_already": report.counts["present"],
+        "passed_over": report.counts["skipped"],
         "failed": report.failed,
         "stopped": str(report.stopped_by) if report.stopped_by else None,
     }
+    return json.dumps(answer, indent=2)
 
 
 def _summary(report: _ImportReport, project: str) -> str:
-    imported, present, skipped, failed = (
-        report.counts.get(status, 0)
-        for status in ("imported", "present", "skipped", "failed")
-    )
+    counts = report.counts
     did = "This would import" if report.dry_run else "Imported"
     size = text_format.format_size(report.size_bytes)
-    files = "debug file" if imported == 1 else "debug files"
-    sentences = [f"{did} {imported:,} {files}, {size}, into {project}."]
-    if present:
-        sentences.append(f"Already present: {present:,}.")
-    if skipped:
-        sentences.append(f"Skipped, because they are not debug files: {skipped:,}.")
-    if failed:
-        sentences.append(f"Failed, for the reasons above: {failed:,}.")
+    files = "debug file" if counts["imported"] == 1 else "debug files"
+    sentences = [f"{did} {counts['imported']:,} {files}, {size}, into {project}."]
+    for status, label in _LABELS.items():
+        if counts[status]:
+            sentences.append(f"{label}: {counts[status]:,}.")
     if report.dry_run:
         sentences.append("Nothing was changed.")
     return "\n".join(sentences)

@@ -35,9 +35,8 @@ def create(
     setup.setup(data_dir=data_dir)
     from symdepot.projects import organizations
 
-    organizations.create_project(
-        organizations.get_organization(organization), slug, by=setup.cli_actor()
-    )
+    owner = organizations.get_organization(organization)
+    organizations.create_project(owner, slug, by=setup.cli_actor())
     typer.echo(
         f"Created project {project!r}. "
         f"Next: symdepot token create {organization} --project {slug}"
@@ -93,15 +92,8 @@ def retention(
     Files to which any rule applies are deleted by the next `symdepot gc`, or within a
     day.
     """
-    changes = {
-        name: _parse_number(text)
-        for name, text in (
-            ("unused_days", unused_days),
-            ("days", days),
-            ("releases", releases),
-        )
-        if text is not None
-    }
+    given = {"unused_days": unused_days, "days": days, "releases": releases}
+    changes = {k: _parse_number(v) for k, v in given.items() if v is not None}
     found = arguments.setup_project(project, data_dir)
     from symdepot.projects import organizations
 
@@ -109,14 +101,11 @@ def retention(
     if changes:
         rules = replace(rules, **changes)
         organizations.set_retention(found, rules, by=setup.cli_actor())
+    older = "if they belong only to releases before the newest {}"
     for number, rule, no_rule in (
         (rules.unused_days, "after {} days without use", "for not being used"),
         (rules.days, "{} days after upload", "for their age"),
-        (
-            rules.releases,
-            "if they belong only to releases before the newest {}",
-            "for their releases",
-        ),
+        (rules.releases, older, "for their releases"),
     ):
         typer.echo(
             f"{project}: debug files are never deleted {no_rule}."

@@ -96,10 +96,8 @@ def _mapping_for_text(project: "Project", name: str, text: str) -> "DebugFile":
         return candidates[0]
     if not candidates:
         named = "that R8 names in the text" if stack_text.r8_map_ids(text) else "at all"
-        raise typer.BadParameter(
-            f"{name} has no mapping {named}; upload it: "
-            "sentry-cli upload-proguard mapping.txt"
-        )
+        command = "sentry-cli upload-proguard mapping.txt"
+        raise typer.BadParameter(f"{name} has no mapping {named}; upload it: {command}")
     listed = [
         f"{row.debug_id} of {row.created_at:%Y-%m-%d %H:%M}"
         for row in candidates[:_MAX_LISTED]

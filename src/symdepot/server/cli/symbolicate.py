@@ -130,9 +130,8 @@ def _file_ids(file: Path) -> "ModuleIds":
 
     if not file.is_file():
         raise typer.BadParameter(f"there is no file {str(file)!r}")
-    found = objects.require_findable(
-        objects.single_object(operations.inspect(file, name=file.name))
-    )
+    inspected = objects.single_object(operations.inspect(file, name=file.name))
+    found = objects.require_findable(inspected)
     return ModuleIds.known(found.debug_id, found.code_id, is_windows=True)
 
 

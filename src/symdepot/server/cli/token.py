@@ -24,7 +24,6 @@ SCOPES = (
 """The values of `tokens.Scope`, which cannot be imported before the command runs."""
 
 _DEFAULT_SCOPES = ["project:releases", "project:read"]
-_WIDTH_WITHOUT_TERMINAL = 160
 
 app = typer.Typer(
     name="token",
@@ -72,8 +71,7 @@ def create(  # noqa: PLR0913 -- each is an option
         str, typer.Option(help="A note to recognise it by in lists and logs.")
     ] = "",
     expires_in_days: Annotated[
-        int | None,
-        typer.Option(help="Days until it expires; never by default.", min=1),
+        int | None, typer.Option(help="Days until it expires; never by default.", min=1)
     ] = None,
     public_url: PublicUrl = None,
     data_dir: DataDir = None,
@@ -93,20 +91,17 @@ def create(  # noqa: PLR0913 -- each is an option
         if project
         else organizations.get_organization(org)
     )
-    expires_at = (
-        timezone.now() + timedelta(days=expires_in_days) if expires_in_days else None
-    )
+    lifetime = timedelta(days=expires_in_days or 0)
+    expires_at = timezone.now() + lifetime if expires_in_days else None
+    by = setup.cli_actor()
     if url:
         token = tokens.create_url_token(
-            owner, by=setup.cli_actor(), label=label, expires_at=expires_at
+            owner, by=by, label=label, expires_at=expires_at
         )
     else:
+        scopes = [tokens.Scope(name) for name in scope]
         token = tokens.create_token(
-            owner,
-            scopes=[tokens.Scope(name) for name in scope],
-            by=setup.cli_actor(),
-            label=label,
-            expires_at=expires_at,
+            owner, scopes=scopes, by=by, label=label, expires_at=expires_at
         )
     typer.echo(token)
 
@@ -134,7 +129,7 @@ def list_(
         table.add_row(*_cells(row))
     console = Console()
     if not console.is_terminal:
-        console.width = _WIDTH_WITHOUT_TERMINAL
+        console.width = 160
     console.print(table)
 
 
@@ -159,9 +154,7 @@ def revoke(
 
 
 def _cells(row: "Token") -> list[str]:
-    owner = (
-        f"{row.organization}/{row.project}" if row.project else f"{row.organization}"
-    )
+    owner = f"{row.organization}" + (f"/{row.project}" if row.project else "")
     expires = f"{row.expires_at:%Y-%m-%d %H:%M}" if row.expires_at else "never"
     return [
         str(row.pk),

@@ -8,7 +8,7 @@ import typer
 
 from symdepot.domain import text_format
 from symdepot.server.cli import arguments
-from symdepot.server.cli.arguments import DataDir, ProjectArgument
+from symdepot.server.cli.arguments import DataDir, JsonLines, ProjectArgument
 
 EXAMPLES = "What to upload next: symdepot wanted acme/rocket --most --limit 10"
 _IDS_PER_QUERY = 100
@@ -24,9 +24,7 @@ def wanted(
     limit: Annotated[
         int | None, typer.Option(help="Maximum number of ids to list.", min=1)
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="As JSON, one object a line.")
-    ] = False,
+    as_json: JsonLines = False,
     data_dir: DataDir = None,
 ) -> None:
     """List the ids that clients requested and no debug file has, the latest first.
@@ -37,9 +35,8 @@ def wanted(
     from symdepot.debugfiles import missing_ids
     from symdepot.symcaches import status
 
-    order = (
-        missing_ids.MissingIdOrder.MOST if most else missing_ids.MissingIdOrder.LATEST
-    )
+    orders = missing_ids.MissingIdOrder
+    order = orders.MOST if most else orders.LATEST
     rows = missing_ids.list_ids(found, order)[:limit].iterator()
     for batch in batched(rows, _IDS_PER_QUERY):
         for entry in status.missing_ids_as_json(found, batch):
@@ -48,11 +45,9 @@ def wanted(
 
 def _lines(entry: dict[str, Any]) -> str:
     names = [entry[key] for key in ("debugId", "codeId", "name") if entry[key]]
-    line = (
-        f"{entry['count']} times, last {entry['lastAsked']} by {entry['askedBy']}: "
-        + ", ".join(map(str, names))
+    requests = (
+        f"{entry['count']} times, last {entry['lastAsked']} by {entry['askedBy']}"
     )
-    near = [
-        f"    {text_format.printable(miss['text'])}" for miss in entry["nearMisses"]
-    ]
-    return "\n".join([text_format.printable(line), *near])
+    lines = [f"{requests}: {', '.join(map(str, names))}"]
+    lines += [f"    {miss['text']}" for miss in entry["nearMisses"]]
+    return "\n".join(map(text_format.printable, lines))
