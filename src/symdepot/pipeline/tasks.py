@@ -74,7 +74,9 @@ def _assemble(assembly_id: int) -> DebugFile | Exception | None:
     if row is None:
         return None
     with bound_contextvars(checksum=row.checksum, project=row.project.slug):
-        result = _run_leased(row, steps.assemble, _record_upload_error, "upload.failed")
+        result = _run_leased(
+            row, steps.assemble, _record_upload_error, failed_event="upload.failed"
+        )
         if isinstance(result, DebugFile):
             _log.info("upload.assembled", debug_id=result.debug_id, name=row.name)
     return result
@@ -86,7 +88,10 @@ def _create_symcache(symcache_id: int) -> Outcome | Exception | None:
         return None
     with bound_contextvars(checksum=row.file.checksum, debug_id=row.debug_id):
         result = _run_leased(
-            row, steps.create_symcache, _record_symcache_error, "symcache.failed"
+            row,
+            steps.create_symcache,
+            _record_symcache_error,
+            failed_event="symcache.failed",
         )
         if result is Outcome.MADE:
             _log.info("symcache.created")
@@ -99,6 +104,7 @@ def _run_leased[Row: LeasedRow, Result](
     row: Row,
     work: Callable[[Row], Result],
     record_error: Callable[[Row, SymdepotError], None],
+    *,
     failed_event: str,
 ) -> Result | Exception | None:
     """Run `work` under the lease of `row`, with a heartbeat.
