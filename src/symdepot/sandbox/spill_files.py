@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from symdepot.domain.jvm.retrace import MappingQuery, MappingResult, ObfuscatedFrame
 from symdepot.domain.jvm.stack_text import JavaFrame
+from symdepot.sandbox import protocol
 from symdepot.sandbox.protocol import InvalidMessage
 
 RESULT_TOO_LARGE = "This mapping answers without end."
@@ -43,11 +44,7 @@ def result_from_json(query: MappingQuery, content: bytes) -> MappingResult:
     Raises:
         InvalidMessage: it is not a result of this query.
     """
-    try:
-        fields = json.loads(content)
-    except (ValueError, RecursionError) as e:
-        raise InvalidMessage("no JSON") from e
-    match fields:
+    match protocol.decode(content):
         case {
             "frames": list(frames),
             "class_names": dict(class_names),

@@ -57,16 +57,13 @@ class ZygoteClient:
             response = protocol.decode(message)
         except protocol.InvalidMessage as e:
             raise invalid_response() from e
+        log = _log.bind(file=request.name)
         match response:
             case {"lost": str(reason), "stderr": stderr}:
-                _log.error(
-                    "parser.failed", file=request.name, reason=reason, stderr=stderr
-                )
+                log.error("parser.failed", reason=reason, stderr=stderr)
                 raise SandboxUnavailable(reason)
             case {"died": str(reason), "stderr": stderr}:
-                _log.warning(
-                    "parser.died", file=request.name, reason=reason, stderr=stderr
-                )
+                log.warning("parser.died", reason=reason, stderr=stderr)
                 raise parser_died(reason)
         return response
 

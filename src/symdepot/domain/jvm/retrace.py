@@ -93,7 +93,9 @@ def retrace(trace: str, names: NameSource) -> RetracedText:
 def _with_exception(line: str, following: str, names: NameSource) -> str:
     parsed = stack_text.parse_exception_line(line, following)
     name = None if parsed is None else names.class_name(parsed.class_name)
-    return line if parsed is None or name is None else parsed.with_class(name)
+    if parsed is None or name is None:
+        return line
+    return f"{parsed.before}{name}{parsed.after}"
 
 
 class _Recorder:

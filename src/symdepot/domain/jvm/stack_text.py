@@ -77,10 +77,6 @@ class ExceptionLine:
     class_name: str
     after: str
 
-    def with_class(self, class_name: str) -> str:
-        """Return the line with another exception."""
-        return f"{self.before}{class_name}{self.after}"
-
 
 def source_file(class_name: str, *, like: str) -> str:
     """Derive the source file from the class name, as R8's retrace does.
