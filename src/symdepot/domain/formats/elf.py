@@ -28,7 +28,6 @@ type Read = Callable[[int, int], bytes]
 
 _HEADER_BYTES = 64
 _CLASS, _BYTE_ORDER = 4, 5
-_BIG_ENDIAN = 2
 _EXTENDED = 0xFFFF
 _LOAD = 1
 _NULL, _NOBITS = 0, 8

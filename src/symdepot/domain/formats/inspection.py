@@ -48,9 +48,8 @@ def inspect(path: Path, *, name: str) -> list[ObjectFile]:
     if map_format is not None:
         _check_map(path, map_format)
         return [_describe_map(map_format, _NIL, name)]
-    _check_decompressed_size(path)
-    _check_is_complete(path)
     try:
+        _check_sizes(path)
         return [_describe(o, name) for o in _objects(path)]
     except ObjectErrorUnsupportedObject as e:
         raise NotADebugFile(
@@ -135,20 +134,14 @@ def _describe_map(map_format: Format, debug_id: DebugId, name: str) -> ObjectFil
     )
 
 
-def _check_decompressed_size(path: Path) -> None:
+def _check_sizes(path: Path) -> None:
     size_bytes = path.stat().st_size
-    claimed_bytes = elf.decompressed_size(path)
+    claimed_bytes, minimum_bytes = elf.decompressed_size(path), pe.minimum_size(path)
     if claimed_bytes > max(_FREE_BYTES, _MAX_RATIO * size_bytes):
-        raise NotADebugFile(
-            f"Invalid debug information file: its {size_bytes} bytes "
-            f"say that they unpack to {claimed_bytes} bytes"
+        raise ValueError(
+            f"its {size_bytes} bytes say that they unpack to {claimed_bytes} bytes"
         )
-
-
-def _check_is_complete(path: Path) -> None:
-    size_bytes, minimum_bytes = path.stat().st_size, pe.minimum_size(path)
     if size_bytes < minimum_bytes:
-        raise NotADebugFile(
-            f"Invalid debug information file: it is cut short, after {size_bytes} "
-            f"of at least {minimum_bytes} bytes"
+        raise ValueError(
+            f"it is cut short, after {size_bytes} of at least {minimum_bytes} bytes"
         )

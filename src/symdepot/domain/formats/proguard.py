@@ -66,13 +66,11 @@ def check_mapping(path: Path) -> None:
     Source: the ProGuard manual, "ReTrace", format of the mapping file; R8's
     `MapVersion` and `ProguardMapId` for the comments.
     """
-    if not path.stat().st_size or not _looks_like_a_mapping(path):
+    if not path.stat().st_size:
         raise NotADebugFile(NOT_A_MAPPING)
-
-
-def _looks_like_a_mapping(path: Path) -> bool:
     with (
         path.open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
     ):
-        return content.find(b"\0") < 0 and _find_mapping_line(content) is not None
+        if content.find(b"\0") >= 0 or not _find_mapping_line(content):
+            raise NotADebugFile(NOT_A_MAPPING)

@@ -32,11 +32,8 @@ def format_of(path: Path) -> Format | None:
     Source: spec/sentry-server 2.12, step 2.
     """
     with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-    for prefix, map_format in _HEADS:
-        if head.lstrip(b" \t\r\n").startswith(prefix):
-            return map_format
-    return None
+        head = file.read(_HEAD_BYTES).lstrip(b" \t\r\n")
+    return next((known for prefix, known in _HEADS if head.startswith(prefix)), None)
 
 
 def check_il2cpp(path: Path) -> None:
@@ -50,7 +47,7 @@ def check_il2cpp(path: Path) -> None:
     Source: symbolic-il2cpp, `LineMapping::parse`: C++ file → C# file → line → line.
     """
     decoder = json.JSONDecoder(
-        object_pairs_hook=_drop_object,
+        object_pairs_hook=lambda _: None,
         parse_int=len,
         parse_float=len,
         parse_constant=_refuse_constant,
@@ -89,10 +86,6 @@ def _decode(path: Path, decode: Callable[[str], object], what: str) -> object:
             raise MemoryError from e
         except ValueError as e:
             raise NotADebugFile(f"Invalid {what}: {e}") from e
-
-
-def _drop_object(pairs: list[tuple[str, object]]) -> None:
-    """Return None for any object."""
 
 
 def _refuse_constant(name: str) -> NoReturn:
