@@ -261,12 +261,8 @@ def explain_errors(error: ValidationError) -> str:
     Values of settings that may hold secrets are left out.
     """
     return "\n".join(
-        _explain(
-            ".".join(str(part) for part in problem["loc"]),
-            problem["msg"],
-            problem["input"],
-        )
-        for problem in error.errors(include_url=False, include_context=False)
+        _explain(".".join(map(str, found["loc"])), found["msg"], found["input"])
+        for found in error.errors(include_url=False, include_context=False)
     )
 
 

@@ -1,13 +1,13 @@
 """Health checks: `/health/live` for a supervisor, `/health/ready` for a load balancer."""
 
 import structlog
-from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
+from django.db import DatabaseError
 from django.http import HttpRequest, JsonResponse
 
 from symdepot.blobs.configured import blob_store
 from symdepot.domain.errors import StorageUnavailable
 from symdepot.domain.ids import Checksum
+from symdepot.server import startup_checks
 
 _PROBE = Checksum.of(b"symdepot health")
 _log = structlog.get_logger(__name__)
@@ -30,8 +30,7 @@ def ready(request: HttpRequest) -> JsonResponse:
 
 def _database_problem() -> str:
     try:
-        executor = MigrationExecutor(connection)
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        if startup_checks.count_missing_migrations():
             return "the database is not migrated: start `symdepot serve` once"
     except DatabaseError:
         return "the database does not answer"

@@ -1,8 +1,10 @@
 """`symdepot serve`: the web process and the background workers of one machine."""
 
-import http.client
 import os
 import sys
+from contextlib import closing
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 
 import structlog
 from django.conf import settings
@@ -40,36 +42,30 @@ def _processes(chosen: Config) -> list[SupervisedProcess]:
     python, own_pid = sys.executable, str(os.getpid())
     web = [python, "-m", "symdepot.server.web_process", own_pid]
     worker = [python, "-m", "symdepot", "worker", "--parent", own_pid]
-    return [
-        SupervisedProcess("web", web),
-        *(
-            SupervisedProcess(f"worker {n}", worker)
-            for n in range(1, chosen.workers + 1)
-        ),
-    ]
+    commands = {"web": web}
+    commands |= {f"worker {n}": worker for n in range(1, chosen.workers + 1)}
+    return [SupervisedProcess(*named) for named in commands.items()]
 
 
 def _answers(chosen: Config) -> bool:
     """Whether the web process answers on the address it listens on."""
     address = startup_checks.reachable_address(chosen.host, chosen.port)
-    connection = http.client.HTTPConnection(address, chosen.port, timeout=1)
     try:
-        connection.request("GET", "/health/live")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
+        with closing(HTTPConnection(address, chosen.port, timeout=1)) as server:
+            server.request("GET", "/health/live")
+            return server.getresponse().status == HTTPStatus.OK
+    except (OSError, HTTPException):
         return False
-    finally:
-        connection.close()
 
 
 def _print_greeting(chosen: Config) -> None:
-    """Print the URL and, at the first start, a token to paste."""
+    """Print the URL and, at the first start, a token to paste, without buffering."""
     token = organizations.create_defaults()
     _close_connections()
     url = settings.PUBLIC_URL
-    _print(f"symdepot is running at {url}, with its data in {settings.DATA_DIR}.")
+    lines = [f"symdepot is running at {url}, with its data in {settings.DATA_DIR}."]
     if token:
-        _print(
+        lines += [
             "",
             "To send debug files here, paste these lines. The token is shown this once.",
             f"Clients before sentry-cli 2.20 need SENTRY_ORG={organizations.DEFAULT}, too.",
@@ -80,20 +76,10 @@ def _print_greeting(chosen: Config) -> None:
             "",
             "sentry-cli debug-files upload PATH",
             "",
-        )
+        ]
     else:
-        _print(
-            f"For a new token: symdepot token create {_options(chosen)} ORGANIZATION"
-        )
-
-
-def _options(chosen: Config) -> str:
-    """Return the options with which another command uses this installation."""
-    return f"--data-dir {chosen.data_dir.absolute()} --public-url {settings.PUBLIC_URL}"
-
-
-def _print(*lines: str) -> None:
-    """Print to standard output without buffering, also when that is a pipe."""
+        options = f"--data-dir {settings.DATA_DIR} --public-url {url}"
+        lines.append(f"For a new token: symdepot token create {options} ORGANIZATION")
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
 

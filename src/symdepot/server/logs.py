@@ -11,6 +11,9 @@ import sys
 from typing import Any, Literal
 
 import structlog
+from structlog import processors
+from structlog.dev import ConsoleRenderer, plain_traceback
+from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict, Processor
 
 _TOKEN = re.compile(r"\b(?:(symd_)[\w-]+|(sntrys_)[\w=+/-]+)", re.ASCII)
@@ -45,37 +48,25 @@ _SHARED: list[Processor] = [
     drop_absent_fields,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.StackInfoRenderer(),
+    processors.TimeStamper(fmt="iso", utc=True),
+    processors.StackInfoRenderer(),
 ]
 
 
 def configure(*, level: str, style: Literal["auto", "json", "text"]) -> None:
     """Send all lines, those of libraries too, to standard error in one format."""
-    text = style == "text" or (style == "auto" and sys.stderr.isatty())
-    last: list[Processor] = (
-        [
-            structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(),
-                # The default shows local variables, which may hold a token.
-                exception_formatter=structlog.dev.plain_traceback,
-            )
-        ]
-        if text
-        else [
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ]
-    )
+    is_terminal = sys.stderr.isatty()
+    # The default formatter of exceptions shows local variables, which may hold a token.
+    last: list[Processor] = [
+        ConsoleRenderer(colors=is_terminal, exception_formatter=plain_traceback)
+    ]
+    if style == "json" or (style == "auto" and not is_terminal):
+        last = [processors.format_exc_info, processors.JSONRenderer()]
+    remove_meta = ProcessorFormatter.remove_processors_meta
     handler = logging.StreamHandler()
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_SHARED,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *last,
-                redact_tokens,
-            ],
+        ProcessorFormatter(
+            foreign_pre_chain=_SHARED, processors=[remove_meta, *last, redact_tokens]
         )
     )
     root = logging.getLogger()
@@ -84,7 +75,7 @@ def configure(*, level: str, style: Literal["auto", "json", "text"]) -> None:
     for name, threshold in _LEVELS.items():
         logging.getLogger(name).setLevel(threshold)
     structlog.configure(
-        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*_SHARED, ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,

@@ -1,6 +1,6 @@
 """GET /openapi.json: one OpenAPI document for all JSON APIs."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib import metadata
 from typing import Any
@@ -12,31 +12,23 @@ type Document = dict[str, Any]
 
 
 def openapi_view(
-    apis: Iterable[tuple[str, NinjaAPI]], components: Iterable[Document]
+    apis: Sequence[tuple[str, NinjaAPI]], components: Document
 ) -> Callable[[HttpRequest], JsonResponse]:
     """Return a view that serves the document. `apis` are path prefixes and APIs.
 
     `components`: further schemas, which ninja does not know of.
     """
-    document = cache(lambda: _document(tuple(apis), tuple(components)))
-
-    def view(request: HttpRequest) -> JsonResponse:
-        return JsonResponse(document())
-
-    return view
+    document = cache(lambda: _document(apis, components))
+    return lambda _request: JsonResponse(document())
 
 
-def _document(
-    apis: Iterable[tuple[str, NinjaAPI]], components: Iterable[Document]
-) -> Document:
+def _document(apis: Sequence[tuple[str, NinjaAPI]], components: Document) -> Document:
     paths: Document = {}
     schemas: Document = {}
     for prefix, api in apis:
         described = dict(api.get_openapi_schema(path_prefix=prefix))
         paths.update(described["paths"])
         schemas.update(described["components"].get("schemas", {}))
-    for more in components:
-        schemas.update(more)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -49,7 +41,7 @@ def _document(
         },
         "paths": paths,
         "components": {
-            "schemas": schemas,
+            "schemas": schemas | components,
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "basic": {"type": "http", "scheme": "basic"},

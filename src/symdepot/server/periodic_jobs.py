@@ -45,22 +45,21 @@ class PeriodicJob:
     pause_seconds: float
 
 
-class PeriodicJobs(threading.Thread):
-    """A daemon thread that runs jobs in turn. A job that fails is logged and retried."""
+def start_threads() -> None:
+    """Run all jobs, in daemon threads."""
+    for jobs in (QUICK_JOBS, NETWORK_JOBS, SLOW_JOBS):
+        threading.Thread(target=run_jobs, args=(jobs,), daemon=True).start()
 
-    def __init__(self, jobs: Sequence[PeriodicJob]) -> None:
-        super().__init__(name="periodic-jobs", daemon=True)
-        self._jobs = jobs
 
-    def run(self) -> None:
-        """Run each job whenever its pause is over."""
-        due = {job.name: 0.0 for job in self._jobs}
-        while True:
-            for job in self._jobs:
-                if time.monotonic() >= due[job.name]:
-                    _run(job)
-                    due[job.name] = time.monotonic() + job.pause_seconds
-            time.sleep(_TICK_SECONDS)
+def run_jobs(jobs: Sequence[PeriodicJob]) -> None:
+    """Run each job whenever its pause is over. A job that fails is logged and retried."""
+    due = {job.name: 0.0 for job in jobs}
+    while True:
+        for job in jobs:
+            if time.monotonic() >= due[job.name]:
+                _run(job)
+                due[job.name] = time.monotonic() + job.pause_seconds
+        time.sleep(_TICK_SECONDS)
 
 
 def prune_queue() -> int:

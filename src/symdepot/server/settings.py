@@ -23,9 +23,8 @@ def _secret_key(data_dir: Path) -> str:
         draft.touch(mode=0o600)
         draft.write_text(secrets.token_urlsafe(48))
         try:
-            file.hardlink_to(draft)
-        except FileExistsError:
-            pass
+            with suppress(FileExistsError):
+                file.hardlink_to(draft)
         finally:
             draft.unlink()
     return file.read_text()
@@ -49,19 +48,12 @@ def _database(url: str) -> dict[str, Any]:
         }
     else:
         # Requests take connections from a pool; a stalled upload has none.
-        database["OPTIONS"] = {
-            **database.get("OPTIONS", {}),
-            # Idle connections are closed, since Postgres allows few of them in all. The
-            # pool reconnects after pauses that double; `reconnect_timeout` makes it start
-            # over soon, since clients retry soon after a 503.
-            "pool": {
-                "min_size": 0,
-                "max_size": 16,
-                "max_idle": 5,
-                "timeout": 10,
-                "reconnect_timeout": 4,
-            },
-        }
+        # Idle connections are closed, since Postgres allows few of them in all. The pool
+        # reconnects after pauses that double; `reconnect_timeout` makes it start over
+        # soon, since clients retry soon after a 503.
+        sizes = {"min_size": 0, "max_size": 16}
+        seconds = {"max_idle": 5, "timeout": 10, "reconnect_timeout": 4}
+        database.setdefault("OPTIONS", {})["pool"] = sizes | seconds
     return database
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import psycopg
 from django.conf import settings
 from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 
 from symdepot.blobs import s3
 from symdepot.blobs.configured import blob_store
@@ -21,7 +22,6 @@ from symdepot.domain.errors import StorageUnavailable
 from symdepot.domain.ids import Checksum
 from symdepot.server.config import Config, Misconfigured
 
-_CONNECT_SECONDS = 5
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- recognised, not bound
 
 
@@ -128,16 +128,23 @@ def check_database() -> None:
     """
     if connection.vendor != "postgresql":
         return
-    parameters = {
-        **connection.get_connection_params(),
-        "connect_timeout": _CONNECT_SECONDS,
-    }
+    parameters = connection.get_connection_params() | {"connect_timeout": 5}
     try:
         psycopg.connect(**parameters).close()
     except psycopg.OperationalError as error:
         raise Misconfigured(
             f"The database that SYMDEPOT_DATABASE_URL names does not answer: {error}"
         ) from error
+
+
+def count_missing_migrations() -> int:
+    """Return how many migrations the database lacks.
+
+    Raises:
+        DatabaseError: it does not answer.
+    """
+    executor = MigrationExecutor(connection)
+    return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 def _check_url_signing() -> None:

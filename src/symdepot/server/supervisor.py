@@ -31,6 +31,9 @@ _MAX_PAUSE_SECONDS = 10.0
 _MAX_STARTUP_EXITS = 3
 _log = structlog.get_logger(__name__)
 
+type _Children = Sequence[SupervisedProcess]
+type _Wait = Callable[[float], set[int]]
+
 
 class SupervisedProcess:
     """A process that is restarted whenever it ends, after a pause if it ends soon."""
@@ -60,7 +63,7 @@ class SupervisedProcess:
 
     def has_ended(self) -> bool:
         """Whether the process does not run. Kills what an ended process left behind."""
-        if self._process is not None and self._process.poll() is not None:
+        if self._process and self._process.poll() is not None:
             self._clean_up(self._process)
             self._process = None
         return self._process is None
@@ -68,12 +71,12 @@ class SupervisedProcess:
     def terminate(self) -> None:
         """Send SIGTERM to the process, if it runs. Its end is not logged from now on."""
         self._is_stopping = True
-        if self._process is not None:
+        if self._process:
             self._process.terminate()
 
     def kill(self) -> None:
         """Kill the process and its descendants."""
-        if self._process is not None:
+        if self._process:
             _kill_group(self._process.pid)
             self._process.wait()
 
@@ -96,7 +99,7 @@ class SupervisedProcess:
 
 
 def supervise(
-    children: Sequence[SupervisedProcess],
+    children: _Children,
     *,
     is_ready: Callable[[], bool],
     on_ready: Callable[[], None],
@@ -132,8 +135,8 @@ def die_with_parent(parent_pid: int) -> None:
 
 
 def _run(
-    children: Sequence[SupervisedProcess],
-    wait_for_signals: Callable[[float], set[int]],
+    children: _Children,
+    wait_for_signals: _Wait,
     is_ready: Callable[[], bool],
     on_ready: Callable[[], None],
 ) -> None:
@@ -149,7 +152,7 @@ def _run(
         signals = wait_for_signals(_POLL_SECONDS if ready else _STARTUP_POLL_SECONDS)
 
 
-def _check_startup(children: Sequence[SupervisedProcess]) -> None:
+def _check_startup(children: _Children) -> None:
     for child in children:
         if child.exits >= _MAX_STARTUP_EXITS:
             raise Misconfigured(
@@ -158,10 +161,7 @@ def _check_startup(children: Sequence[SupervisedProcess]) -> None:
             )
 
 
-def _stop(
-    children: Sequence[SupervisedProcess],
-    wait_for_signals: Callable[[float], set[int]],
-) -> None:
+def _stop(children: _Children, wait_for_signals: _Wait) -> None:
     for child in children:
         child.terminate()
     deadline = time.monotonic() + _GRACE_SECONDS
@@ -179,7 +179,7 @@ def _kill_group(pid: int) -> None:
 
 
 @contextmanager
-def _signals() -> Iterator[Callable[[float], set[int]]]:
+def _signals() -> Iterator[_Wait]:
     """Yield a function that waits for signals, with a timeout, and returns their numbers.
 
     Signal handlers only write to a socket (`signal.set_wakeup_fd`): nothing is
@@ -195,9 +195,8 @@ def _signals() -> Iterator[Callable[[float], set[int]]]:
     }
 
     def wait_for_signals(timeout_seconds: float) -> set[int]:
-        if not select.select([reader], [], [], timeout_seconds)[0]:
-            return set()
-        return set(reader.recv(4096))
+        is_readable = select.select([reader], [], [], timeout_seconds)[0]
+        return set(reader.recv(4096)) if is_readable else set()
 
     try:
         yield wait_for_signals

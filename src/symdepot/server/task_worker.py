@@ -20,7 +20,6 @@ from symdepot.domain.errors import SandboxUnavailable
 from symdepot.pipeline import tasks
 from symdepot.sandbox import operations
 from symdepot.server import periodic_jobs
-from symdepot.server.periodic_jobs import PeriodicJobs
 
 _DATABASE_RETRY_SECONDS = 1.0
 _SYMCACHE_POLL_SECONDS = 1.0
@@ -33,12 +32,7 @@ def work() -> None:
 
     Survives a database outage.
     """
-    for jobs in (
-        periodic_jobs.QUICK_JOBS,
-        periodic_jobs.NETWORK_JOBS,
-        periodic_jobs.SLOW_JOBS,
-    ):
-        PeriodicJobs(jobs).start()
+    periodic_jobs.start_threads()
     if not isinstance(task_backends["default"], DatabaseBackend):
         _log.warning("queue.skipped", task_backend=settings.CONFIG.task_backend)
         while True:
@@ -65,14 +59,8 @@ def symcache_thread() -> Iterator[None]:
     if not settings.SYMCACHES:
         yield
         return
-    worker = new_worker(
-        queues=[tasks.SYMCACHE_QUEUE],
-        excluded=[],
-        poll_seconds=_SYMCACHE_POLL_SECONDS,
-    )
-    thread = threading.Thread(
-        target=_work_in_thread, args=(worker,), name="symcaches", daemon=True
-    )
+    worker = new_worker([tasks.SYMCACHE_QUEUE], [], _SYMCACHE_POLL_SECONDS)
+    thread = threading.Thread(target=_work_in_thread, args=(worker,), daemon=True)
     thread.start()
     try:
         yield

@@ -101,7 +101,7 @@ urlpatterns = [
         "openapi.json",
         openapi.openapi_view(
             [("/api/0/", sentry_api), ("/", symbolicator_api), ("/", eliot_api)],
-            [api_description.COMPONENTS],
+            api_description.COMPONENTS,
         ),
     ),
     path("health/live", health.live),

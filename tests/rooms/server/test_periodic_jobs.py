@@ -15,7 +15,7 @@ from tests.task_queues import DATABASE
 
 from symdepot.server import periodic_jobs, task_worker
 from symdepot.server.doctor import self_test
-from symdepot.server.periodic_jobs import PeriodicJob, PeriodicJobs
+from symdepot.server.periodic_jobs import PeriodicJob
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -104,12 +104,10 @@ def test_a_failing_job_does_not_stop_the_others(
         return 0
 
     monkeypatch.setattr("time.sleep", _stop_after(2))
-    thread = PeriodicJobs(
-        [PeriodicJob("fails", fails, 0), PeriodicJob("succeeds", succeeds, 0)]
-    )
+    jobs = [PeriodicJob("fails", fails, 0), PeriodicJob("succeeds", succeeds, 0)]
 
     with pytest.raises(StopIteration):
-        thread.run()
+        periodic_jobs.run_jobs(jobs)
 
     assert runs == ["fails", "succeeds"] * 2
 

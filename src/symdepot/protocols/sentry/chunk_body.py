@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, cast, override
+from typing import cast, override
 
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
@@ -47,6 +47,7 @@ _GZIP_FIELD = "file_gzip"
 _BLOCK_BYTES = 256 * 1024
 _MULTIPART_OVERHEAD_BYTES = 1024 * 1024
 _LENGTH = re.compile(r"[0-9]{1,18}").fullmatch
+_BODY_ERRORS = (MultiPartParserError, SuspiciousOperation, UnreadablePostError)
 _DECODING_ERRORS: tuple[type[Exception], ...] = (
     zstd.ZstdError,
     cast("type[Exception]", igzip_lib.error),
@@ -73,19 +74,14 @@ class Encoding(StrEnum):
             raise InvalidRequest("Unsupported Content-Encoding") from None
 
 
-class _Stream(Protocol):
-    """A decompressor of one gzip member or one zstd frame."""
-
-    @property
-    def eof(self) -> bool: ...
-
-    @property
-    def needs_input(self) -> bool: ...
-
-    @property
-    def unused_data(self) -> bytes: ...
-
-    def decompress(self, data: bytes, max_length: int) -> bytes: ...
+# Decompressors of one zstd frame or one gzip member; the two have the same interface.
+_NEW_STREAM: dict[Encoding, Callable[[], zstd.ZstdDecompressor]] = {
+    Encoding.ZSTD: zstd.ZstdDecompressor,
+    Encoding.GZIP: lambda: cast(
+        "zstd.ZstdDecompressor",
+        igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP),
+    ),
+}
 
 
 class Decoder:
@@ -97,7 +93,8 @@ class Decoder:
     def __init__(self, encoding: Encoding, sink: Callable[[bytes], object]) -> None:
         self._encoding = encoding
         self._sink = sink
-        self._stream = _new_stream(encoding)
+        self._new_stream = _NEW_STREAM[encoding]
+        self._stream = self._new_stream()
         self._is_between_members = False
 
     def write(self, data: bytes) -> None:
@@ -108,7 +105,7 @@ class Decoder:
         """
         while data:
             if self._is_between_members:
-                self._stream = _new_stream(self._encoding)
+                self._stream = self._new_stream()
                 self._is_between_members = False
             data = self._decode(data)
 
@@ -191,15 +188,10 @@ class ChunkBody(FileUploadHandler):
             self.discard()
             return
         stream = _CountedStream(self._request)
+        meta, charset = self._request.META, self._request.encoding
         try:
-            MultiPartParser(
-                self._request.META, stream, [self], self._request.encoding
-            ).parse()
-        except (
-            MultiPartParserError,
-            SuspiciousOperation,
-            UnreadablePostError,
-        ) as error:
+            MultiPartParser(meta, stream, [self], charset).parse()
+        except _BODY_ERRORS as error:
             raise InvalidRequest("Invalid multipart body") from error
         if stream.size_bytes < _content_length(self._request):
             raise InvalidRequest("Incomplete multipart body")
@@ -212,37 +204,40 @@ class ChunkBody(FileUploadHandler):
 
     @override
     def new_file(self, field_name: str, file_name: str, *args: object) -> None:
-        """Begin a part. See `FileUploadHandler.new_file`."""
+        """Begin a part."""
         self._unless_refused(lambda: self._begin(field_name, file_name))
 
     @override
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
-        """Write to the part. See `FileUploadHandler.receive_data_chunk`."""
-        part = self._part
-        if part is not None:
+        """Write to the part, if it was not refused."""
+        if part := self._part:
             write = part.decoder.write if part.decoder else self._write
             self._unless_refused(lambda: write(raw_data))
 
     @override
     def file_complete(self, file_size: int) -> None:
-        """End the part. See `FileUploadHandler.file_complete`."""
-        if self._part is not None:
+        """End the part, if it was not refused."""
+        if self._part:
             self._unless_refused(self._end)
 
     @override
     def upload_interrupted(self) -> None:
-        """Refuse the truncated part. See `FileUploadHandler.upload_interrupted`."""
-        self._unless_refused(self._refuse_truncated)
+        """Refuse the truncated part."""
+        if self.refusal is None:
+            self._refuse(InvalidRequest("Incomplete multipart body"))
 
     def _unless_refused(self, step: Callable[[], object]) -> None:
         if self.refusal is None:
             try:
                 step()
             except SymdepotError as refusal:
-                self.refusal = refusal
-                if self._part is not None:
-                    self._part.writer.discard()
-                    self._part = None
+                self._refuse(refusal)
+
+    def _refuse(self, refusal: SymdepotError) -> None:
+        self.refusal = refusal
+        if self._part:
+            self._part.writer.discard()
+            self._part = None
 
     def _begin(self, field_name: str, file_name: str) -> None:
         self._parts += 1
@@ -253,11 +248,8 @@ class ChunkBody(FileUploadHandler):
             checksum = Checksum(file_name)
         except ValueError:
             raise InvalidRequest("Checksum mismatch") from None
-        self._part = _Part(
-            checksum=checksum,
-            writer=self._store.receive(checksum),
-            decoder=Decoder(encoding, self._write) if encoding else None,
-        )
+        decoder = Decoder(encoding, self._write) if encoding else None
+        self._part = _Part(checksum, self._store.receive(checksum), decoder)
 
     def _field_encoding(self, field_name: str) -> Encoding | None:
         if field_name != _GZIP_FIELD:
@@ -290,9 +282,6 @@ class ChunkBody(FileUploadHandler):
             raise InvalidRequest("Checksum mismatch") from None
         self._part = None
 
-    def _refuse_truncated(self) -> None:
-        raise InvalidRequest("Incomplete multipart body")
-
 
 def max_request_bytes() -> int:
     """Return how many decoded bytes of chunks a request may have."""
@@ -315,12 +304,3 @@ def _content_length(request: HttpRequest) -> int:
     if not _LENGTH(text):
         raise InvalidRequest("Content-Length is not a number")
     return int(text)
-
-
-def _new_stream(encoding: Encoding) -> _Stream:
-    match encoding:
-        case Encoding.ZSTD:
-            return cast("_Stream", zstd.ZstdDecompressor())
-        case Encoding.GZIP:
-            gzip = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
-            return cast("_Stream", gzip)

@@ -1,12 +1,14 @@
 """The checks of `symdepot doctor`, in order. Each results in one sentence."""
 
-import http.client
 import io
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from secrets import token_bytes
 from tempfile import NamedTemporaryFile
@@ -14,7 +16,6 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
 
 from symdepot.blobs.configured import blob_store
 from symdepot.domain.errors import SymdepotError
@@ -23,6 +24,7 @@ from symdepot.sandbox import operations
 from symdepot.server import config, startup_checks
 from symdepot.server.config import Misconfigured
 from symdepot.server.doctor import self_test
+from symdepot.uploads.models import State
 
 _RELEASED = datetime(2026, 11, 1, tzinfo=UTC)
 _MAX_CLOCK_DIFFERENCE = timedelta(seconds=2)
@@ -31,6 +33,9 @@ _TIMEOUT_SECONDS = 10.0
 
 class CheckFailed(Exception):
     """A check failed; the text describes the problem and what to do about it."""
+
+
+_EXPECTED_ERRORS = (CheckFailed, Misconfigured, SymdepotError, DatabaseError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +63,7 @@ class Check:
         """Run the check; no exception is raised."""
         try:
             return CheckResult(self.subject, is_ok=True, sentence=self.check())
-        except (
-            CheckFailed,
-            Misconfigured,
-            SymdepotError,
-            DatabaseError,
-            OSError,
-        ) as error:
+        except _EXPECTED_ERRORS as error:
             return CheckResult(self.subject, is_ok=False, sentence=str(error).strip())
         except Exception as error:  # noqa: BLE001 -- reported to the operator
             return CheckResult(self.subject, is_ok=False, sentence=repr(error))
@@ -121,11 +120,9 @@ def storage() -> str:
 def database() -> str:
     """Check that the database answers, and has the tables of this version."""
     startup_checks.check_database()
-    executor = MigrationExecutor(connection)
-    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if missing:
+    if missing := startup_checks.count_missing_migrations():
         raise CheckFailed(
-            f"The tables are not those of this version ({len(missing)} migrations "
+            f"The tables are not those of this version ({missing} migrations "
             "are missing). Start `symdepot serve`, or restart it after an upgrade."
         )
     return f"{connection.vendor} answers, and its tables are those of this version"
@@ -162,7 +159,7 @@ def sandbox() -> str:
 def server() -> str:
     """Check that the server answers at its public URL."""
     status, body = _get(settings.PUBLIC_URL, "/health/ready")
-    if status != http.HTTPStatus.OK:
+    if status != HTTPStatus.OK:
         raise CheckFailed(
             f"{settings.PUBLIC_URL}/health/ready answers {status}: {_problems(body)}."
         )
@@ -183,13 +180,13 @@ def worker() -> str:
 
 def upload() -> str:
     """Check that a small file can be uploaded, found and deleted."""
-    result = self_test.upload(timeout_seconds=_TIMEOUT_SECONDS)
-    if not result.is_ok:
+    status, took_seconds = self_test.upload(timeout_seconds=_TIMEOUT_SECONDS)
+    if status.state != State.OK:
         raise CheckFailed(
-            f"A small upload ended as {result.state!r} ({result.detail or 'no detail'}). "
+            f"A small upload ended as {status.state!r} ({status.detail or 'no detail'}). "
             "The log of the workers says more."
         )
-    return f"a small file was uploaded, found and deleted in {result.seconds:.1f} s"
+    return f"a small file was uploaded, found and deleted in {took_seconds:.1f} s"
 
 
 CHECKS = (
@@ -214,25 +211,19 @@ def _database_time() -> datetime:
 
 def _get(url: str, path: str) -> tuple[int, bytes]:
     parts = urlsplit(url)
-    connect = (
-        http.client.HTTPSConnection
-        if parts.scheme == "https"
-        else http.client.HTTPConnection
-    )
-    http_connection = connect(
-        parts.hostname or "", parts.port, timeout=_TIMEOUT_SECONDS
-    )
+    client = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     try:
-        http_connection.request("GET", path)
-        response = http_connection.getresponse()
-        return response.status, response.read()
-    except (OSError, http.client.HTTPException) as error:
+        with closing(
+            client(parts.hostname or "", parts.port, timeout=_TIMEOUT_SECONDS)
+        ) as server:
+            server.request("GET", path)
+            response = server.getresponse()
+            return response.status, response.read()
+    except (OSError, HTTPException) as error:
         raise CheckFailed(
             f"Nothing answers at {url} ({error}). Start `symdepot serve`; if it runs, "
             "SYMDEPOT_PUBLIC_URL, or the proxy behind that name, points elsewhere."
         ) from error
-    finally:
-        http_connection.close()
 
 
 def _problems(body: bytes) -> str:

@@ -3,7 +3,6 @@
 import io
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from secrets import token_hex
 
 from django.db.models import ProtectedError
@@ -24,20 +23,6 @@ _ORGANIZATION = "symdepot-doctor"
 _PAUSE_SECONDS = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class SelfTestResult:
-    """The state of the upload (`uploads.models.State`), and the time it took."""
-
-    state: str
-    detail: str
-    seconds: float
-
-    @property
-    def is_ok(self) -> bool:
-        """Whether the upload succeeded."""
-        return self.state == State.OK
-
-
 @task
 def no_op() -> None:
     """Do nothing; the test is whether a worker runs it."""
@@ -53,8 +38,11 @@ def time_worker(*, timeout_seconds: float) -> float | None:
     return time.monotonic() - started_at if result.is_finished else None
 
 
-def upload(*, timeout_seconds: float) -> SelfTestResult:
-    """Upload a small file to an organization of its own, then delete both."""
+def upload(*, timeout_seconds: float) -> tuple[UploadStatus, float]:
+    """Upload a small file to an organization of its own, then delete both.
+
+    Returns the status of the upload, and the seconds it took.
+    """
     content = tiny_symbol_file()
     checksum = Checksum.of(content)
     organization, _ = Organization.objects.get_or_create(slug=_ORGANIZATION)
@@ -65,15 +53,13 @@ def upload(*, timeout_seconds: float) -> SelfTestResult:
     try:
         blob_store().put(checksum, io.BytesIO(content))
         intake.accept_chunks(organization, {checksum: len(content)})
-        status = _upload_status(
-            project, checksum, deadline=started_at + timeout_seconds
-        )
+        status = _upload_status(project, checksum, started_at + timeout_seconds)
         seconds = time.monotonic() - started_at
         if status.debug_file:
             deletion.delete_debug_file(status.debug_file, by="doctor")
     finally:
         _delete_all(project, checksum)
-    return SelfTestResult(status.state, status.detail, seconds)
+    return status, seconds
 
 
 def tiny_symbol_file() -> bytes:
@@ -89,7 +75,7 @@ def tiny_symbol_file() -> bytes:
 
 
 def _upload_status(
-    project: Project, checksum: Checksum, *, deadline: float
+    project: Project, checksum: Checksum, deadline: float
 ) -> UploadStatus:
     request = UploadRequest(checksum, "doctor.sym", (checksum,))
     status = intake.request_uploads(project, [request])[checksum]
