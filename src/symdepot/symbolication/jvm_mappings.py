@@ -124,7 +124,10 @@ class MergedNames:
     def exception(self, exception: JvmException) -> JvmException:
         """Return an exception under its real name, if it is known."""
         name = self.class_names.get(exception.class_name)
-        return exception if name is None else JvmException.named(name)
+        if name is None:
+            return exception
+        module, _, simple = name.rpartition(".")
+        return JvmException(type=simple, module=module)
 
     def _query(self, row: DebugFile, query: MappingQuery) -> MappingError | None:
         left = MappingQuery(

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
 
 from symdepot.domain.ids import DebugId
 
@@ -36,12 +35,6 @@ class JvmException:
 
     type: str
     module: str
-
-    @classmethod
-    def named(cls, class_name: str) -> Self:
-        """Return the exception with this full class name."""
-        module, _, simple = class_name.rpartition(".")
-        return cls(type=simple, module=module)
 
     @property
     def class_name(self) -> str:
