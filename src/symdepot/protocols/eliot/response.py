@@ -62,7 +62,11 @@ def render_v4(job: ParsedJob, index: "ResultIndex") -> Json:
     found = index.found_modules(job)
     return {
         "symbolicatedStacks": [
-            [_as_line(fields) for fields in stack] for stack in index.stacks(job)
+            [
+                f"{one.get('function', one['module_offset'])} (in {one['module']})"
+                for one in stack
+            ]
+            for stack in index.stacks(job)
         ],
         "knownModules": [found[module_key(module)] for module in job.modules],
     }
@@ -167,11 +171,6 @@ def _named(symbol: SymbolFrame) -> Json:
         if symbol.line:
             named["line"] = symbol.line
     return named
-
-
-def _as_line(fields: Json) -> str:
-    """Return a frame as one line, for v4."""
-    return f"{fields.get('function', fields['module_offset'])} (in {fields['module']})"
 
 
 def debug_info(

@@ -10,7 +10,6 @@ from typing import Any
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.stacks.sources import SourceContext
 from symdepot.domain.stacks.stack_resolver import (
-    FrameStatus,
     ModuleStatus,
     ResolvedFrame,
 )
@@ -28,7 +27,6 @@ from symdepot.symbolication.request import (
 
 type Json = dict[str, Any]
 
-_SYMBOLICATED = "symbolicated"
 _UNKNOWN = "unknown"
 _USUAL = (("addr_mode", "abs"), ("trust", "none"))
 _CLIENT_FIELDS = ("adjust_instruction_addr", "function_id", "trust")
@@ -48,20 +46,19 @@ def render(body: Body, result: SymbolicationResult) -> Json:
     shows_candidates = bool((body.get("options") or {}).get("dif_candidates"))
     names = [module.get("code_file") or "" for module in modules]
     signal, order = body.get("signal"), native_request.frame_order(body)
+    raw = [native_request.innermost_first(stack, order) for stack in stacks]
     return {
         "status": "completed",
         **({} if signal is None else {"signal": signal}),
         "stacktraces": [
             {
                 **_thread(stack),
-                "frames": _frames(
-                    frames,
-                    native_request.innermost_first(stack, order),
-                    names,
-                    result.contexts,
-                ),
+                "frames": [
+                    _frame(one, sent[one.original_index], names, result.contexts)
+                    for one in frames
+                ],
             }
-            for stack, frames in zip(stacks, result.stacks, strict=True)
+            for stack, sent, frames in zip(stacks, raw, result.stacks, strict=True)
         ],
         "modules": [
             _module(sent, found, shows_candidates=shows_candidates)
@@ -81,22 +78,17 @@ def _thread(stack: RawStack) -> Json:
     return thread
 
 
-def _frames(
-    frames: Sequence[ResolvedFrame],
-    raw: Sequence[RawFrame],
-    packages: Sequence[str],
-    contexts: Mapping[Line, SourceContext],
-) -> list[Json]:
-    return [
-        _symbolicated(frame, raw[frame.original_index], packages, contexts)
-        if frame.status is FrameStatus.SYMBOLICATED
-        else _unresolved(frame, raw[frame.original_index], packages)
-        for frame in frames
-    ]
+def _unusual(raw: RawFrame) -> Json:
+    """Return the fields that the client sent, without null and usual values."""
+    return {
+        key: value
+        for key, value in raw.items()
+        if value is not None and (key, value) not in _USUAL
+    }
 
 
 def _unresolved(frame: ResolvedFrame, raw: RawFrame, packages: Sequence[str]) -> Json:
-    sent = {key: value for key, value in raw.items() if not _is_usual(key, value)}
+    sent = _unusual(raw)
     if frame.module is not None and (package := packages[frame.module]):
         sent["package"] = package
     return {
@@ -107,23 +99,19 @@ def _unresolved(frame: ResolvedFrame, raw: RawFrame, packages: Sequence[str]) ->
     }
 
 
-def _is_usual(key: str, value: object) -> bool:
-    return value is None or (key, value) in _USUAL
-
-
-def _symbolicated(
+def _frame(
     frame: ResolvedFrame,
     raw: RawFrame,
     packages: Sequence[str],
     contexts: Mapping[Line, SourceContext],
 ) -> Json:
-    """Return a symbolicated frame. Called ten thousand times, so kept short."""
-    _, index, address, module, is_relative, symbol, start = frame
+    """Return a frame. Called ten thousand times, so kept short."""
+    status, index, address, module, is_relative, symbol, start = frame
     if symbol is None or module is None:
         return _unresolved(frame, raw, packages)
     function, path, _, language, _ = symbol
     fields: Json = {
-        "status": _SYMBOLICATED,
+        "status": status,
         "original_index": index,
         "instruction_addr": hex(address),
         "symbol": function,
@@ -140,16 +128,9 @@ def _symbolicated(
     if path:
         _add_line(fields, symbol, contexts.get((module, path, symbol.line)))
     if len(raw) > 1:
-        _add_client_fields(fields, raw)
+        sent = _unusual(raw)
+        fields |= {key: sent[key] for key in _CLIENT_FIELDS if key in sent}
     return fields
-
-
-def _add_client_fields(fields: Json, raw: RawFrame) -> None:
-    """Add fields that only the client knows."""
-    for key in _CLIENT_FIELDS:
-        value = raw.get(key)
-        if value is not None and (key, value) not in _USUAL:
-            fields[key] = value
 
 
 def _add_line(fields: Json, symbol: SymbolFrame, context: SourceContext | None) -> None:
@@ -212,7 +193,7 @@ def _features(rows: Sequence[DebugFile]) -> dict[str, bool]:
 def _candidate(candidate: Candidate) -> Json:
     row = candidate.debug_file
     fields: Json = {
-        "source": _source_id(row),
+        "source": f"{_SOURCE}:{row.project.organization.slug}/{row.project.slug}",
         "location": f"sentry://project_debug_file/{row.pk}",
         "download": {"status": CandidateStatus.OK, "features": _features([row])},
     }
@@ -220,10 +201,6 @@ def _candidate(candidate: Candidate) -> Json:
         details = {"details": candidate.details} if candidate.details else {}
         fields["debug"] = {"status": candidate.status, **details}
     return fields
-
-
-def _source_id(row: DebugFile) -> str:
-    return f"{_SOURCE}:{row.project.organization.slug}/{row.project.slug}"
 
 
 def _not_found(found: ModuleResult) -> Json:
