@@ -82,18 +82,17 @@ class AccessScope:
 
 @dataclass(frozen=True, slots=True)
 class ReadScope:
-    """The projects whose debug files may be read: one, an organization's, or public.
+    """The projects whose debug files may be read; without ids, all public ones.
 
-    If both ids are None, all public projects. A token never reads public projects of
-    other organizations: otherwise an outsider could publish a file under a known debug
-    id and have it served here.
+    A token never reads public projects of other organizations: otherwise an outsider
+    could publish a file under a known debug id and have it served here.
     """
 
     organization_id: int | None = None
     project_id: int | None = None
 
     def projects(self) -> QuerySet[Project]:
-        """Return the projects."""
+        """Return the projects, unsorted."""
         if self.project_id is not None:
             return Project.objects.filter(pk=self.project_id)
         if self.organization_id is not None:

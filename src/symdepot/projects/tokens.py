@@ -95,12 +95,8 @@ def authenticate(token: str) -> Token:
         Unauthenticated: unknown, revoked or expired.
     """
     now = timezone.now()
-    row = (
-        Token.objects.valid(now)
-        .select_related("organization", "project")
-        .filter(digest=token_hash(token))
-        .first()
-    )
+    valid = Token.objects.valid(now).select_related("organization", "project")
+    row = valid.filter(digest=token_hash(token)).first()
     if row is None:
         raise Unauthenticated(INVALID)
     if row.last_used_at is None or now - row.last_used_at > LAST_USE_PRECISION:
@@ -148,15 +144,12 @@ def _save(row: Token, token: str, owner: Organization | Project, by: str) -> Non
         (owner.organization, owner) if isinstance(owner, Project) else (owner, None)
     )
     row.digest, row.hint = token_hash(token), token[-_HINT_LENGTH:]
-    expires_at = row.expires_at.isoformat() if row.expires_at else None
+    details = {
+        "scopes": row.scopes,
+        "expires_at": row.expires_at.isoformat() if row.expires_at else None,
+    }
     with transaction.atomic():
         row.save(force_insert=True)
         audit.record(
-            owner,
-            Action.TOKEN_MINTED,
-            by=by,
-            subject=str(row),
-            token=row.pk,
-            scopes=row.scopes,
-            expires_at=expires_at,
+            owner, Action.TOKEN_MINTED, by=by, subject=str(row), token=row.pk, **details
         )

@@ -82,12 +82,12 @@ def rank(ids: ModuleIds, newest_first: Sequence[ObjectFile]) -> list[int]:
 
     Source: spec/serving 4.5, "objects ranked".
     """
-    distances = {
-        index: distance
+    keys = [
+        (_sort_key(o, distance), index)
         for index, o in enumerate(newest_first)
         if (distance := ids.distance(o)) is not None
-    }
-    return sorted(distances, key=lambda i: _sort_key(newest_first[i], distances[i]))
+    ]
+    return [index for _, index in sorted(keys)]
 
 
 def has_age(ids: ModuleIds) -> bool:

@@ -54,14 +54,12 @@ def best_match(newest_first: Sequence[ObjectFile], query: FileQuery) -> int | No
     for executables the smaller file without DWARF, and for debug information the
     companion; then the name, and the newest.
     """
-    indexes = [
-        index
+    keys = [
+        (_sort_key(candidate, query), index)
         for index, candidate in enumerate(newest_first)
         if query.matches(candidate) and can_serve(candidate, query.role)
     ]
-    if not indexes:
-        return None
-    return min(indexes, key=lambda i: (_sort_key(newest_first[i], query), i))
+    return min(keys)[1] if keys else None
 
 
 def can_serve(candidate: ObjectFile, role: FileRole) -> bool:
@@ -76,10 +74,9 @@ def can_serve(candidate: ObjectFile, role: FileRole) -> bool:
         case FileRole.EXECUTABLE:
             return candidate.kind not in _KINDS_WITHOUT_PROGRAM
         case FileRole.DEBUGINFO:
-            has_table = "symtab" in candidate.features
-            return "debug" in candidate.features or (
-                has_table and candidate.kind == COMPANION
-            )
+            is_companion = candidate.kind == COMPANION
+            features = candidate.features
+            return "debug" in features or ("symtab" in features and is_companion)
         case _:
             return False
 
@@ -114,11 +111,8 @@ def lacks_program(o: ObjectFile) -> bool:
 
 
 def _is_covered(candidate: ObjectFile, stay: Sequence[ObjectFile]) -> bool:
-    rivals = [
-        newer
-        for newer in stay
-        if candidate.kind == COMPANION or newer.kind != COMPANION
-    ]
+    is_companion = candidate.kind == COMPANION
+    rivals = [newer for newer in stay if is_companion or newer.kind != COMPANION]
     features = frozenset[str]().union(*(newer.features for newer in rivals))
     return bool(rivals) and candidate.features <= features
 
@@ -130,12 +124,8 @@ def _sort_key(candidate: ObjectFile, query: FileQuery) -> tuple[int, ...]:
         poor, large = 0, int(has_dwarf)
     else:
         poor, large = int(not has_dwarf), int(candidate.kind != COMPANION)
-    return (
-        _distance(candidate, query),
-        poor,
-        large,
-        int(candidate.name.lower() != query.name.lower()),
-    )
+    is_other_name = int(candidate.name.lower() != query.name.lower())
+    return _distance(candidate, query), poor, large, is_other_name
 
 
 def _distance(candidate: ObjectFile, query: FileQuery) -> int:
