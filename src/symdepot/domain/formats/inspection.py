@@ -52,13 +52,11 @@ def inspect(path: Path, *, name: str) -> list[ObjectFile]:
         _check_sizes(path)
         return [_describe(o, name) for o in _objects(path)]
     except ObjectErrorUnsupportedObject as e:
-        raise NotADebugFile(
-            f"Unsupported debug information file: {error_message(e)}"
-        ) from e
+        text = error_message(e)
+        raise NotADebugFile(f"Unsupported debug information file: {text}") from e
     except (SymbolicError, ValueError) as e:
-        raise NotADebugFile(
-            f"Invalid debug information file: {error_message(e)}"
-        ) from e
+        text = error_message(e)
+        raise NotADebugFile(f"Invalid debug information file: {text}") from e
 
 
 def trial_parse(path: Path) -> None:

@@ -17,7 +17,7 @@ _TOKEN = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _AMONG = re.compile(r"(\\?.)(?:-(\\?[^]]))?", re.DOTALL)
-_BEFORE_WILDCARDS = re.compile(r"[^*?\[\\]*")
+_WILDCARD = re.compile(r"[*?\[\\]")
 _NOTHING, _ANYTHING = "(?!)", "."
 
 
@@ -50,8 +50,7 @@ def literal_prefix(pattern: str) -> str:
     >>> literal_prefix("/usr/lib/lib*.so")
     '/usr/lib/lib'
     """
-    match = _BEFORE_WILDCARDS.match(pattern)
-    return match[0] if match else ""
+    return _WILDCARD.split(pattern, maxsplit=1)[0]
 
 
 def _compiled(part: str) -> re.Pattern[str]:
