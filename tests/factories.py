@@ -12,9 +12,10 @@ from django.db import transaction
 from django.test import Client
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles import catalogue
+from symdepot.debugfiles import catalogue, missing_ids
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain.ids import Checksum, DebugId
+from symdepot.debugfiles.near_misses import RequestedIds
+from symdepot.domain.ids import Checksum, CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
 from symdepot.pipeline import intake
 from symdepot.projects import tokens
@@ -203,3 +204,14 @@ def upload(client: Client, content: bytes, **how: Any) -> dict[str, Any]:
     for chunk in pieces(content, how.get("piece", PIECE_BYTES)):
         assert send(client, chunk, organization=organization).status_code == 200
     return standing(client, content, **how)
+
+
+def record_miss(
+    project: Project,
+    *,
+    debug_id: DebugId | None,
+    code_id: CodeId | None,
+    by: str,
+    name: str = "",
+) -> None:
+    missing_ids.record_miss(project.pk, RequestedIds(debug_id, code_id, name), by=by)

@@ -6,13 +6,12 @@ Damaged files are skipped.
 """
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache, reduce
 from itertools import batched
 from operator import or_
-from uuid import UUID
 
 from django.db.models import Q
 from django.utils import timezone
@@ -31,6 +30,7 @@ _MAX_CANDIDATES = 1000
 _MODULES_PER_QUERY = 100
 _MAX_ROWS = 5000
 _MAX_OBJECTS = 1024
+_UUID_LENGTH = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class FileRecord:
     last use was noted not long ago.
     """
 
-    row_id: int
+    pk: int
     checksum: Checksum
     size_bytes: int
     is_public: bool
@@ -55,6 +55,10 @@ class FileRecord:
     def object_name(self) -> str:
         """The file's name, as it was uploaded."""
         return self.object.name
+
+    def __str__(self) -> str:
+        found = self.object
+        return f"{found.debug_id} ({found.name}; {found.arch})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +79,16 @@ def find_match(scope: ReadScope, query: FileQuery) -> FileMatch:
     if not rows:
         return _NO_MATCH
     intact = [row for row in rows if not row.is_damaged]
-    index = ranking.best_match(
-        [_object_file(row.object_columns()) for row in intact], query
-    )
-    best = None if index is None else _record(intact[index])
+    objects = [_object_file(row.object_columns()) for row in intact]
+    index = ranking.best_match(objects, query)
+    best = None if index is None else _record(intact[index], objects[index])
     return FileMatch(best, rows[0].row_id)
 
 
-def find_best(scope: ReadScope, query: FileQuery) -> DebugFile | None:
-    """Return the model of the best match; a second query."""
-    match = find_match(scope, query)
-    if match.best is None:
-        return None
-    rows = DebugFile.objects.select_related("file", "project")
-    return rows.filter(pk=match.best.row_id).first()
+def note_use(file: FileRecord) -> None:
+    """Update the last use of a found file if that is due."""
+    if not file.is_use_noted:
+        usage.update_last_use([file.pk], file.keep_unused_days)
 
 
 def find_files(
@@ -101,31 +101,30 @@ def find_files(
     found: dict[ModuleIds, list[DebugFile]] = {ids: [] for ids in modules}
     for some in batched(filter(None, found), _MODULES_PER_QUERY):
         rows = _module_files(scope, some)
-        objects = [row.object_file() for row in rows]
-        index = _Index(rows)
+        objects = {row.pk: row.object_file() for row in rows}
+        index = IdIndex(rows)
         for ids in some:
-            places = index.places(ids)
-            ranked = module_ids.rank(ids, [objects[place] for place in places])
-            found[ids] = [rows[places[rank]] for rank in ranked]
+            newest_first = index.find(ids.debug_id, ids.code_id)
+            ranked = module_ids.rank(ids, [objects[row.pk] for row in newest_first])
+            found[ids] = [newest_first[rank] for rank in ranked]
     return found
 
 
-class _Index:
-    """Positions in a list of rows, by UUID and by code id."""
+class IdIndex:
+    """Finds debug files of a list by their ids."""
 
-    def __init__(self, rows: Sequence[DebugFile]) -> None:
-        self._by_uuid: dict[str, list[int]] = {}
-        self._by_code_id: dict[str, list[int]] = {}
-        for place, row in enumerate(rows):
-            self._by_uuid.setdefault(row.debug_id[:36], []).append(place)
-            self._by_code_id.setdefault(row.code_id, []).append(place)
+    def __init__(self, rows: Iterable[DebugFile]) -> None:
+        self._by_id: dict[str, list[DebugFile]] = {}
+        for row in rows:
+            for key in (row.debug_id[:_UUID_LENGTH], f"code {row.code_id}"):
+                self._by_id.setdefault(key, []).append(row)
 
-    def places(self, ids: ModuleIds) -> list[int]:
-        uuid = str(ids.debug_id.uuid) if ids.debug_id else ""
-        code_id = str(ids.code_id or "-")
-        return sorted(
-            {*self._by_uuid.get(uuid, ()), *self._by_code_id.get(code_id, ())}
-        )
+    def find(self, debug_id: DebugId | None, code_id: CodeId | None) -> list[DebugFile]:
+        """Return those with the code id, or the UUID of the debug id; newest first."""
+        by_debug_id = self._by_id.get(str(debug_id.uuid), []) if debug_id else []
+        by_code_id = self._by_id.get(f"code {code_id}", []) if code_id else []
+        found = {row.pk: row for row in (*by_debug_id, *by_code_id)}
+        return [found[pk] for pk in sorted(found, reverse=True)]
 
 
 def _ids(query: FileQuery) -> Ids:
@@ -152,19 +151,17 @@ def _conditions(
         yield readable & Q(debug_id__in=debug_ids)
     if code_ids := [ids.code_id.hex for ids in modules if ids.code_id]:
         yield readable & Q(code_id__in=code_ids)
-    if uuids := [*_uuids_of_any_age(modules)]:
+    if uuids := [
+        ids.debug_id.uuid
+        for ids in modules
+        if ids.debug_id is not None and module_ids.has_age(ids)
+    ]:
         yield Q(pk__in=sql.row_ids(scope, Ids(uuids=uuids), _MAX_ROWS))
 
 
-def _uuids_of_any_age(modules: Sequence[ModuleIds]) -> Iterator[UUID]:
-    for ids in modules:
-        if ids.debug_id is not None and module_ids.has_age(ids):
-            yield ids.debug_id.uuid
-
-
-def _record(row: FileRow) -> FileRecord:
+def _record(row: FileRow, found: ObjectFile) -> FileRecord:
     return FileRecord(
-        row_id=row.row_id,
+        pk=row.row_id,
         checksum=Checksum(row.checksum),
         size_bytes=row.size_bytes,
         is_public=bool(row.is_public),
@@ -172,20 +169,21 @@ def _record(row: FileRow) -> FileRecord:
         file_id=row.file_id,
         stored_at=_in_utc(row.stored_at),
         keep_unused_days=row.keep_unused_days,
-        object=_object_file(row.object_columns()),
+        object=found,
     )
 
 
 @lru_cache(maxsize=_MAX_OBJECTS)
 def _object_file(columns: ObjectColumns) -> ObjectFile:
+    debug_id, code_id, arch, file_format, kind, features, name = columns
     return ObjectFile(
-        format=Format(columns.file_format),
-        kind=columns.kind or None,
-        arch=columns.arch,
-        debug_id=DebugId.parse(columns.debug_id),
-        code_id=CodeId(columns.code_id) if columns.code_id else None,
-        features=frozenset(json.loads(columns.features)),
-        name=columns.object_name,
+        format=Format(file_format),
+        kind=kind or None,
+        arch=arch,
+        debug_id=DebugId.parse(debug_id),
+        code_id=CodeId(code_id) if code_id else None,
+        features=frozenset(json.loads(features)),
+        name=name,
     )
 
 

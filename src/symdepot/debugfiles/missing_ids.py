@@ -14,10 +14,9 @@ from django.utils import timezone
 from symdepot.debugfiles import sql
 from symdepot.debugfiles.miss_counter import Miss, MissCount, MissCounter
 from symdepot.debugfiles.models import DebugFile, WantedId
-from symdepot.debugfiles.near_misses import RequestedIds
+from symdepot.debugfiles.near_misses import RequestedIds, without_nil
 from symdepot.domain import text_format
 from symdepot.domain.errors import MissingIdNotListed
-from symdepot.domain.ids import CodeId, DebugId
 from symdepot.projects.models import Project
 from symdepot.projects.organizations import is_row_id
 
@@ -36,33 +35,16 @@ class MissingIdOrder(StrEnum):
     MOST = "most"
 
 
-def record(
-    project: Project,
-    *,
-    debug_id: DebugId | None,
-    code_id: CodeId | None,
-    by: str,
-    name: str = "",
-) -> None:
-    """Count a query of `by` for ids that no debug file has; see `record_miss`."""
-    record_miss(project.pk, RequestedIds(debug_id, code_id, name), by=by)
-
-
 def record_miss(
     project_id: int, requested: RequestedIds, *, by: str, newest_row_id: int = 0
 ) -> None:
-    """Count a query without a result. Cheap, never fails, written later.
+    """Count a query of `by` without a result. Cheap, never fails, written later.
 
     `newest_row_id`: files with these ids up to this row cannot serve; a newer one may.
     Nil ids are ignored, since no file can have them.
     """
-    debug_id = requested.debug_id
-    has_debug_id = debug_id is not None and debug_id.uuid.int != 0
-    miss = Miss(
-        project_id,
-        str(debug_id) if has_debug_id else "",
-        str(requested.code_id or ""),
-    )
+    debug_id = without_nil(requested.debug_id)
+    miss = Miss(project_id, str(debug_id or ""), str(requested.code_id or ""))
     if miss.debug_id or miss.code_id:
         now, caller = timezone.now(), _storable(by)[:_MAX_CALLER_LENGTH]
         name = _storable(requested.name)[:_MAX_NAME_LENGTH]

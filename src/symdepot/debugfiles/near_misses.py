@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import batched
-from uuid import UUID
 
 from symdepot.debugfiles import sql
+from symdepot.debugfiles.finder import IdIndex
 from symdepot.debugfiles.models import DebugFile
 from symdepot.debugfiles.sql import Ids
 from symdepot.domain.ids import CodeId, DebugId
@@ -26,7 +26,6 @@ _MAX_PER_KIND = 5
 _MAX_ROWS = 5000
 _MAX_NAME_LENGTH = 120
 _MAX_DETAIL_LENGTH = 300
-_NIL = UUID(int=0)
 
 
 class NearMissKind(StrEnum):
@@ -70,10 +69,15 @@ def find_near_misses(
     """Return the near misses in `project` for each of these, the nearest first."""
     found: dict[RequestedIds, list[NearMiss]] = {}
     for some in batched(dict.fromkeys(wanted), _IDS_PER_QUERY):
-        rows = _Rows(_rows(project, some))
-        uploads = _uploads(project, some)
+        rows, uploads = _rows(project, some), _uploads(project, some)
+        index, by_name = IdIndex(rows), _group_by_name(rows)
         for one in some:
-            found[one] = _nearest([*_stored(rows, one), *_uploaded(uploads, one)])
+            same_name = by_name.get(file_names.normalize(one.name), [])
+            stored = _stored(index, same_name, one)
+            failed = (
+                _upload(row) for row in uploads if row.debug_id == str(one.debug_id)
+            )
+            found[one] = _nearest([*stored, *failed])
     return found
 
 
@@ -86,10 +90,12 @@ def newest_of_names(
     """
     wanted = sql.newest_of_names(project.pk, sorted({*names} - {""}), _NEWEST_PER_NAME)
     rows = DebugFile.objects.within(project).current().filter(file__damaged_at=None)
-    found: dict[str, list[DebugFile]] = {}
-    for row in rows.filter(pk__in=wanted).order_by("-pk"):
-        found.setdefault(row.bare_name, []).append(row)
-    return found
+    return _group_by_name(rows.filter(pk__in=wanted).order_by("-pk"))
+
+
+def without_nil(debug_id: DebugId | None) -> DebugId | None:
+    """Return None for a nil id, which no file can be found by."""
+    return debug_id if debug_id is not None and debug_id.uuid.int else None
 
 
 def describe_file(row: DebugFile) -> str:
@@ -106,41 +112,25 @@ def _nearest(found: Iterable[NearMiss]) -> list[NearMiss]:
     return [one for group in by_kind.values() for one in group]
 
 
-class _Rows:
-    """Debug files by UUID, code id and bare name."""
-
-    def __init__(self, rows: Sequence[DebugFile]) -> None:
-        self._by_uuid: dict[UUID, list[DebugFile]] = {}
-        self._by_code_id: dict[str, list[DebugFile]] = {}
-        self._by_name: dict[str, list[DebugFile]] = {}
-        for row in rows:
-            self._by_uuid.setdefault(_uuid(row), []).append(row)
-            self._by_code_id.setdefault(row.code_id, []).append(row)
-            self._by_name.setdefault(row.bare_name, []).append(row)
-
-    def related(self, wanted: RequestedIds) -> dict[int, DebugFile]:
-        """Return those that share an id, by row id."""
-        uuid = wanted.debug_id.uuid if wanted.debug_id else _NIL
-        code_id = str(wanted.code_id or "")
-        found = self._by_uuid.get(uuid, []) if uuid.int else []
-        if code_id:
-            found = [*found, *self._by_code_id.get(code_id, ())]
-        return {row.pk: row for row in found}
-
-    def with_name(self, wanted: RequestedIds) -> list[DebugFile]:
-        """Return those that have the name, the newest of each id."""
-        name = file_names.normalize(wanted.name)
-        newest: dict[str, DebugFile] = {}
-        for row in self._by_name.get(name, ()) if name else ():
-            newest.setdefault(_ids(row), row)
-        return list(newest.values())
+def _group_by_name(rows: Iterable[DebugFile]) -> dict[str, list[DebugFile]]:
+    """Return the rows of each bare name; those without one are left out."""
+    found: dict[str, list[DebugFile]] = {}
+    for row in rows:
+        if row.bare_name:
+            found.setdefault(row.bare_name, []).append(row)
+    return found
 
 
-def _stored(rows: _Rows, wanted: RequestedIds) -> Iterator[NearMiss]:
-    related = rows.related(wanted)
-    for pk in sorted(related, reverse=True):
-        yield _related(related[pk], wanted)
-    others = [row for row in rows.with_name(wanted) if row.pk not in related]
+def _stored(
+    index: IdIndex, same_name: Iterable[DebugFile], wanted: RequestedIds
+) -> Iterator[NearMiss]:
+    related = index.find(without_nil(wanted.debug_id), wanted.code_id)
+    for row in related:
+        yield _related(row, wanted)
+    newest: dict[str, DebugFile] = {}
+    for row in same_name:
+        newest.setdefault(_ids(row), row)
+    others = [row for row in newest.values() if row not in related]
     for row in others[:_MAX_SAME_NAME]:
         text = f"of {row.created_at:%Y-%m-%d} has another id: {_ids(row)}."
         yield _miss(NearMissKind.SAME_NAME, row, text)
@@ -148,32 +138,17 @@ def _stored(rows: _Rows, wanted: RequestedIds) -> Iterator[NearMiss]:
 
 def _related(row: DebugFile, wanted: RequestedIds) -> NearMiss:
     """Describe a debug file that has one of the ids."""
-    debug_id = wanted.debug_id
-    has_debug_id = debug_id is not None and row.debug_id == str(debug_id)
-    has_code_id = _has_code_id(row, wanted)
-    if debug_id is not None and not has_debug_id and _has_uuid(row, wanted):
-        age = row.object_file().debug_id.age
-        text = f"has the same UUID, but age {age:x}, not {debug_id.age:x}."
+    debug_id, own = wanted.debug_id, DebugId.parse(row.debug_id)
+    if debug_id is not None and debug_id != own and debug_id.uuid == own.uuid:
+        text = f"has the same UUID, but age {own.age:x}, not {debug_id.age:x}."
         return _miss(NearMissKind.OTHER_AGE, row, text)
-    if debug_id is not None and not has_debug_id:
+    if debug_id not in {None, own}:
         text = f"has this code id, but debug id {row.debug_id}."
         return _miss(NearMissKind.OTHER_DEBUG_ID, row, text)
-    if wanted.code_id is not None and row.code_id and not has_code_id:
+    if wanted.code_id is not None and row.code_id not in {"", wanted.code_id.hex}:
         text = f"has this debug id, but code id {row.code_id}."
         return _miss(NearMissKind.OTHER_CODE_ID, row, text)
     return _with_the_ids(row)
-
-
-def _has_code_id(row: DebugFile, wanted: RequestedIds) -> bool:
-    return wanted.code_id is not None and row.code_id == wanted.code_id.hex
-
-
-def _has_uuid(row: DebugFile, wanted: RequestedIds) -> bool:
-    return wanted.debug_id is not None and _uuid(row) == wanted.debug_id.uuid
-
-
-def _uuid(row: DebugFile) -> UUID:
-    return DebugId.parse(row.debug_id).uuid
 
 
 def _ids(row: DebugFile) -> str:
@@ -182,7 +157,8 @@ def _ids(row: DebugFile) -> str:
 
 
 def _with_the_ids(row: DebugFile) -> NearMiss:
-    content = ranking.describe_content(row.object_file())
+    found = row.object_file()
+    content = ranking.describe_content(found)
     kind, text = NearMissKind.HERE, f"is here under this id, and holds {content}."
     if row.file.damaged_at is not None:
         kind = NearMissKind.DAMAGED
@@ -190,10 +166,10 @@ def _with_the_ids(row: DebugFile) -> NearMiss:
     elif row.superseded_at is not None:
         kind = NearMissKind.SUPERSEDED
         text = "is here under this id, but what was uploaded later took its place."
-    elif not ranking.has_lines(row.object_file()):
+    elif not ranking.has_lines(found):
         kind = NearMissKind.NO_DEBUG_INFORMATION
         text = f"is here under this id, without debug information: it holds {content}."
-    elif ranking.lacks_program(row.object_file()):
+    elif ranking.lacks_program(found):
         kind = NearMissKind.NO_PROGRAM
         text = f"is here under this id, without the program: it holds {content}."
     return _miss(kind, row, text)
@@ -201,12 +177,6 @@ def _with_the_ids(row: DebugFile) -> NearMiss:
 
 def _miss(kind: NearMissKind, row: DebugFile, text: str) -> NearMiss:
     return NearMiss(kind, f"{describe_file(row)} {text}", row)
-
-
-def _uploaded(uploads: Sequence[Assembly], wanted: RequestedIds) -> Iterator[NearMiss]:
-    for row in uploads:
-        if row.debug_id == str(wanted.debug_id):
-            yield _upload(row)
 
 
 def _upload(row: Assembly) -> NearMiss:
@@ -225,34 +195,22 @@ def _upload(row: Assembly) -> NearMiss:
 
 def _uploads(project: Project, some: Sequence[RequestedIds]) -> list[Assembly]:
     """Return the unfinished and failed uploads with these debug ids, newest first."""
-    ids = [str(one.debug_id) for one in some if one.debug_id and one.debug_id.uuid.int]
+    ids = [str(one.debug_id) for one in some if without_nil(one.debug_id)]
     rows = Assembly.objects.filter(project=project, debug_id__in=ids)
-    return list(
-        rows.exclude(state=State.OK)
-        .defer("chunks")
-        .order_by("-updated_at", "-pk")[:_MAX_ROWS]
-    )
+    open_rows = rows.exclude(state=State.OK).defer("chunks")
+    return list(open_rows.order_by("-updated_at", "-pk")[:_MAX_ROWS])
 
 
 def _rows(project: Project, some: Sequence[RequestedIds]) -> list[DebugFile]:
     """Return all with these ids, of any age, and the newest of the names; newest first."""
-    ids = Ids(
-        code_ids=[one.code_id.hex for one in some if one.code_id],
-        uuids=[
-            one.debug_id.uuid for one in some if one.debug_id and one.debug_id.uuid.int
-        ],
-    )
+    code_ids = [one.code_id.hex for one in some if one.code_id]
+    debug_ids = filter(None, (without_nil(one.debug_id) for one in some))
+    ids = Ids(code_ids, uuids=[debug_id.uuid for debug_id in debug_ids])
+    scope = ReadScope(project_id=project.pk)
+    names = {file_names.normalize(one.name) for one in some} - {""}
     row_ids = {
-        *sql.row_ids(
-            ReadScope(project_id=project.pk), ids, _MAX_ROWS, only_current=False
-        ),
-        *sql.newest_of_names(
-            project.pk, _bare_names(one.name for one in some), _MAX_SAME_NAME
-        ),
+        *sql.row_ids(scope, ids, _MAX_ROWS, only_current=False),
+        *sql.newest_of_names(project.pk, sorted(names), _MAX_SAME_NAME),
     }
     found = DebugFile.objects.filter(pk__in=sorted(row_ids, reverse=True)[:_MAX_ROWS])
     return list(found.select_related("file").order_by("-pk"))
-
-
-def _bare_names(names: Iterable[str]) -> list[str]:
-    return sorted({file_names.normalize(name) for name in names} - {""})

@@ -10,7 +10,7 @@ its tables from left to right, and so looks up each id by an index instead of re
 all rows (sqlite.org/optoverview.html, "Manual Control Of Query Plans Using CROSS JOIN").
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -36,20 +36,12 @@ class Ids:
     uuids: Collection[UUID] = ()
 
 
-class ObjectColumns(NamedTuple):
-    """The columns of a debug file that describe its object. `features` is JSON."""
-
-    debug_id: str
-    code_id: str
-    arch: str
-    file_format: str
-    kind: str
-    features: str
-    object_name: str
+type ObjectColumns = tuple[str, str, str, str, str, str, str]
+"""Those from `debug_id` to `object_name` of a `FileRow`."""
 
 
 class FileRow(NamedTuple):
-    """A debug file with its file and project."""
+    """A debug file with its file and project. `features` is JSON."""
 
     row_id: int
     debug_id: str
@@ -70,23 +62,7 @@ class FileRow(NamedTuple):
 
     def object_columns(self) -> ObjectColumns:
         """Return the columns that describe the object."""
-        return ObjectColumns(
-            self.debug_id,
-            self.code_id,
-            self.arch,
-            self.file_format,
-            self.kind,
-            self.features,
-            self.object_name,
-        )
-
-
-class UsageRow(NamedTuple):
-    """The debug files of a project, and the size of their chunks, each once."""
-
-    project_id: int
-    debug_files: int
-    size_bytes: int
+        return self[1:8]
 
 
 def current_files(scope: ReadScope, ids: Ids, limit: int) -> list[FileRow]:
@@ -102,7 +78,11 @@ def row_ids(
 ) -> list[int]:
     """Return the row ids of the debug files with these ids, newest first."""
     query, values = _matches(_CURRENT_ROWS if only_current else _ROWS, scope, ids)
-    return _column(query, [*values, limit]) if query else []
+    return (
+        [pk for (pk,) in fetch_all(tuple[int], query, [*values, limit])]
+        if query
+        else []
+    )
 
 
 def newest_of_names(
@@ -116,38 +96,30 @@ def newest_of_names(
         return []
     marks = _marks(len(names), "(%s)")
     each = ", ".join(_NEWEST_OF_NAME.format(offset=n) for n in range(count))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _NEWEST_OF_NAMES.format(names=marks, each=each),
-            [*names, *[project_id] * count],
-        )
-        return [pk for row in cursor.fetchall() for pk in row if pk is not None]
+    query = _NEWEST_OF_NAMES.format(names=marks, each=each)
+    rows = fetch_all(list[int | None], query, [*names, *[project_id] * count])
+    return [pk for row in rows for pk in row if pk is not None]
 
 
 def add_misses(counts: Mapping[Miss, MissCount]) -> None:
     """Add to the rows of missing ids; an id that was uploaded in the meantime is left out."""
-    rows = [_miss_values(miss, count) for miss, count in counts.items()]
-    row = f"({_marks(len(rows[0]))})"
+    adapt = connection.ops.adapt_datetimefield_value
+    values: list[Value] = []
+    for miss, count in counts.items():
+        times = adapt(count.first_at), adapt(count.last_at)
+        values += [miss.project_id, miss.debug_id, miss.code_id, count.name, count.by]
+        values += [count.count, *times, count.newest_row_id]
+    row = f"({_marks(9)})"
     with connection.cursor() as cursor:
-        cursor.execute(
-            _ADD_MISSES.format(rows=_marks(len(rows), row)),
-            [value for values in rows for value in values],
-        )
+        cursor.execute(_ADD_MISSES.format(rows=_marks(len(counts), row)), values)
 
 
-def usage(organization_id: int) -> Iterator[UsageRow]:
-    """Yield the usage of each project; a chunk that several share counts for each."""
-    with connection.cursor() as cursor:
-        cursor.execute(_USAGE, [organization_id, organization_id])
-        yield from map(UsageRow._make, cursor.fetchall())
+def usage(organization_id: int) -> list[tuple[int, ...]]:
+    """Return row id, number of debug files, and bytes of chunks of each project.
 
-
-def uuid_range(uuid: UUID) -> tuple[str, str]:
-    """Return the range of the debug ids of a UUID: from, and up to but not including.
-
-    After the UUID comes nothing, or a hyphen and hexadecimal digits.
+    A chunk that several share counts for each.
     """
-    return str(uuid), f"{uuid}-g"
+    return fetch_all(tuple[int, ...], _USAGE, [organization_id] * 2)
 
 
 def _matches(template: str, scope: ReadScope, ids: Ids) -> tuple[str, list[Value]]:
@@ -156,11 +128,9 @@ def _matches(template: str, scope: ReadScope, ids: Ids) -> tuple[str, list[Value
     counts = (len(ids.code_ids), len(ids.debug_ids), len(ids.uuids))
     query = _query(template, readable, counts)
     values: list[Value] = []
-    for wanted in (
-        ids.code_ids,
-        ids.debug_ids,
-        [end for uuid in ids.uuids for end in uuid_range(uuid)],
-    ):
+    # Debug ids of a UUID end after it, or go on with a hyphen and hexadecimal digits.
+    ranges = [end for uuid in ids.uuids for end in (str(uuid), f"{uuid}-g")]
+    for wanted in (ids.code_ids, ids.debug_ids, ranges):
         if wanted:
             values += [*wanted, *of_scope]
     return query, values
@@ -199,27 +169,6 @@ def _readable(scope: ReadScope) -> tuple[str, list[Value]]:
 
 def _marks(count: int, mark: str = "%s") -> str:
     return ", ".join([mark] * count)
-
-
-def _column(query: str, values: Iterable[Value]) -> list[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(query, list(values))
-        return [value for (value,) in cursor.fetchall()]
-
-
-def _miss_values(miss: Miss, count: MissCount) -> Sequence[Value]:
-    adapt = connection.ops.adapt_datetimefield_value
-    return (
-        miss.project_id,
-        miss.debug_id,
-        miss.code_id,
-        count.name,
-        count.by,
-        count.count,
-        adapt(count.first_at),
-        adapt(count.last_at),
-        count.newest_row_id,
-    )
 
 
 _FILE_FIRST = (

@@ -4,9 +4,9 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
@@ -16,8 +16,7 @@ from django.utils import timezone
 
 from symdepot.debugfiles import sql
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain.ids import DebugId
-from symdepot.domain.objects import Format, ObjectFile
+from symdepot.domain.objects import Format
 from symdepot.domain.selection import ranking
 from symdepot.domain.selection.file_query import FileRole
 from symdepot.projects.models import Organization, Project
@@ -28,11 +27,11 @@ _LOCK_TIMEOUT_MILLISECONDS = 100
 _ROLES = (FileRole.DEBUGINFO, FileRole.EXECUTABLE)
 _COUNTS_VALID_SECONDS = 60
 _MAX_COUNTS_IN_MEMORY = 64
+_NIL = str(UUID(int=0))
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectUsage:
+class ProjectUsage(NamedTuple):
     """The debug files of a project, and the size of their chunks, each once."""
 
     debug_files: int
@@ -57,10 +56,9 @@ def mark_used(project: Project, used: Sequence[DebugFile]) -> None:
     Never fails, and waits for a lock 0.1 s at most: downloads must not wait for writes.
     """
     before = timezone.now() - update_interval(project.keep_unused_days)
-    due = [
+    if due := [
         row.pk for row in used if row.last_used_at is None or row.last_used_at < before
-    ]
-    if due:
+    ]:
         update_last_use(due, project.keep_unused_days)
 
 
@@ -91,8 +89,8 @@ def update_last_use(row_ids: Sequence[int], keep_unused_days: int | None) -> Non
 def usage_by_project(organization: Organization) -> dict[int, ProjectUsage]:
     """Return the usage of each project of `organization`, by its row id."""
     return {
-        row.project_id: ProjectUsage(int(row.debug_files), int(row.size_bytes))
-        for row in sql.usage(organization.pk)
+        project_id: ProjectUsage(debug_files, int(size_bytes))
+        for project_id, debug_files, size_bytes in sql.usage(organization.pk)
     }
 
 
@@ -115,23 +113,16 @@ def in_minute(project_ids: tuple[int, ...], minute: int) -> Mapping[FileRole, in
         .annotate(number=Count("pk"))
         .order_by()
     )
-    total: Counter[FileRole] = Counter(dict.fromkeys(_ROLES, 0))
+    total = Counter(dict.fromkeys(_ROLES, 0))
     for kind, features, number in groups:
-        one = _elf_file(kind, frozenset(features))
-        total.update({role: number for role in _ROLES if ranking.can_serve(one, role)})
+        row = DebugFile(
+            file_format=Format.ELF, kind=kind, features=features, debug_id=_NIL
+        )
+        found = row.object_file()
+        total.update(
+            {role: number for role in _ROLES if ranking.can_serve(found, role)}
+        )
     return total
-
-
-def _elf_file(kind: str, features: frozenset[str]) -> ObjectFile:
-    return ObjectFile(
-        format=Format.ELF,
-        kind=kind or None,
-        arch="",
-        debug_id=DebugId(UUID(int=0)),
-        code_id=None,
-        features=features,
-        name="",
-    )
 
 
 @contextmanager

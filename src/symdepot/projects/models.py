@@ -117,10 +117,10 @@ class Release(models.Model):
 
 
 class Webhook(models.Model):
-    """Where to send a project's new revisions.
+    """A URL to which new revisions of a project are posted.
 
-    `secret` signs them. `told_revision` is the newest that was delivered;
-    `next_attempt_at` is None when there is nothing to deliver.
+    `secret` signs the posts. `told_revision` is the newest revision that was delivered;
+    `next_attempt_at` is None if there is nothing to deliver.
     """
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="+")

@@ -1,15 +1,15 @@
 """Compresses downloads if the client accepts it and it saves time: docs/benchmarks.md."""
 
+import ipaddress
 import sys
 from collections.abc import Callable, Iterator
 from enum import StrEnum
-from typing import Protocol, cast
+from functools import lru_cache
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 from isal import isal_zlib
-
-from symdepot.protocols import client_network
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -34,12 +34,6 @@ class Coding(StrEnum):
     GZIP = "gzip"
 
 
-class _Compressor(Protocol):
-    def compress(self, data: bytes, /) -> bytes: ...
-
-    def flush(self) -> bytes: ...
-
-
 def is_compressible_size(size_bytes: int) -> bool:
     """Return whether files of this size are compressed at all."""
     return settings.DOWNLOAD_COMPRESSION != "none" and size_bytes >= _MIN_BYTES
@@ -54,21 +48,48 @@ def choose_coding(request: HttpRequest, sample: Callable[[], bytes]) -> Coding |
     coding = _preferred(request.headers.get("Accept-Encoding", ""))
     if coding is None or "Range" in request.headers:
         return None
-    if settings.DOWNLOAD_COMPRESSION == "auto" and client_network.is_private_client(
-        request
-    ):
+    if settings.DOWNLOAD_COMPRESSION == "auto" and is_private_client(request):
         return None
     part = sample()
-    return coding if len(_compressed(part)) <= _MAX_RATIO * len(part) else None
+    size_bytes = len(zstd.compress(part, _FASTEST_LEVEL))
+    return coding if size_bytes <= _MAX_RATIO * len(part) else None
 
 
 def compress(blocks: Iterator[bytes], coding: Coding) -> Iterator[bytes]:
     """Compress `blocks` as they come."""
-    compressor = _COMPRESSORS[coding]()
+    compressor: Any = (
+        zstd.ZstdCompressor(_FASTEST_LEVEL)
+        if coding is Coding.ZSTD
+        else isal_zlib.compressobj(_FASTEST_LEVEL, wbits=_GZIP_WINDOW)
+    )
     for block in blocks:
         if ready := compressor.compress(block):
             yield ready
     yield compressor.flush()
+
+
+def is_private_client(request: HttpRequest) -> bool:
+    """Return whether a client and its proxies are on loopback or private networks.
+
+    `X-Forwarded-For` is trusted for nothing else than compression: a client that forges
+    it slows down only itself.
+    """
+    address = request.META.get("REMOTE_ADDR", "")
+    return is_private(address, request.headers.get("X-Forwarded-For", ""))
+
+
+@lru_cache(4096)
+def is_private(address: str, forwarded_for: str) -> bool:
+    """Return the same for the client's address and the header."""
+    hops = [address, *forwarded_for.split(",")]
+    return all(_is_private(hop.strip()) for hop in hops if hop.strip())
+
+
+def _is_private(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_private
+    except ValueError:
+        return False
 
 
 def _preferred(accepted: str) -> Coding | None:
@@ -85,29 +106,8 @@ def _preferred(accepted: str) -> Coding | None:
 
 
 def _parse_weight(element: str) -> tuple[str, float]:
-    name, has_weight, weight = (
-        element.replace(" ", "").replace("\t", "").partition(";q=")
-    )
+    name, has_weight, weight = "".join(element.split()).partition(";q=")
     try:
         return name, float(weight) if has_weight else 1
     except ValueError:
         return name, 0
-
-
-def _compressed(data: bytes) -> bytes:
-    return zstd.compress(data, _FASTEST_LEVEL)
-
-
-def _zstd() -> _Compressor:
-    return cast("_Compressor", zstd.ZstdCompressor(_FASTEST_LEVEL))
-
-
-def _gzip() -> _Compressor:
-    compressor = isal_zlib.compressobj(_FASTEST_LEVEL, wbits=_GZIP_WINDOW)
-    return cast("_Compressor", compressor)
-
-
-_COMPRESSORS: dict[Coding, Callable[[], _Compressor]] = {
-    Coding.ZSTD: _zstd,
-    Coding.GZIP: _gzip,
-}

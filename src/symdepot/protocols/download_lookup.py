@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest
 
-from symdepot.debugfiles import finder, missing_ids, usage
+from symdepot.debugfiles import finder, missing_ids
 from symdepot.debugfiles.finder import FileRecord
 from symdepot.debugfiles.near_misses import RequestedIds
 from symdepot.domain.errors import DebugFileMissing
@@ -19,21 +19,29 @@ def find_file(request: HttpRequest, token: str | None, query: FileQuery) -> File
         DebugFileMissing: there is none.
         Unauthenticated, NotAllowed: see `auth.reader`.
     """
-    found = _find(request, token, query, is_whole=True)
+    found = find_container(request, token, query, is_whole=True)
     if found is None:
         raise DebugFileMissing(query.name or query.role)
     return found
 
 
 def find_container(
-    request: HttpRequest, token: str | None, query: FileQuery
+    request: HttpRequest, token: str | None, query: FileQuery, *, is_whole: bool = False
 ) -> FileRecord | None:
     """Return the best match, of which the client wants a section or a source.
 
     Raises:
         Unauthenticated, NotAllowed: see `auth.reader`.
     """
-    return _find(request, token, query, is_whole=False)
+    reader = auth.reader(request, token)
+    match = finder.find_match(access.read_scope(reader), query)
+    if match.best is not None:
+        finder.note_use(match.best)
+    elif reader is not None:
+        agent = request.headers.get("User-Agent", "")
+        newest = match.newest_row_id if is_whole else 0
+        record_miss(reader, query, agent=agent, newest_row_id=newest)
+    return match.best
 
 
 def record_miss(
@@ -57,18 +65,3 @@ def record_miss(
         by=auth.actor_with_agent(reader.name, agent),
         newest_row_id=newest_row_id if query.role is FileRole.DEBUGINFO else 0,
     )
-
-
-def _find(
-    request: HttpRequest, token: str | None, query: FileQuery, *, is_whole: bool
-) -> FileRecord | None:
-    reader = auth.reader(request, token)
-    match = finder.find_match(access.read_scope(reader), query)
-    found = match.best
-    if found is None and reader is not None:
-        agent = request.headers.get("User-Agent", "")
-        newest = match.newest_row_id if is_whole else 0
-        record_miss(reader, query, agent=agent, newest_row_id=newest)
-    elif found is not None and not found.is_use_noted:
-        usage.update_last_use([found.row_id], found.keep_unused_days)
-    return found

@@ -8,7 +8,6 @@ Source: nginx, ngx_http_proxy_module, "X-Accel-Redirect"; the proxy announces it
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 from itertools import chain
@@ -28,7 +27,6 @@ from symdepot.blobs.store import blob_path
 from symdepot.debugfiles.contents import FileContent
 from symdepot.domain.errors import BlobMissing, StorageUnavailable
 from symdepot.domain.formats.elf import Section
-from symdepot.domain.ids import Checksum
 from symdepot.protocols import compression
 from symdepot.protocols.compression import Coding
 
@@ -39,18 +37,6 @@ _BLOCK_BYTES = 128 * 1024
 """Larger blocks leave the processor's caches before they are sent: docs/benchmarks.md."""
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})").fullmatch
 _WITH_FILE_NAME = {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}
-
-
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """The bytes from `start` up to, not including, `stop`."""
-
-    start: int
-    stop: int
-
-    def shifted(self, offset: int) -> "_Span":
-        """Return the span `offset` bytes later."""
-        return _Span(offset + self.start, offset + self.stop)
 
 
 def serve(
@@ -85,7 +71,8 @@ def serve(
     else:
         response = _streamed(request, content, origin, tag)
     if response.status_code in _WITH_FILE_NAME:
-        response["Content-Disposition"] = _disposition(filename)
+        disposition = content_disposition_header(as_attachment=True, filename=filename)
+        response["Content-Disposition"] = disposition or "attachment"
     response["ETag"] = f"W/{tag}" if coding else tag
     response["Accept-Ranges"] = "bytes"
     if not is_offloaded and compression.is_compressible_size(origin.size_bytes):
@@ -100,7 +87,7 @@ def read_range(content: FileContent, start: int, size_bytes: int) -> bytes:
         BlobMissing: the bytes are gone.
         StorageUnavailable: the disk or bucket failed.
     """
-    return b"".join(_blocks(content, _Span(start, start + size_bytes)))
+    return b"".join(_blocks(content, start, size_bytes))
 
 
 def _can_offload(request: HttpRequest, content: FileContent) -> bool:
@@ -121,19 +108,14 @@ def _can_offload(request: HttpRequest, content: FileContent) -> bool:
 
 
 def _offload(content: FileContent) -> HttpResponse:
+    """Let the proxy send the chunk, or redirect to the bucket."""
     [(chunk, _)] = content.chunks
-    return _to_proxy(chunk) if settings.DOWNLOADS == "accel" else _to_bucket(chunk)
-
-
-def _to_proxy(chunk: Checksum) -> HttpResponse:
-    if chunk not in blob_store():
-        raise BlobMissing(chunk)
-    response = HttpResponse(content_type="application/octet-stream")
-    response[_ACCEL_HEADER] = f"{settings.ACCEL_PREFIX}{blob_path(chunk)}"
-    return response
-
-
-def _to_bucket(chunk: Checksum) -> HttpResponse:
+    if settings.DOWNLOADS == "accel":
+        if chunk not in blob_store():
+            raise BlobMissing(chunk)
+        response = HttpResponse(content_type="application/octet-stream")
+        response[_ACCEL_HEADER] = f"{settings.ACCEL_PREFIX}{blob_path(chunk)}"
+        return response
     url = blob_store().signed_url(chunk, valid_for=_SIGNED_URL_VALID_FOR)
     if url is None:
         raise StorageUnavailable
@@ -158,8 +140,7 @@ def _coding(
 def _compressed(
     request: HttpRequest, content: FileContent, origin: Section, coding: Coding
 ) -> HttpResponseBase:
-    """Answer with all of it, compressed, and so without a length."""
-    blocks = _blocks(content, _Span(0, origin.size_bytes).shifted(origin.start))
+    blocks = _blocks(content, origin.start, origin.size_bytes)
     response = _body(request, compression.compress(blocks, coding))
     response["Content-Encoding"] = coding.value
     return response
@@ -169,79 +150,57 @@ def _streamed(
     request: HttpRequest, content: FileContent, origin: Section, tag: str
 ) -> HttpResponseBase:
     """Answer with all of it, or the requested range."""
-    span, is_part = _requested_span(request, origin.size_bytes, tag)
-    if span is None:
+    part = _requested_range(request, origin.size_bytes, tag)
+    if part is None:
+        response = _body(request, _blocks(content, origin.start, origin.size_bytes))
+        response["Content-Length"] = str(origin.size_bytes)
+        return response
+    if not part:
         refusal = HttpResponse(status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
         refusal["Content-Range"] = f"bytes */{origin.size_bytes}"
         return refusal
-    response = _body(request, _blocks(content, span.shifted(origin.start)))
-    response["Content-Length"] = str(span.stop - span.start)
-    if is_part:
-        response.status_code = HTTPStatus.PARTIAL_CONTENT
-        response["Content-Range"] = (
-            f"bytes {span.start}-{span.stop - 1}/{origin.size_bytes}"
-        )
+    response = _body(request, _blocks(content, origin.start + part.start, len(part)))
+    response.status_code = HTTPStatus.PARTIAL_CONTENT
+    response["Content-Length"] = str(len(part))
+    response["Content-Range"] = f"bytes {part[0]}-{part[-1]}/{origin.size_bytes}"
     return response
-
-
-def _disposition(filename: str) -> str:
-    return (
-        content_disposition_header(as_attachment=True, filename=filename)
-        or "attachment"
-    )
 
 
 def _is_known(request: HttpRequest, tag: str) -> bool:
     """Return whether the client has the file, compressed or not."""
-    known = [
-        one.removeprefix("W/")
-        for one in parse_etags(request.headers.get("If-None-Match", ""))
-    ]
-    return tag in known or "*" in known
+    known = parse_etags(request.headers.get("If-None-Match", ""))
+    return not {tag, f"W/{tag}", "*"}.isdisjoint(known)
 
 
-def _requested_span(
-    request: HttpRequest, size_bytes: int, etag: str
-) -> tuple[_Span | None, bool]:
-    """Return the span to send, None if out of range; and whether it is a part."""
-    whole = _Span(0, size_bytes)
+def _requested_range(request: HttpRequest, size_bytes: int, etag: str) -> range | None:
+    """Return the range to send, empty if there are no such bytes; None is the whole."""
     match = _RANGE(request.headers.get("Range", "").strip())
     is_valid = request.method == "GET" and request.headers.get("If-Range", etag) == etag
     if match is None or not is_valid:
-        return whole, False
+        return None
     first, last = match.groups()
-    if not first and not last:
-        return whole, False
-    if not first:
-        start, stop = max(size_bytes - int(last), 0), size_bytes
-    else:
-        start, stop = int(first), min(int(last or size_bytes) + 1, size_bytes)
-        if last and int(last) < start:
-            return whole, False
-    return (_Span(start, stop) if start < stop else None), True
+    if first and (not last or int(first) <= int(last)):
+        return range(int(first), min(int(last or size_bytes) + 1, size_bytes))
+    if last and not first:
+        return range(max(size_bytes - int(last), 0), size_bytes)
+    return None
 
 
 def _body(request: HttpRequest, blocks: Iterator[bytes]) -> HttpResponseBase:
     kind = "application/octet-stream"
     if request.method == "HEAD":
         return HttpResponse(content_type=kind)
-    return StreamingHttpResponse(_with_first_block_read(blocks), content_type=kind)
-
-
-def _with_first_block_read(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Read the first block before the headers are sent, so that missing bytes raise."""
+    # Read the first block before the headers are sent, so that missing bytes raise.
     first = next(blocks, b"")
-    return chain((first,), blocks)
+    return StreamingHttpResponse(chain((first,), blocks), content_type=kind)
 
 
-def _blocks(content: FileContent, span: _Span) -> Iterator[bytes]:
-    store = blob_store()
-    offset = 0
-    for chunk, size_bytes in content.chunks:
-        start = max(span.start - offset, 0)
-        left = min(span.stop - offset, size_bytes) - start
-        offset += size_bytes
-        if left <= 0:
-            continue
-        with store.open(chunk, start=start) as blob:
-            yield from read_blocks(blob, left, block_bytes=_BLOCK_BYTES)
+def _blocks(content: FileContent, start: int, size_bytes: int) -> Iterator[bytes]:
+    """Yield the bytes from `start`, or fewer at the end."""
+    store, stop = blob_store(), start + size_bytes
+    for chunk, chunk_bytes in content.chunks:
+        wanted = range(max(start, 0), min(stop, chunk_bytes))
+        start, stop = start - chunk_bytes, stop - chunk_bytes
+        if wanted:
+            with store.open(chunk, start=wanted.start) as blob:
+                yield from read_blocks(blob, len(wanted), block_bytes=_BLOCK_BYTES)

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import contents, usage
+from symdepot.debugfiles.finder import FileRecord
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.errors import BlobMissing, Refused, Unavailable
 from symdepot.domain.formats.source_bundle import SourceBundle
@@ -33,7 +34,7 @@ class BundleReader:
     characters_left: int = _MAX_CHARACTERS
 
     def read(
-        self, row: DebugFile, lines: Iterable[SourceLine]
+        self, row: DebugFile | FileRecord, lines: Iterable[SourceLine]
     ) -> dict[SourceLine, SourceContext]:
         """Return the contexts of those of `lines` that the bundle has.
 

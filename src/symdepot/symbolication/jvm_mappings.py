@@ -10,8 +10,10 @@ import structlog
 from django.conf import settings
 
 from symdepot.blobs.configured import blob_store
-from symdepot.debugfiles import contents, finder, missing_ids, usage
+from symdepot.debugfiles import contents, finder, missing_ids
+from symdepot.debugfiles.finder import FileRecord
 from symdepot.debugfiles.models import DebugFile
+from symdepot.debugfiles.near_misses import RequestedIds
 from symdepot.domain import errors
 from symdepot.domain.ids import DebugId
 from symdepot.domain.jvm import retrace
@@ -41,7 +43,9 @@ UNREADABLE = (errors.NotADebugFile, errors.ParserDied, *_DAMAGED)
 _log = structlog.get_logger(__name__)
 
 
-def query_mapping(mapping: DebugFile, query: MappingQuery) -> MappingResult:
+def query_mapping(
+    mapping: DebugFile | FileRecord, query: MappingQuery
+) -> MappingResult:
     """Query one mapping, in the sandbox.
 
     Raises:
@@ -62,7 +66,7 @@ def retrace_text(trace: str, mapping: DebugFile) -> RetracedText:
     return retrace.retrace_text(trace, query_mapping(mapping, query))
 
 
-def log_unreadable(mapping: DebugFile, error: Exception) -> bool:
+def log_unreadable(mapping: DebugFile | FileRecord, error: Exception) -> bool:
     """Log that a mapping is UNREADABLE. Return whether its bytes are at fault."""
     is_damaged = isinstance(error, _DAMAGED)
     log = _log.error if is_damaged else _log.warning
@@ -72,16 +76,17 @@ def log_unreadable(mapping: DebugFile, error: Exception) -> bool:
 
 def find_file(
     scope: LookupScope, file_format: Format, debug_id: DebugId
-) -> DebugFile | None:
+) -> FileRecord | None:
     """Return a mapping or source bundle and mark it used; else record a missing id."""
     is_mapping = file_format is Format.PROGUARD
     role = FileRole.MAPPING if is_mapping else FileRole.SOURCES
     query = FileQuery(role, frozenset({file_format}), debug_ids=(debug_id,))
-    row = finder.find_best(scope.readable, query)
+    row = finder.find_match(scope.readable, query).best
     if row is not None:
-        usage.mark_used(row.project, [row])
+        finder.note_use(row)
     elif scope.project is not None:
-        missing_ids.record(scope.project, debug_id=debug_id, code_id=None, by=scope.by)
+        requested = RequestedIds(debug_id, None)
+        missing_ids.record_miss(scope.project.pk, requested, by=scope.by)
     return row
 
 
@@ -129,7 +134,7 @@ class MergedNames:
         module, _, simple = name.rpartition(".")
         return JvmException(type=simple, module=module)
 
-    def _query(self, row: DebugFile, query: MappingQuery) -> MappingError | None:
+    def _query(self, row: FileRecord, query: MappingQuery) -> MappingError | None:
         left = MappingQuery(
             tuple(frame for frame in query.frames if frame not in self.frames),
             tuple(name for name in query.class_names if name not in self.class_names),

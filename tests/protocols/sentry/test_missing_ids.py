@@ -12,6 +12,7 @@ from tests.factories import (
     a_debug_file,
     a_project,
     files_url,
+    record_miss,
     upload,
 )
 
@@ -164,7 +165,7 @@ def test_missing_ids_are_paged_by_time_or_count() -> None:
     ids = [f"{n:08x}-0000-0000-0000-000000000000" for n in range(1, 6)]
     for count, debug_id in enumerate(ids, 1):
         for _ in range(6 - count):
-            missing_ids.record(
+            record_miss(
                 project, debug_id=DebugId.parse(debug_id), code_id=None, by="me"
             )
 
@@ -207,7 +208,7 @@ def test_an_upload_token_can_list_but_not_dismiss() -> None:
 def test_missing_ids_of_other_projects_are_hidden() -> None:
     a_project()
     other = a_project("other")
-    missing_ids.record(other, debug_id=DebugId.parse(ID), code_id=None, by="me")
+    record_miss(other, debug_id=DebugId.parse(ID), code_id=None, by="me")
     row = missing_ids.list_ids(other).get()
     client = a_client()
 

@@ -110,9 +110,8 @@ def test_the_models_find_the_same_in_every_scope() -> None:
     ):
         row, newest_row_id = find_with_models(scope, query(role, code_id))
         match = finder.find_match(scope, query(role, code_id))
-        assert (match.best and match.best.row_id) == (row and row.pk)
+        assert (match.best and match.best.pk) == (row and row.pk)
         assert match.newest_row_id == newest_row_id
-        assert finder.find_best(scope, query(role, code_id)) == row
         found.add(row)
 
     assert None in found
@@ -128,7 +127,7 @@ def test_records_differ_when_the_project_is_published() -> None:
     organizations.set_public(project, is_public=True, by="me")
     public = best_match(scope)
 
-    assert private.row_id == row.pk
+    assert private.pk == row.pk
     assert (private.checksum, private.size_bytes) == (Checksum.of(b"content"), 7)
     assert (private.is_public, public.is_public) == (False, True)
     assert private != public

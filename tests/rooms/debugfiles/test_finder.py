@@ -34,7 +34,7 @@ def query(path: str, layout: Layout = Layout.SYMSTORE) -> FileQuery:
 def best_match(query: FileQuery, scope: ReadScope | None = None) -> DebugFile | None:
     """Return the row of the best match, by default in the organization of `a_project`."""
     match = finder.find_match(scope or ReadScope(an_organization().pk), query).best
-    return None if match is None else DebugFile.objects.get(pk=match.row_id)
+    return None if match is None else DebugFile.objects.get(pk=match.pk)
 
 
 DEBUGINFO = query(f"{BUILD_ID}/debuginfo", Layout.DEBUGINFOD)
@@ -162,7 +162,7 @@ def test_a_match_takes_one_query_for_any_number_of_projects(
         found = finder.find_match(scope, DEBUGINFO).best
     assert (found is not None) == is_there
     if found is not None:
-        assert DebugFile.objects.get(pk=found.row_id).project.slug == "project-4"
+        assert DebugFile.objects.get(pk=found.pk).project.slug == "project-4"
         assert found.size_bytes
 
 

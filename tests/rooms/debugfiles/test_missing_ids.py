@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 from tests.concurrency import run_at_once
-from tests.factories import a_debug_file, a_file, a_project, an_object
+from tests.factories import a_debug_file, a_file, a_project, an_object, record_miss
 
 from symdepot.debugfiles import catalogue, miss_counter, missing_ids
 from symdepot.debugfiles.miss_counter import Miss, MissCount
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 
 ID = DebugId(UUID(int=7), 1)
 CODE = CodeId("abc123")
-ask = partial(missing_ids.record, debug_id=ID, code_id=None, by="me")
+ask = partial(record_miss, debug_id=ID, code_id=None, by="me")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
-from tests.factories import a_debug_file, a_project, an_organization
+from tests.factories import a_debug_file, a_project, an_organization, record_miss
 from tests.rooms.server.command_line import CommandResult, RunCommand
 
 from symdepot.debugfiles import missing_ids
@@ -138,9 +138,7 @@ def test_control_characters_are_not_printed(
     project = a_project("rocket")
     hostile = "lib\x1b[2J\r\nroot did it.so"
     audit.record(project, Action.UPLOADED, by="me", subject=hostile)
-    missing_ids.record(
-        project, debug_id=None, code_id=CodeId("ab"), by=hostile, name=hostile
-    )
+    record_miss(project, debug_id=None, code_id=CodeId("ab"), by=hostile, name=hostile)
 
     for command in ("audit", "acme"), ("wanted", "acme/rocket"):
         result = symdepot(*command)
@@ -229,7 +227,7 @@ def test_wanted_ids_are_listed_as_text_and_json(
     project = organizations.create_project(an_organization(), "rocket", by="me")
     for n, count in (1, 2), (2, 1):
         for _ in range(count):
-            missing_ids.record(
+            record_miss(
                 project,
                 debug_id=DebugId(UUID(int=n)),
                 code_id=CodeId("ab"),
@@ -255,7 +253,7 @@ def test_a_wanted_id_is_listed_with_near_misses(symdepot: RunCommand) -> None:
     for n in (1, 2):
         debug_id = DebugId(UUID(int=n))
         name = "" if n == 1 else "lib\x1b.so"
-        missing_ids.record(project, debug_id=debug_id, code_id=None, by="me", name=name)
+        record_miss(project, debug_id=debug_id, code_id=None, by="me", name=name)
 
     people = symdepot("wanted", "acme/rocket").out.splitlines()
     programs = symdepot("wanted", "acme/rocket", "--json").out.splitlines()

@@ -26,8 +26,7 @@ from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.protocols import download_lookup, file_response, text_views
 
 _KIND = re.compile(r"buildid/[^/]*/(debuginfo|executable|section|source)\b").search
-_SOURCE = "source/"
-_SECTION = "section/"
+_SIZE = re.compile(r"[0-9]{1,18}").fullmatch
 _SAFE_IN_HEADER = "/ +@,:~()[]"
 
 
@@ -45,10 +44,9 @@ def by_build_id(
     build_id, _, kind = rest.partition("/")
     if not path_parser.is_build_id(build_id):
         raise InvalidRequest("A build id is an even number of digits 0-9 and a-f.")
-    if kind.startswith(_SECTION):
-        return _section(request, token, build_id, kind.removeprefix(_SECTION))
-    if kind.startswith(_SOURCE):
-        return _source(request, token, build_id, kind.removeprefix(_SOURCE))
+    folder, slash, name = kind.partition("/")
+    if slash and folder in _FOLDERS:
+        return _FOLDERS[folder](request, token, build_id, name)
     query = path_parser.parse(Layout.DEBUGINFOD, rest)
     if query is None or query.role is FileRole.SOURCES:
         raise DebugFileMissing(kind)
@@ -64,12 +62,7 @@ def _section(
     Source: spec/serving 1.9: that of the debug information, or else of the program.
     """
     for role in (FileRole.DEBUGINFO, FileRole.EXECUTABLE):
-        query = path_parser.parse(Layout.DEBUGINFOD, f"{build_id}/{role}")
-        row = (
-            None
-            if query is None
-            else download_lookup.find_container(request, token, query)
-        )
+        row = _container(request, token, f"{build_id}/{role}")
         if row is None:
             continue
         content = contents.file_content(row)
@@ -87,21 +80,15 @@ def _source(
 
     `path` has lost its leading slash, except for programs built with relative paths.
     """
-    query = path_parser.parse(Layout.DEBUGINFOD, f"{build_id}/source")
-    row = (
-        None if query is None else download_lookup.find_container(request, token, query)
-    )
+    row = _container(request, token, f"{build_id}/source")
     if row is None:
         raise DebugFileMissing(path)
-    content, names = contents.file_content(row), (f"/{path}", path)
-    source = contents.read_source(
-        content, names, blob_store(), Path(settings.SCRATCH_DIR)
-    )
+    content, scratch = contents.file_content(row), Path(settings.SCRATCH_DIR)
+    source = contents.read_source(content, (f"/{path}", path), blob_store(), scratch)
     if source is None:
         raise DebugFileMissing(path)
-    limit = _max_bytes(request)
-    if limit and len(source) > limit:
-        return _too_large(limit)
+    if refusal := _refuse_larger(request, len(source)):
+        return refusal
     response = HttpResponse(source, content_type="application/octet-stream")
     response["Content-Length"] = str(len(source))
     return _with_headers(response, row, path.rpartition("/")[2], len(source))
@@ -114,19 +101,18 @@ def _respond(
     section: Section | None = None,
 ) -> HttpResponseBase:
     size_bytes = content.size_bytes if section is None else section.size_bytes
-    limit = _max_bytes(request)
-    if limit and size_bytes > limit:
-        return _too_large(limit)
-    response = file_response.serve(
-        request, content, filename=row.object_name, section=section
-    )
-    return _with_headers(response, row, row.object_name, size_bytes)
+    if refusal := _refuse_larger(request, size_bytes):
+        return refusal
+    name = row.object_name
+    response = file_response.serve(request, content, filename=name, section=section)
+    return _with_headers(response, row, name, size_bytes)
 
 
-def _too_large(limit_bytes: int) -> HttpResponse:
-    return text_views.text_response(
-        f"File too large, max size={limit_bytes}", HTTPStatus.NOT_ACCEPTABLE
-    )
+def _container(request: HttpRequest, token: str | None, path: str) -> FileRecord | None:
+    query = path_parser.parse(Layout.DEBUGINFOD, path)
+    if query is None:
+        return None
+    return download_lookup.find_container(request, token, query)
 
 
 def _with_headers(
@@ -139,7 +125,14 @@ def _with_headers(
     return response
 
 
-def _max_bytes(request: HttpRequest) -> int:
-    """Return the largest size that the client accepts; 0 is any."""
-    text = request.headers.get("X-DEBUGINFOD-MAXSIZE", "").strip()
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0  # noqa: PLR2004 -- as many digits as a size can have
+def _refuse_larger(request: HttpRequest, size_bytes: int) -> HttpResponse | None:
+    """Return a refusal if the client accepts only smaller files; 0 accepts all."""
+    match = _SIZE(request.headers.get("X-DEBUGINFOD-MAXSIZE", "").strip())
+    limit = int(match[0]) if match else 0
+    if size_bytes <= limit or not limit:
+        return None
+    text = f"File too large, max size={limit}"
+    return text_views.text_response(text, HTTPStatus.NOT_ACCEPTABLE)
+
+
+_FOLDERS = {"section": _section, "source": _source}

@@ -12,7 +12,7 @@ from symdepot.blobs.configured import blob_store
 from symdepot.domain.errors import InvalidRequest
 from symdepot.pipeline import intake
 from symdepot.projects.access import Permission
-from symdepot.protocols import auth, client_network
+from symdepot.protocols import auth, compression
 from symdepot.protocols.sentry import chunk_body, schemas
 from symdepot.protocols.sentry.chunk_body import ChunkBody, Encoding
 from symdepot.protocols.sentry.schemas import AssembleState, ChunkUploadOptions
@@ -131,4 +131,4 @@ def _compression(request: HttpRequest) -> list[str]:
             return ["gzip"]
         case "none":
             return []
-    return [] if client_network.is_private_client(request) else ["gzip"]
+    return [] if compression.is_private_client(request) else ["gzip"]

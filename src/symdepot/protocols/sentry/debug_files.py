@@ -7,6 +7,7 @@ from ninja import Query, Router
 
 from symdepot.debugfiles import contents, missing_ids, project_files, usage
 from symdepot.debugfiles.models import DebugFile
+from symdepot.debugfiles.near_misses import RequestedIds
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format
 from symdepot.pipeline.gc import deletion
@@ -79,7 +80,7 @@ def list_or_download(
     if not exact:
         debug_id, code_id = filters.ids()
         by = auth.actor(request, caller)
-        missing_ids.record(owner, debug_id=debug_id, code_id=code_id, by=by)
+        missing_ids.record_miss(owner.pk, RequestedIds(debug_id, code_id), by=by)
     return schemas.debug_files_json(exact)
 
 
