@@ -77,7 +77,7 @@ def find_match(scope: ReadScope, query: FileQuery) -> FileMatch:
     """Return the best match. One SQL query for any number of projects."""
     rows = sql.current_files(scope, _ids(query), _MAX_CANDIDATES)
     if not rows:
-        return _NO_MATCH
+        return FileMatch(None, 0)
     intact = [row for row in rows if not row.is_damaged]
     objects = [_object_file(row.object_columns()) for row in intact]
     index = ranking.best_match(objects, query)
@@ -197,6 +197,3 @@ def _is_use_noted(row: FileRow) -> bool:
 def _in_utc(time: datetime) -> datetime:
     """Return a time of the driver; SQLite's are UTC without a zone."""
     return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-_NO_MATCH = FileMatch(None, 0)

@@ -18,12 +18,8 @@ def by_row(project: Project, row_id: str) -> DebugFile:
     Raises:
         DebugFileMissing: `project` has none.
     """
-    found = (
-        DebugFile.objects.within(project).filter(pk=int(row_id)).first()
-        if is_row_id(row_id)
-        else None
-    )
-    if found is None:
+    rows = DebugFile.objects.within(project)
+    if not is_row_id(row_id) or (found := rows.filter(pk=int(row_id)).first()) is None:
         raise DebugFileMissing(row_id)
     return found
 

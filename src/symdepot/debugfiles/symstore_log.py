@@ -5,11 +5,10 @@ over. Row ids grow with time, so the rows of an hour are a range of ids.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import TruncHour
 from django.utils import timezone
 
@@ -20,14 +19,6 @@ _HOUR = timedelta(hours=1)
 _COMMITTED_AFTER = timedelta(minutes=10)
 """After this time, all transactions of the database of an hour are committed."""
 _ROWS_PER_QUERY = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class LogTransaction:
-    """The files that were uploaded in one hour."""
-
-    number: int
-    began_at: datetime
 
 
 def last_number() -> int:
@@ -59,28 +50,27 @@ def files_of(projects: QuerySet[Project], number: int) -> Iterator[DebugFile]:
         row_id = rows[len(rows) - 1].pk + 1
 
 
-def history(projects: QuerySet[Project]) -> list[LogTransaction]:
-    """Return those that are over and have files of `projects`, oldest first.
+def history(projects: QuerySet[Project]) -> Iterator[tuple[int, datetime]]:
+    """Yield number and hour of those that are over and have files of `projects`.
 
-    Reads all rows of the projects.
+    Oldest first. Reads all rows of the projects.
     """
     created_at = _created_at()
     if created_at is None:
-        return []
+        return
     hours = (
         DebugFile.objects.current()
         .filter(project__in=projects.order_by().values("pk"))
         .annotate(hour=TruncHour("created_at"))
-        .values("hour")
-        .annotate(Count("pk"))
+        .values_list("hour", flat=True)
         .order_by("hour")
+        .distinct()
     )
     newest = last_number()
-    found = (
-        LogTransaction((one["hour"] - created_at) // _HOUR + 1, one["hour"])
-        for one in hours
-    )
-    return [one for one in found if 1 <= one.number <= newest]
+    for hour in hours:
+        number = (hour - created_at) // _HOUR + 1
+        if 1 <= number <= newest:
+            yield number, hour
 
 
 @cache

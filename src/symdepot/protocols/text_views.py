@@ -137,18 +137,16 @@ class _CountedBlocks:
 def count(response: HttpResponseBase, kind: str, seconds: float) -> HttpResponseBase:
     """Count a response that took so long to begin, and return it."""
     status = response.status_code
+
+    def report(size_bytes: int) -> None:
+        request_metrics.count_response(kind, status, size_bytes, seconds)
+
     match response:
         case StreamingHttpResponse():
             blocks = cast("Iterator[bytes]", response.streaming_content)
-            response.streaming_content = _CountedBlocks(
-                blocks,
-                lambda sent: request_metrics.count_response(
-                    kind, status, sent, seconds
-                ),
-            )
+            response.streaming_content = _CountedBlocks(blocks, report)
         case HttpResponse():
-            size_bytes = len(response.content)
-            request_metrics.count_response(kind, status, size_bytes, seconds)
+            report(len(response.content))
     return response
 
 

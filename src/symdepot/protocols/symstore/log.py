@@ -76,6 +76,6 @@ def _can_list(name: str) -> bool:
 
 
 def _history(projects: QuerySet[Project]) -> Iterator[str]:
-    for one in symstore_log.history(projects):
-        at = f"{one.began_at:%m/%d/%Y,%H:%M:%S}"
-        yield f'{one.number:010},add,file,{at},"symdepot","","",\r\n'
+    for number, hour in symstore_log.history(projects):
+        at = f"{hour:%m/%d/%Y,%H:%M:%S}"
+        yield f'{number:010},add,file,{at},"symdepot","","",\r\n'
