@@ -1,4 +1,4 @@
-"""Breakpad's symbol files are found as Tecken's clients look for them."""
+"""Breakpad: symbol files by debug id and code id, as Tecken serves them."""
 
 from uuid import UUID
 
@@ -39,7 +39,7 @@ def project() -> Project:
         f"/cr{PATH}",
     ],
 )
-def test_a_symbol_file_is_text_that_any_page_may_read(path: str) -> None:
+def test_a_symbol_file_is_text_for_any_origin(path: str) -> None:
     answer = Client().get(path)
 
     assert (answer.status_code, answer.getvalue()) == (200, CONTENT)
@@ -47,7 +47,7 @@ def test_a_symbol_file_is_text_that_any_page_may_read(path: str) -> None:
     assert answer["Access-Control-Allow-Origin"] == "*"
 
 
-def test_head_says_that_it_is_there() -> None:
+def test_head_is_answered() -> None:
     answer = Client().head(PATH)
 
     assert (answer.status_code, answer.content) == (200, b"")
@@ -55,7 +55,7 @@ def test_head_says_that_it_is_there() -> None:
 
 
 @pytest.mark.parametrize("method", ["get", "head"])
-def test_a_code_id_leads_to_the_debug_id(method: str) -> None:
+def test_a_code_id_redirects_to_the_debug_id(method: str) -> None:
     token = tokens.create_url_token(a_project(), by="me")
     DebugFile.objects.update(object_name="crash b.pdb")
     path = "crash.exe/5AB380779000/crash.sym?_refresh=1&a=%20"
@@ -70,7 +70,7 @@ def test_a_code_id_leads_to_the_debug_id(method: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "text"),
     [
         (f"/crash.pdb/{GUID.hex}2/crash.sym", "Symbol Not Found"),
         ("/crash.exe/5AB380779001/crash.sym", "Symbol Not Found"),
@@ -79,13 +79,13 @@ def test_a_code_id_leads_to_the_debug_id(method: str) -> None:
         ("/crash.sym", "Symbol Not Found (and ignored)"),
     ],
 )
-def test_a_miss_is_told_in_the_words_that_clients_know(path: str, said: str) -> None:
+def test_a_miss_has_the_text_that_clients_compare(path: str, text: str) -> None:
     answer = Client().get(path)
 
-    assert (answer.status_code, answer.content.decode()) == (404, said)
+    assert (answer.status_code, answer.content.decode()) == (404, text)
 
 
-def test_what_nobody_can_have_is_not_looked_for(
+def test_impossible_paths_cost_no_query(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     with django_assert_num_queries(0):

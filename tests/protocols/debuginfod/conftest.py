@@ -1,16 +1,16 @@
-"""What tests of the short way begin with."""
+"""Fixtures of the fast path."""
 
 import pytest
-from tests.protocols.debuginfod.wsgi_calls import CountedDjango
+from tests.protocols.debuginfod.wsgi_calls import CountingDjango
 
 from symdepot.protocols.debuginfod.fast_path import FastPath
 
 
 @pytest.fixture
-def long_way() -> CountedDjango:
-    return CountedDjango()
+def django() -> CountingDjango:
+    return CountingDjango()
 
 
 @pytest.fixture
-def short_way(long_way: CountedDjango) -> FastPath:
-    return FastPath(long_way)
+def fast_path(django: CountingDjango) -> FastPath:
+    return FastPath(django)

@@ -1,4 +1,4 @@
-"""debuginfod: which file an id and a kind bring, and with which headers."""
+"""debuginfod: files by build id and kind, their headers, sections and tokens."""
 
 import base64
 import subprocess
@@ -48,7 +48,7 @@ def debuginfo(client: Client | None = None, /, **headers: str) -> Answer:
     return ask(f"{BUILD_ID}/debuginfo", client, **headers)
 
 
-def test_the_bytes_come_whole_with_what_debuginfod_says_of_them() -> None:
+def test_a_file_has_the_headers_of_debuginfod() -> None:
     row = a_companion(a_public_project())
 
     answer = debuginfo()
@@ -68,7 +68,7 @@ def test_the_bytes_come_whole_with_what_debuginfod_says_of_them() -> None:
     }
 
 
-def test_what_is_private_is_not_to_be_kept_by_a_proxy() -> None:
+def test_a_private_file_has_private_cache_control() -> None:
     a_companion(a_project())
 
     assert debuginfo(a_client())["Cache-Control"] == "private"
@@ -86,7 +86,7 @@ def test_any_name_fits_into_a_header(name: str) -> None:
     assert answer["X-DEBUGINFOD-FILE"].isascii()
 
 
-def test_head_says_the_same_without_the_bytes() -> None:
+def test_head_has_the_same_headers() -> None:
     a_companion(a_public_project())
 
     answer = Client().head(f"/buildid/{BUILD_ID}/debuginfo")
@@ -96,7 +96,7 @@ def test_head_says_the_same_without_the_bytes() -> None:
     assert dict(answer.items()) == dict(debuginfo().items())
 
 
-def test_parts_and_revalidation_are_for_those_who_ask() -> None:
+def test_ranges_and_revalidation() -> None:
     a_companion(a_public_project())
     etag = debuginfo()["ETag"]
 
@@ -121,21 +121,19 @@ def test_parts_and_revalidation_are_for_those_who_ask() -> None:
         (f" {len(CONTENT) - 1} ", 406),
     ],
 )
-def test_a_file_larger_than_the_client_takes_is_not_sent(
-    most: int | str, status: int
-) -> None:
+def test_a_file_larger_than_maxsize_is_refused(most: int | str, status: int) -> None:
     a_companion(a_public_project())
 
     answer = debuginfo(**{"X-DEBUGINFOD-MAXSIZE": str(most)})
 
     assert answer.status_code == status
     if status == 406:
-        said = f"File too large, max size={str(most).strip()}"
-        assert answer.content.decode() == said
+        text = f"File too large, max size={str(most).strip()}"
+        assert answer.content.decode() == text
 
 
 @pytest.mark.parametrize("method", ["post", "put", "delete", "patch", "options"])
-def test_nothing_is_written_here(method: str) -> None:
+def test_other_methods_are_refused(method: str) -> None:
     answer = getattr(Client(), method)(f"/buildid/{BUILD_ID}/debuginfo")
 
     assert (answer.status_code, answer["Allow"]) == (405, "GET, HEAD")
@@ -156,7 +154,7 @@ def test_nothing_is_written_here(method: str) -> None:
         "%ff/debuginfo",
     ],
 )
-def test_a_malformed_id_is_the_clients_mistake(rest: str) -> None:
+def test_a_malformed_id_is_a_bad_request(rest: str) -> None:
     answer = ask(rest)
 
     assert answer.status_code == 400
@@ -165,7 +163,7 @@ def test_a_malformed_id_is_the_clients_mistake(rest: str) -> None:
 
 
 @pytest.mark.parametrize("rest", ["", "/", "/nothing", "/debuginfo/", "//debuginfo"])
-def test_what_is_not_served_is_missing(rest: str) -> None:
+def test_unknown_kinds_are_missing(rest: str) -> None:
     a_companion(a_public_project())
 
     answer = ask(f"{BUILD_ID}{rest}")
@@ -173,7 +171,7 @@ def test_what_is_not_served_is_missing(rest: str) -> None:
     assert (answer.status_code, answer.content) == (404, b"not found")
 
 
-def test_a_miss_costs_one_question(
+def test_a_miss_costs_one_query(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     with django_assert_num_queries(1):
@@ -184,7 +182,7 @@ def test_a_miss_costs_one_question(
 
 class AnyPath(TestCase):
     @given(rest=st.text())
-    def test_no_path_is_too_odd(self, rest: str) -> None:
+    def test_arbitrary_paths_are_answered(self, rest: str) -> None:
         wire = rest.encode("utf-8", "surrogatepass").decode("latin-1")
 
         answer = Client().generic("GET", "/", PATH_INFO=f"/buildid/{wire}")
@@ -193,7 +191,7 @@ class AnyPath(TestCase):
 
 
 @pytest.mark.django_db
-def test_real_files_serve_what_they_can_in_whatever_order_they_came(
+def test_real_files_are_served_in_any_order_of_upload(
     tmp_path: Path,
 ) -> None:
     a_public_project()
@@ -248,7 +246,7 @@ def dumped(program: Path, name: str) -> bytes:
 
 
 @pytest.mark.django_db
-def test_a_section_comes_from_the_file_that_has_its_bytes(program: Path) -> None:
+def test_a_section_is_read_from_the_file_that_has_it(program: Path) -> None:
     row = DebugFile.objects.first()
     assert row is not None
     debug_line, text = (
@@ -271,7 +269,7 @@ def test_a_section_comes_from_the_file_that_has_its_bytes(program: Path) -> None
 
 
 @pytest.mark.django_db
-def test_a_part_of_a_section_and_its_tag_are_its_own(program: Path) -> None:
+def test_a_section_has_its_own_ranges_and_tag(program: Path) -> None:
     row = DebugFile.objects.first()
     assert row is not None
     content = dumped(program, ".debug_line")
@@ -296,7 +294,7 @@ def test_a_part_of_a_section_and_its_tag_are_its_own(program: Path) -> None:
     assert etag != ask(f"{row.code_id}/debuginfo")["ETag"]
 
 
-def test_a_section_of_several_chunks_is_cut_out_of_them() -> None:
+def test_a_section_may_span_several_chunks() -> None:
     project = a_public_project()
     content = builders.elf_section(b".note", bytes(range(256)) * 8)
     row = a_debug_file(project, code_id=BUILD_ID)
@@ -308,13 +306,13 @@ def test_a_section_of_several_chunks_is_cut_out_of_them() -> None:
     assert answer.getvalue() == bytes(range(256)) * 8
 
 
-def test_what_is_no_elf_file_has_no_sections() -> None:
+def test_a_file_that_is_no_elf_has_no_sections() -> None:
     a_companion(a_public_project())
 
     assert ask(f"{BUILD_ID}/section/.text").status_code == 404
 
 
-def test_a_private_project_is_read_with_a_token_and_not_without() -> None:
+def test_a_private_project_needs_a_token() -> None:
     a_companion(a_project())
     token = tokens.create_url_token(a_project(), by="me")
     path = f"buildid/{BUILD_ID}/debuginfo"
@@ -327,7 +325,7 @@ def test_a_private_project_is_read_with_a_token_and_not_without() -> None:
 
 
 @pytest.mark.parametrize("pair", ["{}:", ":{}", "gdb:{}", "{}:x"])
-def test_a_token_may_stand_in_either_half_of_basic(pair: str) -> None:
+def test_a_token_may_be_user_or_password_of_basic(pair: str) -> None:
     a_companion(a_project())
     token = tokens.create_url_token(a_project(), by="me")
     encoded = base64.b64encode(pair.format(token).encode()).decode()
@@ -335,7 +333,7 @@ def test_a_token_may_stand_in_either_half_of_basic(pair: str) -> None:
     assert debuginfo(Authorization=f"Basic {encoded}").status_code == 200
 
 
-def test_a_token_that_is_not_valid_is_refused_and_shows_nothing_public() -> None:
+def test_an_invalid_token_is_refused_even_for_public_files() -> None:
     a_companion(a_public_project())
     token = tokens.create_url_token(a_project(), by="me")
     tokens.revoke(Token.objects.get(), by="me")
@@ -349,7 +347,7 @@ def test_a_token_that_is_not_valid_is_refused_and_shows_nothing_public() -> None
         assert token not in answer.content.decode()
 
 
-def test_a_token_that_can_do_harm_is_not_believed_in_a_path() -> None:
+def test_a_token_with_other_scopes_is_refused_in_a_path() -> None:
     a_companion(a_project())
     token = tokens.create_token(a_project(), scopes=[Scope.READ, Scope.WRITE], by="me")
 
@@ -370,7 +368,7 @@ def test_a_token_for_uploads_only_does_not_read() -> None:
     assert debuginfo(a_client(scopes=[Scope.CI])).status_code == 403
 
 
-def test_whatever_is_handed_out_is_noted_as_used() -> None:
+def test_downloads_update_the_last_use() -> None:
     row = a_companion(a_public_project())
     before = timezone.now()
 
@@ -381,7 +379,7 @@ def test_whatever_is_handed_out_is_noted_as_used() -> None:
     assert row.last_used_at >= before
 
 
-def test_what_a_project_lacks_is_noted_if_it_is_clear_which_project() -> None:
+def test_a_miss_is_recorded_for_the_project_of_the_token() -> None:
     project, _ = a_project(), a_project("other")
     assert debuginfo().status_code == 404
     assert debuginfo(a_client()).status_code == 404
@@ -398,7 +396,7 @@ def test_what_a_project_lacks_is_noted_if_it_is_clear_which_project() -> None:
     assert token not in wanted.asked_by
 
 
-def test_what_the_only_project_lacks_is_noted_for_any_token() -> None:
+def test_a_miss_is_recorded_for_the_only_project() -> None:
     project = a_project()
 
     debuginfo(a_client())
@@ -407,7 +405,7 @@ def test_what_the_only_project_lacks_is_noted_for_any_token() -> None:
     assert WantedId.objects.get().project == project
 
 
-def test_debug_information_is_wanted_although_the_stripped_program_is_here() -> None:
+def test_debug_information_is_missing_beside_the_stripped_program() -> None:
     project, client = a_project(), a_client()
     features = frozenset({"unwind"})
     a_debug_file(project, code_id=BUILD_ID, kind="exe", features=features)
@@ -419,7 +417,7 @@ def test_debug_information_is_wanted_although_the_stripped_program_is_here() -> 
     assert WantedId.objects.get().count == 1
 
 
-def test_what_came_after_somebody_asked_is_not_wanted(settings: Settings) -> None:
+def test_an_id_that_arrived_after_the_miss_is_not_recorded(settings: Settings) -> None:
     settings.WANTED_WRITE_SECONDS = 3600
     project, client = a_project(), a_client()
     features = frozenset({"unwind"})
@@ -432,7 +430,7 @@ def test_what_came_after_somebody_asked_is_not_wanted(settings: Settings) -> Non
     assert not WantedId.objects.exists()
 
 
-def test_bytes_that_are_gone_are_not_announced() -> None:
+def test_missing_bytes_give_an_error() -> None:
     row = a_companion(a_public_project())
     blob_store().delete(Checksum(row.file.checksum))
 

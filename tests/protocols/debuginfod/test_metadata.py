@@ -24,13 +24,13 @@ OTHER_ID = CodeId("00" * 20)
 
 
 def ask(
-    client: Client | None = None, path: str = "/metadata", /, **asked: str
+    client: Client | None = None, path: str = "/metadata", /, **parameters: str
 ) -> Answer:
-    return (client or Client()).get(path, asked)
+    return (client or Client()).get(path, parameters)
 
 
-def results(**asked: str) -> list[tuple[str, str]]:
-    answer = ask(**asked)
+def results(**parameters: str) -> list[tuple[str, str]]:
+    answer = ask(**parameters)
     assert answer.status_code == 200, answer.content
     return [(one["type"], one["file"]) for one in answer.json()["results"]]
 
@@ -46,7 +46,7 @@ def project() -> Project:
     return project
 
 
-def test_a_build_id_brings_all_that_it_serves_newest_first(project: Project) -> None:
+def test_files_of_a_build_id_are_listed_newest_first(project: Project) -> None:
     an_elf(project, "hello.debug")
     an_elf(project, "/usr/bin/hello", kind="exe", features=frozenset({"unwind"}))
     an_elf(project, "whole", kind="exe", arch="x86")
@@ -97,7 +97,7 @@ def test_a_name_is_compared_as_it_was_uploaded(
     assert results(key=key, value=value) == [("debuginfo", name) for name in names]
 
 
-def test_only_what_debuginfod_would_serve_is_listed(project: Project) -> None:
+def test_only_servable_files_are_listed(project: Project) -> None:
     an_elf(project, "superseded", debug_id=an_elf(project, "x").object_file().debug_id)
     an_elf(project, "no build id", code_id=None)
     an_elf(project, "a mac", format=Format.MACHO)
@@ -107,27 +107,27 @@ def test_only_what_debuginfod_would_serve_is_listed(project: Project) -> None:
     assert results(key="glob", value="*") == [("debuginfo", "superseded")]
 
 
-def test_the_same_is_listed_once(project: Project) -> None:
+def test_equal_hits_are_listed_once(project: Project) -> None:
     an_elf(project, "hello")
     an_elf(project, "hello")
 
     assert results(key="file", value="hello") == [("debuginfo", "hello")]
 
 
-def test_a_token_shows_what_it_may_read() -> None:
+def test_a_token_lists_what_it_may_read() -> None:
     an_elf(a_project(), "hello")
     token = tokens.create_url_token(a_project(), by="me")
-    asked = {"key": "file", "value": "hello"}
+    parameters = {"key": "file", "value": "hello"}
 
-    assert ask(**asked).json()["results"] == []
-    assert len(ask(None, f"/s/{token}/metadata", **asked).json()["results"]) == 1
-    assert len(ask(a_client(), **asked).json()["results"]) == 1
-    assert ask(None, "/s/symd_wrong/metadata", **asked).status_code == 401
-    assert ask(a_client(scopes=[Scope.CI]), **asked).status_code == 403
+    assert ask(**parameters).json()["results"] == []
+    assert len(ask(None, f"/s/{token}/metadata", **parameters).json()["results"]) == 1
+    assert len(ask(a_client(), **parameters).json()["results"]) == 1
+    assert ask(None, "/s/symd_wrong/metadata", **parameters).status_code == 401
+    assert ask(a_client(scopes=[Scope.CI]), **parameters).status_code == 403
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("parameters", "text"),
     [
         ({}, "/metadata needs a key and a value."),
         ({"key": "file"}, "/metadata needs a key and a value."),
@@ -143,15 +143,15 @@ def test_a_token_shows_what_it_may_read() -> None:
         ),
     ],
 )
-def test_what_cannot_be_asked_is_the_clients_mistake(
-    asked: dict[str, str], said: str
+def test_invalid_queries_are_bad_requests(
+    parameters: dict[str, str], text: str
 ) -> None:
-    answer = ask(**asked)
+    answer = ask(**parameters)
 
-    assert (answer.status_code, answer.content.decode()) == (400, said)
+    assert (answer.status_code, answer.content.decode()) == (400, text)
 
 
-def test_what_was_cut_short_says_so(
+def test_a_cut_result_is_incomplete(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(3):
@@ -173,7 +173,7 @@ def test_a_search_ends_in_time(
     assert ask(key="file", value="none").json() == {"results": [], "complete": False}
 
 
-def test_names_are_searched_some_rows_at_a_time(
+def test_names_are_searched_in_pages(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [an_elf(project, f"hello{number}") for number in range(9)]
@@ -188,7 +188,7 @@ def test_names_are_searched_some_rows_at_a_time(
 
 class AnyValue(TestCase):
     @given(key=st.sampled_from(["file", "glob"]), value=st.text(min_size=1))
-    def test_no_value_is_too_odd(self, key: str, value: str) -> None:
+    def test_arbitrary_values_are_answered(self, key: str, value: str) -> None:
         wire = value.encode("utf-8", "surrogatepass").decode("latin-1")
 
         assert ask(key=key, value=wire).status_code == 200

@@ -1,4 +1,4 @@
-"""debuginfod's short way and Django's answer alike, whatever is asked."""
+"""Django and the fast path give the same responses."""
 
 import base64
 import os
@@ -13,8 +13,8 @@ from tests.protocols.debuginfod.wsgi_calls import (
     CONTENT,
     LARGE,
     LARGEST_BYTES,
-    NOBODYS,
-    CountedDjango,
+    UNKNOWN,
+    CountingDjango,
     a_companion,
     a_public_project,
     ask,
@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
 OTHERS = CodeId("cc" * 20)
 NIL = CodeId("00" * 20)
 
-type Question = tuple[str, str, Mapping[str, str]]
+type Request = tuple[str, str, Mapping[str, str]]
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def url_tokens(game: Project) -> Iterator[str]:
     yield "symd_"
 
 
-def with_tokens(game: Project, path: str) -> Iterator[Question]:
+def with_tokens(game: Project, path: str) -> Iterator[Request]:
     may_not = tokens.create_token(game, scopes=[Scope.CI], by="me")
     may = tokens.create_token(game, scopes=[Scope.WRITE], by="me")
     shown = [*url_tokens(game), may_not, may]
@@ -78,7 +78,7 @@ def with_tokens(game: Project, path: str) -> Iterator[Question]:
         yield path, "GET", {"authorization": authorization}
 
 
-def with_headers(path: str) -> Iterator[Question]:
+def with_headers(path: str) -> Iterator[Request]:
     etag = f'"{Checksum.of(CONTENT)}"'
     for headers in (
         {"range": "bytes=1-3"},
@@ -95,7 +95,7 @@ def with_headers(path: str) -> Iterator[Question]:
         yield path, "HEAD", headers
 
 
-def spelt_otherwise(path: str) -> Iterator[Question]:
+def other_spellings(path: str) -> Iterator[Request]:
     for other in (
         f"/{path}",
         f"{path}/",
@@ -111,27 +111,27 @@ def spelt_otherwise(path: str) -> Iterator[Question]:
         yield other, "GET", {}
 
 
-def questions(game: Project) -> Iterator[Question]:
-    """Yield all that a debugger may ask, and much that it will not."""
-    for build_id in (BUILD_ID, LARGE, OTHERS, NOBODYS, NIL):
+def requests(game: Project) -> Iterator[Request]:
+    """Yield requests that debuggers send, and others."""
+    for build_id in (BUILD_ID, LARGE, OTHERS, UNKNOWN, NIL):
         for kind in ("debuginfo", "executable"):
             yield f"/buildid/{build_id}/{kind}", "GET", {}
             yield f"/buildid/{build_id}/{kind}", "HEAD", {}
-    for path in (debuginfo(), debuginfo(NOBODYS)):
+    for path in (debuginfo(), debuginfo(UNKNOWN)):
         for method in ("POST", "OPTIONS", "DELETE", "get"):
             yield path, method, {}
         yield from with_tokens(game, path)
         yield from with_headers(path)
-        yield from spelt_otherwise(path)
+        yield from other_spellings(path)
     for odd in ("abc", "\xff", "", "DFB8", "0" * 200):
         yield f"/buildid/{odd}/debuginfo", "GET", {}
 
 
-def test_each_answer_is_the_same_on_both_ways(
-    long_way: CountedDjango, short_way: FastPath, game: Project
+def test_django_and_the_fast_path_give_the_same_responses(
+    django: CountingDjango, fast_path: FastPath, game: Project
 ) -> None:
-    for path, method, headers in questions(game):
-        expected = ask(long_way, path, method, **headers)
+    for path, method, headers in requests(game):
+        expected = ask(django, path, method, **headers)
         for time in ("first", "second"):
-            answer = ask(short_way, path, method, **headers)
+            answer = ask(fast_path, path, method, **headers)
             assert answer == expected, (time, method, path, headers)

@@ -59,7 +59,7 @@ def test_a_source_is_found_by_any_spelling_of_its_path(path: str, text: str) -> 
     assert (answer.status_code, answer.content.decode()) == (200, text)
 
 
-def test_a_source_comes_with_what_debuginfod_says_of_it() -> None:
+def test_a_source_has_the_headers_of_debuginfod() -> None:
     answer = ask("/usr/src/a.c")
 
     assert answer["Content-Type"] == "application/octet-stream"
@@ -71,13 +71,13 @@ def test_a_source_comes_with_what_debuginfod_says_of_it() -> None:
 @pytest.mark.parametrize(
     "path", ["", "/", "/usr/src/b.c", "/../../etc/passwd", "/manifest.json", "/%00"]
 )
-def test_what_is_not_in_the_bundle_is_missing(path: str) -> None:
+def test_a_path_that_is_not_in_the_bundle_is_missing(path: str) -> None:
     answer = ask(path)
 
     assert (answer.status_code, answer.content) == (404, b"not found")
 
 
-def test_a_source_larger_than_the_client_takes_is_not_sent() -> None:
+def test_a_source_larger_than_maxsize_is_refused() -> None:
     assert ask("/usr/src/a.c", **{"X-DEBUGINFOD-MAXSIZE": "6"}).status_code == 406
     assert ask("/usr/src/a.c", **{"X-DEBUGINFOD-MAXSIZE": "7"}).status_code == 200
 
@@ -92,14 +92,14 @@ def test_a_private_source_needs_a_token(project: Project) -> None:
     assert a_client().get(f"/{path}").content == b"int a;\n"
 
 
-def test_head_says_how_long_it_is() -> None:
+def test_head_has_the_length() -> None:
     answer = Client().head(f"/buildid/{BUILD_ID}/source/usr/src/a.c")
 
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer["Content-Length"] == "7"
 
 
-def test_a_bundle_of_another_program_is_not_looked_into() -> None:
+def test_bundles_of_other_programs_are_not_searched() -> None:
     other = f"{BUILD_ID.hex[::-1]}/source/usr/src/a.c"
 
     assert Client().get(f"/buildid/{other}").status_code == 404

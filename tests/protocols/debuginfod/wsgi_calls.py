@@ -1,4 +1,4 @@
-"""Both ways to debuginfod's answers, asked as a server for WSGI asks."""
+"""Calls the fast path and Django as a WSGI server does."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from symdepot.projects.models import Project
 
 BUILD_ID = CodeId("dfb85de42daffd09640c8fe377d572de3e168920")
 LARGE = CodeId("aa" * 20)
-NOBODYS = CodeId("bb" * 20)
+UNKNOWN = CodeId("bb" * 20)
 CONTENT = b"\x7fELF and so on"
 LARGEST_BYTES = 256 * 1024
 
@@ -24,8 +24,8 @@ type Answer = tuple[str, list[tuple[str, str]], bytes]
 
 
 @dataclass
-class CountedDjango:
-    """Django, and how often it was asked."""
+class CountingDjango:
+    """Django, and the number of its calls."""
 
     django: WSGIHandler = field(default_factory=WSGIHandler)
     times: int = 0
@@ -36,20 +36,20 @@ class CountedDjango:
 
 
 def ask(
-    way: Callable[..., Any], path: str, method: str = "GET", /, **headers: str
+    application: Callable[..., Any], path: str, method: str = "GET", /, **headers: str
 ) -> Answer:
-    """Ask as a server would; headers are written like_this."""
+    """Send a request as a WSGI server does; headers are written like_this."""
     environ: dict[str, Any] = {"REQUEST_METHOD": method, "PATH_INFO": path}
     environ["REMOTE_ADDR"] = "192.0.2.1"
     environ |= {f"HTTP_{name.upper()}": value for name, value in headers.items()}
     setup_testing_defaults(environ)
-    told: list[Any] = []
-    blocks = way(environ, lambda *said: told.extend(said))
+    head: list[Any] = []
+    blocks = application(environ, lambda *values: head.extend(values))
     body = b"".join(blocks)
     if hasattr(blocks, "close"):
         blocks.close()
-    status, named = told
-    return status, list(named), body
+    status, headers_sent = head
+    return status, list(headers_sent), body
 
 
 def status(answer: Answer) -> int:

@@ -1,4 +1,4 @@
-"""The log of a store tells clients what there is, and never what it told already."""
+"""000Admin: numbers, transactions and history of the log."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -73,16 +73,16 @@ def test_an_hour_is_a_transaction_once_it_is_over(
     for number, at in enumerate(("08:00:00", "08:59:59", "09:00:00", "11:30:00"), 1):
         a_pdb(project, at, number)
 
-    told = {}
+    seen = {}
     for now in ("08:59", "09:09", "09:10", "10:15", "11:15", "12:15"):
         moment = datetime.fromisoformat(f"2026-11-20T{now}:00Z")
         monkeypatch.setattr(timezone, "now", lambda at=moment: at)
         last = ask("lastid.txt").content.decode()
-        told[now] = [listed(n) for n in range(1, int(last) + 1)]
+        seen[now] = [listed(n) for n in range(1, int(last) + 1)]
         assert ask(f"{int(last) + 1:010}").status_code == 404
 
     first, second, fourth = numbers("1", "2"), numbers("3"), numbers("4")
-    assert told == {
+    assert seen == {
         "08:59": [],
         "09:09": [],
         "09:10": [first],
@@ -92,7 +92,7 @@ def test_an_hour_is_a_transaction_once_it_is_over(
     }
 
 
-def test_the_last_number_is_written_as_symstore_writes_it(project: Project) -> None:
+def test_the_last_number_has_ten_digits(project: Project) -> None:
     hours = (datetime.now(UTC) - timedelta(minutes=10) - FOUNDED) // timedelta(hours=1)
 
     answer = ask("lastid.txt")
@@ -101,7 +101,7 @@ def test_the_last_number_is_written_as_symstore_writes_it(project: Project) -> N
     assert int(answer.content) - hours in {0, 1}
 
 
-def test_whatever_is_listed_is_served_at_that_path(project: Project) -> None:
+def test_each_listed_path_is_served(project: Project) -> None:
     elf: dict[str, Any] = {"format": Format.ELF, "code_id": BUILD_ID}
     dsym = {"format": Format.MACHO, "kind": "dbg", "code_id": CodeId(MACHO_ID)}
     for differing in (
@@ -137,7 +137,9 @@ def test_whatever_is_listed_is_served_at_that_path(project: Project) -> None:
     assert {Client().get(f"/{path}").status_code for path in paths} == {200}
 
 
-def test_what_has_no_key_or_cannot_be_written_is_not_listed(project: Project) -> None:
+def test_files_without_a_key_or_a_printable_name_are_not_listed(
+    project: Project,
+) -> None:
     a_pdb(project, "08:00:00", 1, name='a".pdb')
     a_pdb(project, "08:00:00", 2, name="a\nb.pdb")
     a_pdb(project, "08:00:00", 3, format=Format.BREAKPAD)
@@ -149,7 +151,7 @@ def test_what_has_no_key_or_cannot_be_written_is_not_listed(project: Project) ->
     assert listed(1) == [f"ä.pdb/{UUID(int=7).hex.upper()}1/ä.pdb"]
 
 
-def test_what_is_superseded_or_gone_is_not_listed(project: Project) -> None:
+def test_superseded_and_deleted_files_are_not_listed(project: Project) -> None:
     a_pdb(project, "08:00:00", 1)
     a_pdb(project, "08:00:00", 1)
     a_pdb(project, "08:00:00", 2).delete()
@@ -157,7 +159,7 @@ def test_what_is_superseded_or_gone_is_not_listed(project: Project) -> None:
     assert listed(1) == numbers("1")
 
 
-def test_a_long_transaction_comes_whole(
+def test_a_long_transaction_is_complete(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(symstore_log, "_ROWS_PER_QUERY", 2)
@@ -167,7 +169,7 @@ def test_a_long_transaction_comes_whole(
     assert listed(1) == numbers(*"1234567")
 
 
-def test_each_sees_what_he_may_read(project: Project) -> None:
+def test_a_caller_sees_what_it_may_read(project: Project) -> None:
     a_pdb(project, "08:00:00", 1)
     private = a_project("private")
     a_pdb(private, "08:00:00", 2)
@@ -181,9 +183,7 @@ def test_each_sees_what_he_may_read(project: Project) -> None:
 
 
 @pytest.mark.parametrize("name", ["server.txt", "history.txt", "HISTORY.TXT"])
-def test_the_history_says_when_there_came_something(
-    project: Project, name: str
-) -> None:
+def test_the_history_lists_hours_with_files(project: Project, name: str) -> None:
     for number, at in enumerate(("08:20:00", "08:59:00", "11:00:00"), 1):
         a_pdb(project, at, number)
     a_debug_file(project, name="of an hour that is not over")
@@ -196,7 +196,7 @@ def test_the_history_says_when_there_came_something(
     ]
 
 
-def test_a_range_means_nothing_here(project: Project) -> None:
+def test_ranges_are_ignored(project: Project) -> None:
     for name in ("lastid.txt", "0000000001"):
         answer = Client().get(
             f"/000admin/{name}", headers={"Range": "bytes=0-134217727"}
@@ -205,11 +205,11 @@ def test_a_range_means_nothing_here(project: Project) -> None:
 
 
 @pytest.mark.parametrize("name", ["0000000000", "9999999999"])
-def test_a_transaction_that_was_not_is_missing(project: Project, name: str) -> None:
+def test_an_unknown_transaction_is_missing(project: Project, name: str) -> None:
     assert ask(name).status_code == 404
 
 
-def test_where_there_is_nobody_there_is_no_transaction() -> None:
+def test_without_an_organization_there_is_no_transaction() -> None:
     assert ask("lastid.txt").content == b"0000000000"
     assert ask("history.txt").content == b""
     assert ask("0000000001").status_code == 404

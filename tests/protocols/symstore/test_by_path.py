@@ -1,4 +1,4 @@
-"""Symbol servers: whatever layout a path has, it brings the file that it means."""
+"""Symbol servers: files by paths of each layout."""
 
 from typing import Any
 from uuid import UUID
@@ -79,7 +79,7 @@ def ask(path: str, client: Client | None = None) -> Answer:
     [
         (f"libm.so/elf-buildid-{BUILD_ID}/libm.so", b"elf"),
         (f"_.debug/elf-buildid-sym-{BUILD_ID}/_.debug", b"elf debug"),
-        # As .NET asks: padded to 20 bytes.
+        # As .NET requests it: padded to 20 bytes.
         (f"short.so/elf-buildid-{SHORT_ID}00000000/short.so", b"elf of a short id"),
         (f"_/elf-buildid-{SHORT_ID}00000000/_", b"elf of a short id"),
         (f"_/_.debug/elf-buildid-sym-{BUILD_ID}/_.debug", b"elf debug"),
@@ -108,7 +108,7 @@ def ask(path: str, client: Client | None = None) -> Answer:
         (f"native/{PDB_PATH}", b"pdb"),
     ],
 )
-def test_a_path_brings_what_it_means(path: str, content: bytes) -> None:
+def test_a_path_serves_its_file(path: str, content: bytes) -> None:
     token = tokens.create_url_token(a_project(), by="me")
 
     assert ask(path).getvalue() == content
@@ -146,7 +146,7 @@ def test_a_path_brings_what_it_means(path: str, content: bytes) -> None:
     ],
 )
 @pytest.mark.parametrize("before", ["", "s/symd_wrong/"])
-def test_the_furniture_of_a_store_is_cleanly_missing_whoever_asks(
+def test_other_files_of_a_store_are_missing(
     django_assert_num_queries: DjangoAssertNumQueries, path: str, before: str
 ) -> None:
     with django_assert_num_queries(0):
@@ -168,7 +168,7 @@ def test_the_furniture_of_a_store_is_cleanly_missing_whoever_asks(
         f"unified/df/{BUILD_ID.hex[2:]}/sourcebundle",
     ],
 )
-def test_a_miss_costs_one_question(
+def test_a_miss_costs_one_query(
     django_assert_num_queries: DjangoAssertNumQueries, path: str
 ) -> None:
     with django_assert_num_queries(1):
@@ -177,7 +177,7 @@ def test_a_miss_costs_one_question(
     assert (answer.status_code, answer.content) == (404, b"Symbol Not Found")
 
 
-def test_whoever_shows_no_token_finds_nothing_private(project: Project) -> None:
+def test_private_files_are_missing_without_a_token(project: Project) -> None:
     organizations.set_public(project, is_public=False, by="a test")
 
     assert ask(PDB_PATH).status_code == 404
@@ -188,7 +188,7 @@ def test_a_wrong_token_is_refused() -> None:
     assert ask(f"s/symd_wrong/{PDB_PATH}").status_code == 401
 
 
-def test_parts_and_head_are_answered() -> None:
+def test_ranges_and_head_are_answered() -> None:
     part = Client().get(f"/{PDB_PATH}", headers={"Range": "bytes=0-134217727"})
     head = Client().head(f"/{PDB_PATH}")
 
@@ -196,7 +196,7 @@ def test_parts_and_head_are_answered() -> None:
     assert (head.status_code, head["Content-Length"], head.content) == (200, "3", b"")
 
 
-def test_of_an_empty_file_there_are_no_parts(project: Project) -> None:
+def test_an_empty_file_has_no_ranges(project: Project) -> None:
     debug_id = DebugId(UUID(int=9), 1)
     a_debug_file(
         project, b"", format=Format.PDB, kind=None, debug_id=debug_id, name="a.pdb"
@@ -210,7 +210,7 @@ def test_of_an_empty_file_there_are_no_parts(project: Project) -> None:
 
 
 @pytest.mark.parametrize("method", ["post", "put", "delete"])
-def test_nothing_is_written_here(method: str) -> None:
+def test_other_methods_are_refused(method: str) -> None:
     answer = getattr(Client(), method)(f"/{PDB_PATH}")
 
     assert (answer.status_code, answer["Allow"]) == (405, "GET, HEAD")
@@ -219,7 +219,7 @@ def test_nothing_is_written_here(method: str) -> None:
 
 class AnyPath(TestCase):
     @given(path=st.text())
-    def test_no_path_is_too_odd(self, path: str) -> None:
+    def test_arbitrary_paths_are_answered(self, path: str) -> None:
         wire = path.encode("utf-8", "surrogatepass").decode("latin-1")
 
         answer = Client().generic("GET", "/", PATH_INFO=f"/{wire}")
@@ -227,7 +227,7 @@ class AnyPath(TestCase):
         assert answer.status_code == (404 if path.strip("/") else 200)
 
 
-def test_other_doors_stay_where_they_are() -> None:
+def test_other_routes_are_not_shadowed() -> None:
     live, ready, nowhere = (
         Client().get(path) for path in ("/health/live", "/health/ready", "/api/0/x")
     )

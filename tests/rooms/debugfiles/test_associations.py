@@ -1,4 +1,4 @@
-"""Debug files are of releases, and the newest releases keep theirs."""
+"""Debug files that belong only to older releases."""
 
 from datetime import UTC, datetime
 
@@ -47,7 +47,7 @@ def old(project: Project, keep: int) -> set[int]:
     return set(found.values_list("pk", flat=True))
 
 
-def test_only_files_of_none_but_older_releases_are_old() -> None:
+def test_files_of_a_new_release_are_not_old() -> None:
     game = a_project()
     one, two, three = (a_release(f"{n}.0", game, released=2000 + n) for n in (1, 2, 3))
     a_debug_file(game)
@@ -62,9 +62,7 @@ def test_only_files_of_none_but_older_releases_are_old() -> None:
     assert {first.pk, second.pk, third.pk, both.pk} < old(game, 0)
 
 
-def test_what_was_released_last_is_newest_and_what_never_was_counts_by_its_row() -> (
-    None
-):
+def test_releases_are_sorted_by_date_then_by_row() -> None:
     game = a_project()
     late = a_release("late", game, released=2030, created=2001)
     early = a_release("early", game, released=2001, created=2030)
@@ -83,7 +81,7 @@ def test_of_two_releases_of_one_date_the_later_row_is_newer() -> None:
     assert old(game, 1) == {first.pk}
 
 
-def test_an_archived_release_keeps_nothing() -> None:
+def test_an_archived_release_is_not_counted() -> None:
     game = a_project()
     gone = a_release("2.0", game, released=2002, status=ReleaseStatus.ARCHIVED)
     archived = files_of(gone, project=game)
@@ -92,7 +90,7 @@ def test_an_archived_release_keeps_nothing() -> None:
     assert old(game, 1) == {archived.pk}
 
 
-def test_releases_of_other_projects_do_not_push_ones_own_out() -> None:
+def test_releases_of_other_projects_are_not_counted() -> None:
     game, tool = a_project(), a_project("tool")
     shared = a_release("1.0", game, tool, released=2001)
     newer = a_release("2.0", tool, released=2002)

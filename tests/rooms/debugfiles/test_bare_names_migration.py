@@ -1,4 +1,4 @@
-"""Files that were here before bare names get theirs."""
+"""The migration that fills in bare names."""
 
 from importlib import import_module
 

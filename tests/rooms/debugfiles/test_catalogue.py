@@ -1,4 +1,4 @@
-"""Debug files are entered once, and supersede those that they make redundant."""
+"""Adding, removing and superseding debug files."""
 
 from functools import partial
 from typing import Any
@@ -41,7 +41,7 @@ def current(project: Project) -> list[DebugFile]:
 
 
 @pytest.mark.upstream(78)
-def test_a_file_that_is_there_becomes_a_debug_file_with_all_that_was_found() -> None:
+def test_an_assembled_file_is_added_with_all_fields() -> None:
     project = a_project()
     file = a_file(project, b"content")
     found = an_object(
@@ -58,7 +58,7 @@ def test_a_file_that_is_there_becomes_a_debug_file_with_all_that_was_found() -> 
 
 
 @pytest.mark.upstream(79)
-def test_a_file_that_comes_as_a_whole_becomes_a_debug_file() -> None:
+def test_a_file_uploaded_whole_is_added() -> None:
     content = a_breakpad_file("67E9247C814E392BA027DBDE6748FCBF0")
 
     answer = posted(zipped({"crash.sym": content}))
@@ -70,7 +70,7 @@ def test_a_file_that_comes_as_a_whole_becomes_a_debug_file() -> None:
 
 
 @pytest.mark.upstream(80)
-def test_files_of_different_features_stay_beside_each_other() -> None:
+def test_files_with_different_features_are_both_current() -> None:
     project = a_project()
     one = a_debug_file(project, debug_id=CRASH, **features("unwind"))
     two = a_debug_file(project, debug_id=CRASH, **features("debug"))
@@ -79,7 +79,7 @@ def test_files_of_different_features_stay_beside_each_other() -> None:
 
 
 @pytest.mark.upstream(81)
-def test_files_whose_features_overlap_stay_beside_each_other() -> None:
+def test_files_with_overlapping_features_are_both_current() -> None:
     project = a_project()
     one = a_debug_file(project, debug_id=CRASH, **features("symtab", "unwind"))
     two = a_debug_file(project, debug_id=CRASH, **features("symtab", "debug"))
@@ -88,7 +88,7 @@ def test_files_whose_features_overlap_stay_beside_each_other() -> None:
 
 
 @pytest.mark.upstream(82)
-def test_a_newer_file_of_fewer_features_supersedes_nothing() -> None:
+def test_a_file_with_fewer_features_supersedes_nothing() -> None:
     project = a_project()
     rows = [
         a_debug_file(project, debug_id=CRASH, **features(*names))
@@ -99,7 +99,7 @@ def test_a_newer_file_of_fewer_features_supersedes_nothing() -> None:
 
 
 @pytest.mark.upstream(83)
-def test_the_same_file_entered_twice_is_one_row() -> None:
+def test_a_file_added_twice_is_one_row() -> None:
     project = a_project()
 
     first = a_debug_file(project, b"content", debug_id=CRASH)
@@ -109,9 +109,7 @@ def test_the_same_file_entered_twice_is_one_row() -> None:
 
 
 @pytest.mark.upstream(84)
-def test_an_older_file_of_the_same_features_is_superseded_where_upstream_deletes_it() -> (
-    None
-):
+def test_an_older_file_with_the_same_features_is_superseded() -> None:
     project, client = a_project(), a_client()
     upload(client, a_breakpad_file("67E9247C814E392BA027DBDE6748FCBF0"))
     content = a_breakpad_file("67E9247C814E392BA027DBDE6748FCBF0", arch="x86_64")
@@ -123,7 +121,7 @@ def test_an_older_file_of_the_same_features_is_superseded_where_upstream_deletes
     assert DebugFile.objects.count() == 2
 
 
-def test_a_superseded_file_is_still_ok_to_whoever_offers_it() -> None:
+def test_assembling_a_superseded_file_answers_ok() -> None:
     a_project()
     client = a_client()
     old = a_breakpad_file("67E9247C814E392BA027DBDE6748FCBF0")
@@ -141,7 +139,7 @@ def test_a_superseded_file_is_still_ok_to_whoever_offers_it() -> None:
     assert answer.getvalue() == old
 
 
-def test_a_superseded_file_that_is_entered_again_stays_superseded() -> None:
+def test_a_superseded_file_added_again_stays_superseded() -> None:
     project = a_project()
     old = a_debug_file(project, b"old", debug_id=CRASH)
     new = a_debug_file(project, b"new", debug_id=CRASH)
@@ -152,7 +150,7 @@ def test_a_superseded_file_that_is_entered_again_stays_superseded() -> None:
     assert current(project) == [new]
 
 
-def test_what_the_deleted_file_made_redundant_answers_again() -> None:
+def test_removing_a_file_restores_the_one_it_superseded() -> None:
     project = a_project()
     other = a_debug_file(project, debug_id=CRASH, arch="arm64")
     first = a_debug_file(project, debug_id=CRASH, **features("debug"))
@@ -169,7 +167,7 @@ def test_what_the_deleted_file_made_redundant_answers_again() -> None:
     assert current(project) == [other, first]
 
 
-def test_files_without_a_debug_id_never_displace_each_other() -> None:
+def test_files_without_a_debug_id_never_supersede_each_other() -> None:
     project = a_project()
     rows = [
         a_debug_file(
@@ -195,7 +193,7 @@ def test_files_without_a_debug_id_never_displace_each_other() -> None:
     ],
     ids=str,
 )
-def test_nothing_is_displaced_by_what_cannot_stand_for_it(
+def test_a_file_of_another_kind_supersedes_nothing(
     older: dict[str, Any], newer: dict[str, Any]
 ) -> None:
     project = a_project()
@@ -206,7 +204,7 @@ def test_nothing_is_displaced_by_what_cannot_stand_for_it(
     assert current(project) == [one, two]
 
 
-def test_files_of_another_project_are_not_displaced() -> None:
+def test_files_of_other_projects_are_not_superseded() -> None:
     one = a_debug_file(a_project("game"), debug_id=CRASH)
     two = a_debug_file(a_project("tool"), debug_id=CRASH)
 
@@ -214,7 +212,7 @@ def test_files_of_another_project_are_not_displaced() -> None:
     assert current(a_project("tool")) == [two]
 
 
-def test_what_was_superseded_counts_no_more_for_those_that_come_later() -> None:
+def test_superseded_files_are_ignored_by_later_ones() -> None:
     project = a_project()
     a_debug_file(project, debug_id=CRASH, **features("debug"))
     a_debug_file(project, debug_id=CRASH, **features("debug", "symtab"))
@@ -224,7 +222,7 @@ def test_what_was_superseded_counts_no_more_for_those_that_come_later() -> None:
     assert current(project) == [last]
 
 
-def test_one_file_may_be_entered_under_several_ids() -> None:
+def test_one_file_may_have_several_ids() -> None:
     project = a_project()
 
     one = a_debug_file(project, b"content", debug_id=CRASH)
@@ -235,7 +233,7 @@ def test_one_file_may_be_entered_under_several_ids() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_that_enter_the_same_file_at_once_one_row_comes() -> None:
+def test_concurrent_adds_of_one_file_make_one_row() -> None:
     project = a_project()
     file = a_file(project, b"content")
     found = an_object(debug_id=CRASH)
@@ -250,7 +248,7 @@ def test_of_many_that_enter_the_same_file_at_once_one_row_comes() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_that_supersede_each_other_at_once_one_is_left() -> None:
+def test_concurrent_adds_leave_one_current_file() -> None:
     project = a_project()
     files = [a_file(project, b"%d" % n) for n in range(8)]
     found = an_object(debug_id=CRASH)

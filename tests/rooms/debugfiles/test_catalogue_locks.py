@@ -1,4 +1,4 @@
-"""Entering a file holds up those who enter others, and nobody else."""
+"""Adding a file locks only other adds to the project."""
 
 from threading import Event
 
@@ -25,7 +25,7 @@ HAS_ONE_WRITER = connection.vendor == "sqlite"
 MOST_SECONDS = 0.2 if HAS_ONE_WRITER else 10
 
 
-def test_an_offer_does_not_wait_for_a_file_that_is_being_entered() -> None:
+def test_assembling_does_not_wait_for_a_file_that_is_being_added() -> None:
     project, client = a_project(), a_client()
     file, found = a_file(project, b"content"), an_object()
     is_entered, is_answered = Event(), Event()

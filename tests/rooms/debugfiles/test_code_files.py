@@ -1,4 +1,4 @@
-"""What a program is called that a debug file is of."""
+"""The name of the program of a debug file."""
 
 import pytest
 from django.db import connection
@@ -24,13 +24,13 @@ pytestmark = pytest.mark.django_db
         ("INFO CODE_ID 5AB380779000 " + "x" * 600, "x" * 500),
     ],
 )
-def test_a_symbol_file_tells_it(record: str, name: str) -> None:
+def test_the_program_name_comes_from_the_breakpad_file(record: str, name: str) -> None:
     row = uploaded(a_breakpad_file(records=(record, "FUNC 1000 10 0 main")))
 
     assert contents.code_file_name(row, []) == name
 
 
-def test_a_symbol_file_is_read_once() -> None:
+def test_a_breakpad_file_is_read_once() -> None:
     row = uploaded(a_breakpad_file(records=("INFO CODE_ID 5AB3 crash.exe",)))
     contents.code_file_name(row, [])
 
@@ -42,7 +42,7 @@ def test_a_symbol_file_is_read_once() -> None:
     assert len(queries) == 0
 
 
-def test_what_is_lost_tells_nothing_until_it_is_back() -> None:
+def test_a_missing_blob_gives_no_name_until_it_is_restored() -> None:
     content = a_breakpad_file(records=("INFO CODE_ID 5AB3 crash.exe",))
     row = uploaded(content)
     blob_store().delete(Checksum.of(content))
@@ -53,7 +53,7 @@ def test_what_is_lost_tells_nothing_until_it_is_back() -> None:
     assert contents.code_file_name(row, []) == "crash.exe"
 
 
-def test_of_a_pdb_the_program_that_is_kept_tells_it() -> None:
+def test_the_program_name_of_a_pdb_comes_from_its_program() -> None:
     pdb = a_debug_file(a_project(), format=Format.PDB, name="crash.pdb")
     program = a_debug_file(a_project(), format=Format.PE, name="crash.exe")
 

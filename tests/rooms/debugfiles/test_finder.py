@@ -45,7 +45,7 @@ def a_pdb(age: int, form: Format = Format.PDB) -> DebugFile:
     return a_debug_file(a_project(), format=form, kind=None, debug_id=debug_id)
 
 
-def test_a_build_id_is_found_in_whichever_project_has_it() -> None:
+def test_a_build_id_is_found_in_any_project_of_the_scope() -> None:
     a_project("game")
     found = a_debug_file(a_project("engine"), code_id=BUILD_ID)
 
@@ -69,7 +69,7 @@ def test_a_superseded_file_is_not_found() -> None:
     assert best_match(DEBUGINFO) == row
 
 
-def test_a_damaged_file_makes_way_for_a_sound_one() -> None:
+def test_a_damaged_file_is_skipped() -> None:
     sound = a_debug_file(a_project("game"), code_id=BUILD_ID)
     damaged = a_debug_file(a_project("engine"), code_id=BUILD_ID)
     assert best_match(DEBUGINFO) == damaged
@@ -81,7 +81,7 @@ def test_a_damaged_file_makes_way_for_a_sound_one() -> None:
 
 
 @pytest.mark.parametrize("dwarf_first", [True, False])
-def test_dwarf_is_found_whichever_came_first(*, dwarf_first: bool) -> None:
+def test_dwarf_is_found_in_any_order_of_upload(*, dwarf_first: bool) -> None:
     for is_dwarf in (dwarf_first, not dwarf_first):
         features = frozenset({"symtab", "debug"} if is_dwarf else {"symtab"})
         slug = "dwarf" if is_dwarf else "table"

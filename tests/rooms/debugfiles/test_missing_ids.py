@@ -1,4 +1,4 @@
-"""Ids that were asked for in vain are counted, and forgotten when their file arrives."""
+"""Misses are counted by id, and cleared when the file arrives."""
 
 import os
 import threading
@@ -28,12 +28,12 @@ pytestmark = pytest.mark.django_db
 
 ID = DebugId(UUID(int=7), 1)
 CODE = CodeId("abc123")
-ask = partial(record_miss, debug_id=ID, code_id=None, by="me")
+record = partial(record_miss, debug_id=ID, code_id=None, by="me")
 
 
 @pytest.fixture
 def gathering(settings: Settings) -> Iterator[None]:
-    """Gather as in production, but write only when told to."""
+    """Gather as in production, but write only when flushed."""
     settings.WANTED_WRITE_SECONDS = 3600
     yield
     missing_ids.COUNTER.flush()
@@ -44,14 +44,14 @@ def rows() -> list[tuple[str, str, int]]:
     return [(row.debug_id, row.code_id, row.count) for row in found]
 
 
-def test_an_id_is_one_row_however_often_it_is_asked_for() -> None:
+def test_repeated_misses_are_counted_in_one_row() -> None:
     project = a_project()
     before = timezone.now()
 
-    ask(project, by="first", name="a.so")
-    ask(project, by="second")
-    ask(project, by="third", name="b.so")
-    ask(project, by="fourth")
+    record(project, by="first", name="a.so")
+    record(project, by="second")
+    record(project, by="third", name="b.so")
+    record(project, by="fourth")
 
     row = WantedId.objects.get()
     assert (row.debug_id, row.code_id, row.count) == (str(ID), "", 4)
@@ -59,29 +59,29 @@ def test_an_id_is_one_row_however_often_it_is_asked_for() -> None:
     assert before <= row.first_at < row.last_at <= timezone.now()
 
 
-def test_a_question_by_both_ids_is_one_and_other_projects_have_their_own() -> None:
+def test_rows_are_per_project_and_pair_of_ids() -> None:
     project, other = a_project(), a_project("other")
 
-    ask(project, code_id=CODE)
-    ask(project)
-    ask(other)
+    record(project, code_id=CODE)
+    record(project)
+    record(other)
 
     assert rows() == [(str(ID), "abc123", 1), (str(ID), "", 1), (str(ID), "", 1)]
     assert missing_ids.list_ids(other).count() == 1
 
 
 @pytest.mark.parametrize("nil", [DebugId(UUID(int=0)), DebugId(UUID(int=0), 1), None])
-def test_nil_ids_are_not_wanted(nil: DebugId | None) -> None:
+def test_nil_ids_are_not_recorded(nil: DebugId | None) -> None:
     project = a_project()
 
-    ask(project, debug_id=nil)
-    ask(project, debug_id=nil, code_id=CODE)
+    record(project, debug_id=nil)
+    record(project, debug_id=nil, code_id=CODE)
 
     assert rows() == [("", "abc123", 1)]
 
 
-def test_what_no_database_would_take_is_made_fit() -> None:
-    ask(a_project(), by="a\0b\udcff" + "x" * 999, name="n\0\udcff" * 999)
+def test_unstorable_text_is_replaced_and_cut() -> None:
+    record(a_project(), by="a\0b\udcff" + "x" * 999, name="n\0\udcff" * 999)
 
     row = WantedId.objects.get()
     assert row.asked_by.startswith("ab?xxx")
@@ -90,28 +90,27 @@ def test_what_no_database_would_take_is_made_fit() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_those_who_ask_at_once_are_all_counted(settings: Settings) -> None:
+def test_concurrent_misses_are_all_counted(settings: Settings) -> None:
     project = a_project()
     ids = [DebugId(uuid4()) for _ in range(4)]
 
-    def asks() -> None:
+    def record_all() -> None:
         for _ in range(10):
             for debug_id in ids:
-                ask(project, debug_id=debug_id)
+                record(project, debug_id=debug_id)
 
-    run_at_once([asks] * 4)
+    run_at_once([record_all] * 4)
 
     assert [count for *_, count in rows()] == [40] * 4
 
 
-@pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("gathering")
-def test_what_is_asked_a_thousand_times_is_written_once() -> None:
+def test_a_thousand_misses_are_one_write() -> None:
     project = a_project()
 
     with CaptureQueriesContext(connection) as queries:
         for _ in range(1000):
-            ask(project)
+            record(project)
     assert len(queries) == 0
     with CaptureQueriesContext(connection) as queries:
         missing_ids.COUNTER.flush()
@@ -126,7 +125,7 @@ def test_what_is_asked_a_thousand_times_is_written_once() -> None:
 def test_many_ids_are_written_in_a_few_statements() -> None:
     project = a_project()
     for n in range(1, 1201):
-        ask(project, debug_id=DebugId(UUID(int=n)))
+        record(project, debug_id=DebugId(UUID(int=n)))
 
     with CaptureQueriesContext(connection) as queries:
         missing_ids.COUNTER.flush()
@@ -136,11 +135,11 @@ def test_many_ids_are_written_in_a_few_statements() -> None:
 
 
 @pytest.mark.usefixtures("gathering")
-def test_what_a_database_would_not_take_now_is_written_later(
+def test_counts_are_kept_when_a_write_fails(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     project = a_project()
-    ask(project)
+    record(project)
 
     def is_away(*_: object) -> None:
         raise OperationalError("server closed the connection unexpectedly")
@@ -148,7 +147,7 @@ def test_what_a_database_would_not_take_now_is_written_later(
     with monkeypatch.context() as away:
         away.setattr(missing_ids.COUNTER, "_write", is_away)
         missing_ids.COUNTER.flush()
-    ask(project, by="later")
+    record(project, by="later")
     assert rows() == []
     missing_ids.COUNTER.flush()
 
@@ -156,7 +155,7 @@ def test_what_a_database_would_not_take_now_is_written_later(
     assert WantedId.objects.get().asked_by == "later"
 
 
-def test_nobody_who_asks_is_hurt_by_a_database_that_is_away(
+def test_recording_never_fails_without_a_database(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     project = a_project()
@@ -165,35 +164,35 @@ def test_nobody_who_asks_is_hurt_by_a_database_that_is_away(
         raise OperationalError("disk I/O error")
 
     monkeypatch.setattr(missing_ids.COUNTER, "_write", is_away)
-    ask(project)
+    record(project)
     monkeypatch.undo()
 
     missing_ids.COUNTER.flush()
 
 
 @pytest.mark.usefixtures("gathering")
-def test_memory_is_bounded_by_leaving_out_what_is_too_much(
+def test_misses_beyond_the_maximum_are_dropped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     project = a_project()
     monkeypatch.setattr(miss_counter, "_MAX_MISSES", 3)
 
     for n in (1, 2, 3, 4, 5, 1, 2, 3):
-        ask(project, debug_id=DebugId(UUID(int=n)))
+        record(project, debug_id=DebugId(UUID(int=n)))
     missing_ids.COUNTER.flush()
 
     assert [count for *_, count in rows()] == [2, 2, 2]
 
 
-def test_of_too_many_those_asked_for_longest_ago_go(
+def test_the_ids_requested_longest_ago_are_deleted_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     project, other = a_project(), a_project("other")
-    ask(other)
+    record(other)
     monkeypatch.setattr(missing_ids, "MAX_PER_PROJECT", 3)
 
     for n in (1, 2, 3, 1, 4, 5):
-        ask(project, debug_id=DebugId(UUID(int=n)))
+        record(project, debug_id=DebugId(UUID(int=n)))
 
     kept = [row.debug_id for row in missing_ids.list_ids(project)]
     assert kept == [str(DebugId(UUID(int=n))) for n in (5, 4, 1)]
@@ -201,12 +200,12 @@ def test_of_too_many_those_asked_for_longest_ago_go(
 
 
 @pytest.mark.usefixtures("gathering")
-def test_what_has_arrived_before_it_is_written_is_not_wanted() -> None:
+def test_an_id_that_arrives_before_the_write_is_not_recorded() -> None:
     project, other = a_project(), a_project("other")
     for place in (project, other):
-        ask(place)
-        ask(place, debug_id=None, code_id=CODE)
-        ask(place, debug_id=DebugId(UUID(int=8)), code_id=CODE)
+        record(place)
+        record(place, debug_id=None, code_id=CODE)
+        record(place, debug_id=DebugId(UUID(int=8)), code_id=CODE)
 
     a_debug_file(project, debug_id=ID, code_id=CODE)
     missing_ids.COUNTER.flush()
@@ -217,7 +216,7 @@ def test_what_has_arrived_before_it_is_written_is_not_wanted() -> None:
 
 @pytest.mark.usefixtures("gathering")
 @pytest.mark.parametrize("sought", [RequestedIds(ID, None), RequestedIds(None, CODE)])
-def test_what_is_here_and_of_no_use_leaves_an_id_wanted_until_another_comes(
+def test_a_file_that_cannot_serve_leaves_its_id_missing(
     sought: RequestedIds,
 ) -> None:
     project, other = a_project(), a_project("other")
@@ -232,10 +231,10 @@ def test_what_is_here_and_of_no_use_leaves_an_id_wanted_until_another_comes(
 
 
 @pytest.mark.usefixtures("gathering")
-def test_a_project_that_is_gone_wants_nothing_and_keeps_no_other_from_it() -> None:
+def test_misses_of_a_deleted_project_are_skipped() -> None:
     gone, project = a_project("gone"), a_project()
-    ask(gone)
-    ask(project)
+    record(gone)
+    record(project)
     Project.objects.filter(pk=gone.pk).delete()
 
     missing_ids.COUNTER.flush()
@@ -256,12 +255,12 @@ def test_a_project_that_is_gone_wants_nothing_and_keeps_no_other_from_it() -> No
         (DebugId(UUID(int=8)), CodeId("ff"), False),
     ],
 )
-def test_a_program_that_arrives_answers_to_its_id_with_age_and_to_its_code_id(
+def test_a_new_file_clears_its_debug_id_and_code_id(
     debug_id: DebugId | None, code_id: CodeId | None, *, is_answered: bool
 ) -> None:
     project, other = a_project(), a_project("other")
-    ask(project, debug_id=debug_id, code_id=code_id)
-    ask(other, debug_id=debug_id, code_id=code_id)
+    record(project, debug_id=debug_id, code_id=code_id)
+    record(other, debug_id=debug_id, code_id=code_id)
 
     missing_ids.clear(a_debug_file(project, debug_id=ID, code_id=CODE))
 
@@ -269,10 +268,10 @@ def test_a_program_that_arrives_answers_to_its_id_with_age_and_to_its_code_id(
     assert missing_ids.list_ids(other).exists()
 
 
-def test_a_file_without_a_debug_id_answers_to_its_code_id_alone() -> None:
+def test_a_file_without_a_debug_id_clears_only_its_code_id() -> None:
     project = a_project()
-    ask(project, debug_id=None, code_id=CODE)
-    ask(project)
+    record(project, debug_id=None, code_id=CODE)
+    record(project)
 
     missing_ids.clear(
         a_debug_file(project, debug_id=DebugId(UUID(int=0)), code_id=CODE)
@@ -281,13 +280,13 @@ def test_a_file_without_a_debug_id_answers_to_its_code_id_alone() -> None:
     assert rows() == [(str(ID), "", 1)]
 
 
-def test_the_latest_or_the_most_wanted_come_first() -> None:
+def test_ids_are_listed_by_time_or_by_count() -> None:
     project = a_project()
     for n in (1, 2, 2, 2, 1, 3):
-        ask(project, debug_id=DebugId(UUID(int=n)))
+        record(project, debug_id=DebugId(UUID(int=n)))
         WantedId.objects.update(last_at=timezone.now() - timedelta(seconds=1))
-    ask(project, debug_id=DebugId(UUID(int=1)))
-    ask(project, debug_id=DebugId(UUID(int=3)))
+    record(project, debug_id=DebugId(UUID(int=1)))
+    record(project, debug_id=DebugId(UUID(int=3)))
 
     def order(by: MissingIdOrder) -> list[int]:
         return [int(row.debug_id[-1]) for row in missing_ids.list_ids(project, by)]
@@ -297,10 +296,10 @@ def test_the_latest_or_the_most_wanted_come_first() -> None:
     assert set(order(MissingIdOrder.MOST)[:2]) == {1, 2}
 
 
-def test_a_wanted_id_can_be_dismissed_and_comes_back_when_it_is_asked_for() -> None:
+def test_a_dismissed_id_comes_back_when_it_is_requested() -> None:
     project, other = a_project(), a_project("other")
-    ask(project)
-    ask(other)
+    record(project)
+    record(other)
     row = str(missing_ids.list_ids(project).get().pk)
 
     with pytest.raises(MissingIdNotListed):
@@ -309,14 +308,14 @@ def test_a_wanted_id_can_be_dismissed_and_comes_back_when_it_is_asked_for() -> N
     for bad in (row, "x", "9" * 30, ""):
         with pytest.raises(MissingIdNotListed):
             missing_ids.dismiss(project, bad)
-    ask(project)
-    ask(project, code_id=CODE)
+    record(project)
+    record(project, code_id=CODE)
 
     assert missing_ids.dismiss_all(project) == 2
     assert rows() == [(str(ID), "", 1)]
 
 
-def test_a_thread_writes_soon_and_is_begun_once(settings: Settings) -> None:
+def test_one_thread_writes_the_counts(settings: Settings) -> None:
     settings.WANTED_WRITE_SECONDS = 0.05
     writers, written = set[int](), list[int]()
     is_written = threading.Event()
@@ -341,7 +340,7 @@ def test_a_thread_writes_soon_and_is_begun_once(settings: Settings) -> None:
 
 @pytest.mark.usefixtures("gathering")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
-def test_a_child_does_not_write_what_its_parent_has_gathered() -> None:
+def test_a_forked_child_starts_without_counts() -> None:
     written: list[Miss] = []
     own = miss_counter.MissCounter(written.extend)
     now = timezone.now()
@@ -360,10 +359,10 @@ def test_a_child_does_not_write_what_its_parent_has_gathered() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("gathering")
-def test_a_file_that_is_just_arriving_is_waited_for() -> None:
+def test_a_write_waits_for_a_file_that_is_being_added() -> None:
     project = a_project()
     file = a_file(project, b"content")
-    ask(project)
+    record(project)
     has_entered = threading.Event()
 
     def arrive() -> None:

@@ -1,4 +1,4 @@
-"""What is almost it is told, for many ids at once, in so many questions."""
+"""Near misses: kinds, texts and number of queries."""
 
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
@@ -25,7 +25,9 @@ CODE = CodeId("dfb85de42daffd09640c8fe377d572de3e168920")
 DAY = datetime(2026, 5, 7, 12, tzinfo=UTC)
 
 
-def told(sought: RequestedIds, project: Project | None = None) -> list[tuple[str, str]]:
+def misses(
+    sought: RequestedIds, project: Project | None = None
+) -> list[tuple[str, str]]:
     found = near_misses.find_near_misses(project or a_project(), [sought])[sought]
     return [(miss.kind.value, miss.text) for miss in found]
 
@@ -43,7 +45,7 @@ def an_upload(state: State, detail: str = "", debug_id: DebugId = ID) -> None:
     assert row.pk
 
 
-def test_files_of_the_name_under_other_ids_are_told_the_newest_first() -> None:
+def test_files_of_the_same_name_are_listed_newest_first() -> None:
     project = a_project()
     for n in range(1, 6):
         debug_id = DebugId(UUID(int=n))
@@ -52,7 +54,7 @@ def test_files_of_the_name_under_other_ids_are_told_the_newest_first() -> None:
     a_debug_file(project, name="libother.so")
     a_debug_file(a_project("other"), name="libgame.so")
 
-    assert told(RequestedIds(ID, CODE, "/data/app/libgame.so")) == [
+    assert misses(RequestedIds(ID, CODE, "/data/app/libgame.so")) == [
         (
             "same_name",
             (
@@ -62,34 +64,34 @@ def test_files_of_the_name_under_other_ids_are_told_the_newest_first() -> None:
         )
         for n in (5, 4, 3)
     ]
-    assert told(RequestedIds(ID, CODE)) == []
+    assert misses(RequestedIds(ID, CODE)) == []
 
 
-def test_a_file_without_a_debug_id_is_told_by_its_code_id() -> None:
+def test_a_file_without_a_debug_id_is_described_by_its_code_id() -> None:
     nil = DebugId(UUID(int=0))
     a_debug_file(a_project(), debug_id=nil, code_id=CODE, name="a.exe")
 
-    ((_, text),) = told(RequestedIds(ID, None, "a.exe"))
+    ((_, text),) = misses(RequestedIds(ID, None, "a.exe"))
 
     assert text.endswith(f"has another id: code id {CODE}.")
 
 
-def test_the_code_id_under_another_debug_id_is_told_and_the_other_way_round() -> None:
+def test_one_matching_id_of_two_is_a_near_miss() -> None:
     a_debug_file(a_project(), debug_id=OTHER, code_id=CODE, name="a")
 
-    assert told(RequestedIds(ID, CODE)) == [
+    assert misses(RequestedIds(ID, CODE)) == [
         ("other_debug_id", f"a (elf, x86_64) has this code id, but debug id {OTHER}.")
     ]
-    assert told(RequestedIds(OTHER, CodeId("ab"))) == [
+    assert misses(RequestedIds(OTHER, CodeId("ab"))) == [
         ("other_code_id", f"a (elf, x86_64) has this debug id, but code id {CODE}.")
     ]
 
 
-def test_another_age_of_the_same_uuid_is_told() -> None:
+def test_another_age_of_the_uuid_is_a_near_miss() -> None:
     newer = DebugId(ID.uuid, 10)
     a_debug_file(a_project(), debug_id=newer, format=Format.PDB, name="a.pdb")
 
-    assert told(RequestedIds(ID, None)) == [
+    assert misses(RequestedIds(ID, None)) == [
         ("other_age", "a.pdb (pdb, x86_64) has the same UUID, but age a, not 1.")
     ]
 
@@ -103,14 +105,14 @@ def test_another_age_of_the_same_uuid_is_told() -> None:
         (set(), "dbg", "nothing of use"),
     ],
 )
-def test_a_file_of_the_id_without_debug_information_is_told(
+def test_a_file_without_debug_information_is_a_near_miss(
     features: set[str], kind: str, held: str
 ) -> None:
     a_debug_file(
         a_project(), debug_id=ID, features=frozenset(features), kind=kind, name="a"
     )
 
-    assert told(RequestedIds(ID, None)) == [
+    assert misses(RequestedIds(ID, None)) == [
         (
             "no_debug_information",
             (
@@ -121,23 +123,23 @@ def test_a_file_of_the_id_without_debug_information_is_told(
     ]
 
 
-def test_sources_alone_are_no_debug_information() -> None:
+def test_a_source_bundle_has_no_debug_information() -> None:
     sources = frozenset({"sources"})
     form = Format.SOURCE_BUNDLE
     a_debug_file(
         a_project(), code_id=CODE, format=form, kind="src", features=sources, name="a"
     )
 
-    ((kind, text),) = told(RequestedIds(None, CODE))
+    ((kind, text),) = misses(RequestedIds(None, CODE))
 
     assert kind == NearMissKind.NO_DEBUG_INFORMATION
     assert text.endswith("without debug information: it holds sources.")
 
 
-def test_a_companion_is_told_to_lack_the_program() -> None:
+def test_a_companion_lacks_the_program() -> None:
     a_debug_file(a_project(), code_id=CODE, name="a.debug")
 
-    assert told(RequestedIds(None, CODE)) == [
+    assert misses(RequestedIds(None, CODE)) == [
         (
             "no_program",
             (
@@ -148,10 +150,10 @@ def test_a_companion_is_told_to_lack_the_program() -> None:
     ]
 
 
-def test_a_whole_file_of_the_id_is_told_with_its_format() -> None:
+def test_a_complete_file_is_described_with_its_format() -> None:
     a_debug_file(a_project(), debug_id=ID, format=Format.BREAKPAD, name="a.sym")
 
-    assert told(RequestedIds(ID, CODE)) == [
+    assert misses(RequestedIds(ID, CODE)) == [
         (
             "here",
             (
@@ -162,13 +164,13 @@ def test_a_whole_file_of_the_id_is_told_with_its_format() -> None:
     ]
 
 
-def test_damaged_and_superseded_files_are_told() -> None:
+def test_damaged_and_superseded_files_are_near_misses() -> None:
     damaged = a_debug_file(a_project(), debug_id=ID, name="a")
     File.objects.filter(pk=damaged.file_id).update(damaged_at=timezone.now())
     old = a_debug_file(a_project(), debug_id=ID, format=Format.PE, name="b")
     DebugFile.objects.filter(pk=old.pk).update(superseded_at=timezone.now())
 
-    assert told(RequestedIds(ID, None)) == [
+    assert misses(RequestedIds(ID, None)) == [
         (
             "superseded",
             (
@@ -186,7 +188,7 @@ def test_damaged_and_superseded_files_are_told() -> None:
     ]
 
 
-def test_uploads_that_have_become_nothing_are_told_with_the_reason() -> None:
+def test_failed_uploads_are_near_misses_with_the_reason() -> None:
     an_upload(State.ERROR, "Unsupported file: it is empty.")
     an_upload(State.NOT_FOUND)
     an_upload(State.CREATED)
@@ -194,16 +196,14 @@ def test_uploads_that_have_become_nothing_are_told_with_the_reason() -> None:
     an_upload(State.ERROR, "of another id", OTHER)
 
     upload = "An upload of libgame.so as this id"
-    assert sorted(told(RequestedIds(ID, None))) == [
+    assert sorted(misses(RequestedIds(ID, None))) == [
         ("refused", f"{upload} failed on 2026-05-07: Unsupported file: it is empty."),
         ("unfinished", f"{upload} came on 2026-05-07, and is being assembled."),
         ("unfinished", f"{upload} was begun on 2026-05-07, and waits for chunks."),
     ]
 
 
-def test_what_nothing_is_near_to_has_no_misses_and_nil_ids_are_near_to_nothing() -> (
-    None
-):
+def test_nil_and_unrelated_ids_have_no_near_misses() -> None:
     nil = DebugId(UUID(int=0))
     a_debug_file(a_project(), debug_id=nil, code_id=CodeId("ab"), name="")
     an_upload(State.ERROR, "x", nil)
@@ -213,10 +213,10 @@ def test_what_nothing_is_near_to_has_no_misses_and_nil_ids_are_near_to_nothing()
         RequestedIds(nil, None, "/"),
         RequestedIds(None, None),
     ):
-        assert told(sought) == []
+        assert misses(sought) == []
 
 
-def test_a_hundred_ids_take_as_many_questions_as_one() -> None:
+def test_a_hundred_ids_take_as_many_queries_as_one() -> None:
     project = a_project()
     sought = [
         RequestedIds(DebugId(UUID(int=n)), CodeId(f"{n:x}"), f"{n}.so")

@@ -18,7 +18,7 @@ CRASH = DebugId(UUID("67e9247c-814e-392b-a027-dbde6748fcbf"))
 CODE = CodeId("f1c3bcc0")
 
 
-def test_of_one_content_under_several_ids_the_newest_current_one_is_found() -> None:
+def test_the_newest_current_file_of_a_content_is_found() -> None:
     project = a_project()
     a_debug_file(project, b"content", debug_id=CRASH)
     newest = a_debug_file(project, b"content")
@@ -30,7 +30,7 @@ def test_of_one_content_under_several_ids_the_newest_current_one_is_found() -> N
     assert found == {Checksum.of(b"content"): newest}
 
 
-def test_a_content_that_is_only_superseded_is_found_all_the_same() -> None:
+def test_a_superseded_content_is_found() -> None:
     project = a_project()
     old = a_debug_file(project, b"old", debug_id=CRASH)
     a_debug_file(project, b"new", debug_id=CRASH)
@@ -42,7 +42,7 @@ def test_a_content_that_is_only_superseded_is_found_all_the_same() -> None:
     assert found == {Checksum.of(b"old"): old}
 
 
-def test_many_contents_are_one_question(
+def test_many_contents_are_one_query(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     project = a_project()
@@ -57,7 +57,7 @@ def test_many_contents_are_one_question(
         }
 
 
-def test_a_row_is_found_in_its_project_alone() -> None:
+def test_a_row_is_found_only_in_its_project() -> None:
     row = a_debug_file(a_project())
 
     assert project_files.by_row(a_project(), str(row.pk)) == row

@@ -1,4 +1,4 @@
-"""Single sources come out of a bundle, be it in one chunk or in many."""
+"""Reading sources from bundles of one or several chunks."""
 
 from pathlib import Path
 from uuid import uuid4
@@ -31,7 +31,7 @@ def source(content: FileContent, scratch: Path, *paths: str) -> bytes | None:
 
 
 @pytest.mark.parametrize("size", [10_000, 100])
-def test_a_source_is_unpacked_as_it_was_packed(tmp_path: Path, size: int) -> None:
+def test_a_source_is_read_unchanged(tmp_path: Path, size: int) -> None:
     starts = range(0, len(BUNDLE), size)
     content = kept(*(BUNDLE[start : start + size] for start in starts))
 
@@ -42,12 +42,12 @@ def test_a_source_is_unpacked_as_it_was_packed(tmp_path: Path, size: int) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_no_bundle_has_no_sources(tmp_path: Path) -> None:
+def test_a_file_that_is_no_bundle_has_no_sources(tmp_path: Path) -> None:
     assert source(kept(b"no bundle at all"), tmp_path, "a.c") is None
     assert source(kept(BUNDLE[:-30]), tmp_path, "a.c") is None
 
 
-def test_bytes_that_are_gone_are_said_to_be(tmp_path: Path) -> None:
+def test_missing_bytes_raise(tmp_path: Path) -> None:
     content = kept(BUNDLE)
     blob_store().delete(content.checksum)
 

@@ -1,4 +1,4 @@
-"""Last use is noted often enough, seldom enough, and never at a reader's cost."""
+"""The last use of a file: when it is updated, and the usage of a project."""
 
 import sqlite3
 import time
@@ -33,39 +33,39 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
     ("kept_days", "precision"),
     [(None, DAY), (1, DAY / 10), (5, DAY / 2), (90, DAY)],
 )
-def test_it_is_noted_at_a_fraction_of_the_retention_and_daily_at_most(
+def test_the_update_interval_is_a_tenth_of_the_retention(
     kept_days: int | None, precision: timedelta
 ) -> None:
     assert usage.update_interval(kept_days) == precision
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "query",
     ["id={0.pk}", "debug_id={0.debug_id}", "query={0.debug_id}", "code_id=abcdef1234"],
 )
-def test_downloads_and_exact_lookups_are_uses(asked: str) -> None:
+def test_downloads_and_exact_lookups_are_uses(query: str) -> None:
     project = a_project()
     row = a_debug_file(project, b"content")
     DebugFile.objects.update(code_id="abcdef1234")
 
-    assert a_client().get(files_url() + "?" + asked.format(row)).status_code == 200
+    assert a_client().get(files_url() + "?" + query.format(row)).status_code == 200
 
     row.refresh_from_db()
     assert row.last_used_at is not None
     assert timezone.now() - row.last_used_at < timedelta(minutes=1)
 
 
-@pytest.mark.parametrize("asked", ["", "query=hello", "query=nothing"])
-def test_looking_through_the_list_is_no_use(asked: str) -> None:
+@pytest.mark.parametrize("query", ["", "query=hello", "query=nothing"])
+def test_listing_files_is_no_use(query: str) -> None:
     row = a_debug_file(a_project(), b"content")
 
-    assert a_client().get(files_url() + "?" + asked).status_code == 200
+    assert a_client().get(files_url() + "?" + query).status_code == 200
 
     row.refresh_from_db()
     assert row.last_used_at is None
 
 
-def test_what_was_noted_a_moment_ago_costs_no_statement(
+def test_a_recent_use_costs_no_statement(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     project = a_project()
@@ -79,7 +79,7 @@ def test_what_was_noted_a_moment_ago_costs_no_statement(
         usage.mark_used(project, [row])
 
 
-def test_of_several_only_those_are_noted_that_were_not_lately() -> None:
+def test_only_files_without_a_recent_use_are_updated() -> None:
     project = a_project()
     old, new = a_debug_file(project), a_debug_file(project)
     usage.mark_used(project, [old])
@@ -99,7 +99,7 @@ def test_of_several_only_those_are_noted_that_were_not_lately() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_reader_is_not_kept_waiting_by_whoever_writes() -> None:
+def test_a_download_does_not_wait_for_a_lock() -> None:
     row = a_debug_file(a_project(), b"content")
     client = a_client()
     assert client.get(files_url()).status_code == 200  # notes the use of the token
@@ -113,7 +113,7 @@ def test_a_reader_is_not_kept_waiting_by_whoever_writes() -> None:
     assert time.monotonic() - began < 5
     row.refresh_from_db()
     assert row.last_used_at is None
-    # Whoever comes next waits for the database as long as ever.
+    # Later requests wait for the database as before.
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA busy_timeout")
@@ -139,7 +139,7 @@ def _writer(row: DebugFile) -> sqlite3.Connection | psycopg.Connection:
     return holding
 
 
-def test_room_counts_each_chunk_once_for_each_project() -> None:
+def test_usage_counts_each_chunk_once_a_project() -> None:
     ours, sibling = a_project(), a_project("sibling")
     empty, theirs = a_project("empty"), a_project(organization="other")
     a_debug_file(ours, b"12345")
