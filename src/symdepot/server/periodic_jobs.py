@@ -32,7 +32,6 @@ _STUCK_TASK_AGE = timedelta(days=1)
 """A task whose worker was killed stays RUNNING; its lease has long been given away."""
 _SCRATCH_AGE = timedelta(days=1)
 _ROWS_PER_DELETE = 500
-_GC_LOCK = "gc"
 _log = structlog.get_logger(__name__)
 
 
@@ -85,14 +84,11 @@ def sweep_scratch() -> int:
 
 
 def collect_garbage() -> int:
-    """Run garbage collection if it is due; return how many things were deleted.
-
-    One process of an installation does it.
-    """
+    """Collect garbage if it is due and no other process does; return the deletions."""
     if not settings.GC_INTERVAL_HOURS:
         return 0
     every = timedelta(hours=settings.GC_INTERVAL_HOURS)
-    with locks.periodic_lock(_GC_LOCK, every=every) as renew:
+    with locks.periodic_lock("gc", every=every) as renew:
         if renew is None:
             return 0
         report = collector.collect(lambda *_: renew())

@@ -43,11 +43,7 @@ def setup(*, migrated: bool = True, **settings: object) -> Config:
 
 
 def migrate() -> None:
-    """Create or alter the tables for this version; one process at a time.
-
-    Raises:
-        DatabaseError: the database does not answer.
-    """
+    """Create or alter the tables for this version; one process at a time."""
     with _migration_lock():
         call_command("migrate", verbosity=0, interactive=False)
 

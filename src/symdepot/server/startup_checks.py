@@ -1,6 +1,6 @@
 """Checks before anything starts, and the address to listen on.
 
-A failed check raises `Misconfigured` with a message to the operator.
+Every failed `check_…` raises `Misconfigured` with a message to the operator.
 """
 
 import errno
@@ -35,21 +35,13 @@ def numeric_address(host: str, port: int) -> str:
 
 
 def reachable_address(host: str, port: int) -> str:
-    """Return an address to connect to for a server on this machine that binds `host`.
-
-    Raises:
-        OSError: see `numeric_address`.
-    """
+    """Return an address to connect to for a server on this machine that binds `host`."""
     address = numeric_address(host, port)
     return _LOOPBACK.get(address, address)
 
 
 def check_folder_writable(folder: Path) -> None:
-    """Check that files can be written to `folder`, which is created if missing.
-
-    Raises:
-        Misconfigured: they cannot.
-    """
+    """Check that files can be written to `folder`, which is created if missing."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder):
@@ -63,11 +55,7 @@ def check_folder_writable(folder: Path) -> None:
 
 
 def check_port_free(config: Config) -> None:
-    """Check that the configured address and port can be bound.
-
-    Raises:
-        Misconfigured: the port is taken or not permitted, or the address is not local.
-    """
+    """Check that the configured address and port can be bound."""
     try:
         address = numeric_address(config.host, config.port)
     except OSError as error:
@@ -86,11 +74,7 @@ def check_port_free(config: Config) -> None:
 
 
 def check_storage_url() -> None:
-    """Check that the URL of the blob store is valid, without connecting.
-
-    Raises:
-        Misconfigured: it is not.
-    """
+    """Check that the URL of the blob store is valid, without connecting."""
     try:
         blob_store()
     except ValueError as error:
@@ -98,11 +82,7 @@ def check_storage_url() -> None:
 
 
 def check_download_offload() -> None:
-    """Check that the blob store suits SYMDEPOT_DOWNLOADS.
-
-    Raises:
-        Misconfigured: nginx or clients could not read the blobs.
-    """
+    """Check that the blob store suits SYMDEPOT_DOWNLOADS."""
     scheme = urlsplit(settings.BLOB_URL).scheme
     if settings.DOWNLOADS == "accel" and scheme != "file":
         raise Misconfigured(
@@ -119,15 +99,10 @@ def check_download_offload() -> None:
 
 
 def check_database() -> None:
-    """Check that Postgres answers; SQLite always does.
-
-    Connects without the pool, which would wait and retry.
-
-    Raises:
-        Misconfigured: it does not answer.
-    """
+    """Check that Postgres answers; SQLite always does."""
     if connection.vendor != "postgresql":
         return
+    # Without the pool, which would wait and retry.
     parameters = connection.get_connection_params() | {"connect_timeout": 5}
     try:
         psycopg.connect(**parameters).close()
@@ -138,11 +113,7 @@ def check_database() -> None:
 
 
 def count_missing_migrations() -> int:
-    """Return how many migrations the database lacks.
-
-    Raises:
-        DatabaseError: it does not answer.
-    """
+    """Return how many migrations the database lacks."""
     executor = MigrationExecutor(connection)
     return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 

@@ -1,5 +1,7 @@
 """The routes of all protocols."""
 
+from functools import partial
+
 from django.urls import URLPattern, include, path, re_path
 from ninja import NinjaAPI
 
@@ -26,9 +28,13 @@ from symdepot.protocols.symstore import log as symstore_admin
 from symdepot.protocols.symstore import views as symstore
 from symdepot.server import health, openapi
 
+_new_api = partial(NinjaAPI, docs_url=None, openapi_url=None)
+
+# With `auth`, the caller is identified before parameters are parsed.
+sentry_api = _new_api(urls_namespace="sentry", auth=auth.caller)
 # A version may contain slashes: `legacy` has paths below a release, so it comes before
 # `releases`.
-SENTRY_MODULES = (
+for module in (
     account,
     chunk_upload,
     legacy,
@@ -36,35 +42,16 @@ SENTRY_MODULES = (
     missing_ids,
     text_symbolication,
     releases,
-)
-
-sentry_api = NinjaAPI(
-    title="Sentry debug files",
-    urls_namespace="sentry",
-    docs_url=None,
-    openapi_url=None,
-    auth=auth.caller,  # before parameters are parsed
-)
-for module in SENTRY_MODULES:
+):
     sentry_api.add_router("", module.router)
 add_error_handlers(sentry_api)
 
-symbolicator_api = NinjaAPI(
-    title="Symbolication",
-    urls_namespace="symbolicator",
-    docs_url=None,
-    openapi_url=None,
-)
+symbolicator_api = _new_api(urls_namespace="symbolicator")
 for views in (native, jvm):
     symbolicator_api.add_router("", views.router)
 symbolicator.add_error_handlers(symbolicator_api)
 
-eliot_api = NinjaAPI(
-    title="Symbolication as Eliot answers it",
-    urls_namespace="eliot",
-    docs_url=None,
-    openapi_url=None,
-)
+eliot_api = _new_api(urls_namespace="eliot")
 eliot_api.add_router("/symbolicate", eliot.router)
 eliot.add_error_handlers(eliot_api)
 

@@ -18,6 +18,7 @@ from symdepot.protocols.sentry import paging, schemas
 router = Router()
 
 _USER_OPTIONAL_SINCE = (2, 20)
+_ORGANIZATION_FLAGS = ("isEarlyAdopter", "require2FA", "requireEmailVerification")
 
 
 class AuditFilters(paging.Page):
@@ -54,7 +55,9 @@ def organizations(
 ) -> list[dict[str, object]]:
     """List the organization of the token."""
     own = [auth.caller(request).token.organization]
-    return [_organization(row) for row in paging.cut(query, own, request, response)]
+    shown = paging.cut(query, own, request, response)
+    flags = dict.fromkeys(_ORGANIZATION_FLAGS, False)
+    return [_to_json(row, **flags, features=[]) for row in shown]
 
 
 @router.get("/organizations/{org}/projects/")
@@ -67,7 +70,7 @@ def projects(
     """List the projects of an organization that the token may read."""
     scope = auth.caller(request).reach(org, None, Permission.LIST_PROJECTS)
     shown = paging.cut(query, scope.projects(), request, response)
-    return [_project(row) for row in shown]
+    return [_to_json(row, team=None) for row in shown]
 
 
 @router.get("/organizations/{org}/audit-logs/")
@@ -88,25 +91,12 @@ def entries(
     return [audit.as_json(entry) for entry in shown]
 
 
-def _organization(row: Organization) -> dict[str, object]:
+def _to_json(row: Organization | Project, **fields: object) -> dict[str, object]:
     """Return the fields that sentry-cli requires. Source: spec/sentry-cli A9."""
     return {
         "id": str(row.pk),
         "slug": row.slug,
         "name": row.slug,
         "dateCreated": text_format.format_time(row.created_at),
-        "isEarlyAdopter": False,
-        "require2FA": False,
-        "requireEmailVerification": False,
-        "features": [],
-    }
-
-
-def _project(row: Project) -> dict[str, object]:
-    return {
-        "id": str(row.pk),
-        "slug": row.slug,
-        "name": row.slug,
-        "team": None,
-        "dateCreated": text_format.format_time(row.created_at),
+        **fields,
     }

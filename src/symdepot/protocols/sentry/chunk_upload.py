@@ -126,9 +126,7 @@ def _compression(request: HttpRequest) -> list[str]:
 
     On a private network, compressing takes longer than it saves.
     """
-    match settings.UPLOAD_COMPRESSION:
-        case "gzip":
-            return ["gzip"]
-        case "none":
-            return []
-    return [] if compression.is_private_client(request) else ["gzip"]
+    choice = settings.UPLOAD_COMPRESSION
+    if choice == "auto":
+        choice = "none" if compression.is_private_client(request) else "gzip"
+    return ["gzip"] if choice == "gzip" else []

@@ -68,7 +68,8 @@ def list_or_download(
         owner = caller.project(org, project, Permission.DOWNLOAD)
         row = project_files.by_row(owner, filters.id)
         usage.mark_used(owner, [row])
-        return _download(request, row)
+        name = f"{row.debug_id}{row.object_file().download_extension}"
+        return file_response.serve(request, contents.file_content(row), filename=name)
     owner = caller.project(org, project, Permission.LIST)
     exact = _by_exact_id(owner, filters)
     if exact is None:
@@ -110,10 +111,3 @@ def _by_exact_id(owner: Project, filters: FileFilters) -> list[DebugFile] | None
         owner, debug_id, code_id, filters.formats(), release=filters.release
     )
     return rows if is_exact else rows or None
-
-
-def _download(request: HttpRequest, row: DebugFile) -> HttpResponseBase:
-    extension = row.object_file().download_extension
-    return file_response.serve(
-        request, contents.file_content(row), filename=f"{row.debug_id}{extension}"
-    )

@@ -77,9 +77,8 @@ def reprocessing(request: HttpRequest, org: str, project: str) -> HttpResponse:
 
     Source: spec/sentry-cli A1, step 6; spec/sentry-server 3.
     """
-    webhooks.bump_revision(
-        auth.caller(request).project(org, project, Permission.UPLOAD)
-    )
+    owner = auth.caller(request).project(org, project, Permission.UPLOAD)
+    webhooks.bump_revision(owner)
     return HttpResponse(status=HTTPStatus.OK)
 
 

@@ -158,7 +158,7 @@ def sandbox() -> str:
 
 def server() -> str:
     """Check that the server answers at its public URL."""
-    status, body = _get(settings.PUBLIC_URL, "/health/ready")
+    status, body = _get_health(settings.PUBLIC_URL)
     if status != HTTPStatus.OK:
         raise CheckFailed(
             f"{settings.PUBLIC_URL}/health/ready answers {status}: {_problems(body)}."
@@ -209,14 +209,13 @@ def _database_time() -> datetime:
         return datetime.fromtimestamp(cursor.fetchone()[0], UTC)
 
 
-def _get(url: str, path: str) -> tuple[int, bytes]:
+def _get_health(url: str) -> tuple[int, bytes]:
     parts = urlsplit(url)
     client = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    host, port = parts.hostname or "", parts.port
     try:
-        with closing(
-            client(parts.hostname or "", parts.port, timeout=_TIMEOUT_SECONDS)
-        ) as server:
-            server.request("GET", path)
+        with closing(client(host, port, timeout=_TIMEOUT_SECONDS)) as server:
+            server.request("GET", "/health/ready")
             response = server.getresponse()
             return response.status, response.read()
     except (OSError, HTTPException) as error:
