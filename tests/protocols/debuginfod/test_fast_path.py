@@ -121,8 +121,12 @@ def test_a_small_file_is_sent_from_memory_the_next_time(
     assert django.times == 4
 
 
-def test_the_number_of_cached_files_is_limited(django: CountingDjango) -> None:
-    fast_path = FastPath(django, max_cached=2)
+def test_the_number_of_cached_files_is_limited(
+    django: CountingDjango, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = "symdepot.protocols.debuginfod.fast_path"
+    monkeypatch.setattr(f"{module}._MAX_CACHED_FILES", 2)
+    fast_path = FastPath(django)
     ids = [CodeId(f"{number:040x}") for number in range(1, 4)]
     for code_id in ids:
         a_companion(a_public_project(), code_id.hex.encode(), code_id)

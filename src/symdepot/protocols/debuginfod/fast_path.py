@@ -2,13 +2,12 @@
 
 A debugger waits for each response, and requests thousands of ids, most of which no
 server has. Django needs more than a millisecond to build a request object and run its
-middleware; the lookup itself takes 0.05 ms. So this WSGI application stands before
-Django's. It answers `GET` and `HEAD` of `/buildid/ID/debuginfo` and `.../executable`,
-with or without a token, and passes everything else to Django. It shares the lookup and
-the texts of errors with the Django view; `tests/protocols/debuginfod/test_same_responses.py`
-compares the two.
+middleware; the lookup takes 0.05 ms: one query, two with a token. So this WSGI
+application stands before Django's. It answers `GET` and `HEAD` of
+`/buildid/ID/debuginfo` and `.../executable`, with or without a token, and passes
+everything else to Django. It shares the lookup and the texts of errors with the Django
+view; `tests/protocols/debuginfod/test_same_responses.py` compares the two.
 
-- A miss costs one query, two with a token.
 - A file of at most 256 KiB is sent from memory, with the bytes and headers of Django's
   response. Every request still looks the row up: a file that was deleted, superseded or
   found damaged, or a project that is no longer public, gives another row or none.
@@ -39,13 +38,8 @@ from symdepot.domain.selection.file_query import FileQuery
 from symdepot.domain.symbol_paths import path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.projects import access
-from symdepot.protocols import (
-    auth,
-    compression,
-    download_lookup,
-    request_metrics,
-    text_views,
-)
+from symdepot.protocols import auth, compression, request_metrics, text_views
+from symdepot.protocols.download_lookup import record_miss
 
 _MAX_FILE_BYTES = 256 * 1024
 _MAX_CACHED_FILES = 256
@@ -54,8 +48,7 @@ _PATH = re.compile(
     r"/(?:s/(symd_[\w-]+)/)?buildid/([^/]+/(?:debuginfo|executable))", re.ASCII
 ).fullmatch
 _CONDITIONS = frozenset(
-    f"HTTP_{name}"
-    for name in ("IF_NONE_MATCH", "IF_RANGE", "RANGE", "X_DEBUGINFOD_MAXSIZE")
+    ("HTTP_IF_NONE_MATCH", "HTTP_IF_RANGE", "HTTP_RANGE", "HTTP_X_DEBUGINFOD_MAXSIZE")
 )
 """Request headers with which the response may be less than the file."""
 _VARY = ("HTTP_ACCEPT_ENCODING", "HTTP_X_SENDFILE_TYPE")
@@ -73,13 +66,9 @@ class _Response(NamedTuple):
 class FastPath:
     """The WSGI application; `django` answers all other requests."""
 
-    def __init__(
-        self, django: Callable[..., Any], *, max_cached: int = _MAX_CACHED_FILES
-    ) -> None:
+    def __init__(self, django: Callable[..., Any]) -> None:
         self._django = django
-        self._slot: Callable[..., list[_Response]] = lru_cache(max_cached)(
-            lambda *_: []
-        )
+        self._slot = lru_cache(_MAX_CACHED_FILES)(_empty_slot)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
         """Answer, or let Django answer."""
@@ -107,24 +96,19 @@ class FastPath:
             if match.best is not None:
                 return self._file(environ, match.best)
             if reader is not None:
-                agent = environ.get("HTTP_USER_AGENT", "")
-                download_lookup.record_miss(
-                    reader, query, agent=agent, newest_row_id=match.newest_row_id
-                )
+                agent, newest = environ.get("HTTP_USER_AGENT", ""), match.newest_row_id
+                record_miss(reader, query, agent=agent, newest_row_id=newest)
         except Error as error:
-            request = WSGIRequest(environ)
-            return _from_django(
-                text_views.error_response(text_views.DEBUGINFOD, request, error)
-            )
+            table, request = text_views.DEBUGINFOD, WSGIRequest(environ)
+            return _from_django(text_views.error_response(table, request, error))
         finally:
             close_old_connections()  # as Django does when a request ends
         return _MISS
 
     def _file(self, environ: WSGIEnvironment, file: FileRecord) -> _Response | None:
-        is_whole = environ["REQUEST_METHOD"] == "GET" and _CONDITIONS.isdisjoint(
-            environ
-        )
-        if file.size_bytes > _MAX_FILE_BYTES or not file.is_use_noted or not is_whole:
+        if file.size_bytes > _MAX_FILE_BYTES or not file.is_use_noted:
+            return None
+        if environ["REQUEST_METHOD"] != "GET" or not _CONDITIONS.isdisjoint(environ):
             return None
         forwarded_for = environ.get("HTTP_X_FORWARDED_FOR", "")
         is_near = compression.is_private(environ.get("REMOTE_ADDR", ""), forwarded_for)
@@ -155,6 +139,10 @@ def _parse(environ: WSGIEnvironment) -> tuple[FileQuery, str | None] | None:
     if token is None and "HTTP_AUTHORIZATION" in environ:
         token = auth.token_from_header(environ["HTTP_AUTHORIZATION"])
     return query, token
+
+
+def _empty_slot(*_: object) -> list[_Response]:
+    return []
 
 
 def _from_django(response: HttpResponse) -> _Response:
