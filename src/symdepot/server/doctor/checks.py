@@ -91,9 +91,9 @@ def configuration() -> str:
             f"{', '.join(names)}: there is no such setting, so it does nothing. "
             "Correct or unset it; docs/configuration.md has all of them."
         )
-    storage = urlsplit(settings.BLOB_URL).scheme
+    scheme = urlsplit(settings.BLOB_URL).scheme
     return (
-        f"data in {settings.DATA_DIR}, rows in {connection.vendor}, bytes in {storage}"
+        f"data in {settings.DATA_DIR}, rows in {connection.vendor}, bytes in {scheme}"
     )
 
 

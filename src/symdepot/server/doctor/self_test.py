@@ -53,7 +53,7 @@ def upload(*, timeout_seconds: float) -> tuple[UploadStatus, float]:
     try:
         blob_store().put(checksum, io.BytesIO(content))
         intake.accept_chunks(organization, {checksum: len(content)})
-        status = _upload_status(project, checksum, started_at + timeout_seconds)
+        status = _assemble(project, checksum, started_at + timeout_seconds)
         seconds = time.monotonic() - started_at
         if status.debug_file:
             deletion.delete_debug_file(status.debug_file, by="doctor")
@@ -74,9 +74,7 @@ def tiny_symbol_file() -> bytes:
     ).encode()
 
 
-def _upload_status(
-    project: Project, checksum: Checksum, deadline: float
-) -> UploadStatus:
+def _assemble(project: Project, checksum: Checksum, deadline: float) -> UploadStatus:
     request = UploadRequest(checksum, "doctor.sym", (checksum,))
     status = intake.request_uploads(project, [request])[checksum]
     backoff = _backoff(deadline)
