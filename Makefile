@@ -18,7 +18,7 @@ types: .venv/.dev  ## Types.
 imports: .venv/.dev  ## Who may import whom.
 	.venv/bin/lint-imports
 
-test: .venv/.dev  ## Tests; ARGS="tests/rooms/uploads" runs those of one package.
+test: .venv/.dev  ## Tests; ARGS="tests/uploads" runs those of one package.
 	tests/run $(ARGS)
 
 test-quick: .venv/.dev  ## Tests on SQLite without servers; ARGS="..." are for pytest.

@@ -32,7 +32,7 @@ from symdepot.projects.models import Organization  # noqa: E402
 from symdepot.sandbox import operations  # noqa: E402
 from symdepot.sandbox.operations import Sandbox  # noqa: E402
 from symdepot.server.setup import migrate  # noqa: E402
-from symdepot.symcaches import creation  # noqa: E402
+from symdepot.symcaches import lifecycle  # noqa: E402
 from symdepot.symcaches.models import Outcome, SymCache  # noqa: E402
 from symdepot.uploads import (  # noqa: E402
     chunks,
@@ -78,10 +78,10 @@ def _here(path: Path, found: ObjectFile) -> Callable[[], float]:
     chunks.record_chunks(organization, cut.sizes, store)
     file = chunks.record_file(cut.checksum, cut.chunks, path.stat().st_size)
     with chunks.not_while_freeing():
-        creation.request([(file, found)], lost_after=timezone.now())
+        lifecycle.request([(file, found)], lost_after=timezone.now())
 
     def make() -> float:
-        held = creation.claim(SymCache.objects.get().pk)
+        held = lifecycle.claim(SymCache.objects.get().pk)
         if held is None:
             raise LookupError("nothing to make")
         started_at = time.perf_counter()
@@ -91,7 +91,7 @@ def _here(path: Path, found: ObjectFile) -> Callable[[], float]:
             raise TypeError(outcome)
         made = SymCache.objects.get()
         store.delete(Checksum(made.checksum))
-        creation.recreate(made)
+        lifecycle.recreate(made)
         return seconds
 
     return make

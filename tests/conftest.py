@@ -40,12 +40,12 @@ _ON_BOTH_DATABASES = tuple(
     Path(__file__).parent / folder
     for folder in (
         "contracts",
-        "rooms/debugfiles",
-        "rooms/jobs",
-        "rooms/pipeline",
-        "rooms/projects",
-        "rooms/symcaches",
-        "rooms/uploads",
+        "debugfiles",
+        "jobs",
+        "pipeline",
+        "projects",
+        "symcaches",
+        "uploads",
     )
 )
 

@@ -17,7 +17,7 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.debugfiles.near_misses import RequestedIds
 from symdepot.domain.ids import Checksum, CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
-from symdepot.pipeline import intake
+from symdepot.pipeline import upload_requests
 from symdepot.projects import tokens
 from symdepot.projects.models import Organization, Project
 from symdepot.projects.tokens import Scope
@@ -118,7 +118,7 @@ def keep(*parts: bytes) -> dict[Checksum, int]:
 
 def own(project: Project, *parts: bytes) -> None:
     """Let the project's organization own `parts`, as if it had sent them as chunks."""
-    intake.accept_chunks(project.organization, keep(*parts))
+    upload_requests.accept_chunks(project.organization, keep(*parts))
 
 
 def a_file(project: Project, *parts: bytes) -> File:

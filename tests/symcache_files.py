@@ -8,7 +8,7 @@ from tests.factories import a_breakpad_file, a_client, a_project, upload
 from tests.fixtures import builders
 
 from symdepot.debugfiles.models import DebugFile
-from symdepot.symcaches import creation
+from symdepot.symcaches import lifecycle
 from symdepot.symcaches.models import SymCache
 
 CONVERT_ERROR = "bad debug file: invalid pdb file: UnexpectedEof"
@@ -34,7 +34,7 @@ def row() -> SymCache:
 
 def claimed() -> SymCache:
     """Claim the only symcache."""
-    held = creation.claim(row().pk)
+    held = lifecycle.claim(row().pk)
     assert held is not None
     return held
 

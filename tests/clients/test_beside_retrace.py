@@ -10,7 +10,7 @@ from tests import environment
 from tests.domain.jvm import mappings
 
 from symdepot.domain.jvm import retrace
-from symdepot.domain.jvm.mapping import NameMapping
+from symdepot.domain.jvm.mapping_query import NameMapping
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 

@@ -123,7 +123,7 @@ def test_a_symcache_of_a_killed_worker_is_created_by_another(
     [
         "before operations.convert",
         "after operations.convert",
-        "after creation.finish",
+        "after lifecycle.finish",
         "after steps.create_symcache",
         "after steps.assemble",
     ],

@@ -17,7 +17,7 @@ import obstore
 import pytest
 from obstore.exceptions import BaseError
 
-from symdepot.blobs import s3
+from symdepot.blobs import buckets
 
 START_SECONDS = 30
 # To each of its ports belongs another for gRPC. Both stay below 32768, where Linux
@@ -103,7 +103,7 @@ def _start(
 def _wait_for_answer(
     server: S3Server, process: subprocess.Popen[bytes], log: Path
 ) -> None:
-    bucket = s3.from_url(server.url("started"))
+    bucket = buckets.from_url(server.url("started"))
     give_up_at = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < give_up_at:
         try:

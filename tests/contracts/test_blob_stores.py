@@ -14,10 +14,10 @@ from uuid import uuid4
 import obstore
 import pytest
 
-from symdepot.blobs import s3
+from symdepot.blobs import buckets
+from symdepot.blobs.buckets import BucketStore
 from symdepot.blobs.local import LocalStore
 from symdepot.blobs.memory import MemoryStore
-from symdepot.blobs.s3 import S3Store
 from symdepot.blobs.store import BlobStore, blob_path
 from symdepot.domain.errors import BlobMissing, ChecksumMismatch
 from symdepot.domain.ids import Checksum
@@ -46,8 +46,8 @@ def on_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
 
 def in_a_bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
     server = request.getfixturevalue("s3_server")
-    bucket = s3.from_url(server.url(uuid4().hex))
-    return S3Store(bucket, tmp_path), lambda place, data: obstore.put(
+    bucket = buckets.from_url(server.url(uuid4().hex))
+    return BucketStore(bucket, tmp_path), lambda place, data: obstore.put(
         bucket, place, data
     )
 
@@ -289,7 +289,7 @@ def test_a_signed_url_returns_the_bytes(store: BlobStore) -> None:
 
     url = store.signed_url(CHECKSUM, valid_for=timedelta(minutes=1))
 
-    if isinstance(store, S3Store):
+    if isinstance(store, BucketStore):
         assert url is not None
         with urlopen(url) as answer:  # noqa: S310  # of our own server
             assert answer.read() == CONTENT

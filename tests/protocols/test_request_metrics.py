@@ -12,7 +12,7 @@ from tests.factories import Answer, a_debug_file, a_project
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import CodeId
 from symdepot.projects import organizations, tokens
-from symdepot.protocols import request_metrics, text_views
+from symdepot.protocols import plain_text_responses, request_metrics
 from symdepot.protocols.request_metrics import RequestCount
 
 BUILD_ID = CodeId("dfb85de42daffd09640c8fe377d572de3e168920")
@@ -151,9 +151,9 @@ def test_there_is_told_what_the_asker_could_find() -> None:
 
 @pytest.mark.django_db
 def test_of_what_a_client_did_not_wait_for_only_what_was_sent_is_counted() -> None:
-    view = text_views.text_view(text_views.DEBUGINFOD, lambda _: "source")(
-        lambda _: StreamingHttpResponse(iter([b"123", b"45", b"6789"]))
-    )
+    view = plain_text_responses.text_view(
+        plain_text_responses.DEBUGINFOD, lambda _: "source"
+    )(lambda _: StreamingHttpResponse(iter([b"123", b"45", b"6789"])))
 
     answer = view(RequestFactory().get("/"))
     assert isinstance(answer, StreamingHttpResponse)

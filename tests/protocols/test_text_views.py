@@ -13,13 +13,13 @@ from tests.protocols.test_errors import ANSWERS, leaves
 
 from symdepot.domain import errors
 from symdepot.domain.errors import SymdepotError
-from symdepot.protocols import text_views
-from symdepot.protocols.text_views import ErrorTable
+from symdepot.protocols import plain_text_responses
+from symdepot.protocols.plain_text_responses import ErrorTable
 
 TABLES = {
-    "breakpad": text_views.SYMBOL_SERVER,
-    "debuginfod": text_views.DEBUGINFOD,
-    "symstore": text_views.SYMBOL_SERVER,
+    "breakpad": plain_text_responses.SYMBOL_SERVER,
+    "debuginfod": plain_text_responses.DEBUGINFOD,
+    "symstore": plain_text_responses.SYMBOL_SERVER,
 }
 PATH = "/s/symd_Secret/buildid/ab/debuginfo"
 MADE: dict[type[SymdepotError], Callable[[], SymdepotError]] = {
@@ -27,8 +27,10 @@ MADE: dict[type[SymdepotError], Callable[[], SymdepotError]] = {
 }
 
 
-def told(error: Exception, table: ErrorTable = text_views.DEBUGINFOD) -> Answer:
-    @text_views.text_view(table, lambda _: "other")
+def told(
+    error: Exception, table: ErrorTable = plain_text_responses.DEBUGINFOD
+) -> Answer:
+    @plain_text_responses.text_view(table, lambda _: "other")
     def door(request: HttpRequest) -> HttpResponseBase:
         raise error
 

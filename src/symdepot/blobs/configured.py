@@ -6,10 +6,10 @@ from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
 
-from symdepot.blobs import s3
+from symdepot.blobs import buckets
+from symdepot.blobs.buckets import BucketStore
 from symdepot.blobs.local import LocalStore
 from symdepot.blobs.memory import MemoryStore
-from symdepot.blobs.s3 import S3Store
 from symdepot.blobs.store import BlobStore
 
 
@@ -29,9 +29,11 @@ def blob_store() -> BlobStore:
             return LocalStore(_folder(url))
         case "memory":
             return MemoryStore()
-        case scheme if scheme in s3.SCHEMES:
-            return S3Store(s3.from_url(url), Path(settings.SCRATCH_DIR))
-    schemes = ", ".join(f"{scheme}://" for scheme in ("file", "memory", *s3.SCHEMES))
+        case scheme if scheme in buckets.SCHEMES:
+            return BucketStore(buckets.from_url(url), Path(settings.SCRATCH_DIR))
+    schemes = ", ".join(
+        f"{scheme}://" for scheme in ("file", "memory", *buckets.SCHEMES)
+    )
     raise ValueError(f"BLOB_URL must begin with one of {schemes}.")
 
 

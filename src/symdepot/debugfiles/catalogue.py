@@ -12,7 +12,7 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import DebugId
 from symdepot.domain.objects import ObjectFile
 from symdepot.domain.selection import ranking
-from symdepot.domain.symbol_paths import file_names
+from symdepot.domain.symbol_paths import name_normalization
 from symdepot.projects.models import Project
 from symdepot.uploads.models import File
 
@@ -35,7 +35,7 @@ def add(project: Project, file: File, found: ObjectFile) -> DebugFile:
             "kind": found.kind or "",
             "features": sorted(found.features),
             "object_name": found.name,
-            "bare_name": file_names.normalize(found.name),
+            "bare_name": name_normalization.normalize(found.name),
         },
     )
     if is_new:

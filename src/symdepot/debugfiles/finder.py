@@ -21,9 +21,9 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.debugfiles.sql import FileRow, Ids, ObjectColumns
 from symdepot.domain.ids import Checksum, CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
-from symdepot.domain.selection import module_ids, ranking
+from symdepot.domain.selection import id_matching, ranking
 from symdepot.domain.selection.file_query import AgeMatch, FileQuery
-from symdepot.domain.selection.module_ids import ModuleIds
+from symdepot.domain.selection.id_matching import ModuleIds
 from symdepot.projects.access import ReadScope
 
 _MAX_CANDIDATES = 1000
@@ -105,7 +105,7 @@ def find_files(
         index = IdIndex(rows)
         for ids in some:
             newest_first = index.find(ids.debug_id, ids.code_id)
-            ranked = module_ids.rank(ids, [objects[row.pk] for row in newest_first])
+            ranked = id_matching.rank(ids, [objects[row.pk] for row in newest_first])
             found[ids] = [newest_first[rank] for rank in ranked]
     return found
 
@@ -154,7 +154,7 @@ def _conditions(
     if uuids := [
         ids.debug_id.uuid
         for ids in modules
-        if ids.debug_id is not None and module_ids.has_age(ids)
+        if ids.debug_id is not None and id_matching.has_age(ids)
     ]:
         yield Q(pk__in=sql.row_ids(scope, Ids(uuids=uuids), _MAX_ROWS))
 

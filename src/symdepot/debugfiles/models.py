@@ -4,7 +4,7 @@ from django.db import models
 
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
-from symdepot.domain.symbol_paths import file_names
+from symdepot.domain.symbol_paths import name_normalization
 from symdepot.projects.models import Project, Release
 from symdepot.uploads.models import File
 
@@ -43,7 +43,7 @@ class DebugFile(models.Model):
     kind = models.CharField(max_length=16, blank=True)
     features = models.JSONField(default=list)
     object_name = models.TextField()
-    bare_name = models.CharField(max_length=file_names.MAX_LENGTH, blank=True)
+    bare_name = models.CharField(max_length=name_normalization.MAX_LENGTH, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     superseded_at = models.DateTimeField(null=True)
     last_used_at = models.DateTimeField(null=True)

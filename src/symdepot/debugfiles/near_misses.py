@@ -14,7 +14,7 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.debugfiles.sql import Ids
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.selection import ranking
-from symdepot.domain.symbol_paths import file_names
+from symdepot.domain.symbol_paths import name_normalization
 from symdepot.projects.access import ReadScope
 from symdepot.projects.models import Project
 from symdepot.uploads.models import Assembly, State
@@ -72,7 +72,7 @@ def find_near_misses(
         rows, uploads = _rows(project, some), _uploads(project, some)
         index, by_name = IdIndex(rows), _group_by_name(rows)
         for one in some:
-            same_name = by_name.get(file_names.normalize(one.name), [])
+            same_name = by_name.get(name_normalization.normalize(one.name), [])
             stored = _stored(index, same_name, one)
             failed = (
                 _upload(row) for row in uploads if row.debug_id == str(one.debug_id)
@@ -207,7 +207,7 @@ def _rows(project: Project, some: Sequence[RequestedIds]) -> list[DebugFile]:
     debug_ids = filter(None, (without_nil(one.debug_id) for one in some))
     ids = Ids(code_ids, uuids=[debug_id.uuid for debug_id in debug_ids])
     scope = ReadScope(project_id=project.pk)
-    names = {file_names.normalize(one.name) for one in some} - {""}
+    names = {name_normalization.normalize(one.name) for one in some} - {""}
     row_ids = {
         *sql.row_ids(scope, ids, _MAX_ROWS, only_current=False),
         *sql.newest_of_names(project.pk, sorted(names), _MAX_SAME_NAME),

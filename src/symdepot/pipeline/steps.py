@@ -20,7 +20,7 @@ from symdepot.projects import audit, webhooks
 from symdepot.projects.audit import Action
 from symdepot.projects.models import Project
 from symdepot.sandbox import operations
-from symdepot.symcaches import creation
+from symdepot.symcaches import lifecycle
 from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.uploads import assembly, chunk_joiner, chunks
 from symdepot.uploads.file_splitter import SplitFile
@@ -69,7 +69,7 @@ def create_symcache(row: SymCache) -> Outcome:
         BlobMissing, BlobDamaged: the bytes of the file are gone or damaged.
         Unavailable: a temporary error of the server.
     """
-    checksum, parts = creation.source(row)
+    checksum, parts = lifecycle.source(row)
     store, scratch = blob_store(), settings.SCRATCH_DIR
 
     with scratch_file(scratch, prefix="symcache-") as output:
@@ -77,10 +77,10 @@ def create_symcache(row: SymCache) -> Outcome:
             conversion = operations.convert(path, row.selector(), output)
         stored = None
         if isinstance(conversion, SymCacheWritten):
-            stored = creation.store_symcache(output, store)
+            stored = lifecycle.store_symcache(output, store)
 
     try:
-        replaced = creation.finish(row, conversion, stored, store)
+        replaced = lifecycle.finish(row, conversion, stored, store)
     except LeaseLost:
         deletion.delete_blobs([stored[0]] if stored else [])
         raise
@@ -137,7 +137,7 @@ def register_again(
 def _register(project: Project, file: File, found: ObjectFile, *, by: str) -> DebugFile:
     """Enter a file in the catalogue, with all that follows from it, in a transaction."""
     debug_file = catalogue.add(project, file, found)
-    creation.request([(file, found)], lost_after=leases.queued_until(timezone.now()))
+    lifecycle.request([(file, found)], lost_after=leases.queued_until(timezone.now()))
     missing_ids.clear(debug_file)
     webhooks.bump_revision(project)
     subject, checksum = str(debug_file), file.checksum

@@ -14,7 +14,7 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.symcache import conversion
 from symdepot.jobs import leases, locks
 from symdepot.pipeline import tasks
-from symdepot.symcaches import creation
+from symdepot.symcaches import lifecycle
 from symdepot.symcaches.models import VERSION, SymCache
 from symdepot.uploads import chunks
 
@@ -28,7 +28,7 @@ def requeue_abandoned() -> int:
     if not settings.SYMCACHES or not SymCache.objects.abandoned().exists():
         return 0
     with transaction.atomic():
-        sizes = creation.requeue_abandoned()
+        sizes = lifecycle.requeue_abandoned()
     tasks.enqueue_symcaches(sizes)
     return len(sizes)
 
@@ -51,8 +51,8 @@ def request_missing() -> int:
         rows = DebugFile.objects.filter(pk__in=[row.pk for row in found])
         present = rows.select_related("file")
         objects = [(row.file, row.object_file()) for row in present]
-        creation.request(objects, lost_after=leases.queued_until(timezone.now()))
-    tasks.enqueue_symcaches(creation.queued_sizes([file.pk for file, _ in objects]))
+        lifecycle.request(objects, lost_after=leases.queued_until(timezone.now()))
+    tasks.enqueue_symcaches(lifecycle.queued_sizes([file.pk for file, _ in objects]))
     if len(found) == _MAX_FILES:
         locks.release(_LOCK, holder)
     else:

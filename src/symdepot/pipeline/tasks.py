@@ -22,7 +22,7 @@ from symdepot.domain.errors import (
 from symdepot.jobs.heartbeat import heartbeat
 from symdepot.jobs.leases import LeasedRow
 from symdepot.pipeline import steps
-from symdepot.symcaches import creation
+from symdepot.symcaches import lifecycle
 from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.uploads import assembly, chunks
 from symdepot.uploads.models import Assembly
@@ -43,7 +43,7 @@ def assemble_files(*, assembly_ids: list[int]) -> None:
     """
     results = [_assemble(pk) for pk in assembly_ids]
     files = [result.file_id for result in results if isinstance(result, DebugFile)]
-    enqueue_symcaches(creation.queued_sizes(files))
+    enqueue_symcaches(lifecycle.queued_sizes(files))
     _raise_all(results, "files not assembled")
 
 
@@ -83,7 +83,7 @@ def _assemble(assembly_id: int) -> DebugFile | Exception | None:
 
 
 def _create_symcache(symcache_id: int) -> Outcome | Exception | None:
-    row = creation.claim(symcache_id)
+    row = lifecycle.claim(symcache_id)
     if row is None:
         return None
     with bound_contextvars(checksum=row.file.checksum, debug_id=row.debug_id):
@@ -152,9 +152,9 @@ def _record_upload_error(row: Assembly, error: SymdepotError) -> None:
 
 def _record_symcache_error(row: SymCache, error: SymdepotError) -> None:
     if isinstance(error, Unavailable) and not isinstance(error, BlobDamaged):
-        creation.retry_later(row, str(error))
+        lifecycle.retry_later(row, str(error))
     else:
-        creation.fail_for_now(row, str(error))
+        lifecycle.fail_for_now(row, str(error))
 
 
 def _raise_all(results: Iterable[object], message: str) -> None:

@@ -26,9 +26,9 @@ from symdepot.blobs.incoming import read_blocks
 from symdepot.blobs.store import blob_path
 from symdepot.debugfiles.contents import FileContent
 from symdepot.domain.errors import BlobMissing, StorageUnavailable
-from symdepot.domain.formats.elf import Section
-from symdepot.protocols import compression
-from symdepot.protocols.compression import Coding
+from symdepot.domain.formats.elf_headers import Section
+from symdepot.protocols import response_compression
+from symdepot.protocols.response_compression import Coding
 
 _ACCEL_HEADER = "X-Accel-Redirect"
 _SIGNED_URL_VALID_FOR = timedelta(minutes=15)
@@ -75,7 +75,9 @@ def serve(
         response["Content-Disposition"] = disposition or "attachment"
     response["ETag"] = f"W/{tag}" if coding else tag
     response["Accept-Ranges"] = "bytes"
-    if not is_offloaded and compression.is_compressible_size(origin.size_bytes):
+    if not is_offloaded and response_compression.is_compressible_size(
+        origin.size_bytes
+    ):
         response["Vary"] = "Accept-Encoding"
     return response
 
@@ -129,11 +131,11 @@ def _coding(
     request: HttpRequest, content: FileContent, origin: Section
 ) -> Coding | None:
     """Return the coding, if any; the sample is from the middle of the file."""
-    if not compression.is_compressible_size(origin.size_bytes):
+    if not response_compression.is_compressible_size(origin.size_bytes):
         return None
     middle = origin.start + origin.size_bytes // 2
-    return compression.choose_coding(
-        request, lambda: read_range(content, middle, compression.SAMPLE_BYTES)
+    return response_compression.choose_coding(
+        request, lambda: read_range(content, middle, response_compression.SAMPLE_BYTES)
     )
 
 
@@ -141,7 +143,7 @@ def _compressed(
     request: HttpRequest, content: FileContent, origin: Section, coding: Coding
 ) -> HttpResponseBase:
     blocks = _blocks(content, origin.start, origin.size_bytes)
-    response = _body(request, compression.compress(blocks, coding))
+    response = _body(request, response_compression.compress(blocks, coding))
     response["Content-Encoding"] = coding.value
     return response
 

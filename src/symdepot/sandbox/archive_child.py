@@ -15,7 +15,7 @@ from symdepot.domain.errors import FileTooLarge, NotADebugFile
 from symdepot.domain.formats import archives, file_type
 from symdepot.domain.formats.archives import ArchiveMember
 from symdepot.domain.formats.file_type import HEAD_BYTES, ArchiveKind
-from symdepot.sandbox import linux, protocol, resource_limits
+from symdepot.sandbox import linux_process, protocol, resource_limits
 from symdepot.sandbox.protocol import ArchiveMessageKind
 from symdepot.sandbox.resource_limits import ResourceLimits
 
@@ -24,7 +24,7 @@ _ARCHIVE_FD, _MESSAGE_FD = 0, 1
 
 def serve(arguments: Sequence[str]) -> int:
     """Send the debug files in the archive; return the exit status."""
-    linux.die_with_parent()
+    linux_process.die_with_parent()
     parameters = json.loads(arguments[0])
     resource_limits.apply(ResourceLimits(**parameters["limits"]))
     try:

@@ -12,14 +12,14 @@ from typing import NoReturn
 from symdepot.domain.errors import NotADebugFile
 from symdepot.domain.formats import inspection
 from symdepot.domain.ids import DebugId
-from symdepot.domain.jvm import mapping
+from symdepot.domain.jvm import mapping_query
 from symdepot.domain.symcache import converter
 from symdepot.domain.symcache.conversion import (
     ConversionFailed,
     ObjectSelector,
     SymCacheWritten,
 )
-from symdepot.sandbox import protocol, resource_limits, spill_files
+from symdepot.sandbox import mapping_query_json, protocol, resource_limits
 from symdepot.sandbox.protocol import SandboxRequest
 
 _RESPONSE_FD = 3
@@ -87,13 +87,13 @@ def _convert(request: SandboxRequest) -> dict[str, object]:
 
 def _query_mapping(request: SandboxRequest) -> dict[str, object]:
     try:
-        query = spill_files.query_from_json(request.target.read_bytes())
-        result = mapping.run_query(request.path, query)
-        request.target.write_bytes(spill_files.result_to_json(query, result))
+        query = mapping_query_json.query_from_json(request.target.read_bytes())
+        result = mapping_query.run_query(request.path, query)
+        request.target.write_bytes(mapping_query_json.result_to_json(query, result))
     except OSError as error:
         if error.errno != errno.EFBIG:
             raise
-        raise NotADebugFile(spill_files.RESULT_TOO_LARGE) from error
+        raise NotADebugFile(mapping_query_json.RESULT_TOO_LARGE) from error
     return {"answered": True}
 
 

@@ -6,7 +6,7 @@ import signal
 import time
 from dataclasses import dataclass
 
-from symdepot.sandbox import linux, protocol
+from symdepot.sandbox import linux_process, protocol
 from symdepot.sandbox.resource_limits import ResourceLimits
 
 _STDERR_TAIL_BYTES = 2000
@@ -75,7 +75,7 @@ def _watch(
 
     Returns why it was killed, if it was, and its wait status.
     """
-    end_fd = linux.open_pidfd(process.pid)
+    end_fd = linux_process.open_pidfd(process.pid)
     for fd in (process.response_fd, process.stderr_fd):
         os.set_blocking(fd, False)
     try:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from symdepot.domain.errors import NotADebugFile, ParserDied, SandboxUnavailable
-from symdepot.domain.formats import elf
+from symdepot.domain.formats import elf_headers
 from symdepot.domain.jvm.retrace import MappingQuery, MappingResult
 from symdepot.domain.objects import ObjectFile
 from symdepot.domain.symcache.conversion import (
@@ -17,7 +17,12 @@ from symdepot.domain.symcache.conversion import (
     ObjectSelector,
     SymCacheWritten,
 )
-from symdepot.sandbox import protocol, resource_limits, spill_files, zygote_client
+from symdepot.sandbox import (
+    mapping_query_json,
+    protocol,
+    resource_limits,
+    zygote_client,
+)
 from symdepot.sandbox.protocol import SandboxRequest
 from symdepot.sandbox.resource_limits import ResourceLimits
 from symdepot.sandbox.zygote_client import ZygoteClient
@@ -71,7 +76,7 @@ class Sandbox(ZygoteClient):
         """
         with _os_errors_as_unavailable():
             limits = self._limits or resource_limits.for_conversion(
-                path.stat().st_size, elf.decompressed_size(path)
+                path.stat().st_size, elf_headers.decompressed_size(path)
             )
         object_key = str(selector.debug_id), selector.arch
         request = SandboxRequest(
@@ -101,7 +106,7 @@ class Sandbox(ZygoteClient):
             limits = self._limits or resource_limits.for_mapping_query(
                 path.stat().st_size
             )
-            spill_file.write_bytes(spill_files.query_to_json(query))
+            spill_file.write_bytes(mapping_query_json.query_to_json(query))
         request = SandboxRequest("query_mapping", path, path.name, limits, spill_file)
         match self.perform(request):
             case {"answered": True}:
@@ -118,9 +123,9 @@ def _read_result(query: MappingQuery, spill_file: Path) -> MappingResult:
     ):
         content = file.read(resource_limits.MAX_RESULT_BYTES + 1)
     if len(content) > resource_limits.MAX_RESULT_BYTES:
-        raise NotADebugFile(spill_files.RESULT_TOO_LARGE)
+        raise NotADebugFile(mapping_query_json.RESULT_TOO_LARGE)
     with _invalid_messages_as_death():
-        return spill_files.result_from_json(query, content)
+        return mapping_query_json.result_from_json(query, content)
 
 
 @contextmanager

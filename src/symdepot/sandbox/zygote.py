@@ -13,7 +13,7 @@ import socket
 import sys
 from collections.abc import Sequence
 
-from symdepot.sandbox import child, child_monitor, linux, protocol
+from symdepot.sandbox import child, child_monitor, linux_process, protocol
 from symdepot.sandbox.child import Perform
 from symdepot.sandbox.child_monitor import ChildProcess
 from symdepot.sandbox.protocol import SandboxRequest
@@ -23,9 +23,9 @@ def serve(arguments: Sequence[str], perform: Perform = child.perform) -> None:
     """Serve requests, one at a time, until the server is gone."""
     socket_fd, server_pid, niceness = map(int, arguments)
     connection = socket.socket(fileno=socket_fd)
-    server_fd = linux.open_pidfd(server_pid)
+    server_fd = linux_process.open_pidfd(server_pid)
     _prepare_to_fork()
-    linux.lower_priority(niceness)
+    linux_process.lower_priority(niceness)
     while os.getppid() == server_pid and _wait_for_request(connection, server_fd):
         try:
             request = protocol.decode_request(protocol.receive_message(connection))
@@ -66,7 +66,7 @@ def _fork(perform: Perform, request: SandboxRequest) -> ChildProcess:
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        linux.die_with_parent()
+        linux_process.die_with_parent()
         if os.getppid() != parent:
             os._exit(protocol.EXIT_FAILED)
         child.run(perform, request, child_response_fd, child_stderr_fd)

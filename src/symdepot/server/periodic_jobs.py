@@ -20,7 +20,7 @@ from django_tasks_db.models import DBTaskResult
 
 from symdepot.blobs.configured import blob_store
 from symdepot.jobs import locks
-from symdepot.pipeline import intake, symcache_backfill
+from symdepot.pipeline import symcache_backfill, upload_requests
 from symdepot.pipeline.gc import collector
 from symdepot.pipeline.webhooks import delivery
 from symdepot.symbolication import pending_requests
@@ -97,7 +97,7 @@ def collect_garbage() -> int:
 
 
 QUICK_JOBS = (
-    PeriodicJob("requeue_uploads", intake.requeue_abandoned, 2.0),
+    PeriodicJob("requeue_uploads", upload_requests.requeue_abandoned, 2.0),
     PeriodicJob("requeue_symcaches", symcache_backfill.requeue_abandoned, 2.0),
     PeriodicJob("request_symcaches", symcache_backfill.request_missing, 10.0),
     PeriodicJob("clear_disk_cache", lambda: disk_cache().evict(), 600.0),

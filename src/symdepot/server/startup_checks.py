@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from symdepot.blobs import s3
+from symdepot.blobs import buckets
 from symdepot.blobs.configured import blob_store
 from symdepot.domain.errors import StorageUnavailable
 from symdepot.domain.ids import Checksum
@@ -89,7 +89,7 @@ def check_download_offload() -> None:
             "SYMDEPOT_DOWNLOADS is 'accel', but SYMDEPOT_BLOB_URL names no folder that "
             f"nginx could read ({scheme}://). For a bucket there is 'redirect'."
         )
-    if settings.DOWNLOADS == "redirect" and scheme not in s3.SCHEMES:
+    if settings.DOWNLOADS == "redirect" and scheme not in buckets.SCHEMES:
         raise Misconfigured(
             "SYMDEPOT_DOWNLOADS is 'redirect', but SYMDEPOT_BLOB_URL names no bucket "
             f"that clients could be sent to ({scheme}://). For a folder there is 'accel'."

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 
 import structlog
 
-from symdepot.sandbox import linux
+from symdepot.sandbox import linux_process
 from symdepot.server.config import Misconfigured
 
 _STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
@@ -129,7 +129,7 @@ def die_with_parent(parent_pid: int) -> None:
     """
     if sys.platform != "linux":
         return
-    linux.die_with_parent()
+    linux_process.die_with_parent()
     if os.getppid() != parent_pid:
         os._exit(1)
 

@@ -8,7 +8,7 @@ from ninja import NinjaAPI
 from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.projects.tokens import URL_PREFIX
 from symdepot.protocols import auth
-from symdepot.protocols.breakpad import views as breakpad
+from symdepot.protocols.breakpad import downloads as breakpad
 from symdepot.protocols.debuginfod import info
 from symdepot.protocols.debuginfod import views as debuginfod
 from symdepot.protocols.eliot import views as eliot
@@ -17,15 +17,15 @@ from symdepot.protocols.sentry import (
     chunk_upload,
     debug_files,
     legacy,
-    missing_ids,
     releases,
     text_symbolication,
+    wanted_ids,
 )
 from symdepot.protocols.sentry.errors import add_error_handlers
 from symdepot.protocols.symbolicator import api_description, jvm, native
 from symdepot.protocols.symbolicator import errors as symbolicator
+from symdepot.protocols.symstore import downloads as symstore
 from symdepot.protocols.symstore import log as symstore_admin
-from symdepot.protocols.symstore import views as symstore
 from symdepot.server import health, openapi
 
 _new_api = partial(NinjaAPI, docs_url=None, openapi_url=None)
@@ -39,7 +39,7 @@ for module in (
     chunk_upload,
     legacy,
     debug_files,
-    missing_ids,
+    wanted_ids,
     text_symbolication,
     releases,
 ):

@@ -8,10 +8,10 @@ from symdepot.domain.jvm import stack_text
 from symdepot.domain.jvm.stack_text import JavaFrame
 from symdepot.domain.objects import Format
 from symdepot.domain.stacks.sources import SourceContext
-from symdepot.symbolication import jvm_mappings
+from symdepot.symbolication import mapping_queries
 from symdepot.symbolication.frame_sources import BundleReader, SourceLine
-from symdepot.symbolication.jvm_mappings import MergedNames
 from symdepot.symbolication.jvm_request import JvmFrame, JvmRequest, JvmResult
+from symdepot.symbolication.mapping_queries import MergedNames
 from symdepot.symbolication.request import LookupScope
 
 MAX_FRAMES = 200_000
@@ -72,7 +72,7 @@ def _add_sources(
     contexts: dict[SourceLine, SourceContext] = {}
     reader = BundleReader()
     for debug_id in dict.fromkeys(bundles):
-        row = jvm_mappings.find_file(scope, Format.SOURCE_BUNDLE, debug_id)
+        row = mapping_queries.find_file(scope, Format.SOURCE_BUNDLE, debug_id)
         left = [line for line in requested if line not in contexts]
         contexts |= reader.read(row, left) if row else {}
     return [

@@ -18,14 +18,14 @@ from symdepot.domain.objects import Format
 from symdepot.domain.stacks.stack_resolver import ModuleStatus
 from symdepot.domain.symcache import conversion
 from symdepot.domain.symcache.reader import OpenSymCache
-from symdepot.jobs.backoff import Backoff
+from symdepot.jobs.polling import Backoff
 from symdepot.symbolication.request import (
     Candidate,
     CandidateStatus,
     LookupScope,
     ModuleRequest,
 )
-from symdepot.symcaches import opener, status
+from symdepot.symcaches import failure_report, opener
 from symdepot.symcaches.disk_cache import disk_cache
 from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.symcaches.opener import SymCacheUnavailable
@@ -139,7 +139,9 @@ def add_near_misses(scope: LookupScope, modules: Collection[FoundModule]) -> Non
     missing = [m for m in modules if m.status is ModuleStatus.MISSING]
     if scope.project is None or not missing:
         return
-    found = status.explain_misses(scope.project, [m.requested_ids for m in missing])
+    found = failure_report.explain_misses(
+        scope.project, [m.requested_ids for m in missing]
+    )
     for module in missing:
         module.near_misses = [miss.text for miss in found[module.requested_ids]]
 

@@ -7,14 +7,14 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from symdepot.debugfiles import proguard_mappings, usage
+from symdepot.debugfiles import mapping_candidates, usage
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain.crash_text import crash_parser, crash_renderer
-from symdepot.domain.crash_text.crash_parser import AddressSpan
+from symdepot.domain.crash_text import address_spans, crash_renderer
+from symdepot.domain.crash_text.address_spans import AddressSpan
 from symdepot.domain.crash_text.crash_renderer import LineContext
 from symdepot.domain.jvm import stack_text
 from symdepot.projects.models import Project
-from symdepot.symbolication import jvm_mappings, text_lookup, text_modules
+from symdepot.symbolication import mapping_queries, text_lookup, text_modules
 from symdepot.symbolication.text_lookup import Resolution
 
 MAX_UNRESOLVED = 1000
@@ -89,7 +89,7 @@ def _retrace_java(project: Project, text: str) -> ResolvedText:
     """
     if not any(map(stack_text.parse_frame_line, text.split("\n"))):
         return ResolvedText(text)
-    candidates = proguard_mappings.candidates_for_text(project, text)
+    candidates = mapping_candidates.candidates_for_text(project, text)
     if not candidates:
         ids = ", ".join(sorted(stack_text.r8_map_ids(text))[:_MAX_R8_IDS])
         note = _R8_MAPPING_MISSING.format(ids) if ids else _NO_MAPPING
@@ -104,9 +104,9 @@ def _retrace_java(project: Project, text: str) -> ResolvedText:
 def _retrace(mapping: DebugFile, project: Project, text: str) -> ResolvedText:
     usage.mark_used(project, [mapping])
     try:
-        found = jvm_mappings.retrace_text(text, mapping)
-    except jvm_mappings.UNREADABLE as error:
-        is_damaged = jvm_mappings.log_unreadable(mapping, error)
+        found = mapping_queries.retrace_text(text, mapping)
+    except mapping_queries.UNREADABLE as error:
+        is_damaged = mapping_queries.log_unreadable(mapping, error)
         reason = "it is damaged." if is_damaged else error
         note = _UNREADABLE.format(mapping.debug_id, reason)
         return ResolvedText(text, notes=[note])
@@ -116,7 +116,7 @@ def _retrace(mapping: DebugFile, project: Project, text: str) -> ResolvedText:
 
 
 def _resolve_native(project: Project, text: str, by: str, until: float) -> ResolvedText:
-    spans = crash_parser.find_addresses(text)
+    spans = address_spans.find_addresses(text)
     if not spans:
         return ResolvedText(text)
     chosen, notes = text_modules.choose_files(project, spans, text, by=by, until=until)
@@ -176,5 +176,5 @@ def _limit_notes(
 ) -> Iterator[str]:
     if len(unresolved) > MAX_UNRESOLVED:
         yield f"{len(unresolved)} addresses stayed; the first {MAX_UNRESOLVED} are listed."
-    if len(spans) == crash_parser.MAX_ADDRESSES:
+    if len(spans) == address_spans.MAX_ADDRESSES:
         yield f"Only the first {len(spans)} addresses were looked at."

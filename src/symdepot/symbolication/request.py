@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain.selection.module_ids import ModuleIds
+from symdepot.domain.selection.id_matching import ModuleIds
 from symdepot.domain.stacks.memory_map import MemoryRange
 from symdepot.domain.stacks.sources import SourceContext
 from symdepot.domain.stacks.stack_resolver import (

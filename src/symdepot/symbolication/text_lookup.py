@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from symdepot.domain.crash_text.crash_parser import AddressSpan, TextFormat
+from symdepot.domain.crash_text.address_spans import AddressSpan, TextFormat
 from symdepot.domain.crash_text.crash_renderer import ResolvedName
 from symdepot.domain.stacks import return_addresses
 from symdepot.domain.stacks.return_addresses import Adjustment

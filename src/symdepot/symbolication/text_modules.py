@@ -10,22 +10,22 @@ from uuid import UUID
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import contents, near_misses
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain.crash_text.crash_parser import AddressSpan, TextFormat
+from symdepot.domain.crash_text.address_spans import AddressSpan, TextFormat
 from symdepot.domain.errors import BlobMissing
-from symdepot.domain.formats import elf
+from symdepot.domain.formats import elf_headers
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format
-from symdepot.domain.selection.module_ids import ModuleIds
+from symdepot.domain.selection.id_matching import ModuleIds
 from symdepot.domain.stacks.memory_map import MemoryRange
 from symdepot.domain.stacks.stack_resolver import ModuleStatus
-from symdepot.domain.symbol_paths import file_names
+from symdepot.domain.symbol_paths import name_normalization
 from symdepot.domain.symcache import conversion
 from symdepot.domain.symcache.reader import OpenSymCache
 from symdepot.projects.models import Project
 from symdepot.symbolication import module_finder
 from symdepot.symbolication.module_finder import FoundModule
 from symdepot.symbolication.request import LookupScope, ModuleRequest
-from symdepot.symcaches import status
+from symdepot.symcaches import failure_report
 
 MAX_MODULES = 1000
 """Modules searched for one text."""
@@ -103,7 +103,7 @@ def choose_files(
         LookupScope.of(project, by), requests | by_name, until=until
     )
     missing = [one.requested_ids for one in found.values() if one.symbols is None]
-    explained = status.explain_misses(project, missing[:_MAX_EXPLAINED])
+    explained = failure_report.explain_misses(project, missing[:_MAX_EXPLAINED])
     for module, one in found.items():
         near = explained.get(one.requested_ids, [])[:_MAX_NEAR_MISSES]
         choices[module] = _choice(module, one, [miss.text for miss in near])
@@ -124,12 +124,14 @@ def load_address(row: DebugFile) -> int:
     if row.file_format == Format.ELF:
         (first, _), *_ = contents.file_content(row).chunks
         with suppress(BlobMissing), blob_store().open(first) as content:
-            return elf.load_address(content.read(elf.HEAD_BYTES))
+            return elf_headers.load_address(content.read(elf_headers.HEAD_BYTES))
     return 0
 
 
 def _request(module: TextModule, ids: ModuleIds) -> ModuleRequest:
-    return ModuleRequest(MemoryRange(0, 0), ids, file_names.base_name(module.name))
+    return ModuleRequest(
+        MemoryRange(0, 0), ids, name_normalization.base_name(module.name)
+    )
 
 
 def _ids(module: TextModule) -> ModuleIds:
@@ -176,7 +178,7 @@ def _ambiguity_note(name: str, usable: Sequence[DebugFile], others: int) -> str:
 
 def _names(module: TextModule, release: str) -> list[str]:
     """Return possible file names of the module, likeliest first."""
-    name = file_names.normalize(module.name)
+    name = name_normalization.normalize(module.name)
     if module.text_format is not TextFormat.KERNEL:
         return [name]
     if name == _KERNEL:

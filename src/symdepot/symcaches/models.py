@@ -55,7 +55,7 @@ class SymCache(LeasedRow):
     may disagree on the age. The bytes of a row that is `made` lie in the blob store under
     `checksum`. A row that `failed` has the reason in `detail` and may be tried again
     from `retry_at` on. `symbols_only`: created from a symbol table, without debug
-    information. Only `symcaches.creation` changes `outcome`.
+    information. Only `symcaches.lifecycle` changes `outcome`.
     """
 
     file = models.ForeignKey(File, on_delete=models.PROTECT, related_name="+")

@@ -15,7 +15,7 @@ from symdepot.domain.errors import BlobDamaged, BlobMissing
 from symdepot.domain.ids import Checksum
 from symdepot.domain.symcache import conversion
 from symdepot.domain.symcache.reader import OpenSymCache
-from symdepot.symcaches import creation, status
+from symdepot.symcaches import failure_report, lifecycle
 from symdepot.symcaches.disk_cache import DiskCache
 from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.uploads import chunks
@@ -75,13 +75,13 @@ def ensure_rows(debug_files: Sequence[DebugFile]) -> dict[int, SymCache]:
 
     Files that cannot be converted have none.
     """
-    rows = status.latest_rows(debug_files)
+    rows = failure_report.latest_rows(debug_files)
     lacking = [one for one in debug_files if _is_lacking(one, rows.get(one.pk))]
     if not lacking or not settings.SYMCACHES:
         return rows
     for one in lacking:
         request_symcache(one)
-    return status.latest_rows(debug_files)
+    return failure_report.latest_rows(debug_files)
 
 
 def open_row(
@@ -103,7 +103,7 @@ def open_row(
             with disk_cache.file(checksum, row.size_bytes, store) as path:
                 opened = memory_cache().add(checksum, OpenSymCache.open(path))
     except (BlobMissing, BlobDamaged, ValueError):
-        creation.recreate(row)
+        lifecycle.recreate(row)
         return SymCacheUnavailable(Outcome.QUEUED)
     return opened
 
@@ -114,7 +114,7 @@ def request_symcache(debug_file: DebugFile) -> None:
         file = File.objects.filter(pk=debug_file.file_id).first()
         if file is not None:
             objects = [(file, debug_file.object_file())]
-            creation.request(objects, lost_after=timezone.now())
+            lifecycle.request(objects, lost_after=timezone.now())
 
 
 def _is_lacking(one: DebugFile, row: SymCache | None) -> bool:

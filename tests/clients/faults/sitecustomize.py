@@ -21,7 +21,7 @@ _FUNCTIONS = {
     "symdepot.uploads.chunks": ("record_file",),
     "symdepot.uploads.assembly": ("finish",),
     "symdepot.sandbox.operations": ("inspect", "convert"),
-    "symdepot.symcaches.creation": ("finish",),
+    "symdepot.symcaches.lifecycle": ("finish",),
     "symdepot.pipeline.steps": ("assemble", "create_symcache"),
 }
 

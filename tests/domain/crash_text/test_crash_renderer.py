@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symdepot.domain.crash_text import crash_parser, crash_renderer
+from symdepot.domain.crash_text import address_spans, crash_renderer
 from symdepot.domain.crash_text.crash_renderer import ResolvedName
 
 INNER = ResolvedName("inner", "/src/a.c", 3, None)
@@ -18,7 +18,7 @@ MODULES = "[  0] C9A2F1E0-0123-4567-89AB-CDEF01234567 0x0000000000001000 /srv/a.
 
 def rendered(text: str, *frames: ResolvedName) -> str:
     """Return the text with `frames` in place of each of its spans."""
-    spans = crash_parser.find_addresses(text)
+    spans = address_spans.find_addresses(text)
     pieces, copied = [], 0
     for span, context in zip(
         spans, crash_renderer.line_contexts(text, spans), strict=True
@@ -149,7 +149,7 @@ def test_names_are_printable_and_limited_in_length(name: str, path: str) -> None
 
 def test_line_contexts() -> None:
     text = "a\n\n./a(+0x1) [0x1]\r\n f+0x1/0x2 g+0x1/0x2\n"
-    spans = crash_parser.find_addresses(text)
+    spans = address_spans.find_addresses(text)
 
     contexts = [
         (context.number, context.before, context.ending, context.is_alone)

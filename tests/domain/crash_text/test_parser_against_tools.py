@@ -8,8 +8,8 @@ from tests import environment
 from tests.fixtures import compiled
 from tests.fixtures.command_output import output_of
 
-from symdepot.domain.crash_text import crash_parser
-from symdepot.domain.crash_text.crash_parser import AddressSpan
+from symdepot.domain.crash_text import address_spans
+from symdepot.domain.crash_text.address_spans import AddressSpan
 from symdepot.domain.formats import inspection
 from symdepot.domain.symcache import converter
 from symdepot.domain.symcache.conversion import ObjectSelector
@@ -62,7 +62,7 @@ def test_resolves_a_report_of_the_address_sanitizer(tmp_path: Path) -> None:
 
     report = output_of(program, ASAN_OPTIONS="symbolize=0:detect_leaks=0")
 
-    spans = crash_parser.find_addresses(report)
+    spans = address_spans.find_addresses(report)
     assert resolved(program, spans)[:2] == [("poke", 3), ("main", 8)]
     assert all(report[s.start : s.end].startswith("(/") for s in spans)
 
@@ -84,7 +84,7 @@ def test_resolves_a_gdb_backtrace_with_mappings(
 
     spans = [
         span
-        for span in crash_parser.find_addresses(session)
+        for span in address_spans.find_addresses(session)
         if span.module.name == str(bare) and span.is_return_address
     ]
     assert {session[span.start : span.end] for span in spans} == {"?? ()"}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fixtures import compiled
 
-from symdepot.domain.formats import elf as formats_elf
+from symdepot.domain.formats import elf_headers as formats_elf
 
 BASE = 0x40_0000
 NOTE, LOAD = 4, 1

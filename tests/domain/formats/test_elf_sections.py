@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fixtures import builders, compiled
 
-from symdepot.domain.formats import elf
-from symdepot.domain.formats.elf import Section
+from symdepot.domain.formats import elf_headers
+from symdepot.domain.formats.elf_headers import Section
 
 CONTENT = b"0123456789"
 
@@ -19,7 +19,7 @@ def find(content: bytes, name: str) -> Section | None:
     def read(start: int, size: int) -> bytes:
         return content[start : start + size]
 
-    return elf.find_section(read, len(content), name)
+    return elf_headers.find_section(read, len(content), name)
 
 
 def found(content: bytes, name: str) -> bytes | None:
@@ -128,8 +128,8 @@ def test_reads_are_limited(content: bytes) -> None:
         sizes.append(size)
         return content[start : start + size]
 
-    assert elf.find_section(read, len(content), ".one") is None
-    assert max(sizes) <= elf.MAX_SECTIONS * 64
+    assert elf_headers.find_section(read, len(content), ".one") is None
+    assert max(sizes) <= elf_headers.MAX_SECTIONS * 64
 
 
 @given(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from symdepot.domain.jvm.mapping import NameMapping
+from symdepot.domain.jvm.mapping_query import NameMapping
 
 OBFUSCATED = [f"{package}.{name}" for package in "ab" for name in "abc"]
 """Few, so that names collide."""

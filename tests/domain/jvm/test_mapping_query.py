@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.domain.jvm import mappings
 
-from symdepot.domain.jvm import mapping, retrace, stack_text
+from symdepot.domain.jvm import mapping_query, retrace, stack_text
 from symdepot.domain.jvm.retrace import (
     MappingQuery,
     MappingResult,
@@ -34,7 +34,7 @@ def test_returns_what_the_mapping_knows(tmp_path: Path) -> None:
         (run, right, ObfuscatedFrame("x.y", "c", 1, "()V")), ("a.a", "x.y")
     )
 
-    assert mapping.run_query(
+    assert mapping_query.run_query(
         mappings.written(tmp_path, MAPPING), query
     ) == MappingResult(
         frames={
@@ -50,7 +50,7 @@ def test_control_characters_in_names_are_replaced(tmp_path: Path) -> None:
     path = mappings.written(tmp_path, MAPPING)
     frame = ObfuscatedFrame("a.e", "x", 0, "(La/e;)V")
 
-    result = mapping.run_query(path, MappingQuery((frame,), ("a.e",)))
+    result = mapping_query.run_query(path, MappingQuery((frame,), ("a.e",)))
 
     assert result.class_names == {"a.e": "com.evil.\ufffd[2J"}
     assert result.signatures == {"(La/e;)V": "(com.evil.\ufffd[2J)"}
@@ -61,9 +61,9 @@ def test_the_number_of_inlined_frames_is_limited(tmp_path: Path) -> None:
     path = mappings.written(tmp_path, RECURSIVE)
     frame = ObfuscatedFrame("d.d", "d", 1)
 
-    result = mapping.run_query(path, MappingQuery((frame,)))
+    result = mapping_query.run_query(path, MappingQuery((frame,)))
 
-    assert len(result.frames[frame]) == mapping.MAX_INLINED
+    assert len(result.frames[frame]) == mapping_query.MAX_INLINED
 
 
 @given(
@@ -85,9 +85,9 @@ def test_a_query_result_retraces_like_the_mapping(
     frames = "".join(f"\tat {c}.{m}(SourceFile:{n})\n" for c, m, n in calls)
     trace = f"a.a: no\n{frames}Caused by: a.b: x\n{frames}"
 
-    result = mapping.run_query(path, retrace.query_for_text(trace))
+    result = mapping_query.run_query(path, retrace.query_for_text(trace))
 
-    whole = mapping.NameMapping.open(path)
+    whole = mapping_query.NameMapping.open(path)
     assert retrace.retrace_text(trace, result) == retrace.retrace(trace, whole)
 
 

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.domain.jvm import mappings
 
-from symdepot.domain.jvm import mapping
-from symdepot.domain.jvm.mapping import NameMapping
+from symdepot.domain.jvm import mapping_query
+from symdepot.domain.jvm.mapping_query import NameMapping
 from symdepot.domain.jvm.stack_text import JavaFrame
 
 
 def subset(path: Path, names: set[str]) -> bytes:
     target = io.BytesIO()
-    mapping.copy_classes(path, names, target)
+    mapping_query.copy_classes(path, names, target)
     return target.getvalue()
 
 

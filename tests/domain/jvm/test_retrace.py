@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from symdepot.domain.errors import NotADebugFile
 from symdepot.domain.jvm import retrace, stack_text
-from symdepot.domain.jvm.mapping import NameMapping
+from symdepot.domain.jvm.mapping_query import NameMapping
 from symdepot.domain.jvm.stack_text import JavaFrame
 
 MAPPING = """\

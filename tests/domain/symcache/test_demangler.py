@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symdepot.domain.symcache import demangle_limits, demangler
+from symdepot.domain.symcache import demangled_size, demangler
 
 NAMES = {
     "_ZZ1fvE1x": "f()::x",
@@ -176,10 +176,10 @@ def test_deeply_nested_names_are_returned_unchanged() -> None:
 )
 def test_a_bound_is_at_least_the_length_of_the_prefix(name: str, prefix: str) -> None:
     bounds = (
-        demangle_limits.itanium_bound(prefix + name),
-        demangle_limits.rust_bound(prefix + name),
-        demangle_limits.microsoft_bound(prefix + name),
-        demangle_limits.swift_bound(prefix + name),
+        demangled_size.itanium_bound(prefix + name),
+        demangled_size.rust_bound(prefix + name),
+        demangled_size.microsoft_bound(prefix + name),
+        demangled_size.swift_bound(prefix + name),
     )
 
     # A reference to nothing counts as nothing.

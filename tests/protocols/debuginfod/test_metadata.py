@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 from tests.factories import Answer, a_client, a_debug_file, a_project
 
-from symdepot.debugfiles import name_search
+from symdepot.debugfiles import metadata_search
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import CodeId
 from symdepot.domain.objects import Format
@@ -156,7 +156,7 @@ def test_a_cut_result_is_incomplete(
 ) -> None:
     for number in range(3):
         an_elf(project, f"hello{number}")
-    monkeypatch.setattr(name_search, "_MAX_FILES", 2)
+    monkeypatch.setattr(metadata_search, "_MAX_FILES", 2)
 
     answer = ask(key="glob", value="*").json()
 
@@ -168,7 +168,7 @@ def test_a_search_ends_in_time(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     an_elf(project, "hello")
-    monkeypatch.setattr(name_search, "_MAX_SECONDS", -1)
+    monkeypatch.setattr(metadata_search, "_MAX_SECONDS", -1)
 
     assert ask(key="file", value="none").json() == {"results": [], "complete": False}
 
@@ -179,7 +179,7 @@ def test_names_are_searched_in_pages(
     rows = [an_elf(project, f"hello{number}") for number in range(9)]
     for row in rows[3:6]:
         row.delete()
-    monkeypatch.setattr(name_search, "_ROWS_PER_PAGE", 2)
+    monkeypatch.setattr(metadata_search, "_ROWS_PER_PAGE", 2)
 
     found = results(key="glob", value="hello?")
 

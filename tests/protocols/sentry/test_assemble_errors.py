@@ -23,7 +23,7 @@ from tests.task_queues import HeldQueue
 from symdepot.blobs.store import blob_path
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
-from symdepot.pipeline import intake
+from symdepot.pipeline import upload_requests
 from symdepot.uploads import chunks
 from symdepot.uploads.models import Assembly, State
 
@@ -169,12 +169,12 @@ def test_a_single_storage_failure_costs_one_attempt(
 
     assert status_of(client, content) == ("assembling", None)
     assert Assembly.objects.get().state == State.CREATED
-    assert intake.requeue_abandoned() == 0
+    assert upload_requests.requeue_abandoned() == 0
 
     disk.unlink()
     away.rename(disk)
     age_assemblies(timedelta(seconds=3))
-    assert intake.requeue_abandoned() == 1
+    assert upload_requests.requeue_abandoned() == 1
     assert status_of(client, content) == ("ok", None)
     assert Assembly.objects.get().attempts == 2
 
@@ -193,7 +193,7 @@ def test_a_permanent_storage_failure_is_an_error_after_the_last_attempt(
     redriven = []
     for _ in range(4):
         age_assemblies(timedelta(hours=1))
-        redriven.append(intake.requeue_abandoned())
+        redriven.append(upload_requests.requeue_abandoned())
 
     unanswered = ("error", "The storage does not answer. Try again in a moment.")
     assert redriven == [1, 1, 0, 0]

@@ -27,7 +27,7 @@ from tests.task_queues import DATABASE, HeldQueue
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
-from symdepot.pipeline import intake, tasks
+from symdepot.pipeline import tasks, upload_requests
 from symdepot.uploads.models import Assembly, AwaitedChunk, State
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
@@ -104,7 +104,7 @@ def test_a_queued_file_stays_assembling(held_queue: HeldQueue) -> None:
         heard.append(polled(client, content)["state"])
     age_assemblies(timedelta(days=1))
     heard.append(standing(client, content, piece=31)["state"])
-    intake.requeue_abandoned()
+    upload_requests.requeue_abandoned()
     heard.append(polled(client, content)["state"])
 
     assert set(heard) == {"assembling"}

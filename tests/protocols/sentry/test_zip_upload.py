@@ -24,7 +24,7 @@ from tests.task_queues import HeldQueue
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
-from symdepot.pipeline import intake
+from symdepot.pipeline import upload_requests
 from symdepot.uploads.models import Assembly, Chunk
 
 pytestmark = pytest.mark.django_db
@@ -132,7 +132,7 @@ def test_a_slow_zip_is_processed_after_the_response(
     assert (answer.status_code, answer.json()) == (201, [])
 
     age_assemblies(timedelta(hours=1))
-    assert intake.requeue_abandoned() == 1
+    assert upload_requests.requeue_abandoned() == 1
     held_queue.work()
 
     assert DebugFile.objects.get().object_name == "hello"

@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-from symdepot.domain.symbol_paths import file_names
+from symdepot.domain.symbol_paths import name_normalization
 
 _ROWS_A_STATEMENT = 500
 
@@ -12,7 +12,7 @@ def fill_in(apps, schema_editor):
         after = 0
         while some := list(known.filter(pk__gt=after)[:_ROWS_A_STATEMENT]):
             values = ', '.join(['(%s, %s)'] * len(some))
-            named = [value for pk, name in some for value in (pk, file_names.normalize(name))]
+            named = [value for pk, name in some for value in (pk, name_normalization.normalize(name))]
             cursor.execute(_FILL_IN.format(values=values), named)
             after = some[-1][0]
 

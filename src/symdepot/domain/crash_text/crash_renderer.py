@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from symdepot.domain import text_format
-from symdepot.domain.crash_text.crash_parser import AddressSpan, TextFormat
+from symdepot.domain.crash_text.address_spans import AddressSpan, TextFormat
 
 MAX_NAME_LENGTH = 1000
 """Longer names and paths are cut."""

@@ -7,7 +7,7 @@ be none. Symbol maps in JSON look like any other JSON, so they are not recognise
 import re
 from enum import StrEnum
 
-from symdepot.domain.formats import elf, fat_macho, proguard
+from symdepot.domain.formats import elf_headers, fat_macho, proguard
 
 HEAD_BYTES = 4096
 
@@ -82,8 +82,8 @@ def archive_kind(head: bytes, name: str) -> ArchiveKind | None:
 
 
 def _is_not_core(head: bytes) -> bool:
-    header = elf.read_header(head)
-    return header is None or header.type != elf.TYPE_CORE
+    header = elf_headers.read_header(head)
+    return header is None or header.type != elf_headers.TYPE_CORE
 
 
 def _is_pe(head: bytes) -> bool:
@@ -101,7 +101,7 @@ def _is_uuid_map(head: bytes) -> bool:
 
 
 _AMBIGUOUS_MAGICS = {
-    elf.MAGIC: _is_not_core,
+    elf_headers.MAGIC: _is_not_core,
     b"MZ": _is_pe,
     fat_macho.MAGIC: _is_fat,
     b"<?xml": _is_uuid_map,

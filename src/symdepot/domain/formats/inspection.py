@@ -13,7 +13,13 @@ from symbolic.debuginfo import Archive, BcSymbolMap, Object, UuidMapping
 from symbolic.exceptions import IoError, ObjectErrorUnsupportedObject, SymbolicError
 
 from symdepot.domain.errors import NotADebugFile
-from symdepot.domain.formats import client_metadata, elf, pe, proguard, symbol_maps
+from symdepot.domain.formats import (
+    client_metadata,
+    elf_headers,
+    pe_size,
+    proguard,
+    symbol_maps,
+)
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
 from symdepot.domain.symcache.reader import error_message
@@ -65,7 +71,7 @@ def trial_parse(path: Path) -> None:
     `inspect` reads only headers, and some files crash only the conversion (10,000 nested
     inlined functions overflow the stack). Large files are skipped: that takes seconds.
     """
-    if path.stat().st_size + elf.decompressed_size(path) > _MAX_TRIAL_BYTES:
+    if path.stat().st_size + elf_headers.decompressed_size(path) > _MAX_TRIAL_BYTES:
         return
     with suppress(SymbolicError):
         for o in _objects(path):
@@ -134,7 +140,10 @@ def _describe_map(map_format: Format, debug_id: DebugId, name: str) -> ObjectFil
 
 def _check_sizes(path: Path) -> None:
     size_bytes = path.stat().st_size
-    claimed_bytes, minimum_bytes = elf.decompressed_size(path), pe.minimum_size(path)
+    claimed_bytes, minimum_bytes = (
+        elf_headers.decompressed_size(path),
+        pe_size.minimum_size(path),
+    )
     if claimed_bytes > max(_FREE_BYTES, _MAX_RATIO * size_bytes):
         raise ValueError(
             f"its {size_bytes} bytes say that they unpack to {claimed_bytes} bytes"

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import pydemumble  # type: ignore[import-untyped]  # it has no stubs
 
-from symdepot.domain.symcache import demangle_limits
+from symdepot.domain.symcache import demangled_size
 
 MAX_LENGTH = 2048
 """In characters; twice as many overflow a stack of 512 KiB."""
@@ -46,10 +46,10 @@ type _Scheme = tuple[str, Callable[[str], int]]
 
 # By prefix. Mach-O puts another underscore before all names.
 _SCHEMES: tuple[tuple[tuple[str, ...], _Scheme], ...] = (
-    (("_Z", "__Z", "___Z", "____Z"), ("cpp", demangle_limits.itanium_bound)),
-    (("_R", "__R"), ("rust", demangle_limits.rust_bound)),
-    (("?",), ("cpp", demangle_limits.microsoft_bound)),
-    (("$s", "_$s", "$S", "_$S", "_T", "__T"), ("swift", demangle_limits.swift_bound)),
+    (("_Z", "__Z", "___Z", "____Z"), ("cpp", demangled_size.itanium_bound)),
+    (("_R", "__R"), ("rust", demangled_size.rust_bound)),
+    (("?",), ("cpp", demangled_size.microsoft_bound)),
+    (("$s", "_$s", "$S", "_$S", "_T", "__T"), ("swift", demangled_size.swift_bound)),
 )
 
 

@@ -32,15 +32,15 @@ from symdepot.domain.formats import client_metadata, file_type
 from symdepot.domain.formats.file_type import ArchiveKind
 from symdepot.domain.ids import Checksum
 from symdepot.domain.objects import ObjectFile
-from symdepot.pipeline import intake, steps, tasks
+from symdepot.pipeline import steps, tasks, upload_requests
 from symdepot.pipeline.bulk_import import file_walk, resume_db
 from symdepot.pipeline.bulk_import.file_walk import UnreadablePath, WalkedFile
 from symdepot.pipeline.bulk_import.resume_db import ResumeDatabase
-from symdepot.pipeline.progress import Progress, no_progress
+from symdepot.pipeline.progress_callback import Progress, no_progress
 from symdepot.projects.models import Project
 from symdepot.sandbox import archive_reader
 from symdepot.sandbox.archive_reader import ExtractedFile, SkippedFile
-from symdepot.symcaches import creation
+from symdepot.symcaches import lifecycle
 from symdepot.uploads import chunks, file_splitter
 from symdepot.uploads.scratch import scratch_file
 
@@ -140,7 +140,7 @@ class _Importer:
                     yield from _recorded_results(file, known)
                 progress("files", 1, file.size_bytes)
         finally:
-            tasks.enqueue_symcaches(creation.queued_sizes(self.registered))
+            tasks.enqueue_symcaches(lifecycle.queued_sizes(self.registered))
             self.registered.clear()
 
     def _import_file(self, file: WalkedFile) -> Iterator[ImportedFile]:
@@ -239,7 +239,7 @@ class _Importer:
             return candidate.failed("It changed while it was read.")
         status = ImportStatus.PRESENT
         if not self._is_present(split.checksum, found):
-            intake.accept_chunks(self.project.organization, split.sizes)
+            upload_requests.accept_chunks(self.project.organization, split.sizes)
             row = steps.register_file(self.project, split, found, by=self.by)
             self.registered.append(row.file_id)
             status = ImportStatus.IMPORTED

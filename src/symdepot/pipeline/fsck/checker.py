@@ -21,7 +21,7 @@ from symdepot.domain.errors import BlobDamaged, BlobMissing
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline.fsck.report import Fault, Finding, FsckReport, Subject
 from symdepot.pipeline.gc import deletion
-from symdepot.pipeline.progress import Progress, no_progress
+from symdepot.pipeline.progress_callback import Progress, no_progress
 from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.uploads.models import Assembly, Chunk, File, FileChunk, State
 

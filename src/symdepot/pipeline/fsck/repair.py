@@ -11,7 +11,7 @@ from django.utils import timezone
 from symdepot.pipeline.fsck import checker
 from symdepot.pipeline.fsck.report import Fault, Finding, Subject
 from symdepot.pipeline.gc import deletion
-from symdepot.symcaches import creation
+from symdepot.symcaches import lifecycle
 from symdepot.symcaches.models import SymCache
 from symdepot.uploads import chunks
 from symdepot.uploads.models import Assembly, Chunk, ChunkOwner, File, State
@@ -47,7 +47,7 @@ def _recreate_symcache(finding: Finding) -> bool:
     row = SymCache.objects.filter(pk=finding.row).first()
     if row is None or checker.find_fault(finding.checksum) is None:
         return False
-    creation.recreate(row)
+    lifecycle.recreate(row)
     deletion.delete_blobs([finding.checksum])
     return True
 

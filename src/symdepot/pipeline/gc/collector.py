@@ -12,11 +12,11 @@ from symdepot.domain.ids import Checksum
 from symdepot.pipeline.gc import deletion, planner
 from symdepot.pipeline.gc.planner import Plan
 from symdepot.pipeline.gc.retention_rules import Reason, RetentionRule
-from symdepot.pipeline.progress import Progress, no_progress
+from symdepot.pipeline.progress_callback import Progress, no_progress
 from symdepot.projects import audit
 from symdepot.projects.audit import Action
 from symdepot.symcaches.models import SymCache
-from symdepot.uploads import chunks, expiry
+from symdepot.uploads import chunks, stale_uploads
 from symdepot.uploads.models import ChunkOwner
 
 ACTOR = "gc"
@@ -140,9 +140,9 @@ def _expire(plan: Plan, rule: RetentionRule, debug_files: Sequence[int]) -> set[
 
 
 def _delete_uploads(plan: Plan, assemblies: Sequence[int]) -> set[int]:
-    stalled = expiry.stalled_uploads(plan.received_before)
-    expired = stalled | expiry.failed_uploads(plan.failed_before)
-    return expiry.delete_uploads(expired.filter(pk__in=assemblies))
+    stalled = stale_uploads.stalled_uploads(plan.received_before)
+    expired = stalled | stale_uploads.failed_uploads(plan.failed_before)
+    return stale_uploads.delete_uploads(expired.filter(pk__in=assemblies))
 
 
 def _delete_ownerships(unused: QuerySet[ChunkOwner], rows: Sequence[int]) -> int:

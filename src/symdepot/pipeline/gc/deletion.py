@@ -18,12 +18,12 @@ from symdepot.blobs.store import StoredBlob
 from symdepot.debugfiles import catalogue
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
-from symdepot.pipeline.progress import Progress
+from symdepot.pipeline.progress_callback import Progress
 from symdepot.projects import audit
 from symdepot.projects.audit import Action
 from symdepot.projects.models import Project
 from symdepot.symcaches.models import SymCache
-from symdepot.uploads import chunks, expiry
+from symdepot.uploads import chunks, stale_uploads
 from symdepot.uploads.models import Assembly, Chunk, ChunkOwner, File, FileChunk
 
 _BLOBS_PER_LOCK = 16
@@ -66,7 +66,9 @@ def delete_debug_files(
     files = {row.file_id: row.file.checksum for row in deleted}
     others = DebugFile.objects.filter(project=project, file__in=files)
     unused = files.keys() - set(others.values_list("file", flat=True))
-    expiry.delete_uploads(Assembly.objects.of(project, [files[pk] for pk in unused]))
+    stale_uploads.delete_uploads(
+        Assembly.objects.of(project, [files[pk] for pk in unused])
+    )
     parts = FileChunk.objects.filter(file__in=unused)
     unused_ownerships(received_before).filter(
         organization=project.organization_id, chunk__in=parts.values("chunk")
@@ -94,7 +96,9 @@ def delete_chunks(
     candidates: Collection[int], received_before: datetime
 ) -> dict[int, Checksum]:
     """Delete those of these chunks that are unreferenced; return ids and checksums."""
-    unused = expiry.unreferenced_chunks(received_before).filter(pk__in=candidates)
+    unused = stale_uploads.unreferenced_chunks(received_before).filter(
+        pk__in=candidates
+    )
     deleted = dict(unused.values_list("pk", "checksum"))
     Chunk.objects.filter(pk__in=deleted).delete()
     return {pk: Checksum(checksum) for pk, checksum in deleted.items()}
@@ -133,7 +137,7 @@ def unused_ownerships(received_before: datetime) -> QuerySet[ChunkOwner]:
         file=OuterRef("file"), project__organization=OuterRef(OuterRef("organization"))
     )
     uses = FileChunk.objects.filter(Exists(debug_files), chunk=OuterRef("chunk"))
-    return expiry.expired_ownerships(received_before).filter(~Exists(uses))
+    return stale_uploads.expired_ownerships(received_before).filter(~Exists(uses))
 
 
 def find_orphans(progress: Progress) -> Iterator[StoredBlob]:

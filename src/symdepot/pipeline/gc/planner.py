@@ -16,9 +16,9 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline.gc import retention_rules
 from symdepot.pipeline.gc.retention_rules import Reason, RetentionRule
-from symdepot.pipeline.progress import Progress
+from symdepot.pipeline.progress_callback import Progress
 from symdepot.symcaches.models import Outcome, SymCache
-from symdepot.uploads import expiry
+from symdepot.uploads import stale_uploads
 from symdepot.uploads.models import AwaitedChunk, Chunk, File, FileChunk
 
 _ROWS_PER_QUERY = 1000
@@ -113,8 +113,8 @@ def _plan_files(plan: Plan, affected: Mapping[int, Reason]) -> None:
 
 def _plan_assemblies(plan: Plan) -> None:
     for rows, reason in (
-        (expiry.stalled_uploads(plan.received_before), Reason.UNFINISHED),
-        (expiry.failed_uploads(plan.failed_before), Reason.FAILED),
+        (stale_uploads.stalled_uploads(plan.received_before), Reason.UNFINISHED),
+        (stale_uploads.failed_uploads(plan.failed_before), Reason.FAILED),
     ):
         for (pk,) in _iterate(rows.values_list("pk")):
             plan.assemblies[pk] = reason

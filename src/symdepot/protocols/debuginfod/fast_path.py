@@ -38,7 +38,12 @@ from symdepot.domain.selection.file_query import FileQuery
 from symdepot.domain.symbol_paths import path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.projects import access
-from symdepot.protocols import auth, compression, request_metrics, text_views
+from symdepot.protocols import (
+    auth,
+    plain_text_responses,
+    request_metrics,
+    response_compression,
+)
 from symdepot.protocols.download_lookup import record_miss
 
 _MAX_FILE_BYTES = 256 * 1024
@@ -99,8 +104,10 @@ class FastPath:
                 agent, newest = environ.get("HTTP_USER_AGENT", ""), match.newest_row_id
                 record_miss(reader, query, agent=agent, newest_row_id=newest)
         except Error as error:
-            table, request = text_views.DEBUGINFOD, WSGIRequest(environ)
-            return _from_django(text_views.error_response(table, request, error))
+            table, request = plain_text_responses.DEBUGINFOD, WSGIRequest(environ)
+            return _from_django(
+                plain_text_responses.error_response(table, request, error)
+            )
         finally:
             close_old_connections()  # as Django does when a request ends
         return _MISS
@@ -111,7 +118,9 @@ class FastPath:
         if environ["REQUEST_METHOD"] != "GET" or not _CONDITIONS.isdisjoint(environ):
             return None
         forwarded_for = environ.get("HTTP_X_FORWARDED_FOR", "")
-        is_near = compression.is_private(environ.get("REMOTE_ADDR", ""), forwarded_for)
+        is_near = response_compression.is_private(
+            environ.get("REMOTE_ADDR", ""), forwarded_for
+        )
         slot = self._slot(file, is_near, *(environ.get(header) for header in _VARY))
         if slot:
             return slot[0]
@@ -130,7 +139,10 @@ class FastPath:
 def _parse(environ: WSGIEnvironment) -> tuple[FileQuery, str | None] | None:
     """Return the file query and the token; None: not a request for the fast path."""
     match = _PATH(environ["PATH_INFO"])
-    if match is None or environ["REQUEST_METHOD"] not in text_views.READ_METHODS:
+    if (
+        match is None
+        or environ["REQUEST_METHOD"] not in plain_text_responses.READ_METHODS
+    ):
         return None
     token, path = match.groups()
     query = path_parser.parse(Layout.DEBUGINFOD, path)
@@ -150,4 +162,4 @@ def _from_django(response: HttpResponse) -> _Response:
     return _Response(status, list(response.items()), response.content)
 
 
-_MISS = _from_django(text_views.DEBUGINFOD.response(DebugFileMissing("")))
+_MISS = _from_django(plain_text_responses.DEBUGINFOD.response(DebugFileMissing("")))

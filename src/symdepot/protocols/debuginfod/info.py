@@ -10,12 +10,17 @@ from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from symdepot.debugfiles import name_search, usage
-from symdepot.debugfiles.name_search import SearchKey
+from symdepot.debugfiles import metadata_search, usage
+from symdepot.debugfiles.metadata_search import SearchKey
 from symdepot.domain.errors import InvalidRequest
 from symdepot.domain.symbol_paths import path_parser
 from symdepot.projects import access
-from symdepot.protocols import auth, error_responses, request_metrics, text_views
+from symdepot.protocols import (
+    auth,
+    error_responses,
+    plain_text_responses,
+    request_metrics,
+)
 
 _VERSION = importlib.metadata.version("symdepot")
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
@@ -29,10 +34,10 @@ _RESULTS: dict[int, str] = {
 """All other statuses count as errors, as in the reference."""
 
 
-@text_views.text_view(text_views.DEBUGINFOD, lambda _: "/")
+@plain_text_responses.text_view(plain_text_responses.DEBUGINFOD, lambda _: "/")
 def about(request: HttpRequest, token: str | None = None) -> HttpResponse:
     """Return the name and version of the server."""
-    return text_views.text_response(
+    return plain_text_responses.text_response(
         f"debuginfod (symdepot) {_VERSION}\n"
         "A server for debug information files: debuginfod, SymSrv, SSQP, Breakpad, and "
         "uploads by sentry-cli.\n",
@@ -40,7 +45,7 @@ def about(request: HttpRequest, token: str | None = None) -> HttpResponse:
     )
 
 
-@text_views.text_view(text_views.DEBUGINFOD, lambda _: "metadata")
+@plain_text_responses.text_view(plain_text_responses.DEBUGINFOD, lambda _: "metadata")
 def metadata(request: HttpRequest, token: str | None = None) -> HttpResponse:
     """List the readable files of a build id, a name, or a pattern of names."""
     key, value = (request.GET.get(name, "") for name in ("key", "value"))
@@ -51,7 +56,7 @@ def metadata(request: HttpRequest, token: str | None = None) -> HttpResponse:
     if key == SearchKey.BUILD_ID and not path_parser.is_build_id(value):
         raise InvalidRequest("A build id is an even number of digits 0-9 and a-f.")
     scope = access.read_scope(auth.reader(request, token))
-    found = name_search.search(scope.projects(), SearchKey(key), value)
+    found = metadata_search.search(scope.projects(), SearchKey(key), value)
     results = [
         {"type": one.role.value, "buildid": one.build_id, "file": one.name}
         for one in found.files
@@ -59,7 +64,7 @@ def metadata(request: HttpRequest, token: str | None = None) -> HttpResponse:
     return JsonResponse({"results": results, "complete": found.is_complete})
 
 
-@text_views.text_view(text_views.DEBUGINFOD, lambda _: "metrics")
+@plain_text_responses.text_view(plain_text_responses.DEBUGINFOD, lambda _: "metrics")
 def metrics(request: HttpRequest, token: str | None = None) -> HttpResponse:
     """Return the counts of responses of this machine, and of readable files."""
     scope = access.read_scope(auth.reader(request, token))

@@ -18,12 +18,12 @@ from symdepot.debugfiles import contents
 from symdepot.debugfiles.contents import FileContent
 from symdepot.debugfiles.finder import FileRecord
 from symdepot.domain.errors import DebugFileMissing, InvalidRequest
-from symdepot.domain.formats import elf
-from symdepot.domain.formats.elf import Section
+from symdepot.domain.formats import elf_headers
+from symdepot.domain.formats.elf_headers import Section
 from symdepot.domain.selection.file_query import FileRole
 from symdepot.domain.symbol_paths import path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
-from symdepot.protocols import download_lookup, file_response, text_views
+from symdepot.protocols import download_lookup, file_response, plain_text_responses
 
 _KIND = re.compile(r"buildid/[^/]*/(debuginfo|executable|section|source)\b").search
 _SIZE = re.compile(r"[0-9]{1,18}").fullmatch
@@ -36,7 +36,7 @@ def kind(request: HttpRequest) -> str:
     return "other" if match is None else match[1]
 
 
-@text_views.text_view(text_views.DEBUGINFOD, kind)
+@plain_text_responses.text_view(plain_text_responses.DEBUGINFOD, kind)
 def by_build_id(
     request: HttpRequest, rest: str, token: str | None = None
 ) -> HttpResponseBase:
@@ -67,7 +67,7 @@ def _section(
             continue
         content = contents.file_content(row)
         read = partial(file_response.read_range, content)
-        section = elf.find_section(read, content.size_bytes, name)
+        section = elf_headers.find_section(read, content.size_bytes, name)
         if section is not None:
             return _respond(request, row, content, section)
     raise DebugFileMissing(name)
@@ -132,7 +132,7 @@ def _refuse_larger(request: HttpRequest, size_bytes: int) -> HttpResponse | None
     if size_bytes <= limit or not limit:
         return None
     text = f"File too large, max size={limit}"
-    return text_views.text_response(text, HTTPStatus.NOT_ACCEPTABLE)
+    return plain_text_responses.text_response(text, HTTPStatus.NOT_ACCEPTABLE)
 
 
 _FOLDERS = {"section": _section, "source": _source}

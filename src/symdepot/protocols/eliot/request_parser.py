@@ -16,7 +16,7 @@ from pydantic_core import from_json
 
 from symdepot.domain.errors import InvalidRequest
 from symdepot.domain.ids import DebugId
-from symdepot.domain.selection.module_ids import ModuleIds
+from symdepot.domain.selection.id_matching import ModuleIds
 from symdepot.domain.stacks.memory_map import MemoryRange
 from symdepot.domain.stacks.stack_resolver import FrameRequest, StackRequest
 from symdepot.symbolication.request import ModuleRequest, SymbolicationRequest

@@ -10,9 +10,9 @@ from ninja import Router
 
 from symdepot.blobs.configured import blob_store
 from symdepot.domain.errors import InvalidRequest
-from symdepot.pipeline import intake
+from symdepot.pipeline import upload_requests
 from symdepot.projects.access import Permission
-from symdepot.protocols import auth, compression
+from symdepot.protocols import auth, response_compression
 from symdepot.protocols.sentry import chunk_body, schemas
 from symdepot.protocols.sentry.chunk_body import ChunkBody, Encoding
 from symdepot.protocols.sentry.schemas import AssembleState, ChunkUploadOptions
@@ -72,7 +72,7 @@ def upload(request: HttpRequest, org: str) -> HttpResponse:
     try:
         body.receive()
     finally:
-        intake.accept_chunks(organization, body.stored)
+        upload_requests.accept_chunks(organization, body.stored)
     if body.refusal is not None:
         raise body.refusal
     return HttpResponse(status=HTTPStatus.OK)
@@ -93,7 +93,7 @@ def assemble(request: HttpRequest, org: str, project: str) -> dict[str, Assemble
         body = request.body
     except RequestDataTooBig:
         raise InvalidRequest("the body of an assemble request is too large") from None
-    statuses = intake.request_uploads(
+    statuses = upload_requests.request_uploads(
         owner, schemas.upload_requests(body, by=str(caller))
     )
     return {
@@ -128,5 +128,5 @@ def _compression(request: HttpRequest) -> list[str]:
     """
     choice = settings.UPLOAD_COMPRESSION
     if choice == "auto":
-        choice = "none" if compression.is_private_client(request) else "gzip"
+        choice = "none" if response_compression.is_private_client(request) else "gzip"
     return ["gzip"] if choice == "gzip" else []

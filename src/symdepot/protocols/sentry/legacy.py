@@ -14,7 +14,7 @@ from ninja import Path, Query, Router, Schema, Status
 
 from symdepot.debugfiles import project_files
 from symdepot.domain.errors import InvalidRequest, NotAllowed
-from symdepot.pipeline import intake
+from symdepot.pipeline import upload_requests
 from symdepot.projects import webhooks
 from symdepot.projects.access import Permission
 from symdepot.protocols import auth
@@ -50,7 +50,7 @@ def upload_zip(
         raise InvalidRequest("Invalid multipart body") from error
     if archive is None or archive.file is None:
         raise InvalidRequest("Missing uploaded file")
-    new = intake.upload_zip(owner, archive.file, by=str(caller))
+    new = upload_requests.upload_zip(owner, archive.file, by=str(caller))
     return Status(HTTPStatus.CREATED, [schemas.debug_file_json(row) for row in new])
 
 

@@ -25,7 +25,7 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.domain import text_format
 from symdepot.domain.errors import InvalidRequest
 from symdepot.domain.ids import Checksum, DebugId
-from symdepot.symcaches import status
+from symdepot.symcaches import failure_report
 from symdepot.symcaches.models import SymCache
 from symdepot.uploads.assembly import UploadRequest
 
@@ -181,7 +181,7 @@ def debug_files_json(rows: Collection[DebugFile]) -> list[DebugFileOut]:
 
     Source: spec/sentry-server 3.3.
     """
-    symcaches = status.latest_rows(rows)
+    symcaches = failure_report.latest_rows(rows)
     return [debug_file_json(row, symcaches.get(row.pk)) for row in rows]
 
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from pydantic_core import to_json
 
 from symdepot.domain.errors import Busy, RequestMissing
-from symdepot.jobs.backoff import waiting_slot
+from symdepot.jobs.polling import waiting_slot
 from symdepot.protocols import symbolication_request
 from symdepot.protocols.symbolicator import (
     api_description,

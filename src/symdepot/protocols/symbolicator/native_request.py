@@ -4,7 +4,7 @@ from django.http import HttpRequest
 
 from symdepot.domain.errors import InvalidRequest
 from symdepot.domain.ids import CodeId, DebugId
-from symdepot.domain.selection.module_ids import ModuleIds
+from symdepot.domain.selection.id_matching import ModuleIds
 from symdepot.domain.stacks.memory_map import MemoryRange
 from symdepot.domain.stacks.stack_resolver import FrameOrder, FrameRequest, StackRequest
 from symdepot.protocols import symbolication_request

@@ -23,7 +23,7 @@ from symdepot.domain.selection.file_query import FileRole
 from symdepot.domain.symbol_paths import path_builder
 from symdepot.projects import access
 from symdepot.projects.models import Project
-from symdepot.protocols import auth, text_views
+from symdepot.protocols import auth, plain_text_responses
 
 _NUMBER = re.compile(r"[0-9]{10}").fullmatch
 _FOLDERS = re.compile(r".*[/\\]")
@@ -31,20 +31,24 @@ _ROLES = (FileRole.EXECUTABLE, FileRole.DEBUGINFO)
 _LINES_PER_BLOCK = 1_000
 
 
-@text_views.text_view(text_views.SYMBOL_SERVER, lambda _: "symstore")
+@plain_text_responses.text_view(
+    plain_text_responses.SYMBOL_SERVER, lambda _: "symstore"
+)
 def admin(
     request: HttpRequest, name: str, token: str | None = None
 ) -> HttpResponseBase:
     """Answer with a file of the log of all projects that the caller may read."""
     name = name.lower()
     if name not in {"lastid.txt", "server.txt", "history.txt"} and not _NUMBER(name):
-        return text_views.ignored_response()
+        return plain_text_responses.ignored_response()
     projects = access.read_scope(auth.reader(request, token)).projects()
     last = symstore_log.last_number()
     if name == "lastid.txt":
-        return text_views.text_response(f"{last:010}", HTTPStatus.OK)
+        return plain_text_responses.text_response(f"{last:010}", HTTPStatus.OK)
     if not _NUMBER(name):
-        return text_views.text_response("".join(_history(projects)), HTTPStatus.OK)
+        return plain_text_responses.text_response(
+            "".join(_history(projects)), HTTPStatus.OK
+        )
     return _transaction(projects, int(name), last)
 
 
@@ -52,7 +56,9 @@ def _transaction(
     projects: QuerySet[Project], number: int, last: int
 ) -> HttpResponseBase:
     if not 1 <= number <= last:
-        return text_views.text_response("Symbol Not Found", HTTPStatus.NOT_FOUND)
+        return plain_text_responses.text_response(
+            "Symbol Not Found", HTTPStatus.NOT_FOUND
+        )
     lines = _lines(symstore_log.files_of(projects, number))
     blocks = ("".join(some).encode() for some in batched(lines, _LINES_PER_BLOCK))
     return StreamingHttpResponse(blocks, content_type="text/plain; charset=utf-8")

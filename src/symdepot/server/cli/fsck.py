@@ -7,7 +7,7 @@ import typer
 
 from symdepot.domain import text_format
 from symdepot.server import setup
-from symdepot.server.cli import output
+from symdepot.server.cli import progress_bar
 from symdepot.server.cli.arguments import DataDir
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def fsck(
     from symdepot.pipeline.fsck import repair as fsck_repair
 
     total_bytes = checker.total_bytes()
-    with output.show_progress("Checking", total_bytes=total_bytes) as progress:
+    with progress_bar.show_progress("Checking", total_bytes=total_bytes) as progress:
         report = checker.check(hashing=not quick, progress=progress)
     repaired = fsck_repair.repair(report.findings) if repair else []
     if as_json:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from symdepot.domain import text_format
 from symdepot.server import setup
-from symdepot.server.cli import output
+from symdepot.server.cli import progress_bar
 from symdepot.server.cli.arguments import DataDir
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def gc(
     setup.setup(data_dir=data_dir)
     from symdepot.pipeline.gc import collector
 
-    with output.show_progress("Searching" if dry_run else "Deleting") as progress:
+    with progress_bar.show_progress("Searching" if dry_run else "Deleting") as progress:
         report = collector.preview(progress) if dry_run else collector.collect(progress)
     if as_json:
         typer.echo(json.dumps(_as_json(report, dry_run=dry_run), indent=2))

@@ -11,7 +11,7 @@ import typer
 from symdepot.domain import text_format
 from symdepot.domain.errors import SymdepotError
 from symdepot.server import setup
-from symdepot.server.cli import arguments, output
+from symdepot.server.cli import arguments, progress_bar
 from symdepot.server.cli.arguments import DataDir, ProjectArgument
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def import_(  # noqa: PLR0913 -- each is an option
 
     total_count, total_bytes = file_walk.count_files(paths)
     report = _ImportReport(dry_run)
-    with output.show_progress(
+    with progress_bar.show_progress(
         "Importing", total_count=total_count, total_bytes=total_bytes
     ) as progress:
         try:

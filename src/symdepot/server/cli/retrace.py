@@ -49,7 +49,7 @@ def retrace(
     """
     found = arguments.setup_project(project, data_dir)
     from symdepot.debugfiles import usage
-    from symdepot.symbolication import jvm_mappings
+    from symdepot.symbolication import mapping_queries
 
     content = sys.stdin.buffer.read() if file is None else file.read_bytes()
     # Bytes that are not UTF-8 come out unchanged.
@@ -59,7 +59,7 @@ def retrace(
     else:
         mapping = _mapping_by_uuid(found, uuid)
     usage.mark_used(found, [mapping])
-    retraced = jvm_mappings.retrace_text(text, mapping)
+    retraced = mapping_queries.retrace_text(text, mapping)
     if as_json:
         answer = {
             "mapping": mapping.debug_id,
@@ -88,10 +88,10 @@ def _mapping_by_uuid(project: "Project", uuid: str) -> "DebugFile":
 
 
 def _mapping_for_text(project: "Project", name: str, text: str) -> "DebugFile":
-    from symdepot.debugfiles import proguard_mappings
+    from symdepot.debugfiles import mapping_candidates
     from symdepot.domain.jvm import stack_text
 
-    candidates = proguard_mappings.candidates_for_text(project, text)
+    candidates = mapping_candidates.candidates_for_text(project, text)
     if len(candidates) == 1:
         return candidates[0]
     if not candidates:

@@ -13,7 +13,7 @@ from symdepot.server.cli import arguments
 from symdepot.server.cli.arguments import DataDir
 
 if TYPE_CHECKING:
-    from symdepot.domain.selection.module_ids import ModuleIds
+    from symdepot.domain.selection.id_matching import ModuleIds
     from symdepot.projects.models import Project
     from symdepot.symbolication.request import ModuleResult, SymbolicationResult
 
@@ -111,7 +111,7 @@ def _parse_addresses(words: Sequence[str]) -> Iterator[int]:
 def _parse_ids(text: str | None) -> "ModuleIds":
     """Parse a debug id, or a build id: 40 digits, or what is not a debug id."""
     from symdepot.domain.ids import CodeId, DebugId
-    from symdepot.domain.selection.module_ids import ModuleIds
+    from symdepot.domain.selection.id_matching import ModuleIds
 
     typed = text or ""
     debug_id = DebugId.parse_or_none(typed)
@@ -125,7 +125,7 @@ def _parse_ids(text: str | None) -> "ModuleIds":
 
 def _file_ids(file: Path) -> "ModuleIds":
     from symdepot.domain import objects
-    from symdepot.domain.selection.module_ids import ModuleIds
+    from symdepot.domain.selection.id_matching import ModuleIds
     from symdepot.sandbox import operations
 
     if not file.is_file():

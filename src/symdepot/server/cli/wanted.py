@@ -33,13 +33,13 @@ def wanted(
     """
     found = arguments.setup_project(project, data_dir)
     from symdepot.debugfiles import missing_ids
-    from symdepot.symcaches import status
+    from symdepot.symcaches import failure_report
 
     orders = missing_ids.MissingIdOrder
     order = orders.MOST if most else orders.LATEST
     rows = missing_ids.list_ids(found, order)[:limit].iterator()
     for batch in batched(rows, _IDS_PER_QUERY):
-        for entry in status.missing_ids_as_json(found, batch):
+        for entry in failure_report.missing_ids_as_json(found, batch):
             typer.echo(json.dumps(entry) if as_json else _lines(entry))
 
 

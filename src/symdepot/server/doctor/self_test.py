@@ -10,10 +10,10 @@ from django.tasks import task
 
 from symdepot.blobs.configured import blob_store
 from symdepot.domain.ids import Checksum
-from symdepot.jobs.backoff import Backoff
-from symdepot.pipeline import intake
+from symdepot.jobs.polling import Backoff
+from symdepot.pipeline import upload_requests
 from symdepot.pipeline.gc import deletion
-from symdepot.pipeline.intake import UploadStatus
+from symdepot.pipeline.upload_requests import UploadStatus
 from symdepot.projects.models import Organization, Project
 from symdepot.uploads import chunks
 from symdepot.uploads.assembly import UploadRequest
@@ -52,7 +52,7 @@ def upload(*, timeout_seconds: float) -> tuple[UploadStatus, float]:
     started_at = time.monotonic()
     try:
         blob_store().put(checksum, io.BytesIO(content))
-        intake.accept_chunks(organization, {checksum: len(content)})
+        upload_requests.accept_chunks(organization, {checksum: len(content)})
         status = _assemble(project, checksum, started_at + timeout_seconds)
         seconds = time.monotonic() - started_at
         if status.debug_file:
@@ -76,10 +76,10 @@ def tiny_symbol_file() -> bytes:
 
 def _assemble(project: Project, checksum: Checksum, deadline: float) -> UploadStatus:
     request = UploadRequest(checksum, "doctor.sym", (checksum,))
-    status = intake.request_uploads(project, [request])[checksum]
+    status = upload_requests.request_uploads(project, [request])[checksum]
     backoff = _backoff(deadline)
     while status.state == State.ASSEMBLING and backoff.pause():
-        status = intake.request_uploads(project, [request])[checksum]
+        status = upload_requests.request_uploads(project, [request])[checksum]
     return status
 
 

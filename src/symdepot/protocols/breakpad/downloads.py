@@ -1,0 +1,51 @@
+"""Serves Breakpad files by debug id; a code id is redirected to the debug id.
+
+Source: spec/serving 3.1 and 3.2.
+"""
+
+from http import HTTPStatus
+from urllib.parse import quote
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from symdepot.debugfiles import contents
+from symdepot.debugfiles.finder import FileRecord
+from symdepot.domain.selection.file_query import FileQuery
+from symdepot.domain.symbol_paths import path_builder, path_parser
+from symdepot.domain.symbol_paths.path_parser import Layout
+from symdepot.protocols import download_lookup, file_response, plain_text_responses
+
+
+@plain_text_responses.text_view(
+    plain_text_responses.SYMBOL_SERVER, lambda _: "breakpad"
+)
+def by_path(
+    request: HttpRequest, path: str, token: str | None = None
+) -> HttpResponseBase:
+    """Answer with the Breakpad file of `path`; scripts on web pages may request it."""
+    query = path_parser.parse(Layout.BREAKPAD, path)
+    if query is None:
+        return plain_text_responses.ignored_response()
+    found = download_lookup.find_file(request, token, query)
+    response = _respond(request, query, found, path)
+    response["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+def _respond(
+    request: HttpRequest, query: FileQuery, found: FileRecord, path: str
+) -> HttpResponseBase:
+    if not query.debug_ids:
+        target = path_builder.breakpad_path(found.object)
+        base = request.path.removesuffix(path)
+        arguments = request.META.get("QUERY_STRING", "")
+        redirect = HttpResponse(status=HTTPStatus.FOUND)
+        redirect["Location"] = quote(f"{base}{target}") + (
+            f"?{arguments}" if arguments else ""
+        )
+        return redirect
+    response = file_response.serve(
+        request, contents.file_content(found), filename=found.object_name
+    )
+    response["Content-Type"] = "text/plain; charset=utf-8"
+    return response
