@@ -1,5 +1,6 @@
 """Fixtures of all tests: an empty store, a queue that runs at once, small limits."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 import structlog
 from django.db import connection
 from pytest_django import Settings
+from structlog._config import BoundLoggerLazyProxy
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 from tests import environment
@@ -98,6 +100,11 @@ def do_not_cache_loggers() -> Iterator[None]:
 @pytest.fixture
 def log() -> Iterator[list[EventDict]]:
     """Return the list of what is logged, as it is logged."""
+    loggers = (getattr(module, "_log", None) for module in list(sys.modules.values()))
+    for logger in loggers:
+        if isinstance(logger, BoundLoggerLazyProxy):
+            # It keeps the configuration under which it was cached.
+            vars(logger).pop("bind", None)
     with capture_logs() as entries:
         yield entries
 

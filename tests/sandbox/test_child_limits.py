@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 from symdepot.domain.errors import NotADebugFile, ParserDied, SandboxUnavailable
 from symdepot.sandbox import resource_limits
@@ -157,11 +157,12 @@ def test_a_child_does_not_inherit_the_environment(
     assert names <= {"PYTHONPATH", "LC_CTYPE"}
 
 
-def test_the_tail_of_stderr_is_logged(misbehaving: Sandbox, sound: Path) -> None:
-    with capture_logs() as entries:
-        death_reason(misbehaving, sound, "print_much_and_crash")
+def test_the_tail_of_stderr_is_logged(
+    misbehaving: Sandbox, sound: Path, log: list[EventDict]
+) -> None:
+    death_reason(misbehaving, sound, "print_much_and_crash")
 
-    (entry,) = entries
+    (entry,) = log
     stderr = entry.pop("stderr")
     assert entry == {
         "event": "parser.died",
