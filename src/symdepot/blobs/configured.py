@@ -18,7 +18,7 @@ def blob_store() -> BlobStore:
     """Return the store at `BLOB_URL`, the same one each time.
 
     `file:///absolute/path`, `memory://` (one for each process, for tests), or a
-    bucket: see `s3.from_url`.
+    bucket: see `buckets.from_url`.
 
     Raises:
         ValueError: the URL is not usable; the text contains none of its secrets.

@@ -8,7 +8,7 @@ Damaged files are skipped.
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache, reduce
 from itertools import batched
 from operator import or_
@@ -19,6 +19,7 @@ from django.utils import timezone
 from symdepot.debugfiles import sql, usage
 from symdepot.debugfiles.models import DebugFile
 from symdepot.debugfiles.sql import FileRow, Ids, ObjectColumns
+from symdepot.domain import text_format
 from symdepot.domain.ids import Checksum, CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
 from symdepot.domain.selection import id_matching, ranking
@@ -167,7 +168,8 @@ def _record(row: FileRow, found: ObjectFile) -> FileRecord:
         is_public=bool(row.is_public),
         is_use_noted=_is_use_noted(row),
         file_id=row.file_id,
-        stored_at=_in_utc(row.stored_at),
+        # SQLite's times are UTC without a zone.
+        stored_at=text_format.as_utc(row.stored_at),
         keep_unused_days=row.keep_unused_days,
         object=found,
     )
@@ -190,10 +192,5 @@ def _object_file(columns: ObjectColumns) -> ObjectFile:
 def _is_use_noted(row: FileRow) -> bool:
     if row.last_used_at is None:
         return False
-    age = timezone.now() - _in_utc(row.last_used_at)
+    age = timezone.now() - text_format.as_utc(row.last_used_at)
     return age <= usage.update_interval(row.keep_unused_days)
-
-
-def _in_utc(time: datetime) -> datetime:
-    """Return a time of the driver; SQLite's are UTC without a zone."""
-    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -13,7 +13,7 @@ memory or loop. So they never parse an uploaded file in a server process.
   socket, and it exits with the server.
 * The `child` lowers its `resource_limits` (address space, CPU time, stack, open files,
   bytes written), performs the operation and exits. Its response is JSON of limited size
-  (`protocol`, large data in `spill_files`) and never unpickled, because hostile code
+  (`protocol`, large data in `mapping_query_json`) and never unpickled, because hostile code
   could have taken over the child.
 * In the zygote, `child_monitor` reads the response and kills the child when its time is
   up, so a hanging parser does not depend on its own limits.

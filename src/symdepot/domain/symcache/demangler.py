@@ -18,7 +18,7 @@ MAX_LENGTH = 2048
 MAX_LOCAL_NAMES = 64
 """Levels of names local to functions, which take most stack: 1.5 KiB per letter Z."""
 MAX_GROWTH = 4_000_000
-"""Bound on the expanded size, see `demangle_limits`.
+"""Bound on the expanded size, see `demangled_size`.
 
 One of 50,000 real C++ names exceeds it; one of 50 in programs full of variadic
 templates.

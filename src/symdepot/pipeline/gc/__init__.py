@@ -28,5 +28,5 @@ either sees the row of a chunk that was uploaded again, or `chunks.record_chunks
 that the blob is gone and lets the client send it again. `delete_blobs` takes the lock
 for a few blobs at a time, so uploads never wait long.
 
-`deletion` holds the statements; `steps`, `intake` and the protocols use it, too.
+`deletion` holds the statements; `steps`, `upload_requests` and the protocols use it, too.
 """
