@@ -53,12 +53,14 @@ _ON_BOTH_DATABASES = tuple(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that run on Postgres, too; other modules carry the mark themselves.
+    """Mark the tests with the S3 server, and those that run on Postgres, too.
 
-    They are those of the packages above, and all that commit: these are about several
-    connections.
+    The latter are those of the packages above, and all that commit: these are about
+    several connections. Other modules carry the mark themselves.
     """
     for item in items:
+        if "s3_server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.server)
         if database := item.get_closest_marker("django_db"):
             is_below = any(map(item.path.is_relative_to, _ON_BOTH_DATABASES))
             if is_below or database.kwargs.get("transaction"):

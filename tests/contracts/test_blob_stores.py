@@ -53,7 +53,11 @@ def in_a_bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
 
 
 @pytest.fixture(
-    params=[in_memory, on_disk, in_a_bucket], ids=lambda make: make.__name__
+    params=[
+        pytest.param(in_memory, id="in_memory"),
+        pytest.param(on_disk, id="on_disk"),
+        pytest.param(in_a_bucket, id="in_a_bucket", marks=pytest.mark.server),
+    ]
 )
 def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
     return request.param(request, tmp_path)  # type: ignore[no-any-return]  # pytest's
@@ -346,6 +350,7 @@ def test_returns_size_and_age_of_a_blob(store: BlobStore) -> None:
         assert blob.written_at < datetime.now(UTC) + CLOCKS_DIFFER
 
 
+@pytest.mark.slow
 def test_putting_again_resets_the_age(store: BlobStore) -> None:
     store.put(CHECKSUM, BytesIO(CONTENT))
     (before,) = store.stored()

@@ -6,7 +6,7 @@ from symdepot.jobs.polling import Backoff, waiting_slot
 
 def test_it_pauses_until_the_deadline_and_not_beyond() -> None:
     started_at = time.monotonic()
-    backoff = Backoff(started_at + 0.05, first_seconds=0.01, max_seconds=10)
+    backoff = Backoff(started_at + 0.05, first_seconds=0.04, max_seconds=10)
 
     pauses = 0
     while backoff.pause():

@@ -62,6 +62,7 @@ def assert_all_content_is_stored() -> None:
         assert Checksum.of(content).hex == row.file.checksum
 
 
+@pytest.mark.slow
 def test_deleting_a_file_while_another_with_the_same_chunk_arrives() -> None:
     a_project()
     deleter, uploader = a_client(), a_client()

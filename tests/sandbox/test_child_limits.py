@@ -35,6 +35,7 @@ def refusal(inspector: Sandbox, path: Path, behaviour: str) -> str:
     return str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("behaviour", "reason"),
     [

@@ -177,6 +177,7 @@ def test_conversions_have_low_priority(source: Path, target: Path) -> None:
     operations.stop_conversion()
 
 
+@pytest.mark.slow
 def test_a_stopped_conversion_is_retried(tmp_path: Path, target: Path) -> None:
     path = tmp_path / "large.sym"
     functions = "".join(f"FUNC {n:x} 10 0 f{n}\n" for n in range(0, 80_000_000, 16))

@@ -166,6 +166,7 @@ def test_a_false_size_is_refused(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_decompression_bombs_are_refused(tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.tar.xz"
     with tarfile.open(bomb, "w:xz", preset=1) as opened:
@@ -226,6 +227,7 @@ def test_closing_the_generator_kills_the_child(tree: Path, tmp_path: Path) -> No
     assert not child.is_running()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("behaviour", "reason"),
     [

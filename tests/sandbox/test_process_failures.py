@@ -166,6 +166,7 @@ def test_an_idle_zygote_that_is_killed_is_replaced(sound: Path) -> None:
     inspector.close()
 
 
+@pytest.mark.slow
 def test_a_zygote_that_hangs_is_replaced(
     sleeper: Sandbox, sound: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -268,6 +269,7 @@ def test_a_closed_sandbox_leaves_nothing_open_and_can_be_used_again(
     assert psutil.Process().num_fds() == before
 
 
+@pytest.mark.slow
 def test_a_fork_of_the_server_has_its_own_zygote(sound: Path) -> None:
     # Python warns of forks beside threads, which is what this tests.
     strict = ("-W", "error", "-W", "ignore::DeprecationWarning")
@@ -284,6 +286,7 @@ def test_a_fork_of_the_server_has_its_own_zygote(sound: Path) -> None:
     assert (ended.returncode, ended.stderr) == (0, b"")
 
 
+@pytest.mark.slow
 def test_200_files_leave_no_descriptors_open(inspector: Sandbox, sound: Path) -> None:
     inspector.inspect(sound, name="a")
     children = psutil.Process().children()

@@ -80,6 +80,7 @@ def test_redirect_requires_a_key_for_signing(
         check(settings, "redirect", f"s3://bucket?{NOBODY}&skip_signature=true")
 
 
+@pytest.mark.slow
 def test_a_server_does_not_start_with_an_unsuitable_blob_store(
     installation: Installation,
 ) -> None:

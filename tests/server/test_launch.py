@@ -97,6 +97,7 @@ def test_only_one_of_several_concurrent_starts_gets_the_token(
     assert sorted(line.split("_")[0] for line in result) == ["None"] * 3 + ["sntrys"]
 
 
+@pytest.mark.slow
 def test_a_taken_port_is_reported(installation: Installation) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -112,6 +113,7 @@ def test_a_taken_port_is_reported(installation: Installation) -> None:
     )
 
 
+@pytest.mark.slow
 def test_an_address_of_another_machine_is_reported(installation: Installation) -> None:
     result = installation.run("serve", "--host", "192.0.2.1")
 

@@ -38,6 +38,7 @@ def client() -> Iterator[Client]:
     tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_packed", [False, True], ids=["raw", "gzip"])
 def test_a_large_chunk_needs_little_memory(client: Client, *, is_packed: bool) -> None:
     content = secrets.token_bytes(1 << 20) * (LARGE_BYTES >> 20)
