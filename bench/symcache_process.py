@@ -19,7 +19,6 @@ import django
 django.setup()
 
 from django.conf import settings  # noqa: E402 -- only after `setup`, as all below
-from django.utils import timezone  # noqa: E402
 
 from symdepot.blobs.configured import blob_store  # noqa: E402
 from symdepot.domain.formats import inspection  # noqa: E402
@@ -78,10 +77,10 @@ def _here(path: Path, found: ObjectFile) -> Callable[[], float]:
     chunks.record_chunks(organization, cut.sizes, store)
     file = chunks.record_file(cut.checksum, cut.chunks, path.stat().st_size)
     with chunks.not_while_freeing():
-        lifecycle.request([(file, found)], lost_after=timezone.now())
+        lifecycle.request([(file, found)])
 
     def make() -> float:
-        held = lifecycle.claim(SymCache.objects.get().pk)
+        held = lifecycle.claim_next()
         if held is None:
             raise LookupError("nothing to make")
         started_at = time.perf_counter()

@@ -10,6 +10,7 @@ from uuid import uuid4
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.test import Client
+from tests import task_queues
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import catalogue, missing_ids
@@ -187,6 +188,7 @@ def standing(client: Client, content: bytes, **how: Any) -> dict[str, Any]:
     where = {k: how.pop(k) for k in ("project", "organization") if k in how}
     answer = assemble(client, described(content, **how), **where).json()
     standing: dict[str, Any] = answer[Checksum.of(content).hex]
+    task_queues.create_symcaches_at_once()
     return standing
 
 

@@ -34,7 +34,7 @@ def row() -> SymCache:
 
 def claimed() -> SymCache:
     """Claim the only symcache."""
-    held = lifecycle.claim(row().pk)
+    held = lifecycle.claim_next()
     assert held is not None
     return held
 

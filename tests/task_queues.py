@@ -2,10 +2,13 @@
 
 from typing import cast
 
-from django.tasks import default_task_backend
+from django.conf import settings
+from django.tasks import default_task_backend, task_backends
 from django.tasks.backends.dummy import DummyBackend
+from django.tasks.backends.immediate import ImmediateBackend
 
 from symdepot.pipeline import tasks
+from symdepot.symcaches.models import SymCache
 
 IMMEDIATE = {
     "default": {
@@ -20,6 +23,14 @@ DATABASE = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": 
 """The queue in the database, as in production: all threads share it."""
 
 
+def create_symcaches_at_once() -> None:
+    """Create the queued symcaches, if tasks run at once, too."""
+    while isinstance(task_backends["default"], ImmediateBackend) and (
+        tasks.create_next_symcache()
+    ):
+        pass
+
+
 class HeldQueue:
     """Django's dummy queue: tasks wait until `work` is called."""
 
@@ -30,15 +41,17 @@ class HeldQueue:
 
     @property
     def symcaches(self) -> list[int]:
-        """The ids of the queued symcaches, in order, with repeats."""
-        return self._waiting("symcache_ids")
+        """The ids of the symcaches to be created, in order."""
+        rows = SymCache.objects.claimable(settings.MAX_ATTEMPTS)
+        return list(rows.values_list("pk", flat=True))
 
     def work(self) -> None:
-        """Run the queued tasks, as a worker does."""
+        """Run the queued tasks and create the queued symcaches, as a worker does."""
         assemblies, symcaches = self.assemblies, self.symcaches
         self._backend.clear()
         tasks.assemble_files.call(assembly_ids=assemblies)
-        tasks.create_symcaches.call(symcache_ids=symcaches)
+        for _ in symcaches:
+            tasks.create_next_symcache()
 
     def work_is_lost(self) -> None:
         """Drop the queued tasks, as a queue does that loses its disk."""

@@ -101,7 +101,6 @@ def test_an_imported_file_is_chunked_audited_and_queued_as_an_upload(
     project.refresh_from_db()
     assert project.revision == revision + 1
     assert held_queue.symcaches == [SymCache.objects.get(file=row.file).pk]
-    held_queue.work_is_lost()
 
     # And a client that has the same file has nothing to send.
     assert upload(a_client(), content)["state"] == "ok"

@@ -18,7 +18,7 @@ from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
 from symdepot.domain.symcache.reader import OpenSymCache
-from symdepot.pipeline import symcache_backfill
+from symdepot.pipeline import tasks
 from symdepot.symcaches import opener
 from symdepot.symcaches.disk_cache import disk_cache
 from symdepot.symcaches.models import VERSION, Outcome, SymCache
@@ -89,7 +89,7 @@ def test_symcaches_of_other_objects_and_versions_are_not_used(
     SymCache.objects.update(**spoiled)
 
     assert opened(debug_file) == SymCacheUnavailable(Outcome.QUEUED)
-    assert symcache_backfill.requeue_abandoned() == 1
+    assert tasks.create_next_symcache()
     assert functions(debug_file) == ["main"]
 
 
@@ -105,7 +105,7 @@ def test_a_failure_is_tried_again_after_its_retry_time() -> None:
     age_symcaches(timedelta(seconds=120))
 
     assert opened(debug_file) == SymCacheUnavailable(Outcome.QUEUED)
-    assert symcache_backfill.requeue_abandoned() == 1
+    assert tasks.create_next_symcache()
     assert row().checksum == checksum
     assert functions(debug_file) == ["main"]
 
@@ -119,7 +119,7 @@ def test_a_damaged_symcache_is_created_again(disk: Path) -> None:
 
     assert opened(debug_file) == SymCacheUnavailable(Outcome.QUEUED)
     assert row().outcome == Outcome.QUEUED
-    assert symcache_backfill.requeue_abandoned() == 1
+    assert tasks.create_next_symcache()
     assert functions(debug_file) == ["main"]
     assert Checksum.of(kept.read_bytes()).hex == kept.name
 
@@ -129,7 +129,7 @@ def test_a_lost_symcache_is_created_again() -> None:
     blob_store().delete(Checksum(row().checksum))
 
     assert opened(debug_file) == SymCacheUnavailable(Outcome.QUEUED)
-    assert symcache_backfill.requeue_abandoned() == 1
+    assert tasks.create_next_symcache()
     assert functions(debug_file) == ["main"]
 
 

@@ -1,14 +1,16 @@
 """Leases: the right of one worker to work on a row until a time.
 
 A file to assemble and a symcache to create are rows (`LeasedRow`). A row is *queued*,
-*in work* or at rest (finished or failed, `lease_expires_at` is null). The queue of tasks
-only carries row ids. It may lose a task or deliver it twice; the lease decides whether
-there is work to do:
+*in work* or at rest (finished or failed, `lease_expires_at` is null). For files to
+assemble, the queue of tasks carries row ids. It may lose a task or deliver it twice; the
+lease decides whether there is work to do. Symcaches have no tasks; workers claim their
+rows in order of priority (`symcaches.lifecycle`).
 
-1. **Queue.** The row becomes queued, a task with its id is enqueued, and
-   `lease_expires_at` is the time from which the task counts as lost.
-2. **Claim.** A worker runs the task and calls `claim`: one UPDATE, which only succeeds
-   if the row is queued, or in work under a lease that has expired. The row gets a random
+1. **Queue.** The row becomes queued. For a file, a task with its id is enqueued, and
+   `lease_expires_at` is the time from which the task counts as lost. For a symcache it is
+   the time from which the row may be claimed.
+2. **Claim.** A worker calls `claim`: one UPDATE, which only succeeds if the row is
+   queued, or in work under a lease that has expired. The row gets a random
    `lease_holder` and counts one more attempt.
 3. **Renew.** While the worker works, a thread (`jobs.heartbeat`) calls `renew` three
    times in the duration of a lease, `settings.LEASE_SECONDS`.
@@ -21,7 +23,8 @@ there is work to do:
 6. **Requeue.** A row whose lease has expired is *abandoned*: its worker was killed, or
    its task was lost. Every worker looks for such rows every few seconds, and so does
    each poll of a client. `requeue_abandoned` queues them again, or gives up after
-   `settings.MAX_ATTEMPTS` workers that died.
+   `settings.MAX_ATTEMPTS` workers that died. An abandoned symcache can be claimed at
+   once.
 
 So work is done at least once, and takes effect once. Expiry is compared with the clock of
 the process; a clock that is wrong by less than a lease only causes double work.
@@ -43,7 +46,7 @@ from django.utils import timezone
 
 from symdepot.domain.errors import LeaseLost
 
-_GAVE_UP = "Gave up after {} attempts: each ended the worker that made it."
+GAVE_UP = "Gave up after {} attempts: each ended the worker that made it."
 HOLDER_BYTES = 8
 
 
@@ -149,7 +152,7 @@ def requeue_abandoned[Row: LeasedRow](
         same = _only(row).abandoned()
         is_in_work = getattr(row, states.field) == states.in_work
         if is_in_work and row.attempts >= settings.MAX_ATTEMPTS:
-            same.update(**failed_fields(row, _GAVE_UP.format(row.attempts)))
+            same.update(**failed_fields(row, GAVE_UP.format(row.attempts)))
         elif same.update(
             **{states.field: states.queued},
             lease_holder="",

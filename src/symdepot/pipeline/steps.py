@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from django.conf import settings
-from django.utils import timezone
 
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import catalogue, missing_ids
@@ -14,7 +13,6 @@ from symdepot.domain.formats import client_metadata
 from symdepot.domain.ids import Checksum, DebugId
 from symdepot.domain.objects import ObjectFile
 from symdepot.domain.symcache.conversion import SymCacheWritten
-from symdepot.jobs import leases
 from symdepot.pipeline.gc import deletion
 from symdepot.projects import audit, webhooks
 from symdepot.projects.audit import Action
@@ -137,7 +135,7 @@ def register_again(
 def _register(project: Project, file: File, found: ObjectFile, *, by: str) -> DebugFile:
     """Enter a file in the catalogue, with all that follows from it, in a transaction."""
     debug_file = catalogue.add(project, file, found)
-    lifecycle.request([(file, found)], lost_after=leases.queued_until(timezone.now()))
+    lifecycle.request([(file, found)])
     missing_ids.clear(debug_file)
     webhooks.bump_revision(project)
     subject, checksum = str(debug_file), file.checksum

@@ -1,19 +1,16 @@
-"""Queues the symcaches that are missing, and those that were abandoned."""
+"""Queues the symcaches that are missing."""
 
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import islice
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Substr
-from django.utils import timezone
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.symcache import conversion
-from symdepot.jobs import leases, locks
-from symdepot.pipeline import tasks
+from symdepot.jobs import locks
 from symdepot.symcaches import lifecycle
 from symdepot.symcaches.models import VERSION, SymCache
 from symdepot.uploads import chunks
@@ -21,16 +18,6 @@ from symdepot.uploads import chunks
 _LOCK = "symcaches"
 _MAX_FILES = 500
 _UUID_LENGTH = 36
-
-
-def requeue_abandoned() -> int:
-    """Enqueue symcaches whose worker died or whose task was lost. Returns their number."""
-    if not settings.SYMCACHES or not SymCache.objects.abandoned().exists():
-        return 0
-    with transaction.atomic():
-        sizes = lifecycle.requeue_abandoned()
-    tasks.enqueue_symcaches(sizes)
-    return len(sizes)
 
 
 def request_missing() -> int:
@@ -51,8 +38,7 @@ def request_missing() -> int:
         rows = DebugFile.objects.filter(pk__in=[row.pk for row in found])
         present = rows.select_related("file")
         objects = [(row.file, row.object_file()) for row in present]
-        lifecycle.request(objects, lost_after=leases.queued_until(timezone.now()))
-    tasks.enqueue_symcaches(lifecycle.queued_sizes([file.pk for file, _ in objects]))
+        lifecycle.request(objects)
     if len(found) == _MAX_FILES:
         locks.release(_LOCK, holder)
     else:

@@ -1,10 +1,12 @@
-"""The tasks of the queue: they take row ids and run one of `steps` under a lease each."""
+"""What workers run: one of `steps` for a row, under a lease.
 
-from collections.abc import Callable, Iterable, Mapping
-from itertools import batched
+Files to assemble come as tasks of the queue, which carry row ids. Symcaches have no tasks:
+their rows are the queue, since requests change which one is next.
+"""
+
+from collections.abc import Callable
 
 import structlog
-from django.db import transaction
 from django.tasks import task
 from structlog.contextvars import bound_contextvars
 
@@ -27,10 +29,6 @@ from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.uploads import assembly, chunks
 from symdepot.uploads.models import Assembly
 
-SYMCACHE_QUEUE = "symcaches"
-"""Queue of the tasks that take long and that no client waits for."""
-_LARGE_BYTES = 1024 * 1024
-_SMALL_FILES_PER_TASK = 8
 _log = structlog.get_logger(__name__)
 
 
@@ -42,31 +40,35 @@ def assemble_files(*, assembly_ids: list[int]) -> None:
         ExceptionGroup: unexpected exceptions, after all rows were tried.
     """
     results = [_assemble(pk) for pk in assembly_ids]
-    files = [result.file_id for result in results if isinstance(result, DebugFile)]
-    enqueue_symcaches(lifecycle.queued_sizes(files))
-    _raise_all(results, "files not assembled")
+    if errors := [result for result in results if isinstance(result, Exception)]:
+        raise ExceptionGroup("files not assembled", errors)
 
 
-@task(queue_name=SYMCACHE_QUEUE, priority=-50)
+@task(queue_name="symcaches", priority=-50)
 def create_symcaches(*, symcache_ids: list[int]) -> None:
-    """Run `steps.create_symcache` for each of these rows that is still queued.
+    """Do nothing: earlier versions left such tasks in the queue."""
 
-    Raises:
-        ExceptionGroup: unexpected exceptions, after all rows were tried.
+
+def create_next_symcache() -> bool:
+    """Run `steps.create_symcache` for the most wanted row. False: there was none.
+
+    Looks before it claims: claiming locks the whole of an SQLite database.
     """
-    _raise_all([_create_symcache(pk) for pk in symcache_ids], "symcaches not created")
-
-
-def enqueue_symcaches(sizes: Mapping[int, int]) -> None:
-    """Enqueue tasks for these symcache ids. `sizes`: file size in bytes by id.
-
-    Small files share a task.
-    """
-    large = [pk for pk, size_bytes in sizes.items() if size_bytes > _LARGE_BYTES]
-    small = [pk for pk in sizes if pk not in set(large)]
-    with transaction.atomic():
-        for some in (*batched(small, _SMALL_FILES_PER_TASK), *([pk] for pk in large)):
-            create_symcaches.enqueue(symcache_ids=list(some))
+    row = lifecycle.claim_next() if lifecycle.has_claimable() else None
+    if row is None:
+        return False
+    with bound_contextvars(checksum=row.file.checksum, debug_id=row.debug_id):
+        result = _run_leased(
+            row,
+            steps.create_symcache,
+            _record_symcache_error,
+            failed_event="symcache.failed",
+        )
+        if result is Outcome.MADE:
+            _log.info("symcache.created")
+        elif result is Outcome.FAILED:
+            _log.info("symcache.failed", error="the file cannot be converted")
+    return True
 
 
 def _assemble(assembly_id: int) -> DebugFile | Exception | None:
@@ -79,24 +81,6 @@ def _assemble(assembly_id: int) -> DebugFile | Exception | None:
         )
         if isinstance(result, DebugFile):
             _log.info("upload.assembled", debug_id=result.debug_id, name=row.name)
-    return result
-
-
-def _create_symcache(symcache_id: int) -> Outcome | Exception | None:
-    row = lifecycle.claim(symcache_id)
-    if row is None:
-        return None
-    with bound_contextvars(checksum=row.file.checksum, debug_id=row.debug_id):
-        result = _run_leased(
-            row,
-            steps.create_symcache,
-            _record_symcache_error,
-            failed_event="symcache.failed",
-        )
-        if result is Outcome.MADE:
-            _log.info("symcache.created")
-        elif result is Outcome.FAILED:
-            _log.info("symcache.failed", error="the file cannot be converted")
     return result
 
 
@@ -155,8 +139,3 @@ def _record_symcache_error(row: SymCache, error: SymdepotError) -> None:
         lifecycle.retry_later(row, str(error))
     else:
         lifecycle.fail_for_now(row, str(error))
-
-
-def _raise_all(results: Iterable[object], message: str) -> None:
-    if errors := [result for result in results if isinstance(result, Exception)]:
-        raise ExceptionGroup(message, errors)

@@ -24,6 +24,7 @@ from symdepot.pipeline import symcache_backfill, upload_requests
 from symdepot.pipeline.gc import collector
 from symdepot.pipeline.webhooks import delivery
 from symdepot.symbolication import pending_requests
+from symdepot.symcaches import lifecycle
 from symdepot.symcaches.disk_cache import disk_cache
 
 _TICK_SECONDS = 2.0
@@ -98,7 +99,7 @@ def collect_garbage() -> int:
 
 QUICK_JOBS = (
     PeriodicJob("requeue_uploads", upload_requests.requeue_abandoned, 2.0),
-    PeriodicJob("requeue_symcaches", symcache_backfill.requeue_abandoned, 2.0),
+    PeriodicJob("give_up_symcaches", lifecycle.give_up, 10.0),
     PeriodicJob("request_symcaches", symcache_backfill.request_missing, 10.0),
     PeriodicJob("clear_disk_cache", lambda: disk_cache().evict(), 600.0),
     PeriodicJob("delete_pending_requests", pending_requests.delete_expired, 600.0),

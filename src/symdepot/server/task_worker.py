@@ -1,15 +1,14 @@
-"""The background worker: runs tasks from the queue, and the periodic jobs."""
+"""The background worker: runs tasks, creates symcaches, and runs the periodic jobs."""
 
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection, connections
-from django.db.models import QuerySet
 from django.tasks import task_backends
 from django.utils.crypto import get_random_string
 from django_tasks_db.backend import DatabaseBackend
@@ -22,7 +21,7 @@ from symdepot.sandbox import operations
 from symdepot.server import periodic_jobs
 
 _DATABASE_RETRY_SECONDS = 1.0
-_SYMCACHE_POLL_SECONDS = 1.0
+_SYMCACHE_POLL_SECONDS = 0.5
 _SYMCACHE_STOP_SECONDS = 3.0
 _log = structlog.get_logger(__name__)
 
@@ -35,8 +34,9 @@ def work() -> None:
     periodic_jobs.start_threads()
     if not isinstance(task_backends["default"], DatabaseBackend):
         _log.warning("queue.skipped", task_backend=settings.CONFIG.task_backend)
-        while True:
-            time.sleep(3600)
+        with symcache_thread():
+            while True:
+                time.sleep(3600)
     # Its warnings are about Ctrl-C; failures are logged as errors.
     logging.getLogger("django_tasks_db").setLevel(logging.ERROR)
     with suppress(SandboxUnavailable):  # the first file tries again, and reports it
@@ -53,19 +53,20 @@ def work() -> None:
 def symcache_thread() -> Iterator[None]:
     """Create symcaches in a thread beside the block, if symcaches are on.
 
-    So no upload waits for a symcache; conversion runs in a child process of low
-    priority. When the block ends, unfinished conversions are left to other workers.
+    So no upload waits for a symcache, and no symcache for an upload; conversion runs in
+    a child process of low priority. When the block ends, unfinished conversions are left
+    to other workers.
     """
     if not settings.SYMCACHES:
         yield
         return
-    worker = new_worker([tasks.SYMCACHE_QUEUE], [], _SYMCACHE_POLL_SECONDS)
-    thread = threading.Thread(target=_work_in_thread, args=(worker,), daemon=True)
+    is_over = threading.Event()
+    thread = threading.Thread(target=_create_symcaches, args=(is_over,), daemon=True)
     thread.start()
     try:
         yield
     finally:
-        worker.running = False
+        is_over.set()
         operations.stop_conversion()
         thread.join(_SYMCACHE_STOP_SECONDS)
 
@@ -77,7 +78,7 @@ def run_queued_tasks(worker: Worker) -> None:
     """
     try:
         close_old_connections()
-        if _ready_tasks(worker).exists():
+        if DBTaskResult.objects.ready().exists():
             worker.run()
     except DatabaseError as error:
         _log.warning("database.failed", error=str(error).strip())
@@ -88,17 +89,13 @@ def run_queued_tasks(worker: Worker) -> None:
         time.sleep(worker.interval)
 
 
-def new_worker(
-    queues: Sequence[str] = ("*",),
-    excluded: Sequence[str] = (tasks.SYMCACHE_QUEUE,),
-    poll_seconds: float | None = None,
-) -> Worker:
-    """Return a worker of these queues whose `run` returns when they are empty."""
+def new_worker() -> Worker:
+    """Return a worker whose `run` returns when the queue is empty."""
     return Worker(
-        queue_names=list(queues),
-        excluded_queue_names=list(excluded),
+        queue_names=["*"],
+        excluded_queue_names=[],
         backend_name="default",
-        interval=poll_seconds or settings.CONFIG.worker_poll,
+        interval=settings.CONFIG.worker_poll,
         batch=True,  # return when the queue is empty
         startup_delay=False,
         max_tasks=None,
@@ -106,18 +103,24 @@ def new_worker(
     )
 
 
-def _work_in_thread(worker: Worker) -> None:
+def _create_symcaches(is_over: threading.Event) -> None:
     try:
-        while worker.running:
-            run_queued_tasks(worker)
+        while not is_over.is_set():
+            is_over.wait(_create_next_symcache())
+            close_old_connections()
     finally:
         connections.close_all()
 
 
-def _ready_tasks(worker: Worker) -> QuerySet[DBTaskResult[..., object]]:
-    ready = DBTaskResult.objects.ready().exclude(
-        queue_name__in=worker.excluded_queue_names
-    )
-    if worker.process_all_queues:
-        return ready
-    return ready.filter(queue_name__in=worker.queue_names)
+def _create_next_symcache() -> float:
+    """Create one symcache. Returns the seconds to wait until the next."""
+    try:
+        is_created = tasks.create_next_symcache()
+    except DatabaseError as error:
+        _log.warning("database.failed", error=str(error).strip())
+    except Exception:  # noqa: BLE001 -- the thread must not end
+        _log.exception("symcache.failed")
+    else:
+        return 0.0 if is_created else _SYMCACHE_POLL_SECONDS
+    connection.close()
+    return _DATABASE_RETRY_SECONDS

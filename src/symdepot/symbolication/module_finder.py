@@ -6,6 +6,7 @@ Three steps, so that a caller can stop while symcaches are being created: `find_
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import structlog
 
@@ -25,7 +26,7 @@ from symdepot.symbolication.request import (
     LookupScope,
     ModuleRequest,
 )
-from symdepot.symcaches import failure_report, opener
+from symdepot.symcaches import failure_report, lifecycle, opener
 from symdepot.symcaches.disk_cache import disk_cache
 from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.symcaches.opener import SymCacheUnavailable
@@ -101,12 +102,16 @@ def wait_for_symcaches(
 ) -> dict[int, SymCache]:
     """Return the symcache rows by debug file id, as soon as no module is pending.
 
-    Waits no longer than `until`, a time of `time.monotonic`. Queues missing symcaches.
+    Waits no longer than `until`, a time of `time.monotonic`. Queues missing symcaches,
+    and moves those that are pending to the front of the queue.
     """
     files = list({row.pk: row for m in modules for row in m.convertible}.values())
     backoff = Backoff(until, first_seconds=0.05, max_seconds=1.0)
     symcaches = opener.ensure_rows(files)
-    while is_pending(modules, symcaches) and backoff.pause():
+    while pending := _pending_rows(modules, symcaches):
+        lifecycle.move_to_front(pending)
+        if not backoff.pause():
+            break
         symcaches = opener.ensure_rows(files)
     return symcaches
 
@@ -115,7 +120,7 @@ def is_pending(
     modules: Iterable[FoundModule], symcaches: Mapping[int, SymCache]
 ) -> bool:
     """Whether the best usable file of any module still lacks its symcache."""
-    return any(_is_pending(module, symcaches) for module in modules)
+    return bool(_pending_rows(modules, symcaches))
 
 
 def open_symbols(
@@ -152,12 +157,16 @@ def _found(module: ModuleRequest, rows: Sequence[DebugFile]) -> FoundModule:
     return FoundModule(module, files, convertible)
 
 
-def _is_pending(module: FoundModule, symcaches: Mapping[int, SymCache]) -> bool:
-    for row in module.convertible:
-        outcome = symcaches[row.pk].outcome if row.pk in symcaches else Outcome.FAILED
-        if outcome != Outcome.FAILED:
-            return outcome in _UNFINISHED
-    return False
+def _pending_rows(
+    modules: Iterable[FoundModule], symcaches: Mapping[int, SymCache]
+) -> list[SymCache]:
+    """Return the best usable symcache of each module, if it is unfinished."""
+    best: list[SymCache] = []
+    for module in modules:
+        rows = (symcaches[one.pk] for one in module.convertible if one.pk in symcaches)
+        usable = (row for row in rows if row.outcome != Outcome.FAILED)
+        best += islice(usable, 1)
+    return [row for row in best if row.outcome in _UNFINISHED]
 
 
 def _open(module: FoundModule, symcaches: Mapping[int, SymCache]) -> None:

@@ -1,16 +1,19 @@
 """State of symcaches: the only writer of `SymCache.outcome`. Stores their bytes.
 
 `queued` → `making` (leased to a worker) → `made` or `failed`; `jobs.leases` describes the
-first two. A failure is remembered on the row and tried again after
+first two. The rows are the queue: workers claim the one that a request waits for, or the
+oldest. A failure is remembered on the row and tried again after
 `settings.SYMCACHE_RETRY_SECONDS`. Functions that change leased rows raise `LeaseLost`;
 see `leases.update_leased`.
 """
 
+import time
 from collections.abc import Collection, Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from symdepot.blobs.incoming import checksum_of, storage_errors
@@ -29,19 +32,17 @@ from symdepot.symcaches.models import VERSION, Outcome, SymCache
 from symdepot.uploads import chunks
 from symdepot.uploads.models import File, FileChunk
 
-_MAX_REQUEUED = 500
+_PRIORITY_SECONDS = 5
+"""A waiting request moves its files to the front this often, and not with each check."""
 _DEADLY_FACTOR = 7
 """A file that killed its parser is tried again after this many times the usual time."""
 
 
-def request(
-    objects: Iterable[tuple[File, ObjectFile]], *, lost_after: datetime
-) -> None:
+def request(objects: Iterable[tuple[File, ObjectFile]]) -> None:
     """Queue symcaches of these objects, where one can be created.
 
     Rows that are made, queued or in work do not change. A failed one is queued again if
-    its retry time has come. `lost_after`: see `leases.queued_until`. Call it in
-    `chunks.not_while_freeing`.
+    its retry time has come. Call it in `chunks.not_while_freeing`.
     """
     rows = [
         SymCache(
@@ -49,33 +50,57 @@ def request(
             debug_id=str(o.debug_id.uuid),
             arch=o.arch,
             version=VERSION,
-            **_queued(lost_after),
+            **_queued(),
         )
         for file, o in objects
         if settings.SYMCACHES and conversion.is_convertible(o)
     ]
     if rows:
         SymCache.objects.bulk_create(rows, ignore_conflicts=True)
-        retry({row.file_id for row in rows}, lost_after=lost_after)
+        retry({row.file_id for row in rows})
 
 
-def retry(files: Collection[int], *, lost_after: datetime) -> None:
+def retry(files: Collection[int]) -> None:
     """Queue the failed symcaches of these files whose retry time has come."""
     failed = SymCache.objects.present(files).filter(outcome=Outcome.FAILED)
     due = failed.filter(retry_at__lte=timezone.now())
-    due.update(attempts=0, **_queued(lost_after))
+    due.update(attempts=0, **_queued())
 
 
-def queued_sizes(files: Collection[int]) -> dict[int, int]:
-    """Return the ids of the queued symcaches of these files, and the file sizes."""
-    rows = SymCache.objects.present(files).filter(outcome=Outcome.QUEUED)
-    return dict(rows.values_list("pk", "file__size_bytes"))
+def move_to_front(rows: Iterable[SymCache]) -> None:
+    """Let workers create these unfinished symcaches next: a request waits for them.
+
+    Waits for no lock: a locked row is being claimed, or moved by another request.
+    """
+    now_ms = int(time.time() * 1000)
+    before_ms = now_ms - _PRIORITY_SECONDS * 1000
+    behind = [row.pk for row in rows if row.priority < before_ms]
+    if not behind:
+        return
+    with transaction.atomic():
+        locked = SymCache.objects.filter(pk__in=behind).select_for_update(
+            skip_locked=True
+        )
+        free = list(locked.values_list("pk", flat=True))
+        SymCache.objects.filter(pk__in=free).update(priority=now_ms)
 
 
-def claim(symcache_id: int) -> SymCache | None:
-    """Lease a queued symcache. None: there is nothing to do; see `leases.claim`."""
-    rows = SymCache.objects.filter(version=VERSION).select_related("file")
-    return leases.claim(rows, symcache_id)
+def has_claimable() -> bool:
+    """Whether `claim_next` would find a row. Takes no lock."""
+    return SymCache.objects.claimable(settings.MAX_ATTEMPTS).exists()
+
+
+def claim_next() -> SymCache | None:
+    """Lease the most wanted symcache. None: there is none to be created now.
+
+    Those that a request waits for come first, the latest request first; then the others,
+    the oldest first.
+    """
+    rows = SymCache.objects.select_related("file")
+    with transaction.atomic():
+        first = rows.claimable(settings.MAX_ATTEMPTS)
+        locked = first.select_for_update(skip_locked=True, of=("self",)).first()
+        return None if locked is None else leases.claim(rows, locked.pk)
 
 
 def source(row: SymCache) -> tuple[Checksum, list[Checksum]]:
@@ -141,18 +166,18 @@ def recreate(damaged: SymCache) -> None:
     """Queue a symcache whose bytes are damaged or gone, to be created again."""
     made = SymCache.objects.filter(outcome=Outcome.MADE, checksum=damaged.checksum)
     same = made.filter(pk=damaged.pk)
-    same.update(attempts=0, checksum="", size_bytes=0, **_queued(timezone.now()))
+    same.update(attempts=0, checksum="", size_bytes=0, **_queued())
 
 
-def requeue_abandoned() -> dict[int, int]:
-    """Queue some abandoned rows again. Return their ids and the file sizes.
-
-    Call it in a transaction.
-    """
-    rows = SymCache.objects.abandoned().select_related("file")
-    some = rows.order_by("lease_expires_at", "pk")[:_MAX_REQUEUED]
-    requeued = leases.requeue_abandoned(some, lambda _, why: _failed(why, deadly=True))
-    return {row.pk: row.file.size_bytes for row in requeued}
+def give_up() -> int:
+    """Let those fail that ended the worker of their last attempt. Returns their number."""
+    limit = settings.MAX_ATTEMPTS
+    dead = SymCache.objects.abandoned().filter(
+        outcome=Outcome.MAKING, attempts__gte=limit
+    )
+    if not dead.exists():
+        return 0
+    return dead.update(**_failed(leases.GAVE_UP.format(limit), deadly=True))
 
 
 def store_symcache(path: Path, store: BlobStore) -> tuple[Checksum, int]:
@@ -169,12 +194,13 @@ def store_symcache(path: Path, store: BlobStore) -> tuple[Checksum, int]:
         return checksum, store.put(checksum, content)
 
 
-def _queued(lost_after: datetime) -> dict[str, object]:
+def _queued() -> dict[str, object]:
     return {
         **_at_rest(),
         "outcome": Outcome.QUEUED,
         "detail": "",
-        "lease_expires_at": lost_after,
+        "lease_expires_at": timezone.now(),
+        "priority": 0,
     }
 
 

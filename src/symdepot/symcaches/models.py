@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from symdepot.domain.ids import DebugId
 from symdepot.domain.symcache.conversion import ObjectSelector
@@ -41,6 +42,19 @@ class SymCacheQuerySet(LeasedQuerySet["SymCache"]):
         """Symcaches of the present version, of the files with these ids."""
         return self.filter(version=VERSION, file_id__in=files)
 
+    def claimable(self, max_attempts: int) -> "SymCacheQuerySet":
+        """Symcaches to be created now, the one to be created next first.
+
+        Left out: those that ended `max_attempts` workers.
+        """
+        rows = self.filter(
+            Q(outcome=Outcome.QUEUED)
+            | Q(outcome=Outcome.MAKING, attempts__lt=max_attempts),
+            version=VERSION,
+            lease_expires_at__lte=timezone.now(),
+        )
+        return rows.order_by("-priority", "pk")
+
     def same_object(self, symcache: "SymCache") -> "SymCacheQuerySet":
         """Symcaches of the same object, in any version."""
         return self.filter(
@@ -56,6 +70,10 @@ class SymCache(LeasedRow):
     `checksum`. A row that `failed` has the reason in `detail` and may be tried again
     from `retry_at` on. `symbols_only`: created from a symbol table, without debug
     information. Only `symcaches.lifecycle` changes `outcome`.
+
+    The rows are the queue, too; there are no tasks. A queued row may be claimed from
+    `lease_expires_at` on, first the one with the highest `priority`: Unix time in
+    milliseconds at which a request last waited for it, or 0.
     """
 
     file = models.ForeignKey(File, on_delete=models.PROTECT, related_name="+")
@@ -68,6 +86,7 @@ class SymCache(LeasedRow):
     checksum = models.CharField(max_length=40, blank=True, db_index=True)
     size_bytes = models.PositiveBigIntegerField(default=0)
     retry_at = models.DateTimeField(null=True)
+    priority = models.PositiveBigIntegerField(db_default=0)
 
     objects = SymCacheQuerySet.as_manager()
 
@@ -82,9 +101,9 @@ class SymCache(LeasedRow):
         ]
         indexes = [
             models.Index(
-                fields=["lease_expires_at"],
+                fields=["-priority", "id"],
                 condition=Q(lease_expires_at__isnull=False),
-                name="symcache_leases",
+                name="symcache_queue",
             )
         ]
 

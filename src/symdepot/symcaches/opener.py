@@ -114,7 +114,7 @@ def request_symcache(debug_file: DebugFile) -> None:
         file = File.objects.filter(pk=debug_file.file_id).first()
         if file is not None:
             objects = [(file, debug_file.object_file())]
-            lifecycle.request(objects, lost_after=timezone.now())
+            lifecycle.request(objects)
 
 
 def _is_lacking(one: DebugFile, row: SymCache | None) -> bool:

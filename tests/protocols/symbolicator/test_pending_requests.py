@@ -39,9 +39,9 @@ def client(held_queue: HeldQueue) -> Client:
     return client
 
 
-def make(symcache_ids: list[int]) -> None:
-    """Make them as a worker does, with connections of its own."""
-    tasks.create_symcaches.call(symcache_ids=symcache_ids)
+def make() -> None:
+    """Create the symcache as a worker does, with connections of its own."""
+    assert tasks.create_next_symcache()
     connections.close_all()
 
 
@@ -136,9 +136,9 @@ def test_after_15_minutes_the_result_uses_existing_symcaches(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_waiting_request_returns_as_soon_as_the_symcache_is_ready(
-    client: Client, held_queue: HeldQueue
+    client: Client,
 ) -> None:
-    worker = threading.Timer(0.3, make, [held_queue.symcaches])
+    worker = threading.Timer(0.3, make)
     worker.start()
 
     answer = post(client, a_request(at(0x1012)), "/symbolicate?timeout=20").json()

@@ -32,7 +32,7 @@ from symdepot.domain.formats import client_metadata, file_type
 from symdepot.domain.formats.file_type import ArchiveKind
 from symdepot.domain.ids import Checksum
 from symdepot.domain.objects import ObjectFile
-from symdepot.pipeline import steps, tasks, upload_requests
+from symdepot.pipeline import steps, upload_requests
 from symdepot.pipeline.bulk_import import file_walk, resume_db
 from symdepot.pipeline.bulk_import.file_walk import UnreadablePath, WalkedFile
 from symdepot.pipeline.bulk_import.resume_db import ResumeDatabase
@@ -40,7 +40,6 @@ from symdepot.pipeline.progress_callback import Progress, no_progress
 from symdepot.projects.models import Project
 from symdepot.sandbox import archive_reader
 from symdepot.sandbox.archive_reader import ExtractedFile, SkippedFile
-from symdepot.symcaches import lifecycle
 from symdepot.uploads import chunks, file_splitter
 from symdepot.uploads.scratch import scratch_file
 
@@ -119,7 +118,6 @@ class _Importer:
     database: ResumeDatabase
     by: str
     dry_run: bool
-    registered: list[int] = field(default_factory=list)
     previewed: set[Checksum] = field(default_factory=set)
 
     def import_batch(
@@ -128,20 +126,16 @@ class _Importer:
         files = [file for file in batch if isinstance(file, WalkedFile)]
         recorded = {file: self.database.get(file) for file in files}
         present = self._present({c for known in recorded.values() for c in known or ()})
-        try:
-            for file in batch:
-                if isinstance(file, UnreadablePath):
-                    yield ImportedFile(ImportStatus.FAILED, str(file.path), file.reason)
-                    continue
-                known = recorded[file]
-                if known is None or not present.issuperset(known):
-                    yield from self._import_file(file)
-                else:
-                    yield from _recorded_results(file, known)
-                progress("files", 1, file.size_bytes)
-        finally:
-            tasks.enqueue_symcaches(lifecycle.queued_sizes(self.registered))
-            self.registered.clear()
+        for file in batch:
+            if isinstance(file, UnreadablePath):
+                yield ImportedFile(ImportStatus.FAILED, str(file.path), file.reason)
+                continue
+            known = recorded[file]
+            if known is None or not present.issuperset(known):
+                yield from self._import_file(file)
+            else:
+                yield from _recorded_results(file, known)
+            progress("files", 1, file.size_bytes)
 
     def _import_file(self, file: WalkedFile) -> Iterator[ImportedFile]:
         """Read a file, and record what is in it unless a part of it failed."""
@@ -240,8 +234,7 @@ class _Importer:
         status = ImportStatus.PRESENT
         if not self._is_present(split.checksum, found):
             upload_requests.accept_chunks(self.project.organization, split.sizes)
-            row = steps.register_file(self.project, split, found, by=self.by)
-            self.registered.append(row.file_id)
+            steps.register_file(self.project, split, found, by=self.by)
             status = ImportStatus.IMPORTED
         return ImportedFile(
             status, candidate.shown_name, "", split.size_bytes, split.checksum
