@@ -15,7 +15,6 @@ from datetime import timedelta
 from functools import cache
 from io import BufferedReader, RawIOBase
 from pathlib import Path
-from secrets import token_hex
 from typing import BinaryIO
 from urllib.parse import parse_qsl, urlsplit
 
@@ -24,7 +23,7 @@ from obstore import store
 from obstore.exceptions import BaseError, GenericError
 from obstore.store import ObjectStore
 
-from symdepot.blobs import incoming
+from symdepot.blobs import incoming, temporary_files
 from symdepot.blobs.incoming import IncomingFile, read_blocks, storage_errors
 from symdepot.blobs.store import (
     BLOCK_BYTES,
@@ -97,16 +96,23 @@ class BucketStore(BlobStore):
     @contextmanager
     def on_disk(self, checksum: Checksum) -> Iterator[Path]:
         """Return a temporary copy of the blob."""
-        path = self._scratch / f"{checksum}-{token_hex(8)}"
+        with storage_errors():
+            self._scratch.mkdir(parents=True, exist_ok=True)
+            path, descriptor = temporary_files.create(
+                self._scratch, prefix=f"{checksum}-"
+            )
         try:
-            with storage_errors():
-                self._scratch.mkdir(parents=True, exist_ok=True)
-                with self.open(checksum) as content, path.open("xb") as copy:
-                    copy.writelines(read_blocks(content))
+            with (
+                storage_errors(),
+                self.open(checksum) as content,
+                open(descriptor, "wb", closefd=False) as copy,
+            ):
+                copy.writelines(read_blocks(content))
             yield path
         finally:
             with suppress(OSError):
                 path.unlink()
+            os.close(descriptor)
 
     def signed_url(self, checksum: Checksum, *, valid_for: timedelta) -> str:
         """Return a URL of the bucket, signed with our key."""
@@ -132,7 +138,7 @@ class BucketStore(BlobStore):
                         )
 
     def remove_stale(self, older_than: timedelta) -> int:
-        """Remove old files of crashed processes and of `on_disk`; return how many."""
+        """Remove files of crashed processes; return how many."""
         return incoming.remove_stale(self._scratch, older_than)
 
     def __contains__(self, checksum: Checksum) -> bool:

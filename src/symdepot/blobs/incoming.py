@@ -2,14 +2,13 @@
 
 import hashlib
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from secrets import token_hex
 from typing import BinaryIO
 
+from symdepot.blobs import temporary_files
 from symdepot.blobs.store import BLOCK_BYTES
 from symdepot.domain.errors import (
     BlobDamaged,
@@ -33,14 +32,15 @@ class IncomingFile:
         checksum: Checksum | None,
         publish: Callable[["IncomingFile"], None],
     ) -> None:
-        self.path = folder / f"{checksum or ''}-{token_hex(8)}"
         self.size_bytes = 0
         self._claimed = checksum
         self._publish = publish
         self._sha1 = hashlib.sha1(usedforsecurity=False)
         with storage_errors():
+            prefix = f"{checksum or ''}-"
+            self.path, descriptor = temporary_files.create(folder, prefix=prefix)
             # Blocks are large: a buffer would only copy them once more.
-            self._file = self.path.open("xb", buffering=0)
+            self._file = open(descriptor, "wb", buffering=0)  # noqa: PTH123, SIM115
 
     @property
     def checksum(self) -> Checksum:
@@ -74,9 +74,9 @@ class IncomingFile:
         # A file that cannot be removed is left to `remove_stale`: an error here would
         # hide a worse one.
         with suppress(OSError):
-            self._file.close()
-        with suppress(OSError):
             self.path.unlink()
+        with suppress(OSError):
+            self._file.close()
 
     def fileno(self) -> int:
         """Return the descriptor of the open file."""
@@ -135,18 +135,12 @@ def storage_errors(wanted: Checksum | None = None) -> Iterator[None]:
 
 
 def remove_stale(folder: Path, older_than: timedelta) -> int:
-    """Remove the files of `folder` last written `older_than` ago; return how many.
+    """Remove the files of `folder` whose process is gone; return how many.
+
+    Of other machines: those last written `older_than` ago.
 
     Raises:
         StorageUnavailable: the disk failed.
     """
-    written_before = time.time() - older_than.total_seconds()
-    removed = 0
-    with storage_errors(), suppress(FileNotFoundError):
-        for path in folder.iterdir():
-            # Its writer may commit or discard it meanwhile.
-            with suppress(FileNotFoundError):
-                if path.stat().st_mtime < written_before:
-                    path.unlink()
-                    removed += 1
-    return removed
+    with storage_errors():
+        return temporary_files.remove_abandoned(folder, older_than)

@@ -3,7 +3,7 @@ r"""Blobs on disk.
     root/
     ├── ab/cd/abcd…             a blob, named by its SHA-1
     └── incoming/abcd…-5eed…    an unfinished blob (`-5eed…` if its checksum is not
-                                known yet); garbage after a crash
+                                known yet), locked; garbage after a crash
 
 A committed blob survives a loss of power: its bytes are synced before it is renamed, and
 its name is synced before `commit` returns. `sha1sum` checks the store:

@@ -118,9 +118,10 @@ class BlobStore(Protocol):
         """
 
     def remove_stale(self, older_than: timedelta) -> int:
-        """Remove what crashed writers left `older_than` ago; return how many files.
+        """Remove what crashed writers left; return how many files.
 
-        A writer that is this slow loses its bytes, and its `commit` fails.
+        Of writers on other machines: what was last written `older_than` ago. A writer
+        that is this slow may lose its bytes; then its `commit` fails.
         """
 
     def __contains__(self, checksum: Checksum) -> bool: ...

@@ -7,7 +7,6 @@ hosts, and slow ones. Jobs that only one process may do take a lock in the datab
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -18,6 +17,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
+from symdepot.blobs import temporary_files
 from symdepot.blobs.configured import blob_store
 from symdepot.jobs import locks
 from symdepot.pipeline import symcache_backfill, upload_requests
@@ -73,15 +73,11 @@ def prune_queue() -> int:
 
 
 def sweep_scratch() -> int:
-    """Delete scratch files that were not written to for a day; return how many."""
-    too_old = time.time() - _SCRATCH_AGE.total_seconds()
-    swept = 0
-    for path in settings.SCRATCH_DIR.rglob("*"):
-        with suppress(FileNotFoundError):
-            if path.is_file() and path.stat().st_mtime < too_old:
-                path.unlink()
-                swept += 1
-    return swept
+    """Delete scratch files whose process is gone; return how many.
+
+    Of other machines: those that were not written to for a day.
+    """
+    return temporary_files.remove_abandoned(settings.SCRATCH_DIR, _SCRATCH_AGE)
 
 
 def collect_garbage() -> int:

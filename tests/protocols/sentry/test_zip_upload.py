@@ -1,7 +1,10 @@
 """Uploads of debug files in a zip."""
 
+import os
 import zipfile
 from datetime import timedelta
+from pathlib import Path
+from typing import IO
 from uuid import UUID
 
 import pytest
@@ -25,6 +28,7 @@ from tests.task_queues import HeldQueue
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline import upload_requests
+from symdepot.projects.models import Project
 from symdepot.uploads.models import Assembly, Chunk
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +58,27 @@ def test_a_proguard_mapping_in_a_zip_is_a_debug_file(name: str) -> None:
         "symcache": None,
         "data": {"type": None, "features": ["mapping"]},
     }
+
+
+def test_a_zip_is_received_into_a_file_that_no_killed_process_leaves(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    received: list[tuple[int, list[Path]]] = []
+    upload_zip = upload_requests.upload_zip
+
+    def note_files(project: Project, archive: IO[bytes], *, by: str) -> object:
+        folder = Path(settings.FILE_UPLOAD_TEMP_DIR)
+        received.append((os.fstat(archive.fileno()).st_nlink, list(folder.iterdir())))
+        return upload_zip(project, archive, by=by)
+
+    settings.FILE_UPLOAD_TEMP_DIR = str(settings.SCRATCH_DIR)
+    settings.SCRATCH_DIR.mkdir()
+    monkeypatch.setattr(upload_requests, "upload_zip", note_files)
+
+    answer = posted(zipped({"hello.sym": a_breakpad_file()}))
+
+    assert answer.status_code == 201
+    assert received == [(0, [])]
 
 
 def test_debug_files_in_folders_of_a_zip_are_found() -> None:

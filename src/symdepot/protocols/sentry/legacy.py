@@ -4,13 +4,16 @@ Also refuses the endpoints for source maps with an explanation.
 """
 
 from http import HTTPStatus
+from pathlib import Path
+from typing import Any, override
 
 from django.core.exceptions import SuspiciousOperation
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
-from ninja import Path, Query, Router, Schema, Status
+from ninja import Path as PathParameters
+from ninja import Query, Router, Schema, Status
 
 from symdepot.debugfiles import project_files
 from symdepot.domain.errors import InvalidRequest, NotAllowed
@@ -31,6 +34,15 @@ class ChecksumFilter(Schema):
     checksums: list[str] = []
 
 
+class UnnamedFileUploadHandler(TemporaryFileUploadHandler):
+    """Receives into a file without a name: it is gone however the process ends."""
+
+    @override
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        super().new_file(*args, **kwargs)
+        Path(self.file.temporary_file_path()).unlink()
+
+
 # On this router, since ninja lets one router answer all methods of a path.
 @debug_files.router.post(debug_files.PATH, response={201: list[DebugFileOut]})
 def upload_zip(
@@ -43,7 +55,7 @@ def upload_zip(
     caller = auth.caller(request)
     owner = caller.project(org, project, Permission.UPLOAD)
     close_old_connections()  # a slow client must not occupy one
-    request.upload_handlers = [TemporaryFileUploadHandler(request)]
+    request.upload_handlers = [UnnamedFileUploadHandler(request)]
     try:
         archive = request.FILES.get("file")
     except (MultiPartParserError, SuspiciousOperation) as error:
@@ -87,7 +99,7 @@ def reprocessing(request: HttpRequest, org: str, project: str) -> HttpResponse:
 @router.api_operation(["GET", "POST"], OF_PROJECT + "{path:version}/files/")
 @router.post(OF_ORGANIZATION + "{path:version}/assemble/")
 @router.post(OF_PROJECT + "{path:version}/assemble/")
-def refuse(request: HttpRequest, path: Path[ReleasePath]) -> None:
+def refuse(request: HttpRequest, path: PathParameters[ReleasePath]) -> None:
     """Refuse source maps. sentry-cli would report a 404 as a missing release.
 
     Source: spec/sentry-cli A2, "sourcemaps upload".

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from pathlib import Path
 from secrets import token_bytes
-from tempfile import NamedTemporaryFile
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -25,6 +23,7 @@ from symdepot.server import config, startup_checks
 from symdepot.server.config import Misconfigured
 from symdepot.server.doctor import self_test
 from symdepot.uploads.models import State
+from symdepot.uploads.scratch import scratch_file
 
 _RELEASED = datetime(2026, 11, 1, tzinfo=UTC)
 _MAX_CLOCK_DIFFERENCE = timedelta(seconds=2)
@@ -148,11 +147,9 @@ def clock() -> str:
 
 def sandbox() -> str:
     """Check that a child process can read a small debug file."""
-    settings.SCRATCH_DIR.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=settings.SCRATCH_DIR) as file:
-        file.write(self_test.tiny_symbol_file())
-        file.flush()
-        found = operations.inspect(Path(file.name), name="doctor.sym")
+    with scratch_file(settings.SCRATCH_DIR, prefix="doctor-") as path:
+        path.write_bytes(self_test.tiny_symbol_file())
+        found = operations.inspect(path, name="doctor.sym")
     return f"a child process read a small file of format {found[0].format}"
 
 

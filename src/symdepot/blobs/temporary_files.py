@@ -1,0 +1,101 @@
+"""Temporary files that are locked as long as their process uses them.
+
+The lock (`flock`) ends with the process, however it ends: a file that another process can
+lock is abandoned. The name of a file contains the boot id of its machine, since another
+machine that shares the folder may not see the lock.
+"""
+
+import fcntl
+import os
+import time
+from contextlib import suppress
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from secrets import token_hex
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+"""The same in all containers of a machine, until it restarts. Source: random(4)."""
+_BOOT_ID_LENGTH = 8
+
+
+def create(folder: Path, *, prefix: str, mode: int = 0o666) -> tuple[Path, int]:
+    """Create a file in `folder`, which must exist. Return its path and descriptor.
+
+    `prefix` of its name ends with a hyphen.
+
+    The descriptor is open for reading and writing, and has the lock. Remove the file,
+    then close the descriptor; copies of it in other processes would keep the lock.
+
+    Raises:
+        OSError: the disk failed.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    while True:
+        path = folder / f"{prefix}{_boot_id()}-{token_hex(8)}"
+        descriptor = os.open(path, flags, mode)
+        with suppress(OSError):  # not all network disks have locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return path, descriptor
+        os.close(descriptor)  # another process removed it before it was locked
+
+
+def remove_abandoned(folder: Path, older_than: timedelta) -> int:
+    """Remove abandoned files of `folder` and folders in it; return how many.
+
+    They are those of this machine whose process is gone, and all that were last written
+    `older_than` ago and are not locked.
+
+    Raises:
+        OSError: the disk failed.
+    """
+    written_before = time.time() - older_than.total_seconds()
+    removed = 0
+    for parent, _, names in folder.walk(on_error=_raise_unless_missing):
+        for name in names:
+            # Its process may remove it meanwhile.
+            with suppress(FileNotFoundError):
+                removed += _remove_if_abandoned(parent / name, written_before)
+    return removed
+
+
+def _remove_if_abandoned(path: Path, written_before: float) -> bool:
+    is_old = path.lstat().st_mtime < written_before
+    if not is_old and f"-{_boot_id()}-" not in path.name:
+        return False
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    except OSError:  # a link, or not ours to open
+        descriptor = None
+    try:
+        if not (is_old if descriptor is None else _is_free(descriptor, is_old=is_old)):
+            return False
+        path.unlink()
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+    return True
+
+
+def _is_free(descriptor: int, *, is_old: bool) -> bool:
+    """Lock a file. Without locks on this disk, a file is free when it is old."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return is_old
+    return True
+
+
+def _raise_unless_missing(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+@cache
+def _boot_id() -> str:
+    return _BOOT_ID.read_text()[:_BOOT_ID_LENGTH]
