@@ -192,26 +192,16 @@ def test_a_host_without_an_address_is_an_error(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address",
+    ("url", "fault"),
     [
-        *("127.0.0.1", "127.8.8.8", "0.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1"),
-        *("169.254.169.254", "100.64.0.1", "192.0.2.1", "198.18.0.1", "224.0.0.1"),
-        *("240.0.0.1", "255.255.255.255", "::", "::1", "fe80::1%eth0", "fc00::1"),
-        *("fec0::1", "ff02::1", "2001:db8::1", "::ffff:127.0.0.1", "::ffff:a00:1"),
-        *("64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::1", "2002:7f00:1::"),
-        *("::127.0.0.1", "2001::1"),
+        ("http://127.0.0.1:99999/", "its port should be a number from 1 to 65535"),
+        ("http://127.0.0.1:0/", "its port should be a number from 1 to 65535"),
+        ("http://[::1", "it should be http:// or https:// and a host"),
+        ("ftp://127.0.0.1/", "it should be http:// or https:// and a host"),
     ],
 )
-def test_special_addresses_are_not_public(address: str) -> None:
-    assert not http_post.is_public(address)
-
-
-@pytest.mark.parametrize(
-    "address",
-    ["1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "::ffff:1.1.1.1"],
-)
-def test_global_addresses_are_public(address: str) -> None:
-    assert http_post.is_public(address)
+def test_a_stored_url_that_is_not_valid_is_an_error(url: str, fault: str) -> None:
+    assert post(url) == f"Its URL is not valid: {fault}."
 
 
 @pytest.mark.parametrize(

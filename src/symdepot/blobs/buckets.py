@@ -33,6 +33,7 @@ from symdepot.blobs.store import (
     blob_path,
     checksum_of_path,
 )
+from symdepot.domain import http_urls
 from symdepot.domain.errors import BlobMissing, StorageUnavailable
 from symdepot.domain.ids import Checksum
 
@@ -179,6 +180,13 @@ def from_url(url: str) -> ObjectStore:
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     _check(parts.scheme, parts.netloc, options)
     plain_http = options.get("endpoint", "").startswith("http://")
+    if "endpoint" in options:
+        try:
+            http_urls.split_http_url(options["endpoint"])
+        except ValueError as error:
+            raise ValueError(
+                f"The endpoint of the bucket is not valid: {error}."
+            ) from None
     if parts.scheme == "s3":
         # Some compatible servers cannot delete in bulk.
         options["disable_bulk_delete"] = "true"

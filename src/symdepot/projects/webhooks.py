@@ -11,12 +11,12 @@ import secrets
 from base64 import b64encode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from symdepot.domain import http_urls
 from symdepot.domain.errors import InvalidRequest
 from symdepot.projects import audit
 from symdepot.projects.audit import Action
@@ -181,20 +181,22 @@ def _leased(attempt: DeliveryAttempt) -> QuerySet[Webhook]:
 
 
 def _check_url(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        is_valid = (
-            parts.scheme in {"http", "https"}
-            and bool(parts.hostname)
-            and parts.port != 0
-            and "@" not in parts.netloc
-            and not parts.fragment
-        )
-    except ValueError:
-        is_valid = False
-    if not is_valid or not _PRINTABLE(url) or len(url) > _MAX_URL_LENGTH:
+    if fault := _fault_of_url(url):
         raise InvalidRequest(
-            f"{url[:_MAX_URL_LENGTH]!r} cannot be told anything: take http:// or "
-            "https:// and a host, with neither user name nor fragment, of at most "
-            f"{_MAX_URL_LENGTH} ASCII characters, percent-encoded where need be."
+            f"{url[:_MAX_URL_LENGTH]!r} is no URL for a webhook: {fault}."
         )
+
+
+def _fault_of_url(url: str) -> str | None:
+    try:
+        parts = http_urls.split_http_url(url)
+    except ValueError as error:
+        return str(error)
+    if "@" in parts.netloc or parts.fragment:
+        return "it should have neither user name nor fragment"
+    if not _PRINTABLE(url) or len(url) > _MAX_URL_LENGTH:
+        return (
+            f"it should be at most {_MAX_URL_LENGTH} ASCII characters, "
+            "percent-encoded where necessary"
+        )
+    return None

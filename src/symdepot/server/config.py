@@ -21,6 +21,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from symdepot.domain import http_urls
+
 PREFIX = "SYMDEPOT_"
 _CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 _MIB = 1024 * 1024
@@ -177,15 +179,23 @@ class Config(BaseSettings):
         if url and url.partition(":")[0] not in _DATABASES:
             raise ValueError("it should begin with sqlite:// or postgres://")
         if url:
+            http_urls.check_port(urlsplit(url))
             dj_database_url.parse(url)
+        return url
+
+    @field_validator("upload_url_prefix")
+    @classmethod
+    def _check_upload_url_prefix(cls, url: str) -> str:
+        if url:
+            http_urls.split_http_url(url)
         return url
 
     @field_validator("public_url")
     @classmethod
     def _check_public_url(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if url and (parts.scheme not in {"http", "https"} or not parts.hostname):
-            raise ValueError("it should be http:// or https:// and a host")
+        if not url:
+            return url
+        parts = http_urls.split_http_url(url)
         if parts.path.strip("/") or parts.query or parts.fragment:
             # Source: spec/sentry-cli A0, "not on URL root".
             raise ValueError(

@@ -12,14 +12,14 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
+
+from symdepot.domain import http_urls
+from symdepot.pipeline.webhooks.public_addresses import is_public
 
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
 _MAX_ADDRESSES = 4
-_NAT64 = IPv6Network("64:ff9b::/96")
-"""Addresses that are mapped to IPv4. Source: RFC 6052."""
 
 type _Address = tuple[socket.AddressFamily, tuple[str | int | bytes, ...]]
 
@@ -35,8 +35,8 @@ def post(
 
     Takes at most `TOTAL_SECONDS` after the name lookup. Follows no redirects.
     """
-    parts = urlsplit(url)
     try:
+        parts = _split(url)
         status = _status(parts, body, headers, allow_private=allow_private)
     except (_NotSent, HTTPException, OSError) as error:
         return _reason(error)
@@ -49,26 +49,11 @@ def post(
             return f"It answered {status}."
 
 
-def is_public(address: str) -> bool:
-    """Whether this address is the same machine for the whole internet.
-
-    >>> [is_public(a) for a in ("8.8.8.8", "10.0.0.1", "::ffff:127.0.0.1", "fe80::1")]
-    [True, False, False, False]
-    """
-    found = _ipv4_if_mapped(ip_address(address.partition("%")[0]))
-    is_old_private = isinstance(found, IPv6Address) and found.is_site_local
-    return found.is_global and not (
-        found.is_multicast or found.is_reserved or is_old_private
-    )
-
-
-def _ipv4_if_mapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """Return the IPv4 address to which an IPv6 address is mapped, if it is."""
-    if isinstance(address, IPv4Address):
-        return address
-    if address in _NAT64:
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address
+def _split(url: str) -> SplitResult:
+    try:
+        return http_urls.split_http_url(url)
+    except ValueError as error:
+        raise _NotSent(f"Its URL is not valid: {error}.") from None
 
 
 def _reason(error: Exception) -> str:
