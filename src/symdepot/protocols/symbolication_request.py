@@ -1,10 +1,8 @@
-"""What requests for symbolication share: the caller, its scope, rate limit and body."""
+"""What requests for symbolication share: the caller, its scope and rate limit."""
 
 from django.conf import settings
-from django.db import close_old_connections
-from django.http import HttpRequest, UnreadablePostError
+from django.http import HttpRequest
 
-from symdepot.domain.errors import BodyTooLarge, InvalidRequest
 from symdepot.projects import access
 from symdepot.projects.access import Caller
 from symdepot.projects.rate_limit import rate_limiter
@@ -35,24 +33,6 @@ def scope(request: HttpRequest, caller: Caller | None) -> LookupScope:
     if caller is None:
         return LookupScope(readable, None, "")
     return LookupScope(readable, caller.sole_project(), auth.actor(request, caller))
-
-
-def body(request: HttpRequest, *, limit_bytes: int) -> bytes:
-    """Return the body of `request`.
-
-    Raises:
-        BodyTooLarge: larger than the limit.
-        InvalidRequest: incomplete.
-    """
-    limit_bytes = min(limit_bytes, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
-    announced = request.META.get("CONTENT_LENGTH") or "0"
-    if not announced.isdecimal() or int(announced) > limit_bytes:
-        raise BodyTooLarge(limit_bytes)
-    close_old_connections()  # a slow client must not occupy one while it sends
-    try:
-        return request.body
-    except UnreadablePostError as error:
-        raise InvalidRequest("Incomplete body") from error
 
 
 def consume_rate(request: HttpRequest, caller: Caller | None) -> None:

@@ -118,7 +118,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Only the JSON of an assemble request is read into memory by Django; uploads are streamed.
 DATA_UPLOAD_MAX_MEMORY_SIZE = CONFIG.max_assemble_body
-DATA_UPLOAD_MAX_NUMBER_FILES = None
+# One more, so that an upload says itself that it has too many chunks.
+DATA_UPLOAD_MAX_NUMBER_FILES = CHUNKS_PER_REQUEST + 1
 FILE_UPLOAD_TEMP_DIR = str(SCRATCH_DIR)
 with suppress(OSError):  # reported by the startup checks
     SCRATCH_DIR.mkdir(parents=True, exist_ok=True)

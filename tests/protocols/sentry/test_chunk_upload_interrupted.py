@@ -56,7 +56,7 @@ def test_a_body_without_its_last_boundary_is_incomplete() -> None:
 
 
 def test_a_malformed_part_keeps_the_parts_before_it() -> None:
-    body = body_of(Part(FIRST), Part(b"&&&&", called="x"))
+    body = body_of(Part(FIRST), Part(b"&&&&"))
     head = b"Content-Type: application/octet-stream\r\n"
     last = body.rindex(head)
     transfer = b"Content-Transfer-Encoding: base64\r\n"

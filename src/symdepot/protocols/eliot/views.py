@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI, Router
 
 from symdepot.debugfiles import contents
-from symdepot.protocols import error_responses, symbolication_request
+from symdepot.protocols import error_responses, request_body, symbolication_request
 from symdepot.protocols.eliot import request_parser, response, schemas
 from symdepot.protocols.eliot.request_parser import MergedJobs, ParsedJob
 from symdepot.protocols.eliot.response import ResultIndex
@@ -86,7 +86,7 @@ def _title_response(title: str, status: HTTPStatus) -> HttpResponse:
 
 
 def _body(request: HttpRequest) -> bytes:
-    return symbolication_request.body(request, limit_bytes=MAX_BODY_BYTES)
+    return request_body.read_body(request, limit_bytes=MAX_BODY_BYTES)
 
 
 def _scope(request: HttpRequest) -> LookupScope:

@@ -3,26 +3,21 @@
 The body is never in memory as a whole. Django's parser reads it in blocks; the bytes of a
 part go through a decoder, which limits its output to small pieces, into a blob writer,
 which verifies the checksum. Each part is stored or refused on its own. After the first
-refusal the rest of the request is read and dropped, since a client reads the response only
-when it has sent everything.
+refusal the rest of the request is read without parsing and dropped, since a client reads
+the response only when it has sent everything.
 
 Source: spec/sentry-server 1.3.
 """
 
-import io
-import re
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import cast, override
 
 from django.conf import settings
-from django.core.exceptions import SuspiciousOperation
-from django.core.files.uploadhandler import FileUploadHandler
-from django.http import HttpRequest, UnreadablePostError
-from django.http.multipartparser import MultiPartParser, MultiPartParserError
+from django.core.files.uploadhandler import FileUploadHandler, StopUpload
+from django.http import HttpRequest
 from isal import igzip_lib
 
 from symdepot.blobs.store import BlobStore, BlobWriter
@@ -36,6 +31,7 @@ from symdepot.domain.errors import (
     UnreadableEncoding,
 )
 from symdepot.domain.ids import Checksum
+from symdepot.protocols import request_body
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -46,8 +42,8 @@ _RAW_FIELD = "file"
 _GZIP_FIELD = "file_gzip"
 _BLOCK_BYTES = 256 * 1024
 _MULTIPART_OVERHEAD_BYTES = 1024 * 1024
-_LENGTH = re.compile(r"[0-9]{1,18}").fullmatch
-_BODY_ERRORS = (MultiPartParserError, SuspiciousOperation, UnreadablePostError)
+_MAX_MEMBERS = 1024
+"""Members or frames of a part. Each costs some 10 µs; `bgzip` makes 512 of 32 MiB."""
 _DECODING_ERRORS: tuple[type[Exception], ...] = (
     zstd.ZstdError,
     cast("type[Exception]", igzip_lib.error),
@@ -96,15 +92,22 @@ class Decoder:
         self._new_stream = _NEW_STREAM[encoding]
         self._stream = self._new_stream()
         self._is_between_members = False
+        self._members = 1
 
     def write(self, data: bytes) -> None:
         """Decode `data` into the sink.
 
         Raises:
             UnreadableEncoding: the data is not of this encoding.
+            InvalidRequest: it has too many members.
         """
         while data:
             if self._is_between_members:
+                self._members += 1
+                if self._members > _MAX_MEMBERS:
+                    raise InvalidRequest(
+                        f"A chunk may have {_MAX_MEMBERS} members of {self._encoding}."
+                    )
                 self._stream = self._new_stream()
                 self._is_between_members = False
             data = self._decode(data)
@@ -132,20 +135,6 @@ class Decoder:
             if self._stream.needs_input:
                 return b""
             data = b""
-
-
-class _CountedStream(io.BufferedIOBase):
-    """Counts the bytes of a body: Django's parser takes a truncated one for complete."""
-
-    def __init__(self, request: HttpRequest) -> None:
-        self.size_bytes = 0
-        self._request = request
-
-    @override
-    def read(self, size: int | None = -1, /) -> bytes:
-        data = self._request.read(size)
-        self.size_bytes += len(data)
-        return data
 
 
 @dataclass(slots=True)
@@ -181,60 +170,58 @@ class ChunkBody(FileUploadHandler):
     def receive(self) -> None:
         """Read the body to its end. Parts stored before an error stay in `stored`.
 
+        A body that is not multipart has no chunks. Source: spec/sentry-server 1.3.
+
         Raises:
             InvalidRequest: the body is malformed or truncated.
+            RequestTooLarge: it has too many bytes.
         """
-        if self._request.content_type != "multipart/form-data":
-            self.discard()
+        request, limit_bytes = self._request, max_body_bytes()
+        if request.content_type != "multipart/form-data":
+            request_body.discard_body(request, limit_bytes=limit_bytes)
             return
-        stream = _CountedStream(self._request)
-        meta, charset = self._request.META, self._request.encoding
-        try:
-            MultiPartParser(meta, stream, [self], charset).parse()
-        except _BODY_ERRORS as error:
-            raise InvalidRequest("Invalid multipart body") from error
-        if stream.size_bytes < _content_length(self._request):
-            raise InvalidRequest("Incomplete multipart body")
-
-    def discard(self) -> None:
-        """Read the body to its end, and store nothing."""
-        with suppress(UnreadablePostError):
-            while self._request.read(_BLOCK_BYTES):
-                pass
+        request_body.parse_multipart(
+            request,
+            [self],
+            limit_bytes=limit_bytes,
+            too_large=RequestTooLarge(max_request_bytes()),
+        )
 
     @override
     def new_file(self, field_name: str, file_name: str, *args: object) -> None:
         """Begin a part."""
-        self._unless_refused(lambda: self._begin(field_name, file_name))
+        self._or_stop(lambda: self._begin(field_name, file_name))
 
     @override
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
-        """Write to the part, if it was not refused."""
+        """Write to the part."""
         if part := self._part:
             write = part.decoder.write if part.decoder else self._write
-            self._unless_refused(lambda: write(raw_data))
+            self._or_stop(lambda: write(raw_data))
 
     @override
     def file_complete(self, file_size: int) -> None:
-        """End the part, if it was not refused."""
+        """End the part."""
         if self._part:
-            self._unless_refused(self._end)
+            self._or_stop(self._end)
 
     @override
     def upload_interrupted(self) -> None:
-        """Refuse the truncated part."""
+        """Drop the part that was refused or truncated."""
         if self.refusal is None:
-            self._refuse(InvalidRequest("Incomplete multipart body"))
+            self.refusal = InvalidRequest("Incomplete multipart body")
+        self._discard_part()
 
-    def _unless_refused(self, step: Callable[[], object]) -> None:
-        if self.refusal is None:
-            try:
-                step()
-            except SymdepotError as refusal:
-                self._refuse(refusal)
+    def _or_stop(self, step: Callable[[], object]) -> None:
+        """Stop parsing if the part is refused."""
+        try:
+            step()
+        except SymdepotError as refusal:
+            self.refusal = refusal
+            self._discard_part()
+            raise StopUpload(connection_reset=False) from None
 
-    def _refuse(self, refusal: SymdepotError) -> None:
-        self.refusal = refusal
+    def _discard_part(self) -> None:
         if self._part:
             self._part.writer.discard()
             self._part = None
@@ -288,19 +275,6 @@ def max_request_bytes() -> int:
     return max(settings.MAX_REQUEST_SIZE, settings.CHUNK_SIZE)
 
 
-def check_content_length(request: HttpRequest) -> None:
-    """Check the `Content-Length` before the body is read.
-
-    Raises:
-        RequestTooLarge: it exceeds the limit.
-        InvalidRequest: it is not a number.
-    """
-    if _content_length(request) > max_request_bytes() + _MULTIPART_OVERHEAD_BYTES:
-        raise RequestTooLarge(max_request_bytes())
-
-
-def _content_length(request: HttpRequest) -> int:
-    text = request.META.get("CONTENT_LENGTH") or "0"
-    if not _LENGTH(text):
-        raise InvalidRequest("Content-Length is not a number")
-    return int(text)
+def max_body_bytes() -> int:
+    """Return how many bytes the body of a request may have."""
+    return max_request_bytes() + _MULTIPART_OVERHEAD_BYTES

@@ -3,16 +3,15 @@
 from http import HTTPStatus
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
 from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
 from symdepot.blobs.configured import blob_store
-from symdepot.domain.errors import InvalidRequest
+from symdepot.domain.errors import BodyTooLarge, InvalidRequest
 from symdepot.pipeline import upload_requests
 from symdepot.projects.access import Permission
-from symdepot.protocols import auth, response_compression
+from symdepot.protocols import auth, request_body, response_compression
 from symdepot.protocols.sentry import chunk_body, schemas
 from symdepot.protocols.sentry.chunk_body import ChunkBody, Encoding
 from symdepot.protocols.sentry.schemas import AssembleState, ChunkUploadOptions
@@ -62,12 +61,11 @@ def upload(request: HttpRequest, org: str) -> HttpResponse:
     organization = auth.caller(request).organization(org, Permission.UPLOAD)
     header = request.headers.get("Content-Encoding")
     encoding = Encoding.from_header(header) if header else None
-    chunk_body.check_content_length(request)
     full = quota.refusal_if_full(organization)
     close_old_connections()  # a slow client must not occupy one
     body = ChunkBody(request, blob_store(), encoding)
     if full is not None:
-        body.discard()
+        request_body.discard_body(request, limit_bytes=chunk_body.max_body_bytes())
         raise full
     try:
         body.receive()
@@ -90,8 +88,8 @@ def assemble(request: HttpRequest, org: str, project: str) -> dict[str, Assemble
     caller = auth.caller(request)
     owner = caller.project(org, project, Permission.UPLOAD)
     try:
-        body = request.body
-    except RequestDataTooBig:
+        body = request_body.read_body(request)
+    except BodyTooLarge:
         raise InvalidRequest("the body of an assemble request is too large") from None
     statuses = upload_requests.request_uploads(
         owner, schemas.upload_requests(body, by=str(caller))

@@ -7,20 +7,19 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, override
 
-from django.core.exceptions import SuspiciousOperation
+from django.conf import settings
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse
-from django.http.multipartparser import MultiPartParserError
 from ninja import Path as PathParameters
 from ninja import Query, Router, Schema, Status
 
 from symdepot.debugfiles import project_files
-from symdepot.domain.errors import InvalidRequest, NotAllowed
+from symdepot.domain.errors import BodyTooLarge, InvalidRequest, NotAllowed
 from symdepot.pipeline import upload_requests
 from symdepot.projects import webhooks
 from symdepot.projects.access import Permission
-from symdepot.protocols import auth
+from symdepot.protocols import auth, request_body
 from symdepot.protocols.sentry import debug_files, schemas
 from symdepot.protocols.sentry.releases import OF_ORGANIZATION, OF_PROJECT, ReleasePath
 from symdepot.protocols.sentry.schemas import DebugFileOut
@@ -35,10 +34,15 @@ class ChecksumFilter(Schema):
 
 
 class UnnamedFileUploadHandler(TemporaryFileUploadHandler):
-    """Receives into a file without a name: it is gone however the process ends."""
+    """Receives into a file without a name: it is gone however the process ends.
+
+    A second file is refused.
+    """
 
     @override
     def new_file(self, *args: Any, **kwargs: Any) -> None:
+        if getattr(self, "file", None) is not None:
+            raise InvalidRequest("A request may have one zip.")
         super().new_file(*args, **kwargs)
         Path(self.file.temporary_file_path()).unlink()
 
@@ -50,16 +54,22 @@ def upload_zip(
 ) -> Status[list[DebugFileOut]]:
     """Register the debug files in a zip; return the new ones.
 
+    The zip itself may be as large as one of its files.
+
     Source: spec/sentry-server 3, first row.
     """
     caller = auth.caller(request)
     owner = caller.project(org, project, Permission.UPLOAD)
+    if request.content_type != "multipart/form-data":
+        raise InvalidRequest("Missing uploaded file")
     close_old_connections()  # a slow client must not occupy one
-    request.upload_handlers = [UnnamedFileUploadHandler(request)]
-    try:
-        archive = request.FILES.get("file")
-    except (MultiPartParserError, SuspiciousOperation) as error:
-        raise InvalidRequest("Invalid multipart body") from error
+    files = request_body.parse_multipart(
+        request,
+        [UnnamedFileUploadHandler(request)],
+        limit_bytes=settings.MAX_FILE_SIZE,
+        too_large=BodyTooLarge(settings.MAX_FILE_SIZE),
+    )
+    archive = files.get("file")
     if archive is None or archive.file is None:
         raise InvalidRequest("Missing uploaded file")
     new = upload_requests.upload_zip(owner, archive.file, by=str(caller))

@@ -10,8 +10,7 @@ from datetime import datetime
 from typing import Annotated
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest, UnreadablePostError
+from django.http import HttpRequest
 from ninja import Schema
 from pydantic import (
     BaseModel,
@@ -23,8 +22,9 @@ from pydantic import (
 
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain import text_format
-from symdepot.domain.errors import InvalidRequest
+from symdepot.domain.errors import BodyTooLarge, InvalidRequest
 from symdepot.domain.ids import Checksum, DebugId
+from symdepot.protocols import request_body
 from symdepot.symcaches import failure_report
 from symdepot.symcaches.models import SymCache
 from symdepot.uploads.assembly import UploadRequest
@@ -143,11 +143,9 @@ def read_body[Body: BaseModel](request: HttpRequest, model: type[Body]) -> Body:
         InvalidRequest: it is truncated, too large, no JSON, or does not fit `model`.
     """
     try:
-        return model.model_validate_json(request.body)
-    except RequestDataTooBig:
+        return model.model_validate_json(request_body.read_body(request))
+    except BodyTooLarge:
         raise InvalidRequest("the body of the request is too large") from None
-    except UnreadablePostError as error:
-        raise InvalidRequest("Incomplete body") from error
     except ValidationError as invalid:
         first = invalid.errors(include_url=False)[0]
     if first["type"] == "json_invalid":

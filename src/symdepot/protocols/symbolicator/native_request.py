@@ -7,7 +7,7 @@ from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.selection.id_matching import ModuleIds
 from symdepot.domain.stacks.memory_map import MemoryRange
 from symdepot.domain.stacks.stack_resolver import FrameOrder, FrameRequest, StackRequest
-from symdepot.protocols import symbolication_request
+from symdepot.protocols import request_body
 from symdepot.protocols.symbolicator.schemas import (
     MAX_FRAMES,
     Address,
@@ -34,7 +34,7 @@ def read_body(request: HttpRequest) -> bytes:
         BodyTooLarge: it has more than MAX_BODY_BYTES.
         InvalidRequest: it is incomplete, or has too many parts.
     """
-    content = symbolication_request.body(request, limit_bytes=MAX_BODY_BYTES)
+    content = request_body.read_body(request, limit_bytes=MAX_BODY_BYTES)
     if content.count(b",") > _MAX_COMMAS:
         raise InvalidRequest(f"The body may have {_MAX_COMMAS} parts.")
     return content
