@@ -66,6 +66,32 @@ def test_an_incomplete_chunk_is_not_stored(depot: Depot, says_goodbye: bool) -> 
     assert _missing(depot, content) == []
 
 
+def test_what_a_killed_process_received_is_removed_when_a_worker_starts(
+    start_depot: StartDepot,
+) -> None:
+    depot = start_depot(workers=1)
+    with _half_sent(depot, secrets.token_bytes(MIB)):
+        assert crashing.comes_true(
+            lambda: len(_incoming(depot)) == 1, within_seconds=SETTLING_SECONDS
+        )
+        for process in depot.web_processes():
+            process.kill()
+    left = _incoming(depot)
+    assert crashing.comes_true(depot.answers, within_seconds=SETTLING_SECONDS)
+
+    with _half_sent(depot, secrets.token_bytes(MIB)):
+        assert crashing.comes_true(
+            lambda: len(_incoming(depot)) == 2, within_seconds=SETTLING_SECONDS
+        )
+        with depot.one_more_worker():
+            assert crashing.comes_true(
+                lambda: len(_incoming(depot)) == 1, within_seconds=SETTLING_SECONDS
+            )
+
+            assert len(left) == 1
+            assert _incoming(depot) != left
+
+
 def test_concurrent_large_chunks_need_little_memory(
     start_depot: StartDepot,
 ) -> None:

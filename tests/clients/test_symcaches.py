@@ -1,5 +1,6 @@
 """Symcaches come by themselves, whatever dies, and no upload waits for them."""
 
+import json
 import secrets
 import subprocess
 from pathlib import Path
@@ -158,6 +159,31 @@ def test_no_upload_waits_for_symcaches(
 
     outcomes = [symcache(depot, content)["outcome"] for content in contents]
     assert outcomes == ["making", "queued"]
+
+
+def test_what_a_request_waits_for_is_created_before_what_was_uploaded_earlier(
+    start_depot: StartDepot, large: bytes, tmp_path: Path
+) -> None:
+    depot = start_depot(workers=1, **ROOMY)
+    path = builds.compiled(tmp_path)
+    first, second, needed = large, another(large), path.read_bytes()
+    for content in (first, second, needed):
+        send(depot, content)
+    assert comes_to(depot, first, "making")
+
+    module = {"type": "elf", "debug_id": builds.debug_id(path), "image_addr": "0x0"}
+    body = {"stacktraces": [{"frames": [{"instruction_addr": "0x1"}]}]}
+    answer = depot.wire.ask(
+        "POST",
+        "/symbolicate?timeout=60",
+        json.dumps({**body, "modules": [module]}).encode(),
+        headers=[("Content-Type", "application/json")],
+    )
+
+    assert answer.json()["status"] == "completed"
+    outcomes = [symcache(depot, c)["outcome"] for c in (first, second, needed)]
+    assert (outcomes[0], outcomes[2]) == ("made", "made")
+    assert outcomes[1] in {"queued", "making"}
 
 
 def test_no_converter_process_is_left_when_the_server_stops(
