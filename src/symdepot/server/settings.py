@@ -108,7 +108,10 @@ INSTALLED_APPS = [
     "symdepot.symcaches",
     "symdepot.symbolication",
 ]
-MIDDLEWARE: list[str] = []
+# Sets `X-Content-Type-Options: nosniff`; the other headers are for pages.
+MIDDLEWARE = ["django.middleware.security.SecurityMiddleware"]
+SECURE_REFERRER_POLICY = None
+SECURE_CROSS_ORIGIN_OPENER_POLICY = None
 ROOT_URLCONF = "symdepot.server.urls"
 APPEND_SLASH = False
 USE_TZ = True

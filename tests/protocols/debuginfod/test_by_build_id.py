@@ -65,6 +65,7 @@ def test_a_file_has_the_headers_of_debuginfod() -> None:
         "X-DEBUGINFOD-FILE": "hello.debug",
         "Last-Modified": row.file.created_at.strftime("%a, %d %b %Y %H:%M:%S GMT"),
         "Cache-Control": "public",
+        "X-Content-Type-Options": "nosniff",
     }
 
 

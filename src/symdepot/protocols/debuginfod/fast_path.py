@@ -158,8 +158,10 @@ def _empty_slot(*_: object) -> list[_Response]:
 
 
 def _from_django(response: HttpResponse) -> _Response:
+    """Convert a response that did not pass Django's middleware."""
     status = f"{response.status_code} {response.reason_phrase}"
-    return _Response(status, list(response.items()), response.content)
+    headers = [*response.items(), ("X-Content-Type-Options", "nosniff")]
+    return _Response(status, headers, response.content)
 
 
 _MISS = _from_django(plain_text_responses.DEBUGINFOD.response(DebugFileMissing("")))
