@@ -216,6 +216,18 @@ def test_only_abandoned_rows_are_requeued() -> None:
     }
 
 
+def test_a_long_queue_is_requeued_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assembly, "_MAX_REQUEUED", 2)
+    requests = [UploadRequest(Checksum.of(b"%d" % n), "x", CHUNKS) for n in range(5)]
+    ids = [queued(request) for request in requests]
+    age_assemblies(timedelta(hours=1))
+
+    parts = [assembly.requeue_abandoned() for _ in range(4)]
+
+    assert [len(part) for part in parts] == [2, 2, 1, 0]
+    assert sorted(pk for part in parts for pk in part) == sorted(ids)
+
+
 def test_the_time_until_the_next_requeue_doubles() -> None:
     queued()
     pauses = []

@@ -20,6 +20,8 @@ from symdepot.uploads.models import Assembly, AwaitedChunk, State
 _LOCK_ORDER = ("checksum", "pk")
 """Transactions that lock several rows do so in this order, to avoid deadlocks."""
 _ROWS_PER_STATEMENT = 5000
+_MAX_REQUEUED = 500
+"""Every poll of a client requeues, too, and must not take long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +144,8 @@ def retry_later(row: Assembly, detail: str) -> None:
 
 
 def requeue_abandoned() -> list[int]:
-    """Queue abandoned rows again. Return their ids, to enqueue tasks for."""
-    rows = Assembly.objects.abandoned().order_by(*_LOCK_ORDER)
+    """Queue some abandoned rows again. Return their ids, to enqueue tasks for."""
+    rows = Assembly.objects.abandoned().order_by(*_LOCK_ORDER)[:_MAX_REQUEUED]
     return [row.pk for row in leases.requeue_abandoned(rows, _failed_fields)]
 
 
