@@ -12,7 +12,7 @@ from tests.concurrency import run_at_once
 from tests.contracts.seaweed import S3Server
 from tests.factories import keep
 
-from symdepot.blobs import buckets
+from symdepot.blobs import buckets, temporary_files
 from symdepot.blobs.buckets import BucketStore
 from symdepot.blobs.configured import blob_store
 from symdepot.blobs.local import LocalStore
@@ -75,14 +75,15 @@ def test_an_entry_needs_no_store(disk_cache: DiskCache) -> None:
     assert read(disk_cache, MemoryStore()) == CONTENT
 
 
-@pytest.mark.usefixtures("disk")
-def test_an_entry_on_the_disk_of_the_store_is_a_hard_link(
-    disk_cache: DiskCache, folder: Path
+def test_damage_to_an_entry_is_not_damage_to_the_blob_on_the_same_disk(
+    disk_cache: DiskCache, disk: Path, folder: Path
 ) -> None:
     keep(CONTENT)
 
     assert read(disk_cache) == CONTENT
-    assert (folder / NAME.hex).stat().st_nlink == 2
+    with (folder / NAME.hex).open("r+b") as entry:
+        entry.write(b"x")
+    assert next(disk.rglob(NAME.hex)).read_bytes() == CONTENT
     assert names(folder) == {NAME.hex}
 
 
@@ -228,17 +229,22 @@ def test_adding_an_entry_evicts_others(folder: Path) -> None:
     assert not old.exists()
 
 
-def test_incomplete_fetches_are_removed_after_an_hour(
+def test_incomplete_fetches_are_removed_when_their_process_is_gone(
     disk_cache: DiskCache, folder: Path
 ) -> None:
-    folder.mkdir()
-    old, new = folder / "incoming-old", folder / "incoming-new"
-    for path in (old, new):
-        path.write_bytes(CONTENT)
-    used(old, hours_ago=2)
+    entry = put(disk_cache, CONTENT)
+    used(entry, hours_ago=2)
+    _, descriptor = temporary_files.create(folder, prefix="incoming-")
+    for name, hours_ago in ("old", 2), ("new", 0.5):  # of other machines
+        (folder / f"incoming-{name}").touch()
+        used(folder / f"incoming-{name}", hours_ago=hours_ago)
 
     assert disk_cache.evict() == 1
-    assert names(folder) == {"incoming-new"}
+    assert len(names(folder)) == 3
+
+    os.close(descriptor)
+    assert disk_cache.evict() == 1
+    assert names(folder) == {NAME.hex, "incoming-new"}
 
 
 def test_an_unused_cache_has_nothing_to_evict(disk_cache: DiskCache) -> None:

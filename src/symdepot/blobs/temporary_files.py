@@ -41,8 +41,10 @@ def create(folder: Path, *, prefix: str, mode: int = 0o666) -> tuple[Path, int]:
         os.close(descriptor)  # another process removed it before it was locked
 
 
-def remove_abandoned(folder: Path, older_than: timedelta) -> int:
+def remove_abandoned(folder: Path, older_than: timedelta, *, prefix: str = "") -> int:
     """Remove abandoned files of `folder` and folders in it; return how many.
+
+    Only those whose names begin with `prefix`.
 
     They are those of this machine whose process is gone, and all that were last written
     `older_than` ago and are not locked.
@@ -53,7 +55,7 @@ def remove_abandoned(folder: Path, older_than: timedelta) -> int:
     written_before = time.time() - older_than.total_seconds()
     removed = 0
     for parent, _, names in folder.walk(on_error=_raise_unless_missing):
-        for name in names:
+        for name in filter(lambda name: name.startswith(prefix), names):
             # Its process may remove it meanwhile.
             with suppress(FileNotFoundError):
                 removed += _remove_if_abandoned(parent / name, written_before)

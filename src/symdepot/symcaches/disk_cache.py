@@ -2,11 +2,11 @@
 
     folder/
     ├── abcd…             bytes whose SHA-1 is abcd…, verified when they were fetched
-    └── incoming-5eed…    being fetched; garbage after a crash
+    └── incoming-5eed…    being fetched, locked; garbage after a crash
 
 Any number of processes may share the folder. An entry may be removed while it is in use,
-because its users have it open. If the blob store is on the same disk, an entry is a hard
-link to the store's file and takes no space.
+because its users have it open. An entry is a copy even if the blob store is on the same
+disk: damage to a hard link would be damage to both.
 """
 
 import os
@@ -14,13 +14,14 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from functools import cache
 from io import FileIO
 from pathlib import Path
-from secrets import token_hex
 
 from django.conf import settings
 
+from symdepot.blobs import temporary_files
 from symdepot.blobs.incoming import storage_errors, verify_content
 from symdepot.blobs.store import BlobStore
 from symdepot.domain.ids import Checksum
@@ -31,7 +32,8 @@ _UNUSED_SECONDS = 36 * 3600.0
 _RECENT_SECONDS = 60.0
 """Entries used more recently stay, even if the cache is too large."""
 _TOUCH_SECONDS = 30.0
-_ABANDONED_SECONDS = 3600.0
+_ABANDONED_AFTER = timedelta(hours=1)
+"""For files of other machines."""
 _MIN_EVICTION_INTERVAL_SECONDS = 5.0
 """Between two scans of the folder, which may have thousands of files."""
 
@@ -74,12 +76,13 @@ class DiskCache:
         """
         self._evicted_at = time.monotonic()
         now = time.time()
-        removed, left_bytes = 0, 0
+        left_bytes = 0
+        removed = temporary_files.remove_abandoned(
+            self._folder, _ABANDONED_AFTER, prefix=_INCOMING
+        )
         for used_at, size_bytes, path in sorted(self._entries(), reverse=True):
             is_too_much = left_bytes + size_bytes > self._limit_bytes
             max_seconds = _RECENT_SECONDS if is_too_much else _UNUSED_SECONDS
-            if path.name.startswith(_INCOMING):
-                max_seconds = _ABANDONED_SECONDS
             if now - used_at > max_seconds:
                 path.unlink(missing_ok=True)
                 removed += 1
@@ -91,6 +94,8 @@ class DiskCache:
         """Yield when each entry was used, its size in bytes, and its path."""
         with suppress(FileNotFoundError):
             for path in self._folder.iterdir():
+                if path.name.startswith(_INCOMING):
+                    continue
                 with suppress(FileNotFoundError):
                     found = path.stat()
                     yield found.st_mtime, found.st_size, path
@@ -112,15 +117,15 @@ class DiskCache:
     def _fetch(self, checksum: Checksum, store: BlobStore) -> int:
         """Create an entry and open it."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        incoming = self._folder / f"{_INCOMING}{token_hex(8)}"
+        incoming, locked = temporary_files.create(self._folder, prefix=_INCOMING)
         try:
             with store.on_disk(checksum) as source:
-                _link_or_copy(source, incoming)
+                shutil.copyfile(source, incoming)
             descriptor = _verified(incoming, checksum)
             incoming.replace(self._folder / checksum.hex)
         finally:
-            # `replace` does nothing if both are links to one file.
             incoming.unlink(missing_ok=True)
+            os.close(locked)
         if time.monotonic() - self._evicted_at > _MIN_EVICTION_INTERVAL_SECONDS:
             self.evict()
         return descriptor
@@ -130,13 +135,6 @@ class DiskCache:
 def disk_cache() -> DiskCache:
     """Return the disk cache of this machine."""
     return DiskCache(settings.SYMCACHE_DIR, settings.SYMCACHE_DISK_BYTES)
-
-
-def _link_or_copy(source: Path, copy: Path) -> None:
-    try:
-        os.link(source, copy)
-    except OSError:  # another disk, or no hard links
-        shutil.copyfile(source, copy)
 
 
 def _verified(path: Path, checksum: Checksum) -> int:
