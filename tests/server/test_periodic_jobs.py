@@ -11,11 +11,14 @@ from django.db import OperationalError
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 from pytest_django import Settings
+from tests.factories import a_breakpad_file, a_client, a_project, own, standing
 from tests.task_queues import DATABASE
 
 from symdepot.server import periodic_jobs, task_worker
 from symdepot.server.doctor import self_test
 from symdepot.server.periodic_jobs import PeriodicJob
+from symdepot.uploads import assembly
+from symdepot.uploads.models import Assembly, State
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -64,6 +67,26 @@ def test_tasks_are_pruned_in_batches(
     assert periodic_jobs.prune_queue() == 5
 
     assert not DBTaskResult.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("is_lost", "requeued"), [(True, 1), (False, 0)])
+def test_a_waiting_upload_is_requeued_only_if_its_task_is_lost(
+    settings: Settings, *, is_lost: bool, requeued: int
+) -> None:
+    settings.TASKS = DATABASE
+    settings.ASSEMBLE_WAIT_SECONDS = 0
+    contents = [a_breakpad_file() for _ in range(2)]
+    own(a_project(), *contents)
+    for content in contents:
+        assert standing(a_client(), content)["state"] == "assembling"
+    assembly.claim(Assembly.objects.earliest("pk").pk)
+    waiting = Assembly.objects.filter(state=State.CREATED)
+    waiting.update(lease_expires_at=timezone.now() - HOUR)
+    if is_lost:
+        DBTaskResult.objects.all().delete()
+
+    assert periodic_jobs.requeue_uploads() == requeued
 
 
 def test_scratch_files_are_deleted_a_day_after_the_last_write(

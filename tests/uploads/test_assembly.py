@@ -120,7 +120,7 @@ def test_renewing_extends_the_lease() -> None:
     expires_at = row().lease_expires_at
     assert expires_at is not None
     assert expires_at > timezone.now() + LEASE - timedelta(seconds=1)
-    assert assembly.requeue_abandoned() == []
+    assert requeue_abandoned() == []
 
 
 def test_a_worker_without_its_lease_changes_nothing() -> None:
@@ -154,7 +154,7 @@ def test_an_expired_lease_is_valid_until_another_worker_claims_the_row() -> None
 def test_a_requeued_row_cannot_be_finished_by_its_old_worker() -> None:
     held = claimed(queued())
     age_assemblies(LEASE + timedelta(seconds=1))
-    assembly.requeue_abandoned()
+    requeue_abandoned()
 
     with pytest.raises(LeaseLost):
         assembly.finish(held)
@@ -195,6 +195,31 @@ def test_pauses_of_retries_double_and_the_last_attempt_fails() -> None:
     assert row().detail == "The storage does not answer."
 
 
+def requeue_abandoned(*, is_queue_empty: bool = True) -> list[int]:
+    return assembly.requeue(assembly.abandoned(is_queue_empty=is_queue_empty))
+
+
+def test_a_file_whose_turn_has_not_come_is_not_queued_twice() -> None:
+    requests = [UploadRequest(Checksum.of(b"%d" % n), "x", CHUNKS) for n in range(5)]
+    passed, retried, in_work, second, third = (queued(request) for request in requests)
+    claimed(in_work)
+    assembly.retry_later(claimed(retried), "The storage does not answer.")
+    Assembly.objects.exclude(pk=in_work).update(
+        lease_expires_at=timezone.now() - timedelta(seconds=1)
+    )
+
+    assert set(requeue_abandoned(is_queue_empty=False)) == {passed, retried}
+    assert set(requeue_abandoned()) == {second, third}
+
+
+def test_files_are_requeued_if_none_is_in_work() -> None:
+    ids = [queued(UploadRequest(Checksum.of(b"%d" % n), "x", CHUNKS)) for n in range(2)]
+    claimed(ids[0])
+    age_assemblies(timedelta(hours=1))
+
+    assert set(requeue_abandoned(is_queue_empty=False)) == set(ids)
+
+
 def test_only_abandoned_rows_are_requeued() -> None:
     requests = [UploadRequest(Checksum.of(b"%d" % n), "x", CHUNKS) for n in range(4)]
     waiting, in_work, dead, lost = (queued(request) for request in requests)
@@ -204,9 +229,9 @@ def test_only_abandoned_rows_are_requeued() -> None:
         lease_expires_at=timezone.now() - timedelta(seconds=1)
     )
 
-    assert set(assembly.requeue_abandoned()) == {dead, lost}
+    assert set(requeue_abandoned()) == {dead, lost}
 
-    assert assembly.requeue_abandoned() == []
+    assert requeue_abandoned() == []
     states = dict(Assembly.objects.values_list("pk", "state"))
     assert states == {
         waiting: State.CREATED,
@@ -222,7 +247,7 @@ def test_a_long_queue_is_requeued_in_parts(monkeypatch: pytest.MonkeyPatch) -> N
     ids = [queued(request) for request in requests]
     age_assemblies(timedelta(hours=1))
 
-    parts = [assembly.requeue_abandoned() for _ in range(4)]
+    parts = [requeue_abandoned() for _ in range(4)]
 
     assert [len(part) for part in parts] == [2, 2, 1, 0]
     assert sorted(pk for part in parts for pk in part) == sorted(ids)
@@ -233,7 +258,7 @@ def test_the_time_until_the_next_requeue_doubles() -> None:
     pauses = []
     for hours in (1, 2, 4):
         age_assemblies(timedelta(hours=hours))
-        assembly.requeue_abandoned()
+        requeue_abandoned()
         expires_at = row().lease_expires_at
         assert expires_at is not None
         pauses.append(round((expires_at - timezone.now()) / timedelta(hours=1)))
@@ -247,7 +272,7 @@ def test_requeueing_gives_up_after_the_last_attempt() -> None:
     for _ in range(4):
         if assembly.claim(pk):
             age_assemblies(LEASE + timedelta(seconds=1))
-        requeued.append(assembly.requeue_abandoned())
+        requeued.append(requeue_abandoned())
 
     assert requeued == [[pk], [pk], [], []]
     assert (row().state, row().attempts, row().retryable) == (State.ERROR, 3, True)

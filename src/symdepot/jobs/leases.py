@@ -21,7 +21,7 @@ rows in order of priority (`symcaches.lifecycle`).
 5. **Retry.** After a temporary error `retry_later` queues the row again, with a pause
    that doubles with each attempt.
 6. **Requeue.** A row whose lease has expired is *abandoned*: its worker was killed, or
-   its task was lost. Every worker looks for such rows every few seconds, and so does
+   its task was lost; a task whose turn has not come is not lost. Every worker looks for such rows every few seconds, and so does
    each poll of a client. `requeue_abandoned` queues them again, or gives up after
    `settings.MAX_ATTEMPTS` workers that died. An abandoned symcache can be claimed at
    once.

@@ -149,12 +149,16 @@ def upload_zip(project: Project, archive: IO[bytes], *, by: str) -> list[DebugFi
     return [row for row in uploaded if row not in old]
 
 
-def requeue_abandoned() -> int:
-    """Enqueue files whose worker died or whose task was lost. Returns their number."""
-    if not Assembly.objects.abandoned().exists():
+def requeue_abandoned(*, is_queue_empty: bool = False) -> int:
+    """Enqueue files whose worker died or whose task was lost. Returns their number.
+
+    `is_queue_empty`: whether it is known that no tasks wait.
+    """
+    abandoned = assembly.abandoned(is_queue_empty=is_queue_empty)
+    if not abandoned.exists():
         return 0
     with transaction.atomic():
-        ids = assembly.requeue_abandoned()
+        ids = assembly.requeue(abandoned)
         _enqueue_on_commit(ids)
     return len(ids)
 

@@ -14,7 +14,9 @@ import structlog
 from django.conf import settings
 from django.db import connections
 from django.db.models import QuerySet
+from django.tasks import task_backends
 from django.utils import timezone
+from django_tasks_db.backend import DatabaseBackend
 from django_tasks_db.models import DBTaskResult
 
 from symdepot.blobs import temporary_files
@@ -72,6 +74,13 @@ def prune_queue() -> int:
     return sum(_delete(rows) for rows in (finished, stuck))
 
 
+def requeue_uploads() -> int:
+    """Enqueue uploads whose worker died or whose task was lost; return how many."""
+    has_own_queue = isinstance(task_backends["default"], DatabaseBackend)
+    is_queue_empty = has_own_queue and not DBTaskResult.objects.ready().exists()
+    return upload_requests.requeue_abandoned(is_queue_empty=is_queue_empty)
+
+
 def sweep_scratch() -> int:
     """Delete scratch files whose process is gone; return how many.
 
@@ -94,7 +103,7 @@ def collect_garbage() -> int:
 
 
 QUICK_JOBS = (
-    PeriodicJob("requeue_uploads", upload_requests.requeue_abandoned, 2.0),
+    PeriodicJob("requeue_uploads", requeue_uploads, 2.0),
     PeriodicJob("give_up_symcaches", lifecycle.give_up, 10.0),
     PeriodicJob("request_symcaches", symcache_backfill.request_missing, 10.0),
     PeriodicJob("clear_disk_cache", lambda: disk_cache().evict(), 600.0),

@@ -143,9 +143,26 @@ def retry_later(row: Assembly, detail: str) -> None:
         fail(row, detail, retryable=True)
 
 
-def requeue_abandoned() -> list[int]:
-    """Queue some abandoned rows again. Return their ids, to enqueue tasks for."""
-    rows = Assembly.objects.abandoned().order_by(*_LOCK_ORDER)[:_MAX_REQUEUED]
+def abandoned(*, is_queue_empty: bool) -> models.QuerySet[Assembly]:
+    """Select the rows whose worker was killed or whose task was lost.
+
+    Tasks run in the order of the queue. So unless `is_queue_empty`, those of queued rows
+    are not lost as long as no row that was queued later is in work.
+    """
+    rows = Assembly.objects.abandoned()
+    in_work = Assembly.objects.filter(
+        state=State.ASSEMBLING, lease_expires_at__gt=timezone.now()
+    )
+    newest = in_work.aggregate(queued_at=models.Max("updated_at"))["queued_at"]
+    if is_queue_empty or newest is None:
+        return rows
+    # A row that had an attempt waits for the end of its pause, and has no task.
+    return rows.exclude(state=State.CREATED, attempts=0, updated_at__gte=newest)
+
+
+def requeue(abandoned: models.QuerySet[Assembly]) -> list[int]:
+    """Queue some of these rows again. Return their ids, to enqueue tasks for."""
+    rows = abandoned.order_by(*_LOCK_ORDER)[:_MAX_REQUEUED]
     return [row.pk for row in leases.requeue_abandoned(rows, _failed_fields)]
 
 
