@@ -380,6 +380,20 @@ def test_a_symcache_of_an_earlier_version_is_replaced(held_queue: HeldQueue) -> 
     assert blobs_besides_chunks() == {Checksum(row().checksum)}
 
 
+def test_symcaches_that_an_earlier_version_left_queued_are_replaced(
+    held_queue: HeldQueue,
+) -> None:
+    upload_and_work(held_queue)
+    SymCache.objects.update(version=VERSION - 1)
+    assert not tasks.create_next_symcache()
+    make_backfill_due()
+
+    assert symcache_backfill.request_missing() == 1
+    held_queue.work()
+
+    assert (row().version, row().outcome) == (VERSION, Outcome.MADE)
+
+
 def test_a_symcache_of_an_earlier_version_is_not_listed() -> None:
     uploaded()
     SymCache.objects.update(version=VERSION - 1)

@@ -27,7 +27,9 @@ def request_missing() -> int:
     earlier version. Runs every ten minutes in one process of an installation; while many
     are missing, again as soon as the last ones are finished.
     """
-    unfinished = SymCache.objects.filter(lease_expires_at__isnull=False)
+    unfinished = SymCache.objects.filter(
+        version=VERSION, lease_expires_at__isnull=False
+    )
     if not settings.SYMCACHES or unfinished.exists():
         return 0
     holder = locks.acquire(_LOCK, every=timedelta(minutes=10))
