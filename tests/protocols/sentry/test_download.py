@@ -54,6 +54,7 @@ def test_a_download_has_the_bytes_and_is_named_by_the_debug_id(
         ),
         "ETag": f'"{Checksum.of(a_mapping())}"',
         "Accept-Ranges": "bytes",
+        "X-Content-Type-Options": "nosniff",
     }
 
 
