@@ -89,14 +89,18 @@ def test_an_old_file_that_is_locked_is_not_removed(tmp_path: Path) -> None:
     assert temporary_files.remove_abandoned(tmp_path, DAY) == 1
 
 
-def test_a_link_is_not_followed(tmp_path: Path) -> None:
+def test_a_link_is_as_old_as_itself(tmp_path: Path) -> None:
     target, folder = tmp_path / "target", tmp_path / "scratch"
     folder.mkdir()
     target.touch()
     make_old(target)
-    (folder / "link-0badb007-0123456789abcdef").symlink_to(target)
+    link = folder / "link-0badb007-0123456789abcdef"
+    link.symlink_to(target)
 
     assert temporary_files.remove_abandoned(folder, DAY) == 0
+    os.utime(link, (0, 0), follow_symlinks=False)
+    assert temporary_files.remove_abandoned(folder, DAY) == 1
+
     assert target.exists()
 
 

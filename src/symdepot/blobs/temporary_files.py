@@ -34,11 +34,10 @@ def create(folder: Path, *, prefix: str, mode: int = 0o666) -> tuple[Path, int]:
     while True:
         path = folder / f"{prefix}{_boot_id()}-{token_hex(8)}"
         descriptor = os.open(path, flags, mode)
-        with suppress(OSError):  # not all network disks have locks
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if os.fstat(descriptor).st_nlink:
+        # Not locked: another process has taken it for abandoned, and removes it.
+        if _lock(descriptor, without_locks=True) and os.fstat(descriptor).st_nlink:
             return path, descriptor
-        os.close(descriptor)  # another process removed it before it was locked
+        os.close(descriptor)
 
 
 def remove_abandoned(folder: Path, older_than: timedelta, *, prefix: str = "") -> int:
@@ -71,25 +70,29 @@ def _remove_if_abandoned(path: Path, written_before: float) -> bool:
     except FileNotFoundError:
         return False
     except OSError:  # a link, or not ours to open
-        descriptor = None
+        if is_old:
+            path.unlink()
+        return is_old
     try:
-        if not (is_old if descriptor is None else _is_free(descriptor, is_old=is_old)):
-            return False
-        path.unlink()
+        is_free = _lock(descriptor, without_locks=is_old)
+        if is_free:
+            path.unlink()
+        return is_free
     finally:
-        if descriptor is not None:
-            os.close(descriptor)
-    return True
+        os.close(descriptor)
 
 
-def _is_free(descriptor: int, *, is_old: bool) -> bool:
-    """Lock a file. Without locks on this disk, a file is free when it is old."""
+def _lock(descriptor: int, *, without_locks: bool) -> bool:
+    """Lock a file without waiting; return whether it succeeded.
+
+    `without_locks`: what to return on a disk that has no locks.
+    """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
-        return is_old
+        return without_locks
     return True
 
 
