@@ -9,6 +9,8 @@ from symdepot.domain.errors import Unauthenticated
 from symdepot.projects import access, tokens
 from symdepot.projects.access import Caller, Reader
 
+IS_AUTHENTICATED = "symdepot.is_authenticated"
+"""A key of `request.META`: the token of the request is valid."""
 _MAX_LOGGED_LENGTH = 500
 _PATH_TOKEN = re.compile(r"^/+s/+[^/]+/")
 
@@ -27,7 +29,7 @@ def caller(request: HttpRequest) -> Caller:
     known = getattr(request, "auth", None)
     if isinstance(known, Caller):
         return known
-    return Caller(tokens.authenticate(_header_token(request)))
+    return _authenticate(request, _header_token(request))
 
 
 def caller_or_none(request: HttpRequest, path_token: str | None) -> Caller | None:
@@ -37,7 +39,7 @@ def caller_or_none(request: HttpRequest, path_token: str | None) -> Caller | Non
         Unauthenticated: an invalid token.
     """
     token = _any_token(request, path_token)
-    return None if token is None else Caller(tokens.authenticate(token))
+    return None if token is None else _authenticate(request, token)
 
 
 def reader(request: HttpRequest, path_token: str | None) -> Reader | None:
@@ -67,8 +69,13 @@ def token_from_header(authorization: str) -> str:
 
 
 def path_without_token(request: HttpRequest) -> str:
-    """Return the path for a log, without the token that may be in it."""
-    return _PATH_TOKEN.sub("/s/…/", request.path)[:_MAX_LOGGED_LENGTH]
+    """Return the path for a log, see `hide_token`."""
+    return hide_token(request.path)
+
+
+def hide_token(path: str) -> str:
+    """Return a path for a log, without the token that may be in it."""
+    return _PATH_TOKEN.sub("/s/…/", path)[:_MAX_LOGGED_LENGTH]
 
 
 def actor(request: HttpRequest, caller: Caller) -> str:
@@ -80,6 +87,12 @@ def actor_with_agent(name: str, agent: str) -> str:
     """Return `name` and the program of a header `User-Agent`."""
     program = agent.strip()
     return f"{name} ({program})" if program else name
+
+
+def _authenticate(request: HttpRequest, token: str) -> Caller:
+    caller = Caller(tokens.authenticate(token))
+    request.META[IS_AUTHENTICATED] = True
+    return caller
 
 
 def _any_token(request: HttpRequest, path_token: str | None) -> str | None:
