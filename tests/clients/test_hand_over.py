@@ -111,7 +111,8 @@ def test_nginx_sends_the_same_headers(by_nginx: Depot, tmp_path: Path) -> None:
     content = companion.read_bytes()
     by_nginx.wire.upload(content, companion.name)
     path = f"/buildid/{build_id_of(companion)}/debuginfo"
-    past_it = replace(by_nginx.wire, url=by_nginx.url)
+    port = by_nginx.environment["SYMDEPOT_PORT"]
+    past_it = replace(by_nginx.wire, url=f"http://127.0.0.1:{port}")
     own = ["server", "date", "connection"]
 
     for method in ("GET", "HEAD"):
