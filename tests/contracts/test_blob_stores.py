@@ -384,3 +384,13 @@ def test_unfinished_content_is_not_listed(store: BlobStore) -> None:
     assert list(store.stored()) == []
 
     writer.discard()
+
+
+def test_the_id_of_a_store_is_no_blob(store: BlobStore) -> None:
+    assert store.read_id() is None
+
+    store.write_id("first")
+    store.write_id("second")
+
+    assert store.read_id() == "second"
+    assert list(store) == []

@@ -237,9 +237,9 @@ def test_an_exception_for_one_file_does_not_stop_the_others_of_its_task(
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("queued")
+@pytest.mark.usefixtures("disk", "queued")
 def test_files_are_inspected_outside_of_transactions(
-    monkeypatch: pytest.MonkeyPatch, disk: Path, held_queue: HeldQueue
+    monkeypatch: pytest.MonkeyPatch, held_queue: HeldQueue
 ) -> None:
     inspect, seen = operations.inspect, []
 

@@ -91,6 +91,14 @@ ANSWERS: dict[Callable[[], SymdepotError], tuple[int, dict[str, str]]] = {
         503,
         {"detail": "The storage does not answer. Try again in a moment."},
     ),
+    lambda: errors.WrongStore(expected="1f", found="2e"): (
+        503,
+        {
+            "detail": "The storage is not the one of this database: it has the id 2e, "
+            "and the database knows 1f. Nothing is read or written until the right one "
+            "is back."
+        },
+    ),
     lambda: errors.BlobDamaged(A): (
         503,
         {

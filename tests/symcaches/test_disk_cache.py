@@ -22,6 +22,8 @@ from symdepot.domain.errors import BlobDamaged, BlobMissing, StorageUnavailable
 from symdepot.domain.ids import Checksum
 from symdepot.symcaches.disk_cache import DiskCache
 
+pytestmark = pytest.mark.django_db
+
 CONTENT = b"SYMC and what follows"
 NAME = Checksum.of(CONTENT)
 HOUR = 3600.0

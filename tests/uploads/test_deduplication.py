@@ -39,8 +39,8 @@ def scratch(settings: Settings) -> Iterator[Path]:
 
 
 def blobs(disk: Path) -> dict[str, bytes]:
-    """Return the files of the store: content by path."""
-    found = [path for path in disk.rglob("*") if path.is_file()]
+    """Return the blobs of the store: content by path."""
+    found = [path for path in disk.rglob("?" * 40) if path.is_file()]
     return {path.relative_to(disk).as_posix(): path.read_bytes() for path in found}
 
 

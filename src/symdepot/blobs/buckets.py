@@ -1,6 +1,7 @@
 """Blobs in a bucket of S3 (or a compatible server), Google Cloud Storage or Azure.
 
     bucket/prefix/ab/cd/abcd…       a blob, named by its SHA-1
+    bucket/prefix/store-id          the id of the store
 
 Bytes are written to a local file first and uploaded when they are verified. An upload
 that breaks off may leave parts, which are not listed and cost money: give the bucket a
@@ -27,6 +28,7 @@ from symdepot.blobs import incoming, temporary_files
 from symdepot.blobs.incoming import IncomingFile, read_blocks, storage_errors
 from symdepot.blobs.store import (
     BLOCK_BYTES,
+    ID_PATH,
     BlobStore,
     BlobWriter,
     StoredBlob,
@@ -141,6 +143,22 @@ class BucketStore(BlobStore):
     def remove_stale(self, older_than: timedelta) -> int:
         """Remove files of crashed processes; return how many."""
         return incoming.remove_stale(self._scratch, older_than)
+
+    def read_id(self) -> str | None:
+        """Return the content of the object `store-id`."""
+        with _translated_errors():
+            try:
+                found = obstore.get(self._bucket, ID_PATH).bytes()
+            except FileNotFoundError as error:
+                if any(code in str(error) for code in _BUCKET_MISSING):
+                    raise
+                return None
+            return bytes(found).decode("ascii", "replace").strip()
+
+    def write_id(self, store_id: str) -> None:
+        """Write the object `store-id`."""
+        with _translated_errors():
+            obstore.put(self._bucket, ID_PATH, f"{store_id}\n".encode())
 
     def __contains__(self, checksum: Checksum) -> bool:
         with suppress(BlobMissing), _translated_errors(checksum):

@@ -2,6 +2,7 @@ r"""Blobs on disk.
 
     root/
     ├── ab/cd/abcd…             a blob, named by its SHA-1
+    ├── store-id                the id of the store
     └── incoming/abcd…-5eed…    an unfinished blob (`-5eed…` if its checksum is not
                                 known yet), locked; garbage after a crash
 
@@ -17,11 +18,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from secrets import token_hex
 from typing import BinaryIO
 
 from symdepot.blobs import incoming
 from symdepot.blobs.incoming import IncomingFile, storage_errors
 from symdepot.blobs.store import (
+    ID_PATH,
     BlobStore,
     BlobWriter,
     StoredBlob,
@@ -82,6 +85,27 @@ class LocalStore(BlobStore):
     def remove_stale(self, older_than: timedelta) -> int:
         """Remove unfinished blobs of crashed writers; return how many."""
         return incoming.remove_stale(self._incoming, older_than)
+
+    def read_id(self) -> str | None:
+        """Return the content of the file `store-id`."""
+        with storage_errors(), suppress(FileNotFoundError):
+            return (self._root / ID_PATH).read_text("ascii", "replace").strip()
+        return None
+
+    def write_id(self, store_id: str) -> None:
+        """Write the file `store-id`, and sync it."""
+        draft = self._root / f"{ID_PATH}.{token_hex(8)}"
+        with storage_errors():
+            self._root.mkdir(parents=True, exist_ok=True)
+            try:
+                with draft.open("x") as file:
+                    file.write(f"{store_id}\n")
+                    file.flush()
+                    os.fsync(file.fileno())
+                draft.replace(self._root / ID_PATH)
+            finally:
+                draft.unlink(missing_ok=True)
+            _sync(self._root)
 
     def __contains__(self, checksum: Checksum) -> bool:
         with suppress(BlobMissing):

@@ -20,6 +20,7 @@ class MemoryStore(BlobStore):
     def __init__(self) -> None:
         self._blobs: dict[Checksum, bytes] = {}
         self._written_at: dict[Checksum, datetime] = {}
+        self._id: str | None = None
 
     def receive(self, checksum: Checksum | None = None) -> BlobWriter:
         """Return a writer of the blob `checksum`, or of one of any checksum."""
@@ -53,6 +54,14 @@ class MemoryStore(BlobStore):
     def remove_stale(self, older_than: timedelta) -> int:  # noqa: ARG002 -- part of the interface
         """Return 0: unfinished blobs end with their writers."""
         return 0
+
+    def read_id(self) -> str | None:
+        """Return the id that was written."""
+        return self._id
+
+    def write_id(self, store_id: str) -> None:
+        """Remember the id."""
+        self._id = store_id
 
     def __contains__(self, checksum: Checksum) -> bool:
         return checksum in self._blobs

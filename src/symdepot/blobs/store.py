@@ -3,6 +3,7 @@
 A blob is stored under the same path in a folder and in a bucket:
 
     ab/cd/abcd…       the bytes whose SHA-1 is abcd…, and nothing else
+    store-id          the random id of the store, see `guarded`; not a blob
 
 Two levels of 256 keep folders small: of ten million blobs, 150 are in each.
 """
@@ -19,6 +20,7 @@ from typing import BinaryIO, Protocol
 from symdepot.domain.ids import Checksum
 
 BLOCK_BYTES = 1 << 20
+ID_PATH = "store-id"
 _BLOB_PATH = re.compile(r"([0-9a-f]{2})/([0-9a-f]{2})/(\1\2[0-9a-f]{36})").fullmatch
 
 
@@ -123,6 +125,20 @@ class BlobStore(Protocol):
         Of writers on other machines: what was last written `older_than` ago. A writer
         that is this slow may lose its bytes; then its `commit` fails.
         """
+
+    def read_id(self) -> str | None:
+        """Return the id of the store; None if it has none."""
+
+    def write_id(self, store_id: str) -> None:
+        """Replace the id of the store. It appears at once and whole."""
+
+    def require_known(self) -> None:
+        """Check that this is the store that the database knows, if that is recorded.
+
+        Raises:
+            WrongStore: it is not.
+        """
+        return
 
     def __contains__(self, checksum: Checksum) -> bool: ...
 

@@ -27,6 +27,7 @@
     - BlobMissing
   + Unavailable             our fault: a retry may succeed
     - StorageUnavailable
+      - WrongStore
     - BlobDamaged
     - SandboxUnavailable
     - LeaseLost
@@ -229,6 +230,25 @@ class StorageUnavailable(Unavailable):
     """The disk or bucket failed. `__cause__` is for the log."""
 
     text = "The storage does not answer. Try again in a moment."
+
+
+class WrongStore(StorageUnavailable):
+    """The disk or bucket is not the one of this database; nothing is read or written.
+
+    Each id is None if there is none.
+    """
+
+    def __init__(self, *, expected: str | None, found: str | None) -> None:
+        if found is None:
+            problem = "has no id: its disk is not mounted, or it is another one"
+        else:
+            problem = f"has the id {found}, and the database knows {expected}"
+        super().__init__(
+            f"The storage is not the one of this database: it {problem}. Nothing is "
+            "read or written until the right one is back."
+        )
+        self.expected = expected
+        self.found = found
 
 
 class BlobDamaged(Unavailable):

@@ -48,6 +48,7 @@ from symdepot.domain.errors import LeaseLost
 
 GAVE_UP = "Gave up after {} attempts: each ended the worker that made it."
 HOLDER_BYTES = 8
+_GIVEN_BACK_FOR = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,24 @@ def retry_later(row: LeasedRow, **fields: object) -> bool:
     queued = {states.field: states.queued, "lease_holder": ""}
     update_leased(row, **queued, lease_expires_at=timezone.now() + pause, **fields)
     return True
+
+
+def give_back(row: LeasedRow) -> None:
+    """Queue a row again after a pause, as if it had not been claimed.
+
+    Raises:
+        LeaseLost: the lease has ended.
+    """
+    states = row.WORK_STATES
+    queued = {states.field: states.queued, "lease_holder": ""}
+    now = timezone.now()
+    update_leased(
+        row,
+        **queued,
+        attempts=F("attempts") - 1,
+        lease_expires_at=now + _GIVEN_BACK_FOR,
+        updated_at=now,
+    )
 
 
 def requeue_abandoned[Row: LeasedRow](

@@ -20,7 +20,9 @@ from symdepot.domain.errors import (
     Refused,
     SymdepotError,
     Unavailable,
+    WrongStore,
 )
+from symdepot.jobs import leases
 from symdepot.jobs.heartbeat import heartbeat
 from symdepot.jobs.leases import LeasedRow
 from symdepot.pipeline import steps
@@ -119,7 +121,10 @@ def _record[Row: LeasedRow](
     if isinstance(error, BlobDamaged | BlobMissing):
         chunks.forget_damaged(error.checksum)
     try:
-        record_error(row, error)
+        if isinstance(error, WrongStore):
+            leases.give_back(row)
+        else:
+            record_error(row, error)
     except LeaseLost:
         _log.warning("lease.lost")
 

@@ -5,6 +5,7 @@ import re
 
 from django.http import HttpRequest
 
+from symdepot.blobs.configured import blob_store
 from symdepot.domain.errors import Unauthenticated
 from symdepot.projects import access, tokens
 from symdepot.projects.access import Caller, Reader
@@ -23,13 +24,16 @@ def caller(request: HttpRequest) -> Caller:
 
     Raises:
         Unauthenticated: no token, or an invalid one.
+        WrongStore: the storage is not the one of the database.
 
     Source: spec/sentry-cli A0, row "Authorization".
     """
     known = getattr(request, "auth", None)
     if isinstance(known, Caller):
         return known
-    return _authenticate(request, _header_token(request))
+    found = _authenticate(request, _header_token(request))
+    blob_store().require_known()
+    return found
 
 
 def caller_or_none(request: HttpRequest, path_token: str | None) -> Caller | None:

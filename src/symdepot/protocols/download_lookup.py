@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest
 
+from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import finder, missing_ids
 from symdepot.debugfiles.finder import FileRecord
 from symdepot.debugfiles.near_misses import RequestedIds
@@ -32,10 +33,12 @@ def find_container(
 
     Raises:
         Unauthenticated, NotAllowed: see `auth.reader`.
+        WrongStore: the storage is not the one of the database.
     """
     reader = auth.reader(request, token)
     match = finder.find_match(access.read_scope(reader), query)
     if match.best is not None:
+        blob_store().require_known()
         finder.note_use(match.best)
     elif reader is not None:
         agent = request.headers.get("User-Agent", "")

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.http import HttpRequest
 
+from symdepot.blobs.configured import blob_store
 from symdepot.projects import access
 from symdepot.projects.access import Caller
 from symdepot.projects.rate_limit import rate_limiter
@@ -16,7 +17,9 @@ def limited_caller(request: HttpRequest) -> Caller | None:
     Raises:
         Unauthenticated: an invalid token.
         RateExceeded: too many requests.
+        WrongStore: the storage is not the one of the database.
     """
+    blob_store().require_known()
     match = request.resolver_match
     caller = auth.caller_or_none(request, match.kwargs.get("token") if match else None)
     consume_rate(request, caller)

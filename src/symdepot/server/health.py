@@ -5,7 +5,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest, JsonResponse
 
 from symdepot.blobs.configured import blob_store
-from symdepot.domain.errors import StorageUnavailable
+from symdepot.domain.errors import StorageUnavailable, WrongStore
 from symdepot.domain.ids import Checksum
 from symdepot.server import startup_checks
 
@@ -40,6 +40,8 @@ def _database_problem() -> str:
 def _storage_problem() -> str:
     try:
         _ = _PROBE in blob_store()
+    except WrongStore as error:
+        return str(error)
     except StorageUnavailable:
         return "the storage does not answer"
     return ""

@@ -62,6 +62,7 @@ CONFIG = Config()
 DATA_DIR = CONFIG.data_dir.absolute()
 SCRATCH_DIR = DATA_DIR / "scratch"
 BLOB_URL = CONFIG.blob_url or (DATA_DIR / "blobs").as_uri()
+EXPECTED_STORE_ID = "symdepot.uploads.store_identity.expected_id"
 PUBLIC_URL = (CONFIG.public_url or f"http://127.0.0.1:{CONFIG.port}").rstrip("/")
 UPLOAD_URL_PREFIX = CONFIG.upload_url_prefix.rstrip("/")
 RELATIVE_UPLOAD_URLS = CONFIG.relative_upload_urls

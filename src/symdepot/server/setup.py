@@ -10,13 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import django
+import structlog
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 
+from symdepot.blobs.configured import blob_store
+from symdepot.domain.errors import StorageUnavailable
 from symdepot.server import config, startup_checks
 from symdepot.server.config import Config
 
+_log = structlog.get_logger(__name__)
 _ADVISORY_LOCK = 0x53594D4D
 """Arbitrary number of the Postgres advisory lock for migrations."""
 
@@ -39,6 +43,7 @@ def setup(*, migrated: bool = True, **settings: object) -> Config:
     if migrated:
         startup_checks.check_database()
         migrate()
+        _identify_store()
     return chosen
 
 
@@ -46,6 +51,18 @@ def migrate() -> None:
     """Create or alter the tables for this version; one process at a time."""
     with _migration_lock():
         call_command("migrate", verbosity=0, interactive=False)
+
+
+def _identify_store() -> None:
+    """Give a new store its id, and log if this one is not that of the database.
+
+    A wrong store ends no command here: servers and workers wait until the right one is
+    back.
+    """
+    try:
+        blob_store().require_known()
+    except StorageUnavailable as error:
+        _log.warning("store.refused", error=str(error))
 
 
 def cli_actor() -> str:

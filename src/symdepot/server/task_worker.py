@@ -15,12 +15,14 @@ from django_tasks_db.backend import DatabaseBackend
 from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
 
-from symdepot.domain.errors import SandboxUnavailable
+from symdepot.blobs.configured import blob_store
+from symdepot.domain.errors import SandboxUnavailable, StorageUnavailable
 from symdepot.pipeline import tasks
 from symdepot.sandbox import operations
 from symdepot.server import periodic_jobs
 
 _DATABASE_RETRY_SECONDS = 1.0
+_STORE_RETRY_SECONDS = 2.0
 _SYMCACHE_POLL_SECONDS = 0.5
 _SYMCACHE_STOP_SECONDS = 3.0
 _log = structlog.get_logger(__name__)
@@ -79,7 +81,10 @@ def run_queued_tasks(worker: Worker) -> None:
     try:
         close_old_connections()
         if DBTaskResult.objects.ready().exists():
+            blob_store().require_known()
             worker.run()
+    except StorageUnavailable as error:
+        time.sleep(_log_refusal(error))
     except DatabaseError as error:
         _log.warning("database.failed", error=str(error).strip())
         connection.close()
@@ -115,7 +120,10 @@ def _create_symcaches(is_over: threading.Event) -> None:
 def _create_next_symcache() -> float:
     """Create one symcache. Returns the seconds to wait until the next."""
     try:
+        blob_store().require_known()
         is_created = tasks.create_next_symcache()
+    except StorageUnavailable as error:
+        return _log_refusal(error)
     except DatabaseError as error:
         _log.warning("database.failed", error=str(error).strip())
     except Exception:  # noqa: BLE001 -- the thread must not end
@@ -124,3 +132,9 @@ def _create_next_symcache() -> float:
         return 0.0 if is_created else _SYMCACHE_POLL_SECONDS
     connection.close()
     return _DATABASE_RETRY_SECONDS
+
+
+def _log_refusal(error: StorageUnavailable) -> float:
+    """Log that the store is not that of the database. Returns the seconds to wait."""
+    _log.warning("store.refused", error=str(error))
+    return _STORE_RETRY_SECONDS

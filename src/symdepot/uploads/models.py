@@ -162,3 +162,17 @@ class AwaitedChunk(models.Model):
 
     def __str__(self) -> str:
         return f"{self.checksum} for {self.assembly_id}"
+
+
+class StoreIdentity(models.Model):
+    """The id of the blob store of this database; one row.
+
+    `is_written`: the store has been given this id, so that it is another store if it has
+    none.
+    """
+
+    store_id = models.CharField(max_length=64)
+    is_written = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return self.store_id

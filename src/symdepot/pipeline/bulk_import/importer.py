@@ -88,6 +88,7 @@ def import_files(
         QuotaExceeded: the organization has no room for the next file.
         StorageUnavailable, SandboxUnavailable: the store or the sandbox does not work.
     """
+    blob_store().require_known()
     with resume_db.open_database(settings.DATA_DIR) as database:
         importer = _Importer(project, database, by, dry_run)
         for batch in batched(file_walk.walk(paths), _FILES_PER_BATCH):

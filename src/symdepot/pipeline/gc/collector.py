@@ -8,6 +8,7 @@ from itertools import batched
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from symdepot.blobs.configured import blob_store
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline.gc import deletion, planner
 from symdepot.pipeline.gc.planner import Plan
@@ -78,6 +79,7 @@ def collect(progress: Progress = no_progress) -> GcReport:
     Raises:
         StorageUnavailable: the store did not answer; the next run deletes the rest.
     """
+    blob_store().require_known()
     plan = planner.make_plan(timezone.now(), progress)
     report = GcReport()
     for debug_files in _delete_debug_files(plan):

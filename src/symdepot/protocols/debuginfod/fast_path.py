@@ -30,9 +30,10 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.db import Error, close_old_connections
 from django.http import HttpResponse
 
+from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import finder
 from symdepot.debugfiles.finder import FileRecord
-from symdepot.domain.errors import DebugFileMissing
+from symdepot.domain.errors import DebugFileMissing, StorageUnavailable
 from symdepot.domain.ids import Checksum
 from symdepot.domain.selection.file_query import FileQuery
 from symdepot.domain.symbol_paths import path_parser
@@ -103,7 +104,7 @@ class FastPath:
             if reader is not None:
                 agent, newest = environ.get("HTTP_USER_AGENT", ""), match.newest_row_id
                 record_miss(reader, query, agent=agent, newest_row_id=newest)
-        except Error as error:
+        except (Error, StorageUnavailable) as error:
             table, request = plain_text_responses.DEBUGINFOD, WSGIRequest(environ)
             return _from_django(
                 plain_text_responses.error_response(table, request, error)
@@ -123,6 +124,7 @@ class FastPath:
         )
         slot = self._slot(file, is_near, *(environ.get(header) for header in _VARY))
         if slot:
+            blob_store().require_known()
             return slot[0]
         response = self._ask_django(environ)
         is_ok = response.status.startswith("200 ")

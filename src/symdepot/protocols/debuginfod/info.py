@@ -10,9 +10,10 @@ from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import metadata_search, usage
 from symdepot.debugfiles.metadata_search import SearchKey
-from symdepot.domain.errors import InvalidRequest
+from symdepot.domain.errors import InvalidRequest, StorageUnavailable
 from symdepot.domain.symbol_paths import path_parser
 from symdepot.projects import access
 from symdepot.protocols import (
@@ -56,6 +57,7 @@ def metadata(request: HttpRequest, token: str | None = None) -> HttpResponse:
     if key == SearchKey.BUILD_ID and not path_parser.is_build_id(value):
         raise InvalidRequest("A build id is an even number of digits 0-9 and a-f.")
     scope = access.read_scope(auth.reader(request, token))
+    blob_store().require_known()
     found = metadata_search.search(scope.projects(), SearchKey(key), value)
     results = [
         {"type": one.role.value, "buildid": one.build_id, "file": one.name}
@@ -75,8 +77,9 @@ def metrics(request: HttpRequest, token: str | None = None) -> HttpResponse:
             _line(f"found_{role}_total", number, source="file")
             for role, number in counts.items()
         )
+        blob_store().require_known()
         lines.append(_line("ready", 1))
-    except error_responses.DATABASE_ERRORS:
+    except (*error_responses.DATABASE_ERRORS, StorageUnavailable):
         lines.append(_line("ready", 0))
     text = "".join(f"{line}\n" for line in lines)
     return HttpResponse(text, content_type=_PROMETHEUS)
