@@ -16,11 +16,11 @@ from symdepot.domain.formats import source_bundle
 from symdepot.domain.formats.source_bundle import SourceBundle
 from symdepot.domain.ids import Checksum
 from symdepot.domain.objects import Format
+from symdepot.domain.symbol_paths.breakpad_module import HEAD_BYTES, BreakpadModule
 from symdepot.uploads import chunk_joiner
 from symdepot.uploads.models import FileChunk
 
 _MAX_NAMES_IN_MEMORY = 4096
-_HEAD_BYTES = 4096
 _MAX_NAME_LENGTH = 500
 _find_code_file = re.compile(
     rb"^INFO CODE_ID [0-9A-Fa-f]+ ([^\r\n]+)\r?$", re.MULTILINE
@@ -108,14 +108,27 @@ def code_file_name(debug_file: DebugFile, same_id: Iterable[DebugFile]) -> str:
         return ""
 
 
+def breakpad_module(found: FileRecord) -> BreakpadModule | None:
+    """Return the first line of a Breakpad file; None if it cannot be read."""
+    try:
+        return BreakpadModule.parse(_head(found.checksum.hex))
+    except (BlobMissing, Unavailable):
+        return None
+
+
 @lru_cache(_MAX_NAMES_IN_MEMORY)
 def _name_in_breakpad_file(checksum: str) -> str:
-    first = FileChunk.objects.filter(file__checksum=checksum, position=0)
-    chunk = first.values_list("chunk__checksum", flat=True).first()
-    if chunk is None:
-        return ""
-    with blob_store().open(Checksum(chunk)) as blob:
-        match = _find_code_file(blob.read(_HEAD_BYTES))
+    match = _find_code_file(_head(checksum))
     if match is None:
         return ""
     return match[1].decode("utf-8", "replace").strip()[:_MAX_NAME_LENGTH]
+
+
+def _head(checksum: str) -> bytes:
+    """Return the first bytes of a file, as many as its first chunk has at most."""
+    first = FileChunk.objects.filter(file__checksum=checksum, position=0)
+    chunk = first.values_list("chunk__checksum", flat=True).first()
+    if chunk is None:
+        return b""
+    with blob_store().open(Checksum(chunk)) as blob:
+        return blob.read(HEAD_BYTES)

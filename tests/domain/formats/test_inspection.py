@@ -10,7 +10,11 @@ from tests.fixtures import builders, compiled
 
 from symdepot.domain.errors import NotADebugFile
 from symdepot.domain.formats import inspection
+from symdepot.domain.ids import DebugId
 from symdepot.domain.objects import ObjectFile, single_object
+from symdepot.domain.symcache import converter
+from symdepot.domain.symcache.conversion import ObjectSelector, SymCacheWritten
+from symdepot.domain.symcache.reader import OpenSymCache
 
 ID = UUID("dfb8e43a-f242-3d73-a453-aeb6a777ef75")
 CORPUS = Path(__file__).parents[4] / "shared" / "corpus"
@@ -253,3 +257,32 @@ def test_corpus_files_are_described_as_in_its_table(name: str) -> None:
         ]
         for o in inspection.inspect(path, name=name)
     ]
+
+
+@pytest.mark.parametrize(
+    ("arch", "known"),
+    [
+        ("aarch64", "arm64"),
+        ("i686", "x86"),
+        ("mips64", "mips64"),
+        ("s390x", "unknown"),
+        ("sparcv9", "unknown"),
+        ("riscv", "unknown"),
+    ],
+)
+def test_breakpad_files_of_every_architecture_are_converted(
+    tmp_path: Path, arch: str, known: str
+) -> None:
+    source, target = tmp_path / "a.sym", tmp_path / "a.symcache"
+    records = "FILE 0 a.c\nFUNC 1000 10 0 main\n1000 10 7 0\n"
+    source.write_text(f"MODULE Linux {arch} {ID.hex.upper()}0 a\n{records}")
+    target.touch()
+
+    [found] = inspection.inspect(source, name="a.sym")
+    selector = ObjectSelector(found.debug_id, found.arch)
+    result = converter.convert(source, selector, target)
+
+    assert (found.arch, found.debug_id) == (known, DebugId(ID))
+    assert result == SymCacheWritten(symbols_only=False)
+    [[frame]] = OpenSymCache.open(target).frames_at([0x1004])
+    assert (frame.function, frame.line) == ("main", 7)

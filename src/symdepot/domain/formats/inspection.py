@@ -22,6 +22,7 @@ from symdepot.domain.formats import (
 )
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format, ObjectFile
+from symdepot.domain.symcache import object_archive
 from symdepot.domain.symcache.reader import error_message
 
 # Debug information compresses to a half or a fifth; at best, to a twentieth.
@@ -82,11 +83,9 @@ def trial_parse(path: Path) -> None:
 
 def _objects(path: Path) -> Iterator[Object]:
     try:
-        # Not `from_bytes`, which keeps no reference to the bytes that it reads later.
-        archive = Archive.open(os.fsencode(path))
+        yield from object_archive.objects(path)
     except IoError as e:
         raise OSError(error_message(e)) from e
-    yield from archive.iter_objects()
 
 
 def _describe(o: Object, name: str) -> ObjectFile:

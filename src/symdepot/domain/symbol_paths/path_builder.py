@@ -8,6 +8,8 @@ import re
 from symdepot.domain.ids import DebugId
 from symdepot.domain.objects import Format, ObjectFile
 from symdepot.domain.selection.file_query import FileRole
+from symdepot.domain.symbol_paths import name_normalization
+from symdepot.domain.symbol_paths.breakpad_module import BreakpadModule
 
 _PDB_END = re.compile(r"\.pdb$", re.IGNORECASE)
 _SYMSTORE_PATHS = {
@@ -36,10 +38,19 @@ def symstore_path(stored: ObjectFile, role: FileRole) -> str | None:
     )
 
 
-def breakpad_path(stored: ObjectFile) -> str:
-    """Return the path of a Breakpad file, which is the same in all layouts."""
-    file = _PDB_END.sub("", stored.name) + ".sym"
-    return f"{stored.name}/{breakpad_id(stored.debug_id)}/{file}"
+def breakpad_path(stored: ObjectFile, module: BreakpadModule | None = None) -> str:
+    """Return the path of a Breakpad file, which is the same in all layouts.
+
+    `module`: its first line, by which Breakpad's tools name the path. Without it, and if
+    it has another debug id than the catalogue, from the object.
+
+    Source: spec/serving 3.2, "Code-info lookup".
+    """
+    name = module and name_normalization.base_name(module.name)
+    is_same = module is not None and module.debug_id == stored.debug_id
+    key = module.id_text if module and is_same else breakpad_id(stored.debug_id)
+    name = name or stored.name
+    return f"{name}/{key}/{_PDB_END.sub('', name)}.sym"
 
 
 def breakpad_id(debug_id: DebugId) -> str:

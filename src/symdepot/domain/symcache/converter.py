@@ -3,15 +3,14 @@
 This parses an untrusted file in native code, so only `symdepot.sandbox` imports it.
 """
 
-import os
 import shutil
 from io import RawIOBase
 from pathlib import Path
 
-from symbolic.debuginfo import Archive
 from symbolic.exceptions import IoError, SymbolicError
 
 from symdepot.domain.ids import DebugId
+from symdepot.domain.symcache import object_archive
 from symdepot.domain.symcache.conversion import (
     Conversion,
     ConversionFailed,
@@ -34,12 +33,10 @@ def convert(source: Path, selector: ObjectSelector, target: Path) -> Conversion:
         MemoryError: there was not enough memory.
     """
     try:
-        # Not `from_bytes`: it keeps no reference to the bytes that it reads later.
-        archive = Archive.open(os.fsencode(source))
         # By UUID: clients may have corrected the age.
         matching = (
             o
-            for o in archive.iter_objects()
+            for o in object_archive.objects(source)
             if o.arch == selector.arch
             and DebugId.parse(o.debug_id).uuid == selector.debug_id.uuid
         )

@@ -13,30 +13,51 @@ from symdepot.debugfiles.finder import FileRecord
 from symdepot.domain.selection.file_query import FileQuery
 from symdepot.domain.symbol_paths import path_builder, path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
-from symdepot.protocols import download_lookup, file_response, plain_text_responses
+from symdepot.protocols import (
+    cross_origin,
+    download_lookup,
+    file_response,
+    plain_text_responses,
+)
+
+_METHODS = "GET, HEAD, OPTIONS"
+_EXPOSED = "Content-Range, ETag, Retry-After"
+
+
+def by_path(
+    request: HttpRequest, path: str, token: str | None = None
+) -> HttpResponseBase:
+    """Answer with the Breakpad file of `path`; scripts on web pages may request it.
+
+    They may read every response: without the header, a miss looks like an outage.
+    """
+    if request.method == "OPTIONS":
+        response: HttpResponseBase = cross_origin.preflight(request, _METHODS)
+    else:
+        response = _by_path(request, path, token)
+    response["Access-Control-Allow-Origin"] = "*"
+    response["Access-Control-Expose-Headers"] = _EXPOSED
+    return response
 
 
 @plain_text_responses.text_view(
     plain_text_responses.SYMBOL_SERVER, lambda _: "breakpad"
 )
-def by_path(
-    request: HttpRequest, path: str, token: str | None = None
-) -> HttpResponseBase:
-    """Answer with the Breakpad file of `path`; scripts on web pages may request it."""
+def _by_path(request: HttpRequest, path: str, token: str | None) -> HttpResponseBase:
     query = path_parser.parse(Layout.BREAKPAD, path)
     if query is None:
         return plain_text_responses.ignored_response()
     found = download_lookup.find_file(request, token, query)
-    response = _respond(request, query, found, path)
-    response["Access-Control-Allow-Origin"] = "*"
-    return response
+    return _respond(request, query, found, path)
 
 
 def _respond(
     request: HttpRequest, query: FileQuery, found: FileRecord, path: str
 ) -> HttpResponseBase:
     if not query.debug_ids:
-        target = path_builder.breakpad_path(found.object)
+        target = path_builder.breakpad_path(
+            found.object, contents.breakpad_module(found)
+        )
         base = request.path.removesuffix(path)
         arguments = request.META.get("QUERY_STRING", "")
         redirect = HttpResponse(status=HTTPStatus.FOUND)

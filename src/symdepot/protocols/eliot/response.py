@@ -11,7 +11,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from pydantic_core import to_json
 
 from symdepot.domain.errors import InvalidRequest
@@ -33,7 +33,6 @@ MAX_CHARACTERS = 256_000_000
 """Of one response: an address of four digits may have a name of a million."""
 
 _UNKNOWN = "<unknown>"
-_DAY_SECONDS = "86400"
 _CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "Retry-After",
@@ -213,20 +212,3 @@ def json_response(content: object, status: int = HTTPStatus.OK) -> HttpResponse:
     """Return a JSON response that a page of any origin may read."""
     content = to_json(content)
     return HttpResponse(content, "application/json", status, headers=_CORS)
-
-
-def preflight(request: HttpRequest) -> HttpResponse:
-    """Return the response to a CORS preflight request; all headers are allowed.
-
-    `*` would not cover `Authorization`. The Firefox Profiler sends its own `User-Agent`.
-    """
-    headers = {
-        **_CORS,
-        "Allow": METHODS,
-        "Access-Control-Allow-Methods": METHODS,
-        "Access-Control-Max-Age": _DAY_SECONDS,
-        "Vary": "Access-Control-Request-Headers",
-    }
-    if requested := request.headers.get("Access-Control-Request-Headers"):
-        headers["Access-Control-Allow-Headers"] = requested
-    return HttpResponse(content_type="text/plain", headers=headers)

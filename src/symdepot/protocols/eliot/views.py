@@ -11,7 +11,12 @@ from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI, Router
 
 from symdepot.debugfiles import contents
-from symdepot.protocols import error_responses, request_body, symbolication_request
+from symdepot.protocols import (
+    cross_origin,
+    error_responses,
+    request_body,
+    symbolication_request,
+)
 from symdepot.protocols.eliot import request_parser, response, schemas
 from symdepot.protocols.eliot.request_parser import MergedJobs, ParsedJob
 from symdepot.protocols.eliot.response import ResultIndex
@@ -69,7 +74,7 @@ def v4(request: HttpRequest) -> HttpResponse:
 @router.api_operation(["OPTIONS"], "/v5", include_in_schema=False)
 def preflight(request: HttpRequest) -> HttpResponse:
     """Allow pages of any origin to send requests."""
-    return response.preflight(request)
+    return cross_origin.preflight(request, response.METHODS)
 
 
 @router.api_operation(_OTHER_METHODS, "/v4", include_in_schema=False)
