@@ -4,17 +4,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from tests.clients import crashing
+from tests.clients import crashing, wire
 from tests.clients.conftest import StartDepot
 from tests.clients.depot import Depot
 from tests.factories import a_breakpad_file
 
+from symdepot.server import startup_checks
+
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.both_databases]
 
+SYMBOLICATE = b'{"stacktraces": [], "modules": []}'
 SENTENCE = "The storage is not the one of this database"
 
 
@@ -75,8 +78,13 @@ def test_without_its_disk_nothing_is_ok_and_nothing_is_written(
     assert crashing.comes_true(lambda: "storage" in problems(depot), within_seconds=5)
     assert SENTENCE in problems(depot)["storage"]
     assert f"storage: {SENTENCE}" in doctor(depot)
-    answer = depot.wire.ask("GET", f"{depot.wire.files_path}/dsyms/")
-    assert (answer.status, SENTENCE in answer.content.decode()) == (503, True)
+    files = f"{depot.wire.files_path}/dsyms/"
+    assert crashing.comes_true(
+        # Each of the web processes notices by itself.
+        lambda: {depot.wire.ask("GET", files).status for _ in range(8)} == {503},
+        within_seconds=5,
+    )
+    assert SENTENCE in depot.wire.ask("GET", files).content.decode()
     assert depot.wire.ask("GET", "/health/live").status == 200
     assert list(blobs.iterdir()) == []
 
@@ -84,3 +92,55 @@ def test_without_its_disk_nothing_is_ok_and_nothing_is_written(
         assert problems(depot) == {}
         for content in (known, new):
             assert depot.wire.upload(content, "hello.sym")["state"] == "ok"
+
+
+@contextmanager
+def filled(folder: Path) -> Iterator[None]:
+    """Leave no byte free in `folder`."""
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    yield
+    filler.unlink()
+
+
+@pytest.mark.parametrize("database", ["elsewhere", "same disk"])
+def test_a_full_disk_is_answered_in_words(
+    start_depot: StartDepot, tmp_path: Path, database: str
+) -> None:
+    data = tmp_path / "data"
+    settings: dict[str, object] = {"data_dir": data, "symcache_disk": 1 << 20}
+    if database == "same disk":
+        settings["database_url"] = f"sqlite:///{data}/here.db"
+    with mounted(data, "-t", "tmpfs", "-o", "size=40m", "tmpfs"):
+        depot = start_depot(**settings)
+        content = a_breakpad_file(at_least_bytes=3 << 20)
+        form = wire.Multipart.of([wire.zipped({"hello.sym": content})])
+        requests = {
+            "zip": (f"{depot.wire.files_path}/dsyms/", form.content, form.content_type),
+            "symbolicate": ("/symbolicate", SYMBOLICATE, "application/json"),
+            "chunks": (depot.wire.chunks_path, form.content, form.content_type),
+        }
+
+        with filled(data):
+            for name, (path, body, kind) in requests.items():
+                headers = [("Content-Type", kind)]
+                answer = depot.wire.ask("POST", path, body, headers=headers)
+                assert (name, answer.status) == (name, 503)
+                assert {*answer.json()} <= {"detail", "causes"}
+                assert answer.json()["detail"].startswith(("A disk", "The "))
+            assert set(problems(depot)) == {"disk"}
+            assert f"the disk of {data} is full" in problems(depot)["disk"]
+            assert depot.wire.ask("GET", "/health/live").status == 200
+
+        assert problems(depot) == {}
+        assert depot.wire.send_zip({"hello.sym": content})
+
+
+def test_a_read_only_disk_is_not_ready(tmp_path: Path) -> None:
+    folder = tmp_path / "read-only"
+    with mounted(folder, "-t", "tmpfs", "-o", "ro", "tmpfs"):
+        problem = startup_checks.disk_problem(folder / "not created yet")
+
+    assert problem == f"{folder} cannot be written"

@@ -28,6 +28,15 @@ def pieces(content: bytes, size: int) -> list[bytes]:
     return [content[start : start + size] for start in range(0, len(content), size)]
 
 
+def zipped(members: Mapping[str, bytes]) -> bytes:
+    """Return a zip of files by their names."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as packed:
+        for name, content in members.items():
+            packed.writestr(name, content)
+    return archive.getvalue()
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What came back."""
@@ -142,11 +151,7 @@ class Wire:
 
     def send_zip(self, members: Mapping[str, bytes]) -> list[dict[str, Any]]:
         """Post files in a zip, as old clients do; return those that are new."""
-        archive = io.BytesIO()
-        with zipfile.ZipFile(archive, "w") as packed:
-            for name, content in members.items():
-                packed.writestr(name, content)
-        form = Multipart.of([archive.getvalue()])
+        form = Multipart.of([zipped(members)])
         answer = self.ask(
             "POST",
             f"{self.files_path}/dsyms/",

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from itertools import count
+from pathlib import Path
 
 import pytest
 from pytest_django import DjangoAssertNumQueries
+from structlog.typing import EventDict
 from tests.factories import (
     a_client,
     a_debug_file,
@@ -18,6 +20,7 @@ from tests.factories import (
 )
 
 from symdepot.blobs.configured import blob_store
+from symdepot.blobs.store import blob_path
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline.gc import deletion
@@ -165,3 +168,20 @@ def test_deletion_includes_symcaches() -> None:
 
     assert list(blob_store()) == []
     assert not SymCache.objects.exists()
+
+
+def test_deletion_is_done_though_its_bytes_cannot_be_deleted(
+    disk: Path, log: list[EventDict]
+) -> None:
+    row = a_debug_file(a_project(), b"content")
+    blob = disk / blob_path(Checksum.of(b"content"))
+    blob.unlink()
+    blob.mkdir()  # no file, so that not even root can unlink it
+
+    answer = a_client().delete(files_url() + f"?id={row.pk}")
+
+    assert answer.status_code == 204
+    assert not DebugFile.objects.exists()
+    assert [entry["event"] for entry in log if entry["log_level"] == "warning"] == [
+        "blobs.left"
+    ]

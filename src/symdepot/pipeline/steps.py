@@ -80,9 +80,9 @@ def create_symcache(row: SymCache) -> Outcome:
     try:
         replaced = lifecycle.finish(row, conversion, stored, store)
     except LeaseLost:
-        deletion.delete_blobs([stored[0]] if stored else [])
+        deletion.delete_blobs_or_leave([stored[0]] if stored else [])
         raise
-    deletion.delete_blobs(replaced)
+    deletion.delete_blobs_or_leave(replaced)
     return Outcome.MADE if stored else Outcome.FAILED
 
 

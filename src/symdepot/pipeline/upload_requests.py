@@ -95,7 +95,7 @@ def accept_chunks(organization: Organization, sizes: Mapping[Checksum, int]) -> 
     try:
         quota.check(organization, sizes)
     except QuotaExceeded:
-        deletion.delete_blobs(sizes)
+        deletion.delete_blobs_or_leave(sizes)
         raise
     chunks.record_chunks(organization, sizes, blob_store())
     with transaction.atomic():

@@ -32,11 +32,20 @@ class RateLimiter:
     """
 
     def __init__(self, path: Path) -> None:
+        """Map the file at `path`, which is created if missing.
+
+        Raises:
+            OSError: the disk is full or failed.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        # Writing to mapped memory kills the process if the disk is full.
-        os.posix_fallocate(self._file, 0, _SLOTS * _SLOT.size)
-        self._slots = mmap.mmap(self._file, _SLOTS * _SLOT.size)
+        try:
+            # Writing to mapped memory kills the process if the disk is full.
+            os.posix_fallocate(self._file, 0, _SLOTS * _SLOT.size)
+            self._slots = mmap.mmap(self._file, _SLOTS * _SLOT.size)
+        except OSError:
+            os.close(self._file)
+            raise
         self._lock = threading.Lock()
 
     def consume(self, caller: str, *, per_minute: int) -> None:

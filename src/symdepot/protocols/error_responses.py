@@ -1,5 +1,6 @@
 """Error responses: what is the same in every protocol."""
 
+import errno
 from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
@@ -18,6 +19,7 @@ CHALLENGE = 'Basic realm="symdepot", Bearer'
 """`WWW-Authenticate` of a response 401."""
 DATABASE_ERRORS = (OperationalError, InterfaceError)
 """Raised when the database is unavailable."""
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 JSON_STATUSES: Mapping[type[SymdepotError], HTTPStatus] = {
     errors.Unauthenticated: HTTPStatus.UNAUTHORIZED,
     errors.NotAllowed: HTTPStatus.FORBIDDEN,
@@ -53,19 +55,15 @@ def add_error_handlers(
         log_refusal(request, int(status), error)
         return add_headers(render(request, status, error), error, challenge)
 
-    def respond_no_database(request: HttpRequest, error: Exception) -> HttpResponse:
-        status = HTTPStatus.SERVICE_UNAVAILABLE
-        return respond(status, request, database_unavailable(error))
-
-    def respond_internal(request: HttpRequest, error: Exception) -> HttpResponse:
+    def respond_other(request: HttpRequest, error: Exception) -> HttpResponse:
+        if unavailable := unavailable_error(error):
+            return respond(HTTPStatus.SERVICE_UNAVAILABLE, request, unavailable)
         status = HTTPStatus.INTERNAL_SERVER_ERROR
         return render(request, status, internal_error(request, error))
 
     for kind, status in statuses.items():
         api.add_exception_handler(kind, partial(respond, status))
-    for unavailable in DATABASE_ERRORS:
-        api.add_exception_handler(unavailable, partial(respond_no_database))
-    api.add_exception_handler(Exception, partial(respond_internal))
+    api.add_exception_handler(Exception, partial(respond_other))
 
 
 def add_headers(
@@ -93,9 +91,22 @@ def log_refusal(request: HttpRequest, status: int, error: SymdepotError) -> None
     )
 
 
-def database_unavailable(cause: Exception) -> errors.Unavailable:
-    """Return the error when the database is unavailable: clients retry after a 503."""
-    error = errors.Unavailable("The database does not answer. Try again.")
+def unavailable_error(cause: Exception) -> errors.Unavailable | None:
+    """Return the error for the client if the database or a disk failed, else None.
+
+    Clients retry after a 503.
+    """
+    error: errors.Unavailable
+    if isinstance(cause, DATABASE_ERRORS) and "disk is full" in str(cause):
+        error = errors.Unavailable("The disk of the database is full. Try again later.")
+    elif isinstance(cause, DATABASE_ERRORS):
+        error = errors.Unavailable("The database does not answer. Try again.")
+    elif isinstance(cause, OSError) and cause.errno in _DISK_ERRORS:
+        error = errors.StorageUnavailable(
+            "A disk of this server is full or cannot be written. Try again later."
+        )
+    else:
+        return None
     error.__cause__ = cause
     return error
 

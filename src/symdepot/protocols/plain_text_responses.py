@@ -154,8 +154,7 @@ def error_response(
     error_table: ErrorTable, request: HttpRequest, error: Exception
 ) -> HttpResponse:
     """Return the response to a request that failed with `error`, and log why."""
-    if isinstance(error, error_responses.DATABASE_ERRORS):
-        error = error_responses.database_unavailable(error)
+    error = error_responses.unavailable_error(error) or error
     if not isinstance(error, SymdepotError):
         text = str(error_responses.internal_error(request, error))
         return text_response(text, HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -1,10 +1,13 @@
 """Health checks: `/health/live` for a supervisor, `/health/ready` for a load balancer."""
 
+from pathlib import Path
+
 import structlog
+from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, JsonResponse
 
-from symdepot.blobs.configured import blob_store
+from symdepot.blobs.configured import blob_store, local_folder
 from symdepot.domain.errors import StorageUnavailable, WrongStore
 from symdepot.domain.ids import Checksum
 from symdepot.server import startup_checks
@@ -19,8 +22,12 @@ def live(request: HttpRequest) -> JsonResponse:
 
 
 def ready(request: HttpRequest) -> JsonResponse:
-    """Answer 200 if database and storage answer, else 503 and the problems."""
-    problems = {"database": _database_problem(), "storage": _storage_problem()}
+    """Answer 200 if database, storage and disks work, else 503 and the problems."""
+    problems = {
+        "database": _database_problem(),
+        "storage": _storage_problem(),
+        "disk": _disk_problem(),
+    }
     problems = {part: problem for part, problem in problems.items() if problem}
     if problems:
         _log.warning("health.failed", **problems)
@@ -45,3 +52,11 @@ def _storage_problem() -> str:
     except StorageUnavailable:
         return "the storage does not answer"
     return ""
+
+
+def _disk_problem() -> str:
+    folders = {settings.DATA_DIR, settings.SCRATCH_DIR, settings.SYMCACHE_DIR}
+    if blobs := local_folder():
+        folders.add(blobs)
+    problems = {startup_checks.disk_problem(Path(folder)) for folder in folders}
+    return "; ".join(sorted(problems - {""}))

@@ -25,6 +25,9 @@ from symdepot.server.config import Config, Misconfigured
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- recognised, not bound
 
 
+_MIN_FREE_BYTES = 16 << 20
+
+
 def numeric_address(host: str, port: int) -> str:
     """Resolve `host`, since granian only takes numeric addresses.
 
@@ -52,6 +55,25 @@ def check_folder_writable(folder: Path) -> None:
             f"({os.strerror(error.errno or errno.EIO)}). Make it writable for this "
             "user, or name another one with --data-dir or SYMDEPOT_DATA_DIR."
         ) from error
+
+
+def disk_problem(folder: Path) -> str:
+    """Return why nothing can be written below `folder`; empty if it can.
+
+    A disk with less than 16 MiB or without a free inode counts as full. Nothing is
+    written, so a check costs some microseconds.
+    """
+    try:
+        # A folder that is created later will be on the disk of its parent.
+        found = next(path for path in (folder, *folder.parents) if path.exists())
+        disk = os.statvfs(found)
+    except OSError as error:
+        return f"the disk of {folder} fails: {os.strerror(error.errno or errno.EIO)}"
+    if disk.f_flag & os.ST_RDONLY or not os.access(found, os.W_OK | os.X_OK):
+        return f"{found} cannot be written"
+    has_room = disk.f_bavail * disk.f_frsize >= _MIN_FREE_BYTES
+    has_inodes = disk.f_favail > 0 or not disk.f_files
+    return "" if has_room and has_inodes else f"the disk of {found} is full"
 
 
 def check_port_free(config: Config) -> None:

@@ -9,7 +9,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import batched
 
+import structlog
 from django.conf import settings
+from django.db import DatabaseError
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
@@ -17,6 +19,7 @@ from symdepot.blobs.configured import blob_store
 from symdepot.blobs.store import StoredBlob
 from symdepot.debugfiles import catalogue
 from symdepot.debugfiles.models import DebugFile
+from symdepot.domain.errors import StorageUnavailable
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline.progress_callback import Progress
 from symdepot.projects import audit
@@ -28,6 +31,7 @@ from symdepot.uploads.models import Assembly, Chunk, ChunkOwner, File, FileChunk
 
 _BLOBS_PER_LOCK = 16
 _BLOBS_PER_LOOKUP = 1000
+_log = structlog.get_logger(__name__)
 
 
 def delete_debug_file(debug_file: DebugFile, *, by: str) -> None:
@@ -51,7 +55,7 @@ def delete_debug_file(debug_file: DebugFile, *, by: str) -> None:
         deleted, blobs = delete_files([file.pk])
         if deleted:
             blobs |= set(delete_chunks(candidates, since).values())
-    delete_blobs(blobs)
+    delete_blobs_or_leave(blobs)
 
 
 def delete_debug_files(
@@ -119,6 +123,18 @@ def delete_blobs(candidates: Iterable[Checksum]) -> set[Checksum]:
                 store.delete(checksum)
         deleted |= unnamed
     return deleted
+
+
+def delete_blobs_or_leave(candidates: Collection[Checksum]) -> None:
+    """Delete blobs as `delete_blobs` after a transaction that cannot be undone.
+
+    If the store or the database fails, the blobs are left to garbage collection, which
+    deletes them as orphans: what was committed is not reported as failed.
+    """
+    try:
+        delete_blobs(candidates)
+    except (StorageUnavailable, DatabaseError) as error:
+        _log.warning("blobs.left", count=len(candidates), error=str(error))
 
 
 def referenced_blobs(checksums: Iterable[Checksum]) -> set[Checksum]:

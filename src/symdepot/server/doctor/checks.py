@@ -188,8 +188,8 @@ def upload() -> str:
 
 CHECKS = (
     Check(configuration),
-    Check(storage),
     Check(database),
+    Check(storage, needs=("database",)),
     Check(clock, needs=("database",)),
     Check(sandbox),
     Check(server),
