@@ -27,14 +27,20 @@ def documented() -> str:
 
 
 @contextmanager
-def before(upstream: str, blobs: Path, folder: Path) -> Iterator[str]:
-    """Run nginx before the server at `upstream`; lend the URL where it answers."""
+def before(
+    upstream: str, blobs: Path, folder: Path, *, buffers_requests: bool = True
+) -> Iterator[str]:
+    """Run nginx before the server at `upstream`; lend the URL where it answers.
+
+    Without `buffers_requests` it passes a body on in chunks, if it comes in chunks.
+    """
     locations = (
         documented()
         .replace("http://127.0.0.1:8000", upstream)
         .replace("/var/lib/symdepot/blobs/", f"{blobs}/")
     )
-    with _running(locations, folder) as url:
+    buffering = "on" if buffers_requests else "off"
+    with _running(f"proxy_request_buffering {buffering};{locations}", folder) as url:
         yield url
 
 
@@ -93,6 +99,7 @@ http {{
     scgi_temp_path {folder}/scgi;
     server {{
         listen 127.0.0.1:{port};
+        client_max_body_size 72m;
         {locations}
     }}
 }}

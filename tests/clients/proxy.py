@@ -33,7 +33,8 @@ class Proxy:
     """Passes requests on to a server that may come and go.
 
     While there is none it answers `unavailable`. `before_answer` is called with what
-    the server answered, before the client hears of it.
+    the server answered, before the client hears of it. `in_chunks`: bodies are passed on
+    without their length.
     """
 
     url: str
@@ -41,6 +42,7 @@ class Proxy:
     unavailable: HTTPStatus = HTTPStatus.BAD_GATEWAY
     passed: list[Passed] = field(default_factory=list)
     before_answer: Callable[[Passed], None] | None = None
+    in_chunks: bool = False
 
     def to(self, end_of_path: str) -> list[Passed]:
         """Return what came by about a path."""
@@ -108,8 +110,12 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in self.headers.items():
             if name.lower() not in {*_HOP_BY_HOP, "host", "accept-encoding"}:
                 line.putheader(name, value)
-        line.putheader("Content-Length", str(len(content)))
-        line.endheaders(content)
+        if self.proxy.in_chunks and content:
+            line.putheader("Transfer-Encoding", "chunked")
+            line.endheaders(iter([content]), encode_chunked=True)
+        else:
+            line.putheader("Content-Length", str(len(content)))
+            line.endheaders(content)
         response = line.getresponse()
         kind = response.headers.get("Content-Type", "")
         return response.status, kind, response.read()

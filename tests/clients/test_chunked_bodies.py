@@ -5,13 +5,20 @@ import io
 import json
 import secrets
 import socket
+import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from uuid import UUID
 
 import pytest
-from tests.clients import wire
+from tests.clients import builds, nginx, proxy, wire
+from tests.clients.conftest import StartDepot
+from tests.clients.debuggers import program
 from tests.clients.depot import Depot
+from tests.clients.proxy import Proxy
+from tests.clients.sentry_cli import SentryCli
 from tests.clients.wire import Answer, Multipart
 from tests.fixtures import builders
 
@@ -46,6 +53,11 @@ def zip_body() -> tuple[bytes, str]:
     return form.content, form.content_type
 
 
+def chunk_body() -> tuple[bytes, str]:
+    form = Multipart.of([b"a chunk"])
+    return form.content, form.content_type
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -54,6 +66,13 @@ def zip_body() -> tuple[bytes, str]:
             json_body({"a" * 40: {"name": "a", "chunks": ["b" * 40]}}),
         ),
         ("{files}/dsyms/", zip_body),
+        ("/api/0/organizations/{org}/chunk-upload/", chunk_body),
+        (
+            "/api/0/projects/{org}/default/symbolicate-text",
+            json_body({"text": "no address"}),
+        ),
+        ("{files}/proguard-artifact-releases", json_body({"release_name": "a"})),
+        ("/symbolicate/v4", json_body({"stacks": [[]], "memoryMap": []})),
         ("{files}/dsyms/associate/", json_body({"platform": "apple", "checksums": []})),
         (
             "/api/0/organizations/{org}/releases/",
@@ -80,6 +99,8 @@ def test_a_body_in_chunks_is_read_like_one_with_its_length(
 
 def shape(answer: Answer) -> object:
     """The names in an answer; the zip's second upload has none, since it is known."""
+    if not answer.content:
+        return None
     parsed = answer.json()
     return sorted(parsed) if isinstance(parsed, dict) else type(parsed)
 
@@ -111,6 +132,90 @@ def test_a_body_in_chunks_has_the_same_limits(depot: Depot) -> None:
     assert (upload.status, upload.json()) == (400, {"error": "Request too large"})
     assert answer.status == 413
     assert b"The body of this request may have 57.67 MB." in answer.content
+
+
+@pytest.fixture
+def front(start_depot: StartDepot, tmp_path: Path) -> Iterator[tuple[Depot, Proxy]]:
+    """A server behind an nginx that does not buffer, behind a proxy that re-chunks."""
+    with proxy.opened() as opened:
+        opened.in_chunks = True
+        depot = start_depot(public_url=opened.url, chunk_size=MIB)
+        folder = tmp_path / "nginx"
+        folder.mkdir()
+        behind = nginx.before(depot.url, depot.blobs, folder, buffers_requests=False)
+        with behind as url:
+            opened.server = ("127.0.0.1", int(url.rpartition(":")[2]))
+            yield replace(depot, wire=replace(depot.wire, url=url)), opened
+
+
+@pytest.mark.slow
+def test_sentry_cli_uploads_through_proxies_that_re_chunk(
+    front: tuple[Depot, Proxy], newest: SentryCli, tmp_path: Path
+) -> None:
+    depot, opened = front
+    path = builds.compiled(tmp_path)
+    with path.open("ab") as file:
+        file.write(secrets.token_bytes(3 * MIB))
+
+    result = depot.client(newest).upload("--wait", path)
+
+    assert result.exit_code == 0, result
+    assert [one.status for one in opened.to("/chunk-upload/") if one.request]
+    (stored,) = depot.wire.files()
+    assert depot.wire.download(stored["id"]) == path.read_bytes()
+
+
+@pytest.mark.slow
+def test_curl_uploads_from_a_pipe(front: tuple[Depot, Proxy]) -> None:
+    depot, _ = front
+    content = secrets.token_bytes(MIB)
+    parts = Multipart.of([content])
+    headers = [
+        f"Authorization: Bearer {depot.wire.token}",
+        f"Content-Type: {parts.content_type}",
+    ]
+
+    done = subprocess.run(  # noqa: S603 -- a program of Debian's
+        [
+            *(program("curl"), "-sS", "-X", "POST", "-T", "-", "--fail-with-body"),
+            *(word for header in headers for word in ("-H", header)),
+            depot.wire.url + depot.wire.chunks_path,
+        ],
+        input=parts.content,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert wire.sha1(content) in {path.name for path in depot.blobs.rglob("*")}
+
+
+@pytest.mark.parametrize("ending", [b"zz\r\n", b"5\r\nabcdefgh\r\n0\r\n\r\n"])
+def test_an_invalid_chunk_ends_a_body(depot: Depot, ending: bytes) -> None:
+    first, second = secrets.token_bytes(1000), secrets.token_bytes(1000)
+    parts = Multipart.of([first, second])
+    end = parts.content.index(second) + 500
+
+    answer = post_and_close(
+        depot, parts.content[:end], parts.content_type, ending=ending
+    )
+
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"Incomplete multipart body" in answer
+    kept = {path.name for path in depot.blobs.rglob("*") if path.is_file()}
+    assert wire.sha1(second) not in kept
+
+
+def test_a_malformed_form_is_read_to_its_end(depot: Depot) -> None:
+    body = b"--frontier\r\n" + b"A: b\r\n" * (4 * MIB)
+
+    answer = post(
+        depot, depot.wire.chunks_path, body, "multipart/form-data; boundary=frontier"
+    )
+
+    assert answer.status == 400
+    assert answer.json() == {"error": "Invalid multipart body"}
 
 
 def post(
@@ -145,8 +250,10 @@ def blocks(content: bytes) -> Iterator[bytes]:
         yield content[start : start + 65_536]
 
 
-def post_and_close(depot: Depot, content: bytes, content_type: str) -> bytes:
-    """Send one chunk without the last, and no more; return what is answered."""
+def post_and_close(
+    depot: Depot, content: bytes, content_type: str, *, ending: bytes = b""
+) -> bytes:
+    """Send one chunk, `ending`, and no more; return what is answered."""
     head = (
         f"POST {depot.wire.chunks_path} HTTP/1.1\r\n"
         f"Host: depot\r\nAuthorization: Bearer {depot.wire.token}\r\n"
@@ -154,9 +261,9 @@ def post_and_close(depot: Depot, content: bytes, content_type: str) -> bytes:
         f"{len(content):x}\r\n"
     )
     with socket.create_connection(depot.wire.address, timeout=30) as line:
-        line.sendall(head.encode() + content + b"\r\n")
+        line.sendall(head.encode() + content + b"\r\n" + ending)
         line.shutdown(socket.SHUT_WR)
         try:
-            return line.recv(4096)
+            return b"".join(iter(lambda: line.recv(4096), b""))
         except ConnectionError:
             return b""

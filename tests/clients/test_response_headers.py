@@ -37,3 +37,12 @@ def test_browsers_do_not_guess_the_type_of_a_response(
     answer = depot.wire.ask(method, path)
 
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_length_of_many_digits_causes_no_internal_error(depot: Depot) -> None:
+    length = ("Content-Length", "0" * 30)
+
+    answer = depot.wire.ask("GET", "/health/live", headers=[length])
+
+    assert answer.status == 200
+    assert answer.headers["x-content-type-options"] == "nosniff"

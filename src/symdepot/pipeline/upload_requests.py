@@ -20,7 +20,7 @@ waits for its chunks, a complete one is queued.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -55,6 +55,9 @@ _TEMPORARY_ERROR_SHOWN = timedelta(seconds=5)
 _SUPERSEDED = "Newer files of the same debug id have all that is in this one."
 _NO_SYMCACHE = "No symcache could be made of it: {}"
 _WAITERS = BoundedSemaphore(24)
+_CHUNKS_AT_ONCE = 100
+_BYTES_AT_ONCE = 64 << 20
+"""From a zip: little is written before an exceeded quota is noticed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +133,7 @@ def upload_zip(project: Project, archive: IO[bytes], *, by: str) -> list[DebugFi
     Errors: see `zip_upload.extract_zip`.
     """
     members: dict[tuple[Checksum, DebugId | None], UploadRequest] = {}
-    for request, sizes in zip_upload.extract_zip(archive):
-        accept_chunks(project.organization, sizes)
+    for request in _extract(project.organization, archive):
         key = (request.checksum, client_metadata.id_from_name(request.name))
         members.setdefault(key, replace(request, offered_by=by))
     # Names with an id first: a mapping under a name without one would be an error.
@@ -161,6 +163,20 @@ def requeue_abandoned(*, is_queue_empty: bool = False) -> int:
         ids = assembly.requeue(abandoned)
         _enqueue_on_commit(ids)
     return len(ids)
+
+
+def _extract(organization: Organization, archive: IO[bytes]) -> Iterator[UploadRequest]:
+    """Yield the files of a zip. Accepts their chunks, some at a time."""
+    stored: dict[Checksum, int] = {}
+    try:
+        for request, sizes in zip_upload.extract_zip(archive):
+            stored |= sizes
+            if len(stored) >= _CHUNKS_AT_ONCE or sum(stored.values()) >= _BYTES_AT_ONCE:
+                accepted, stored = stored, {}
+                accept_chunks(organization, accepted)
+            yield request
+    finally:
+        accept_chunks(organization, stored)
 
 
 def _decide(

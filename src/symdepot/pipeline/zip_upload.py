@@ -11,7 +11,7 @@ from django.conf import settings
 from symdepot.blobs.configured import blob_store
 from symdepot.blobs.store import BLOCK_BYTES
 from symdepot.domain.errors import InvalidRequest
-from symdepot.domain.formats.archive_limits import ZIP_UPLOADS
+from symdepot.domain.formats.archive_limits import ZIP_UPLOADS, BoundedFile
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline import steps
 from symdepot.uploads import file_splitter
@@ -27,6 +27,8 @@ _UNREADABLE = (
     UnicodeDecodeError,
 )
 _MAX_OFFSET = 2**60
+_MAX_DIRECTORY_BYTES = 8 << 20
+"""Far more than 10,000 files have. Each entry takes 50 bytes, and 1 kB when parsed."""
 
 
 def extract_zip(
@@ -38,12 +40,13 @@ def extract_zip(
 
     Raises:
         InvalidRequest: it is no zip, is encrypted or damaged, has too many members, or
-            expands too much.
+            expands too much, also to more than `settings.MAX_FILE_SIZE` in all.
         FileTooLarge: a member is larger than `settings.MAX_FILE_SIZE`.
         StorageUnavailable: the disk or the bucket failed.
     """
     try:
-        with zipfile.ZipFile(archive) as opened:
+        bounded = BoundedFile(archive, _MAX_DIRECTORY_BYTES)
+        with zipfile.ZipFile(bounded) as opened:
             for member in _members(opened):
                 yield from _extract(opened, member)
     except _UNREADABLE as error:
@@ -63,8 +66,12 @@ def _members(opened: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
             raise InvalidRequest(f"{member.filename!r} in the archive is encrypted.")
         steps.check_size(member.filename, member.file_size)
     packed = sum(m.compress_size for m in members)
-    if sum(m.file_size for m in members) > ZIP_UPLOADS.max_bytes(packed):
+    total = sum(m.file_size for m in members)
+    if total > ZIP_UPLOADS.max_bytes(packed):
         raise InvalidRequest("The archive expands beyond all measure.")
+    if total > (limit := settings.MAX_FILE_SIZE):
+        text = f"The archive expands to {total} bytes: at most {limit} are taken."
+        raise InvalidRequest(text)
     return members
 
 

@@ -4,13 +4,13 @@ Django reads as many bytes as `Content-Length` says. A body without one, in chun
 7.1), is empty for it. `BodyRequest` reads such a body to its end, and every endpoint limits
 what it reads.
 
-The server reports a connection that breaks in such a body as its end. So a multipart body
-is complete only with its last boundary; truncated JSON is invalid in itself.
+The server reports a connection or a chunk that breaks in such a body as its end. So a
+multipart body is complete only with its last boundary; truncated JSON is invalid in itself.
 """
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, cast
 
 from django.conf import settings
@@ -28,8 +28,11 @@ from symdepot.domain.errors import BodyTooLarge, InvalidRequest, SymdepotError
 _BLOCK_BYTES = 256 * 1024
 _TAIL_BYTES = 1024
 """More than the last boundary, whose length Django limits to 201 bytes, and an epilogue."""
-_LENGTH = re.compile(r"[0-9]{1,18}").fullmatch
-_UNREADABLE = (MultiPartParserError, SuspiciousOperation, UnreadablePostError)
+_LENGTH = re.compile(r"[0-9]{1,4000}").fullmatch
+_MALFORMED = (MultiPartParserError, SuspiciousOperation)
+_MAX_JSON_PARTS = 2_000_000
+"""Commas, lists or objects: twice as many as 100,000 frames have. JSON takes 100 times the
+memory when parsed."""
 
 
 class BodyRequest(WSGIRequest):
@@ -40,7 +43,7 @@ class BodyRequest(WSGIRequest):
             # RFC 9112 6.3: it overrides the length.
             environ.pop("CONTENT_LENGTH", None)
         super().__init__(environ)
-        if content_length(self) is None:
+        if _has_unknown_length(environ):
             stream = LimitedStream(environ["wsgi.input"], sys.maxsize)
             self._stream = cast("BinaryIO", stream)
 
@@ -51,36 +54,26 @@ def content_length(request: HttpRequest) -> int | None:
     Raises:
         InvalidRequest: `Content-Length` is not a number.
     """
-    meta = request.META
-    text = meta.get("CONTENT_LENGTH") or ""
-    if not text:
-        return None if "HTTP_TRANSFER_ENCODING" in meta else 0
+    if _has_unknown_length(request.META):
+        return None
+    text = request.META.get("CONTENT_LENGTH") or "0"
     if not _LENGTH(text):
         raise InvalidRequest("Content-Length is not a number")
     return int(text)
 
 
-def read_body(request: HttpRequest, *, limit_bytes: int | None = None) -> bytes:
-    """Return the body of `request`, at most `limit_bytes` and `SYMDEPOT_MAX_ASSEMBLE_BODY`.
+def read_json(request: HttpRequest, *, limit_bytes: int | None = None) -> bytes:
+    """Return the JSON in the body of `request`, which is not parsed.
+
+    It has at most `limit_bytes` and `SYMDEPOT_MAX_ASSEMBLE_BODY`.
 
     Raises:
         BodyTooLarge: larger than the limit.
-        InvalidRequest: incomplete.
+        InvalidRequest: incomplete, or of too many values.
     """
-    maximum = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    limit_bytes = min(limit_bytes or maximum, maximum)
-    length = content_length(request)
-    if length is not None and length > limit_bytes:
-        raise BodyTooLarge(limit_bytes)
-    close_old_connections()  # a slow client must not occupy one while it sends
-    try:
-        if length is not None:
-            return request.body
-        body = request.read(limit_bytes + 1)
-    except UnreadablePostError as error:
-        raise InvalidRequest("Incomplete body") from error
-    if len(body) > limit_bytes:
-        raise BodyTooLarge(limit_bytes)
+    body = _read_body(request, limit_bytes)
+    if len(body) > _MAX_JSON_PARTS < max(map(body.count, (b",", b"[", b"{"))):
+        raise InvalidRequest(f"The body may have {_MAX_JSON_PARTS} parts.")
     return body
 
 
@@ -121,11 +114,32 @@ def parse_multipart(
         body = cast("Any", stream)
         parser = MultiPartParser(meta, body, list(handlers), request.encoding)
         _, files = parser.parse()
-    except _UNREADABLE as error:
+    except _MALFORMED as error:
+        discard_body(request, limit_bytes=limit_bytes)
         raise InvalidRequest("Invalid multipart body") from error
+    except UnreadablePostError as error:
+        raise InvalidRequest("Incomplete multipart body") from error
     if not stream.is_complete(length):
         raise InvalidRequest("Incomplete multipart body")
     return files
+
+
+def _read_body(request: HttpRequest, limit_bytes: int | None) -> bytes:
+    maximum = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    limit_bytes = min(limit_bytes or maximum, maximum)
+    length = content_length(request)
+    if length is not None and length > limit_bytes:
+        raise BodyTooLarge(limit_bytes)
+    close_old_connections()  # a slow client must not occupy one while it sends
+    try:
+        if length is not None:
+            return request.body
+        body = request.read(limit_bytes + 1)
+    except UnreadablePostError as error:
+        raise InvalidRequest("Incomplete body") from error
+    if len(body) > limit_bytes:
+        raise BodyTooLarge(limit_bytes)
+    return body
 
 
 class _MultipartStream:
@@ -156,4 +170,8 @@ class _MultipartStream:
         if length is not None:
             return self._read_bytes >= length
         boundary = (self._request.content_params or {}).get("boundary", "")
-        return not self._read_bytes or f"--{boundary}--".encode() in self._tail
+        return f"--{boundary}--".encode() in self._tail
+
+
+def _has_unknown_length(meta: Mapping[str, Any]) -> bool:
+    return not meta.get("CONTENT_LENGTH") and "HTTP_TRANSFER_ENCODING" in meta

@@ -48,12 +48,13 @@ def test_a_request_without_a_file_is_accepted_and_stores_nothing() -> None:
         ("", b"whatever"),
     ],
 )
-def test_a_body_that_is_not_multipart_stores_nothing(
+def test_a_body_that_is_not_multipart_is_refused(
     content_type: str, body: bytes
 ) -> None:
     answer = post_body(a_client(), body, content_type=content_type)
 
-    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.status_code == 400
+    assert answer.json() == {"error": "The body is not a multipart form."}
     assert kept() == {}
 
 
@@ -228,6 +229,13 @@ def test_a_chunk_may_be_larger_than_the_request_limit(settings: Settings) -> Non
 
     assert answer.status_code == 200
     assert kept() == called(content)
+
+
+def test_a_request_without_a_body_is_refused() -> None:
+    answer = post_body(a_client(), b"")
+
+    assert answer.status_code == 400
+    assert answer.json() == {"error": "The request has no body."}
 
 
 def test_an_invalid_multipart_body_is_refused() -> None:

@@ -74,6 +74,83 @@ def test_a_hostile_body_takes_little_time(
     assert answer.status_code in {200, 400}
 
 
+def test_decompression_is_stopped_after_a_time(settings: Settings) -> None:
+    settings.CHUNK_SIZE = BODY_BYTES
+    # Blocks with the fixed code and no bytes, of 10 bits each. Source: RFC 1951 3.2.6.
+    four = sum(0b10 << 10 * n for n in range(4)).to_bytes(5, "little")
+    blocks = gzip.compress(b"")[:10] + repeated(four)
+
+    answer = post(a_client(), Part(blocks), encoding="gzip")
+
+    assert answer.status_code == 400
+    assert answer.json() == {"error": "Decompressing the chunks takes too long."}
+
+
+JSON_BYTES = 2 << 20
+SHA1 = "a" * 40
+
+
+@pytest.mark.parametrize(
+    ("path", "head", "piece", "text"),
+    [
+        (
+            "difs/assemble/",
+            f'{{"{SHA1}":{{"name":"a","chunks":[',
+            "1,",
+            "1 is not of type 'string'",
+        ),
+        ("difs/assemble/", "{", '"a":1,', "'a' does not match any of the regexes: "),
+        (
+            "dsyms/associate/",
+            '{"appId":"a","version":"1","checksums":[',
+            "1,",
+            "checksums.0: Input should be a valid string",
+        ),
+    ],
+)
+def test_json_of_many_values_takes_little_time(
+    path: str, head: str, piece: str, text: str
+) -> None:
+    a_project()
+    close = "1]" if "[" in head else '"b":1'
+    rest = close + "}" * head.count("{")
+    body = head + piece * (JSON_BYTES // len(piece)) + rest
+    client, start = a_client(), time.process_time()
+
+    answer = client.post(files_url(path), body, content_type="application/json")
+
+    assert time.process_time() - start < MAX_SECONDS
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith(text)
+
+
+@pytest.mark.parametrize("piece", ["1,", "[],", '{"a":{}},'])
+def test_json_of_millions_of_values_is_refused(piece: str) -> None:
+    a_project()
+    body = "[" + piece * 2_000_001 + "1]"
+
+    answer = a_client().post(
+        files_url("difs/assemble/"), body, content_type="application/json"
+    )
+
+    assert answer.status_code == 400
+    assert answer.json() == {"error": "The body may have 2000000 parts."}
+
+
+def test_too_many_chunks_in_all_files_are_refused() -> None:
+    a_project()
+    files = {f"{n:040x}": {"name": "a", "chunks": [SHA1] * 20_000} for n in range(6)}
+
+    answer = a_client().post(
+        files_url("difs/assemble/"), files, content_type="application/json"
+    )
+
+    assert answer.status_code == 400
+    assert answer.json() == {
+        "error": "120000 chunks in one request are too many: at most 100000 are taken"
+    }
+
+
 @pytest.mark.parametrize(
     ("encoding", "empty"),
     [("gzip", EMPTY_MEMBER), ("zstd", zstd.compress(b"")), ("zstd", SKIPPABLE_FRAME)],

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as current
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
@@ -17,6 +19,7 @@ from tests.protocols.sentry.zip_uploads import posted, zipped
 from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.formats.archive_limits import ZIP_UPLOADS
+from symdepot.uploads.models import Chunk
 
 pytestmark = pytest.mark.django_db
 
@@ -224,3 +227,33 @@ def test_a_zip_for_an_unknown_project_is_not_found() -> None:
     answer = a_client().post(files_url(project="unknown"), {})
 
     assert answer.status_code == 404
+
+
+def test_a_zip_that_expands_to_more_than_a_file_is_refused(settings: Settings) -> None:
+    settings.MAX_FILE_SIZE = 100_000
+    content = a_breakpad_file().ljust(60_000)
+
+    told = refused(zipped({"a.sym": content, "b.sym": content + b" "}))
+
+    assert told == "The archive expands to 120001 bytes: at most 100000 are taken."
+    assert list(blob_store()) == []
+
+
+def test_a_large_directory_is_refused_before_it_is_parsed() -> None:
+    entry = CENTRAL_ENTRY + bytes(42)
+    directory = entry * ((8 << 20) // len(entry) + 1)
+    end = struct.pack("<4s4H2LH", DIRECTORY_END, 0, 0, 1, 1, len(directory), 0, 0)
+
+    told = refused(directory + end)
+
+    assert told == f"{NOT_READABLE}a directory of {len(directory)} bytes"
+
+
+def test_the_chunks_of_small_files_are_recorded_together() -> None:
+    archive = zipped({f"{n}.txt": b"%d" % n for n in range(1, 51)})
+
+    with CaptureQueriesContext(connection) as queries:
+        answer = posted(archive)
+
+    inserts = [one for one in queries if 'INTO "uploads_chunk"' in one["sql"]]
+    assert (answer.status_code, Chunk.objects.count(), len(inserts)) == (201, 50, 1)

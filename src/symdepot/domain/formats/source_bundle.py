@@ -4,7 +4,6 @@ Bundles come from strangers. The standard library reads them; only requested mem
 decompressed, and never more than the limits here.
 """
 
-import io
 import json
 import zipfile
 import zlib
@@ -15,7 +14,7 @@ from pathlib import Path
 from struct import Struct
 
 from symdepot.domain.errors import NotADebugFile
-from symdepot.domain.formats.archive_limits import SOURCE_BUNDLES
+from symdepot.domain.formats.archive_limits import SOURCE_BUNDLES, BoundedFile
 from symdepot.domain.stacks import sources
 
 LIMITS = SOURCE_BUNDLES
@@ -107,7 +106,7 @@ def open_bundle(path: Path) -> Iterator[SourceBundle]:
     with path.open("rb") as file:
         _check_header(file.read(_HEADER.size))
         try:
-            archive = zipfile.ZipFile(_BoundedFile(file))
+            archive = zipfile.ZipFile(_CountedFile(file, MAX_DIRECTORY_BYTES))
             members = _members(archive)
         except _FORMAT_ERRORS as error:
             text = str(error) or type(error).__name__
@@ -116,30 +115,11 @@ def open_bundle(path: Path) -> Iterator[SourceBundle]:
             yield SourceBundle(archive, members)
 
 
-class _BoundedFile(io.RawIOBase):
+class _CountedFile(BoundedFile):
     """A file that refuses reads of more than the largest zip directory."""
 
-    def __init__(self, file: io.BufferedReader) -> None:
-        self._file = file
-        self._end = file.seek(0, io.SEEK_END)
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        if whence == io.SEEK_SET and not 0 <= offset <= self._end:
-            raise zipfile.BadZipFile("an offset outside of the file")
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
     def read(self, size: int = -1) -> bytes:
-        rest = max(self._end - self._file.tell(), 0)
-        size = rest if size < 0 else min(size, rest)
-        if size > MAX_DIRECTORY_BYTES:
-            raise zipfile.BadZipFile(f"a directory of {size} bytes")
-        content = self._file.read(size)
+        content = super().read(size)
         count = content.count(_ENTRY_MAGIC)
         if count > LIMITS.max_members:
             raise zipfile.BadZipFile(f"a directory of {count} files")

@@ -91,7 +91,7 @@ def _title_response(title: str, status: HTTPStatus) -> HttpResponse:
 
 
 def _body(request: HttpRequest) -> bytes:
-    return request_body.read_body(request, limit_bytes=MAX_BODY_BYTES)
+    return request_body.read_json(request, limit_bytes=MAX_BODY_BYTES)
 
 
 def _scope(request: HttpRequest) -> LookupScope:

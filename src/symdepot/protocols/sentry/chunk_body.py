@@ -10,6 +10,7 @@ Source: spec/sentry-server 1.3.
 """
 
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -44,6 +45,7 @@ _BLOCK_BYTES = 256 * 1024
 _MULTIPART_OVERHEAD_BYTES = 1024 * 1024
 _MAX_MEMBERS = 1024
 """Members or frames of a part. Each costs some 10 µs; `bgzip` makes 512 of 32 MiB."""
+_DECODED_BYTES_PER_SECOND = 32 << 20
 _DECODING_ERRORS: tuple[type[Exception], ...] = (
     zstd.ZstdError,
     cast("type[Exception]", igzip_lib.error),
@@ -166,20 +168,23 @@ class ChunkBody(FileUploadHandler):
         self._part: _Part | None = None
         self._parts = 0
         self._decoded_bytes = 0
+        self._decoding_seconds = 0.0
 
     def receive(self) -> None:
         """Read the body to its end. Parts stored before an error stay in `stored`.
 
-        A body that is not multipart has no chunks. Source: spec/sentry-server 1.3.
+        A form without files is accepted. Source: spec/sentry-server 1.3.
 
         Raises:
-            InvalidRequest: the body is malformed or truncated.
+            InvalidRequest: the body is missing, malformed or truncated.
             RequestTooLarge: it has too many bytes.
         """
         request, limit_bytes = self._request, max_body_bytes()
         if request.content_type != "multipart/form-data":
             request_body.discard_body(request, limit_bytes=limit_bytes)
-            return
+            raise InvalidRequest("The body is not a multipart form.")
+        if request_body.content_length(request) == 0:
+            raise InvalidRequest("The request has no body.")
         request_body.parse_multipart(
             request,
             [self],
@@ -196,7 +201,7 @@ class ChunkBody(FileUploadHandler):
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         """Write to the part."""
         if part := self._part:
-            write = part.decoder.write if part.decoder else self._write
+            write = self._decode if part.decoder else self._write
             self._or_stop(lambda: write(raw_data))
 
     @override
@@ -245,6 +250,16 @@ class ChunkBody(FileUploadHandler):
             raise InvalidRequest("Cannot combine Content-Encoding with file_gzip field")
         return Encoding.GZIP
 
+    def _decode(self, data: bytes) -> None:
+        part = self._part
+        if part is None or part.decoder is None:
+            return
+        started_at = time.thread_time()
+        part.decoder.write(data)
+        self._decoding_seconds += time.thread_time() - started_at
+        if self._decoding_seconds > _max_decoding_seconds():
+            raise InvalidRequest("Decompressing the chunks takes too long.")
+
     def _write(self, data: bytes) -> None:
         part = self._part
         if part is None:
@@ -278,3 +293,12 @@ def max_request_bytes() -> int:
 def max_body_bytes() -> int:
     """Return how many bytes the body of a request may have."""
     return max_request_bytes() + _MULTIPART_OVERHEAD_BYTES
+
+
+def _max_decoding_seconds() -> float:
+    """Return how much processor time the compressed chunks of a request may take.
+
+    Ten times what honest ones take. Blocks that decode to nothing, and each have tables,
+    take fifty times as long.
+    """
+    return 0.1 + max_request_bytes() / _DECODED_BYTES_PER_SECOND

@@ -88,7 +88,7 @@ def assemble(request: HttpRequest, org: str, project: str) -> dict[str, Assemble
     caller = auth.caller(request)
     owner = caller.project(org, project, Permission.UPLOAD)
     try:
-        body = request_body.read_body(request)
+        body = request_body.read_json(request)
     except BodyTooLarge:
         raise InvalidRequest("the body of an assemble request is too large") from None
     statuses = upload_requests.request_uploads(

@@ -23,6 +23,7 @@ from symdepot.protocols import auth, request_body
 from symdepot.protocols.sentry import debug_files, schemas
 from symdepot.protocols.sentry.releases import OF_ORGANIZATION, OF_PROJECT, ReleasePath
 from symdepot.protocols.sentry.schemas import DebugFileOut
+from symdepot.uploads import quota
 
 router = Router()
 
@@ -60,6 +61,9 @@ def upload_zip(
     """
     caller = auth.caller(request)
     owner = caller.project(org, project, Permission.UPLOAD)
+    if (full := quota.refusal_if_full(owner.organization)) is not None:
+        request_body.discard_body(request, limit_bytes=settings.MAX_FILE_SIZE)
+        raise full
     if request.content_type != "multipart/form-data":
         raise InvalidRequest("Missing uploaded file")
     close_old_connections()  # a slow client must not occupy one

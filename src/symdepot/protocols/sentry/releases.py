@@ -9,9 +9,10 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from ninja import Path, Query, Router, Schema, Status
-from pydantic import AfterValidator, BaseModel
+from pydantic import AfterValidator, BaseModel, Field
 
 from symdepot.debugfiles import associations
 from symdepot.domain import text_format
@@ -46,13 +47,14 @@ class ReleasePath(Schema):
     version: str = ""
 
 
+_FAIL_FAST = Field(fail_fast=True)
 type _Time = Annotated[datetime, AfterValidator(text_format.as_utc)]
 
 
 class ReleaseIn(BaseModel):
     """The fields of a release in a request. Source: spec/sentry-cli A9."""
 
-    projects: list[str | int] | None = None
+    projects: Annotated[list[str | int], _FAIL_FAST] | None = None
     url: str | None = None
     status: ReleaseStatus | None = None
     dateStarted: _Time | None = None  # noqa: N815 -- sentry-cli's spelling
@@ -93,7 +95,7 @@ class MappingRelease(BaseModel):
 class AssociatedFiles(BaseModel):
     """Debug files and a version of an app. Source: spec/sentry-cli A2."""
 
-    checksums: list[str]
+    checksums: Annotated[list[str], _FAIL_FAST]
     appId: str  # noqa: N815 -- sentry-cli's spelling
     version: str
     build: str | None = None
@@ -150,6 +152,10 @@ def associate(
     caller = auth.caller(request)
     owner = caller.project(org, project, Permission.UPLOAD)
     body = schemas.read_body(request, AssociatedFiles)
+    if len(body.checksums) > settings.MAX_FILES_PER_ASSEMBLE:
+        raise InvalidRequest(
+            f"checksums: at most {settings.MAX_FILES_PER_ASSEMBLE} are taken"
+        )
     new = associations.associate_files(
         owner, body.release, schemas.valid_checksums(body.checksums), by=str(caller)
     )
