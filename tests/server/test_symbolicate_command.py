@@ -12,7 +12,8 @@ from tests.protocols.symbolicator.payloads import BREAKPAD_ID, DEBUG_ID, INLINED
 from tests.server.command_line import CommandResult, RunCommand
 
 from symdepot.debugfiles.models import DebugFile, WantedId
-from symdepot.domain.ids import DebugId
+from symdepot.domain.ids import CodeId, DebugId
+from symdepot.domain.objects import Format
 
 pytestmark = pytest.mark.django_db
 
@@ -88,6 +89,20 @@ def test_40_digits_are_a_build_id(symdepot: RunCommand) -> None:
     assert symdepot(*COMMAND, "--debug-id", build_id, "1006").status == 0
     assert symdepot(*COMMAND, "--debug-id", "f" * 40, "1006").status == 1
     assert WantedId.objects.get().code_id == "f" * 40
+
+
+def test_a_code_id_of_windows_finds_the_debug_file_of_the_program(
+    symdepot: RunCommand,
+) -> None:
+    a_debug_file(
+        a_project(),
+        debug_id=DebugId.parse(DEBUG_ID),
+        code_id=CodeId("0abcdef15000"),
+        format=Format.PE,
+        features=frozenset(),
+    )
+
+    assert symdepot(*COMMAND, "--debug-id", "0ABCDEF15000", "1006").status == 0
 
 
 def test_a_missing_module_is_recorded_and_near_misses_printed(

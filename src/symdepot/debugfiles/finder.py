@@ -97,18 +97,17 @@ def find_files(
 ) -> dict[ModuleIds, list[DebugFile]]:
     """Return the current debug files of each module, best first.
 
-    One query for a hundred modules, and one more if files of other ages may serve.
+    One query for a hundred modules, one more if files of other ages may serve, and as
+    many again for modules without a debug id: a program with the code id has it.
     """
-    found: dict[ModuleIds, list[DebugFile]] = {ids: [] for ids in modules}
-    for some in batched(filter(None, found), _MODULES_PER_QUERY):
-        rows = _module_files(scope, some)
-        objects = {row.pk: row.object_file() for row in rows}
-        index = IdIndex(rows)
-        for ids in some:
-            newest_first = index.find(ids.debug_id, ids.code_id)
-            ranked = id_matching.rank(ids, [objects[row.pk] for row in newest_first])
-            found[ids] = [newest_first[rank] for rank in ranked]
-    return found
+    found = {ids: list[DebugFile]() for ids in modules} | _ranked(scope, modules)
+    completed = {
+        ids: complete
+        for ids, rows in found.items()
+        if (complete := ids.completed(row.object_file() for row in rows))
+    }
+    of_debug_ids = _ranked(scope, completed.values())
+    return found | {ids: of_debug_ids[one] for ids, one in completed.items()}
 
 
 class IdIndex:
@@ -126,6 +125,22 @@ class IdIndex:
         by_code_id = self._by_id.get(f"code {code_id}", []) if code_id else []
         found = {row.pk: row for row in (*by_debug_id, *by_code_id)}
         return [found[pk] for pk in sorted(found, reverse=True)]
+
+
+def _ranked(
+    scope: ReadScope, modules: Collection[ModuleIds]
+) -> dict[ModuleIds, list[DebugFile]]:
+    """Return the files of modules that have ids, best first."""
+    found: dict[ModuleIds, list[DebugFile]] = {}
+    for some in batched(dict.fromkeys(filter(None, modules)), _MODULES_PER_QUERY):
+        rows = _module_files(scope, some)
+        objects = {row.pk: row.object_file() for row in rows}
+        index = IdIndex(rows)
+        for ids in some:
+            newest_first = index.find(ids.debug_id, ids.code_id)
+            ranked = id_matching.rank(ids, [objects[row.pk] for row in newest_first])
+            found[ids] = [newest_first[rank] for rank in ranked]
+    return found
 
 
 def _ids(query: FileQuery) -> Ids:

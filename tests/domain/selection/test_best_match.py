@@ -1,6 +1,7 @@
 """Which of several files with the wanted id serves a query best."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -84,11 +85,11 @@ def test_the_newest_of_equal_files_is_best() -> None:
     assert best([oldest, newest], query_for(FileRole.DEBUGINFO)) == oldest
 
 
-def test_the_name_decides_between_equal_code_ids_of_windows() -> None:
+def test_the_name_is_a_part_of_the_code_id_of_windows() -> None:
     code_id = CodeId("5ab380779000")
-    wanted, other = (
+    wanted, other, nameless = (
         an_object(format=Format.PE, kind="exe", code_id=code_id, name=name)
-        for name in ("Crash.EXE", "setup.exe")
+        for name in ("Crash.EXE", "setup.exe", "executable")
     )
     query = query_for(
         FileRole.EXECUTABLE, Format.PE, code_ids=(code_id,), name="crash.exe"
@@ -96,7 +97,15 @@ def test_the_name_decides_between_equal_code_ids_of_windows() -> None:
 
     for order in permutations([wanted, other]):
         assert best(order, query) == wanted
-    assert best([other], query) == other
+    assert best([other], query) is None
+    assert best([other, nameless], query) == nameless
+    assert best([other], replace(query, name="")) == other
+
+
+def test_full_ids_count_under_any_name() -> None:
+    query = query_for(FileRole.EXECUTABLE, name="renamed")
+
+    assert best([STRIPPED], query) == STRIPPED
 
 
 def test_the_pdb_of_the_nearest_age_is_best() -> None:

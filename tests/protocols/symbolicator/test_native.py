@@ -1,6 +1,8 @@
 """POST /symbolicate: complete requests and responses."""
 
 import base64
+from typing import Any
+from uuid import UUID
 
 import pytest
 from django.test import Client
@@ -18,6 +20,7 @@ from tests.protocols.symbolicator.payloads import (
 from tests.symcache_files import CONVERT_ERROR, an_unreadable_pdb
 
 from symdepot.debugfiles.models import WantedId
+from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format
 from symdepot.projects import organizations, tokens
 from symdepot.projects.models import Project
@@ -31,6 +34,13 @@ NOTHING = {
     "has_unwind_info": False,
     "has_symbols": False,
     "has_sources": False,
+}
+
+PE: dict[str, Any] = {
+    "format": Format.PE,
+    "kind": "exe",
+    "code_id": CodeId("abcdef15000"),
+    "features": frozenset({"unwind"}),
 }
 
 
@@ -298,3 +308,39 @@ def test_a_missing_id_is_recorded_with_the_actor() -> None:
     (wanted,) = WantedId.objects.all()
     assert (wanted.debug_id, wanted.name) == (DEBUG_ID, "hello")
     assert wanted.asked_by.endswith("(crash-tool/1)")
+
+
+def test_a_windows_program_without_debug_id_is_found_by_code_id_and_name(
+    hello: str, project: Project
+) -> None:
+    a_debug_file(project, **PE, name="Kilnt.exe", debug_id=DebugId.parse(DEBUG_ID))
+    a_debug_file(project, **PE, name="other.dll", debug_id=DebugId(UUID(int=5)))
+    names = ("C:\\a\\kilnt.EXE", "other.dll", "third.exe", None)
+    given = {"type": "pe", "code_id": "ABCDEF15000", "debug_id": None}
+    requests = [
+        a_request(at(0x1006), modules=[a_module(**given, code_file=name)])
+        for name in names
+    ]
+
+    answers = [post(a_client(), request).json() for request in requests]
+
+    frames = [answer["stacktraces"][0]["frames"][0] for answer in answers]
+    assert [frame.get("function") for frame in frames] == ["main", None, None, None]
+    assert [answer["modules"][0]["debug_status"] for answer in answers] == [
+        "found",
+        *["missing"] * 3,
+    ]
+
+
+def test_programs_of_one_name_and_code_id_are_not_confused(
+    hello: str, project: Project
+) -> None:
+    for debug_id in (DebugId.parse(DEBUG_ID), DebugId(UUID(int=5))):
+        a_debug_file(project, **PE, name="kilnt.exe", debug_id=debug_id)
+    module = a_module(
+        type="pe", code_id="ABCDEF15000", debug_id=None, code_file="kilnt.exe"
+    )
+
+    answer = post(a_client(), a_request(at(0x1006), modules=[module])).json()
+
+    assert answer["modules"][0]["debug_status"] == "missing"

@@ -165,6 +165,8 @@ def test_other_files_of_a_store_are_missing(
         f"crash.pdb/{GUID.hex}2/crash.pdb",
         f"crash.pdb/{UUID(int=8).hex}1/crash.pdb",
         "crash.exe/5AB380779001/crash.exe",
+        "third.exe/5AB380779000/third.exe",
+        "th/third.exe/5AB380779000/third.exe",
         f"unified/df/{BUILD_ID.hex[2:]}/sourcebundle",
     ],
 )

@@ -1,5 +1,6 @@
 """The query for a file, whatever the protocol or layout."""
 
+import re
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
@@ -8,6 +9,23 @@ from symdepot.domain.objects import Format, ObjectFile
 
 HAS_FULL_CODE_ID = frozenset({Format.ELF, Format.MACHO, Format.WASM})
 """Formats whose code id identifies a build. That of PE is only a date and a size."""
+
+_UNKNOWN_NAMES = frozenset({"", "executable"})
+
+
+def has_program_name(o: ObjectFile, name: str) -> bool:
+    """Return whether a file with a wanted code id is the program of this name.
+
+    Two PE files may have one code id, so the name must match, too, in any case. Other
+    formats match by any name. So does a query without a name, and a file whose name is
+    not known: in Symbolicator's unified layout all programs are called `executable`.
+
+    Source: spec/serving 2.1 and 7, row 16.
+    """
+    if o.format is not Format.PE:
+        return True
+    known, wanted = re.split(r"[/\\]", o.name)[-1].lower(), name.lower()
+    return known == wanted or known in _UNKNOWN_NAMES or not wanted
 
 
 class FileRole(StrEnum):
@@ -38,8 +56,8 @@ class AgeMatch(Enum):
 class FileQuery:
     """A wanted file: its role, and its possible formats and ids.
 
-    `code_ids`: preferred ones first. `name`: the client's name of the file, which decides
-    only between files that match equally well.
+    `code_ids`: preferred ones first. `name`: the client's name of the file. It decides
+    between files that match equally well; of PE files it is a part of the code id.
     """
 
     role: FileRole
@@ -57,7 +75,9 @@ class FileQuery:
         """
         if candidate.format not in self.formats:
             return False
-        if candidate.code_id in self.code_ids:
+        if candidate.code_id in self.code_ids and has_program_name(
+            candidate, self.name
+        ):
             return True
         if self.code_ids and candidate.code_id and candidate.format in HAS_FULL_CODE_ID:
             return False

@@ -7,6 +7,7 @@ from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.selection.id_matching import ModuleIds
 from symdepot.domain.stacks.memory_map import MemoryRange
 from symdepot.domain.stacks.stack_resolver import FrameOrder, FrameRequest, StackRequest
+from symdepot.domain.symbol_paths import name_normalization
 from symdepot.protocols import request_body
 from symdepot.protocols.symbolicator.schemas import (
     MAX_FRAMES,
@@ -109,6 +110,7 @@ def _module(module: RawModule) -> ModuleRequest:
             _code_id(module.get("code_id") or ""),
             is_elf=kind == "elf",
             is_windows=kind in _WINDOWS,
+            program=name_normalization.base_name(module.get("code_file") or ""),
         )
     image = MemoryRange(number(address), size_bytes)
     return ModuleRequest(image, ids, name.replace("\\", "/").rpartition("/")[2])

@@ -25,6 +25,7 @@ A backtrace: symdepot symbolicate --project acme/rocket < backtrace.txt
 _CALLER = "symdepot symbolicate"
 _WAIT_SECONDS = 60.0
 _BUILD_ID_DIGITS = 40
+_PE_ID_DIGITS = 16
 
 
 def symbolicate(  # noqa: PLR0913 -- each is an option
@@ -43,7 +44,9 @@ def symbolicate(  # noqa: PLR0913 -- each is an option
     ],
     debug_id: Annotated[
         str | None,
-        typer.Option(help="The module, by its debug id or its build id.", metavar="ID"),
+        typer.Option(
+            help="The module, by its debug id, build id or code id.", metavar="ID"
+        ),
     ] = None,
     module: Annotated[
         Path | None,
@@ -109,7 +112,10 @@ def _parse_addresses(words: Sequence[str]) -> Iterator[int]:
 
 
 def _parse_ids(text: str | None) -> "ModuleIds":
-    """Parse a debug id, or a build id: 40 digits, or what is not a debug id."""
+    """Parse a debug id, or a code id: 40 digits, or what is not a debug id.
+
+    That of a Windows program has at most 16 digits.
+    """
     from symdepot.domain.ids import CodeId, DebugId
     from symdepot.domain.selection.id_matching import ModuleIds
 
@@ -118,7 +124,9 @@ def _parse_ids(text: str | None) -> "ModuleIds":
     if debug_id is not None and len(typed) != _BUILD_ID_DIGITS:
         return ModuleIds.known(debug_id, None, is_windows=True)
     try:
-        return ModuleIds.known(None, CodeId.parse(typed), is_elf=True)
+        return ModuleIds.known(
+            None, CodeId.parse(typed), is_elf=len(typed) > _PE_ID_DIGITS
+        )
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no debug id") from None
 
