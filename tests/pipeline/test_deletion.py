@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from io import BytesIO
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_django import DjangoAssertNumQueries
@@ -61,10 +62,10 @@ def test_a_chunk_freed_before_it_is_recorded_must_be_sent_again(
     row, uploader = a_debug_file(project, b"content"), a_client()
     record_chunks = chunks.record_chunks
 
-    def record_after_deletion(*arguments: object) -> None:
+    def record_after_deletion(*arguments: Any, **options: Any) -> None:
         monkeypatch.undo()
         deletion.delete_debug_file(row, by="caller")
-        record_chunks(*arguments)  # type: ignore[arg-type]  # passed on as they came
+        record_chunks(*arguments, **options)
 
     monkeypatch.setattr(chunks, "record_chunks", record_after_deletion)
     answer = send(uploader, b"content")

@@ -25,7 +25,7 @@ from symdepot.blobs.configured import blob_store
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline.gc import deletion
 from symdepot.projects import organizations
-from symdepot.projects.models import AuditEntry, Organization
+from symdepot.projects.models import AuditEntry, Organization, Project
 from symdepot.uploads import quota
 from symdepot.uploads.models import Assembly, AwaitedChunk, Chunk
 
@@ -215,11 +215,12 @@ def test_without_a_quota_there_is_no_query(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     organization = allowed(None)
+    project = Project(organization=organization)
 
     with django_assert_num_queries(0):
         quota.check(organization, {Checksum.of(b"x"): 2**60})
         assert quota.refusal_if_full(organization) is None
-        assert quota.refusals(organization, [], chunk_bytes=1) == {}
+        assert quota.refusals(project, [], chunk_bytes=1) == {}
 
 
 def test_changes_of_the_quota_are_in_the_audit_log() -> None:

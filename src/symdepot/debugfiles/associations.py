@@ -11,7 +11,7 @@ from symdepot.domain.errors import AlreadyAssociated, InvalidRequest
 from symdepot.domain.ids import Checksum, DebugId
 from symdepot.domain.objects import Format
 from symdepot.projects import releases
-from symdepot.projects.access import AccessScope
+from symdepot.projects.access import AccessScope, Caller
 from symdepot.projects.models import Project, Release
 
 _ROWS_PER_QUERY = 500
@@ -19,7 +19,7 @@ _ROWS_PER_QUERY = 500
 
 @transaction.atomic
 def associate_files(
-    project: Project, version: str, checksums: Iterable[Checksum], *, by: str
+    caller: Caller, project: Project, version: str, checksums: Iterable[Checksum]
 ) -> list[DebugFile]:
     """Associate the debug files with these contents with a release of `project`.
 
@@ -28,6 +28,7 @@ def associate_files(
 
     Raises:
         InvalidRequest: invalid version.
+        NotAllowed: see `releases.ensure_release`.
 
     Source: spec/sentry-server 3, row "associate"; the seed's `VersionDSymFile`.
     """
@@ -38,17 +39,18 @@ def associate_files(
         for some in batched(sorted({c.hex for c in checksums}), _ROWS_PER_QUERY)
         for row in rows.filter(file__checksum__in=some)
     ]
-    return _associate(project, version, found, by=by) if found else []
+    return _associate(caller, project, version, found) if found else []
 
 
 @transaction.atomic
 def associate_mapping(
-    project: Project, version: str, mapping: DebugId, *, by: str
+    caller: Caller, project: Project, version: str, mapping: DebugId
 ) -> None:
     """Associate the ProGuard mapping of this id with a release of `project`.
 
     Raises:
         InvalidRequest: no such mapping, or invalid version.
+        NotAllowed: see `releases.ensure_release`.
         AlreadyAssociated: it belongs to that release.
 
     Source: spec/sentry-server 3, row "proguard-artifact-releases".
@@ -56,7 +58,7 @@ def associate_mapping(
     found = list(_mappings(project, mapping).current().values_list("pk", flat=True))
     if not found:
         raise InvalidRequest("No matching proguard mapping file with this uuid found")
-    if not _associate(project, version, found, by=by):
+    if not _associate(caller, project, version, found):
         raise AlreadyAssociated
 
 
@@ -94,7 +96,7 @@ def only_of_older_releases(project: Project, keep: int) -> DebugFileQuerySet:
 
 
 def _associate(
-    project: Project, version: str, found: Sequence[int], *, by: str
+    caller: Caller, project: Project, version: str, found: Sequence[int]
 ) -> list[DebugFile]:
     """Associate these rows, and return the newly associated ones.
 
@@ -102,7 +104,9 @@ def _associate(
     deleted meanwhile.
     """
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
-    release = releases.ensure_release(project, version, by=by)
+    release = releases.ensure_release(
+        project, version, by=str(caller), is_confined=caller.is_confined
+    )
     own = Association.objects.filter(release=release, debug_file=OuterRef("pk"))
     new: list[DebugFile] = []
     for some in batched(sorted(found), _ROWS_PER_QUERY):

@@ -34,11 +34,14 @@ def assemble(upload: Assembly) -> DebugFile:
 
     Raises:
         Refused: the file has another checksum than claimed, or is no debug file.
-        ChunksMissing: the organization does not own all of the chunks.
+        ChunksMissing: the organization, or the project if the token is confined to it,
+            does not own all of the chunks.
         Unavailable: a temporary error of the server.
     """
     checksum, parts = Checksum(upload.checksum), [Checksum(c) for c in upload.chunks]
-    sizes = chunks.require_owned(upload.project.organization, parts)
+    project = upload.project
+    confined_to = project if upload.is_confined else None
+    sizes = chunks.require_owned(project.organization, parts, confined_to=confined_to)
     size_bytes = sum(sizes[chunk] for chunk in parts)
     check_size(upload.name, size_bytes)
 
@@ -52,7 +55,7 @@ def assemble(upload: Assembly) -> DebugFile:
 
     with chunks.not_while_freeing():
         file = chunks.record_file(checksum, parts, size_bytes)
-        debug_file = _register(upload.project, file, found, by=upload.offered_by)
+        debug_file = _register(project, file, found, by=upload.offered_by)
         assembly.finish(upload)
     return debug_file
 

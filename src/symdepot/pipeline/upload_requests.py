@@ -9,7 +9,8 @@ The status of an upload request is that of the first rule that applies:
 | failed row      | the same request has failed, for good or just now    | `error`             |
 | no chunks given | the client only polls                                | `not_found`         |
 | over quota      | the missing chunks cannot fit                        | `error`             |
-| incomplete      | the organization does not own all chunks             | `not_found`, chunks |
+| incomplete      | the organization does not own all chunks; if the     | `not_found`, chunks |
+|                 | token is for one project, that project does not      |                     |
 | complete        | otherwise                                            | `assembling`        |
 
 A request for known content under a name or id that its format does not allow is an
@@ -75,7 +76,7 @@ class _Facts:
     """What the rules read, for all requests of a call.
 
     `files`: debug files of the project by content; `rows`: assemblies; `refusals`:
-    requests over quota; `owned`: chunks that the organization owns.
+    requests over quota; `owned`: chunks that the organization, or the token's only project, owns.
     """
 
     files: Mapping[Checksum, Sequence[DebugFile]]
@@ -87,8 +88,15 @@ class _Facts:
 type _Rule = Callable[[UploadRequest, _Facts], UploadStatus | None]
 
 
-def accept_chunks(organization: Organization, sizes: Mapping[Checksum, int]) -> None:
+def accept_chunks(
+    organization: Organization,
+    sizes: Mapping[Checksum, int],
+    *,
+    confined_to: Project | None = None,
+) -> None:
     """Record chunks whose bytes are stored, and queue the files that they complete.
+
+    `confined_to`: the only project of the token that sent them.
 
     Raises:
         QuotaExceeded: the organization has no room for them; the bytes are deleted.
@@ -96,11 +104,11 @@ def accept_chunks(organization: Organization, sizes: Mapping[Checksum, int]) -> 
     if not sizes:
         return
     try:
-        quota.check(organization, sizes)
+        quota.check(organization, sizes, confined_to=confined_to)
     except QuotaExceeded:
         deletion.delete_blobs_or_leave(sizes)
         raise
-    chunks.record_chunks(organization, sizes, blob_store())
+    chunks.record_chunks(organization, sizes, blob_store(), confined_to=confined_to)
     with transaction.atomic():
         complete = chunks.completed_by(organization, sizes)
         _enqueue_on_commit(assembly.queue_completed(complete))
@@ -125,17 +133,21 @@ def request_uploads(
     return _with_symcache_errors(statuses)
 
 
-def upload_zip(project: Project, archive: IO[bytes], *, by: str) -> list[DebugFile]:
+def upload_zip(
+    project: Project, archive: IO[bytes], *, by: str, is_confined: bool = False
+) -> list[DebugFile]:
     """Upload the files of a zip. Returns the debug files that are new to `project`.
 
     Leaves out files that are known, that are no debug files, or that are not finished
     within a few seconds. The same content may occur several times, with several ids.
     Errors: see `zip_upload.extract_zip`.
     """
+    confined_to = project if is_confined else None
     members: dict[tuple[Checksum, DebugId | None], UploadRequest] = {}
-    for request in _extract(project.organization, archive):
+    for request in _extract(project.organization, archive, confined_to):
         key = (request.checksum, client_metadata.id_from_name(request.name))
-        members.setdefault(key, replace(request, offered_by=by))
+        own = replace(request, offered_by=by, is_confined=is_confined)
+        members.setdefault(key, own)
     # Names with an id first: a mapping under a name without one would be an error.
     ordered = sorted(members.items(), key=lambda item: item[0][1] is None)
     first = {request.checksum: request for _, request in reversed(ordered)}
@@ -165,7 +177,9 @@ def requeue_abandoned(*, is_queue_empty: bool = False) -> int:
     return len(ids)
 
 
-def _extract(organization: Organization, archive: IO[bytes]) -> Iterator[UploadRequest]:
+def _extract(
+    organization: Organization, archive: IO[bytes], confined_to: Project | None
+) -> Iterator[UploadRequest]:
     """Yield the files of a zip. Accepts their chunks, some at a time."""
     stored: dict[Checksum, int] = {}
     try:
@@ -173,10 +187,10 @@ def _extract(organization: Organization, archive: IO[bytes]) -> Iterator[UploadR
             stored |= sizes
             if len(stored) >= _CHUNKS_AT_ONCE or sum(stored.values()) >= _BYTES_AT_ONCE:
                 accepted, stored = stored, {}
-                accept_chunks(organization, accepted)
+                accept_chunks(organization, accepted, confined_to=confined_to)
             yield request
     finally:
-        accept_chunks(organization, stored)
+        accept_chunks(organization, stored, confined_to=confined_to)
 
 
 def _decide(
@@ -194,14 +208,15 @@ def _decide_with_locks(
 ) -> dict[Checksum, UploadStatus]:
     """Apply all rules, and the effects of the last two. A request over quota has none."""
     with chunks.not_while_freeing():
-        refusals = quota.refusals(
-            project.organization, requests, chunk_bytes=settings.CHUNK_SIZE
-        )
+        refusals = quota.refusals(project, requests, chunk_bytes=settings.CHUNK_SIZE)
         fitting = [r for r in requests if r.checksum not in refusals]
         rows = assembly.lock_rows(project, fitting)
         files = project_files.all_by_checksums(project, rows)
         listed = {chunk for request in fitting for chunk in request.chunks}
-        owned = chunks.owned_sizes(project.organization, listed)
+        is_confined = any(request.is_confined for request in requests)
+        owned = chunks.owned_sizes(
+            project.organization, listed, confined_to=project if is_confined else None
+        )
         statuses = _apply(_RULES, requests, _Facts(files, rows, refusals, owned))
         decided = [(r, statuses[r.checksum]) for r in requests]
         incomplete = {r: rows[r.checksum] for r, each in decided if each.missing}

@@ -112,6 +112,11 @@ class Caller:
     def __str__(self) -> str:
         return str(self.token)
 
+    @property
+    def is_confined(self) -> bool:
+        """Whether the token is for one project of its organization only."""
+        return self.token.project_id is not None
+
     def organization(self, slug_or_id: str, permission: Permission) -> Organization:
         """Return the organization if it is the token's own.
 

@@ -72,7 +72,8 @@ def create_or_update(
     """Create a release, or change an existing one; return it, and whether it is new.
 
     It is also new if one of the projects is. `started_at` is set only once. A token of
-    one project can add it to a release of other projects, but not change that release.
+    one project cannot add it to a release of other projects: it would see that release.
+    If a token of the organization has added it, the token cannot change the release.
 
     Raises:
         InvalidRequest: invalid version, unknown project, or a new release without
@@ -87,6 +88,7 @@ def create_or_update(
             "to make it, name the projects that it is of."
         )
     release = _get_or_create(scope.organization, version, projects, by=by)
+    _refuse_join(scope, release)
     added = _add_projects(release, projects)
     only_joins = projects and change.status is None and _is_shared(scope, release)
     if not only_joins:
@@ -125,15 +127,20 @@ def delete(scope: AccessScope, version: str, *, by: str) -> None:
     release.delete()
 
 
-def ensure_release(project: Project, version: str, *, by: str) -> Release:
+def ensure_release(
+    project: Project, version: str, *, by: str, is_confined: bool
+) -> Release:
     """Return the release of this version, created if needed, with `project` in it.
 
-    Needs a transaction; the release is locked until its end.
+    Needs a transaction; the release is locked until its end. `is_confined`: the token is
+    for `project` only.
 
     Raises:
         InvalidRequest: invalid version.
+        NotAllowed: see `create_or_update`.
     """
     release = _get_or_create(project.organization, version, [project], by=by)
+    _refuse_join(AccessScope(project.organization, project, is_confined), release)
     _add_projects(release, [project])
     return release
 
@@ -211,6 +218,17 @@ def _refuse_shared(scope: AccessScope, release: Release) -> None:
         raise NotAllowed(
             f"Release {release.version!r} is of other projects, too, "
             "which this token may not touch."
+        )
+
+
+def _refuse_join(scope: AccessScope, release: Release) -> None:
+    """Refuse a token of one project whose project is not in a release of others."""
+    is_member = scope.project and release.projects.filter(pk=scope.project.pk).exists()
+    if not is_member and _is_shared(scope, release):
+        raise NotAllowed(
+            f"Version {release.version!r} is taken by other projects, which this token "
+            "may not touch: name another version, or let a token of the organization "
+            "add the project to the release."
         )
 
 

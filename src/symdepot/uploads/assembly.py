@@ -28,7 +28,8 @@ _MAX_REQUEUED = 500
 class UploadRequest:
     """A file as a client describes it: checksum, name, and chunks in order.
 
-    `offered_by` is the actor, for the audit log.
+    `offered_by` is the actor, for the audit log. `is_confined`: its token is for the
+    project alone, and has to have sent the chunks for it.
     """
 
     checksum: Checksum
@@ -36,6 +37,7 @@ class UploadRequest:
     chunks: tuple[Checksum, ...]
     debug_id: DebugId | None = None
     offered_by: str = ""
+    is_confined: bool = False
 
 
 def rows_by_checksum(
@@ -54,10 +56,10 @@ def finished(project: Project, checksums: Iterable[Checksum]) -> set[Checksum]:
 
 
 def matches_request(request: UploadRequest, row: Assembly) -> bool:
-    """Whether `row` was made for the same name, debug id and chunks."""
+    """Whether `row` was made for the same name, debug id, chunks and kind of token."""
     listed = [c.hex for c in request.chunks]
-    requested = (request.name, str(request.debug_id or ""), listed)
-    return requested == (row.name, row.debug_id, row.chunks)
+    requested = (request.name, str(request.debug_id or ""), listed, request.is_confined)
+    return requested == (row.name, row.debug_id, row.chunks, row.is_confined)
 
 
 def lock_rows(
@@ -193,6 +195,7 @@ def _new_row(project_id: int, request: UploadRequest) -> Assembly:
         debug_id=str(request.debug_id or ""),
         offered_by=request.offered_by,
         chunks=[c.hex for c in request.chunks],
+        is_confined=request.is_confined,
         state=State.NOT_FOUND,
         updated_at=timezone.now(),
     )
@@ -227,6 +230,7 @@ _RESET_FIELDS = [
     "debug_id",
     "offered_by",
     "chunks",
+    "is_confined",
     "state",
     "detail",
     "retryable",

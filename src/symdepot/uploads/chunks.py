@@ -5,18 +5,19 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from symdepot.blobs.store import BlobStore
 from symdepot.domain.errors import ChunksMissing, StorageUnavailable
 from symdepot.domain.ids import Checksum
-from symdepot.projects.models import Organization
+from symdepot.projects.models import Organization, Project
 from symdepot.uploads.models import (
     Assembly,
     AwaitedChunk,
     Chunk,
     ChunkOwner,
+    ChunkProof,
     File,
     FileChunk,
     State,
@@ -27,11 +28,15 @@ _FREEING_LOCK = 0x53594D44
 
 
 def record_chunks(
-    organization: Organization, sizes: Mapping[Checksum, int], store: BlobStore
+    organization: Organization,
+    sizes: Mapping[Checksum, int],
+    store: BlobStore,
+    *,
+    confined_to: Project | None = None,
 ) -> None:
     """Record that `organization` has sent these chunks, whose bytes are in `store`.
 
-    `sizes` in bytes. May be repeated, and run concurrently.
+    `sizes` in bytes. `confined_to`: the only project of the token that sent them. May be repeated, and run concurrently.
 
     Raises:
         StorageUnavailable: the bytes were freed at this moment, with a debug file that
@@ -62,34 +67,48 @@ def record_chunks(
             ],
             ignore_conflicts=True,
         )
+        if confined_to is not None:
+            _record_proofs(organization, confined_to, checksums)
         if any(c not in store for c in checksums):
             raise StorageUnavailable
 
 
 def owned_sizes(
-    organization: Organization, checksums: Collection[Checksum]
+    organization: Organization,
+    checksums: Collection[Checksum],
+    *,
+    confined_to: Project | None = None,
 ) -> dict[Checksum, int]:
     """Return the size in bytes of each of these chunks that `organization` owns.
+
+    `confined_to`: only those that tokens of this one project have sent.
 
     One query for any number of chunks. The list is one JSON parameter: SQLite limits the
     number of parameters, and Postgres plans a join with it well at any table size.
     """
     by_hex = {c.hex: c for c in checksums}
     with connection.cursor() as cursor:
-        parameters = (json.dumps(sorted(by_hex)), organization.pk)
-        cursor.execute(_OWNED_SQL[connection.vendor], parameters)
+        sql = _OWNED_SQL[connection.vendor]
+        parameters: list[str | int] = [json.dumps(sorted(by_hex)), organization.pk]
+        if confined_to is not None:
+            sql += _PROVEN_SQL
+            parameters.append(confined_to.pk)
+        cursor.execute(sql, parameters)
         return {by_hex[checksum]: size for checksum, size in cursor.fetchall()}
 
 
 def require_owned(
-    organization: Organization, checksums: Sequence[Checksum]
+    organization: Organization,
+    checksums: Sequence[Checksum],
+    *,
+    confined_to: Project | None = None,
 ) -> dict[Checksum, int]:
-    """Return the sizes of these chunks in bytes.
+    """Return the sizes of these chunks in bytes; see `owned_sizes`.
 
     Raises:
         ChunksMissing: the organization does not own all of them.
     """
-    sizes = owned_sizes(organization, checksums)
+    sizes = owned_sizes(organization, checksums, confined_to=confined_to)
     if missing(checksums, sizes):
         raise ChunksMissing
     return sizes
@@ -109,7 +128,13 @@ def completed_by(
     owned = ChunkOwner.objects.filter(
         organization=organization, checksum=OuterRef("checksum")
     )
-    lacking = AwaitedChunk.objects.filter(~Exists(owned), assembly=OuterRef("pk"))
+    proven = ChunkProof.objects.filter(
+        owner__organization=organization,
+        owner__checksum=OuterRef("checksum"),
+        project=OuterRef("assembly__project"),
+    )
+    is_lacking = ~Exists(owned) | Q(~Exists(proven), assembly__is_confined=True)
+    lacking = AwaitedChunk.objects.filter(is_lacking, assembly=OuterRef("pk"))
     awaiting = AwaitedChunk.objects.filter(checksum__in=[c.hex for c in arrived])
     waiting = Assembly.objects.filter(
         ~Exists(lacking),
@@ -175,6 +200,18 @@ def freeing() -> Iterator[None]:
         yield
 
 
+def _record_proofs(
+    organization: Organization, project: Project, checksums: Collection[Checksum]
+) -> None:
+    owners = ChunkOwner.objects.filter(
+        organization=organization, checksum__in=[c.hex for c in checksums]
+    )
+    ChunkProof.objects.bulk_create(
+        [ChunkProof(owner=owner, project=project) for owner in owners.order_by("pk")],
+        ignore_conflicts=True,
+    )
+
+
 def _lock(function: str) -> None:
     # SQLite has one writer at a time: its transactions are IMMEDIATE.
     if connection.vendor == "postgresql":
@@ -198,3 +235,10 @@ _OWNED_SQL = {
         WHERE owner.organization_id = %s
         """,
 }
+
+_PROVEN_SQL = """
+        AND EXISTS (
+            SELECT 1 FROM uploads_chunkproof AS proof
+            WHERE proof.owner_id = owner.id AND proof.project_id = %s
+        )
+    """

@@ -49,6 +49,26 @@ class ChunkOwner(models.Model):
         return f"{self.chunk_id} of {self.organization_id}"
 
 
+class ChunkProof(models.Model):
+    """Proof that a token confined to a project has sent the bytes of a chunk.
+
+    Such tokens do not profit from chunks that the rest of the organization has sent.
+    """
+
+    owner = models.ForeignKey(ChunkOwner, on_delete=models.CASCADE, related_name="+")
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "project"], name="one_proof_a_project"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.owner_id} by {self.project_id}"
+
+
 class File(models.Model):
     """An assembled and verified file. All projects with this content share it.
 
@@ -104,7 +124,8 @@ class AssemblyQuerySet(LeasedQuerySet["Assembly"]):
 class Assembly(LeasedRow):
     """The upload of one file to one project: clients poll it, workers lease it.
 
-    `chunks`: as the client listed them, in order and with repeats. Only
+    `chunks`: as the client listed them, in order and with repeats. `is_confined`: only
+    chunks count that were sent for `project`, since the token is for it alone. Only
     `uploads.assembly` changes `state`.
     """
 
@@ -114,6 +135,7 @@ class Assembly(LeasedRow):
     debug_id = models.CharField(max_length=64, blank=True)
     offered_by = models.CharField(max_length=250, blank=True)
     chunks = models.JSONField(default=list)
+    is_confined = models.BooleanField(default=False, db_default=False)
     state = models.CharField(max_length=16, choices=State.choices)
     detail = models.TextField(blank=True)
     retryable = models.BooleanField(default=False)

@@ -10,7 +10,7 @@ from django.db.models import Sum
 
 from symdepot.domain.errors import QuotaExceeded
 from symdepot.domain.ids import Checksum
-from symdepot.projects.models import Organization
+from symdepot.projects.models import Organization, Project
 from symdepot.uploads import chunks
 from symdepot.uploads.assembly import UploadRequest
 from symdepot.uploads.models import ChunkOwner
@@ -40,8 +40,16 @@ def refusal_if_full(organization: Organization) -> QuotaExceeded | None:
     return _exceeded(organization, used, 1) if is_full else None
 
 
-def check(organization: Organization, sizes: Mapping[Checksum, int]) -> None:
+def check(
+    organization: Organization,
+    sizes: Mapping[Checksum, int],
+    *,
+    confined_to: Project | None = None,
+) -> None:
     """Check that chunks of these sizes, in bytes, fit. Without a quota: no query.
+
+    `confined_to`: the only project of the token. What other projects own counts as new,
+    so that the error does not reveal it.
 
     Clients that send at the same time may together exceed the quota.
 
@@ -50,7 +58,7 @@ def check(organization: Organization, sizes: Mapping[Checksum, int]) -> None:
     """
     if organization.quota_bytes is None:
         return
-    owned = chunks.owned_sizes(organization, sizes)
+    owned = chunks.owned_sizes(organization, sizes, confined_to=confined_to)
     new_bytes = sum(size for chunk, size in sizes.items() if chunk not in owned)
     used = used_bytes(organization) if new_bytes else 0
     if used + new_bytes > organization.quota_bytes:
@@ -58,17 +66,19 @@ def check(organization: Organization, sizes: Mapping[Checksum, int]) -> None:
 
 
 def refusals(
-    organization: Organization, requests: Sequence[UploadRequest], *, chunk_bytes: int
+    project: Project, requests: Sequence[UploadRequest], *, chunk_bytes: int
 ) -> dict[Checksum, QuotaExceeded]:
     """Return the errors for those of `requests` that cannot fit, before they are sent.
 
     Only the number of missing chunks is known: the last has one byte or more, each
-    other has `chunk_bytes`. The first requests get the room.
+    other has `chunk_bytes`. The first requests get the room. All are of one token.
     """
+    organization = project.organization
     if organization.quota_bytes is None:
         return {}
     listed = {c for request in requests for c in request.chunks}
-    known = set(chunks.owned_sizes(organization, listed))
+    confined_to = project if any(r.is_confined for r in requests) else None
+    known = set(chunks.owned_sizes(organization, listed, confined_to=confined_to))
     used = used_bytes(organization)
     promised, refused = 0, {}
     for request in requests:

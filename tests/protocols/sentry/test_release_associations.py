@@ -135,7 +135,7 @@ def test_an_existing_release_gets_the_project() -> None:
     )
     a_debug_file(project, b"content")
 
-    associate(a_client(project=project), b"content")
+    associate(a_client(), b"content")
 
     release = Release.objects.get()
     assert release.url == "theirs"

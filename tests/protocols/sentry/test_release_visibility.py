@@ -2,7 +2,7 @@
 
 import pytest
 from django.test import Client
-from tests.factories import a_client, a_project
+from tests.factories import a_client, a_debug_file, a_project, files_url
 from tests.protocols.sentry.release_requests import (
     GAME,
     ORGANIZATION,
@@ -14,10 +14,17 @@ from tests.protocols.sentry.release_requests import (
     versions,
 )
 
+from symdepot.domain.ids import Checksum
+from symdepot.domain.objects import Format
 from symdepot.projects.models import Release
 
 pytestmark = pytest.mark.django_db
 
+ASSOCIATE = files_url("dsyms/associate/")
+MAPPINGS = files_url("proguard-artifact-releases")
+VERSION = "app@1.0"
+OURS = Checksum.of(b"ours").hex
+MAPPING_ID = "67e9247c-814e-392b-a027-dbde6748fcbf"
 SHARED = "Release '1.0' is of other projects, too, which this token may not touch."
 
 
@@ -84,18 +91,46 @@ def test_a_token_of_one_project_changes_no_release_of_others() -> None:
     assert everyone.get(ORGANIZATION).json() == before
 
 
-def test_a_token_of_one_project_can_only_add_its_project() -> None:
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (GAME, {"version": VERSION}),
+        (ORGANIZATION, {"version": VERSION, "projects": ["game"]}),
+        (ASSOCIATE, {"appId": "app", "version": "1.0", "checksums": [OURS]}),
+        (MAPPINGS, {"release_name": VERSION, "proguard_uuid": MAPPING_ID}),
+    ],
+)
+def test_a_token_of_one_project_joins_no_release_of_others(
+    path: str, body: dict[str, object]
+) -> None:
     game = a_project()
     a_project("tool")
     everyone, own = a_client(), a_client(project=game)
-    say(everyone, ORGANIZATION, version="1.0", projects=["tool"], url="theirs")
+    a_debug_file(game, b"ours", debug_id=MAPPING_ID, format=Format.PROGUARD)
+    say(everyone, ORGANIZATION, version=VERSION, projects=["tool"], url="theirs")
+
+    refused = own.post(path, body, content_type="application/json")
+
+    assert refused.status_code == 403, refused.content
+    assert "Version 'app@1.0' is taken by other projects" in refused.json()["detail"]
+    assert own.get(ORGANIZATION + VERSION + "/").status_code == 404
+    release = everyone.get(ORGANIZATION + VERSION + "/").json()
+    assert [project["slug"] for project in release["projects"]] == ["tool"]
+
+
+def test_a_token_of_one_project_cannot_change_a_shared_release() -> None:
+    game = a_project()
+    a_project("tool")
+    everyone, own = a_client(), a_client(project=game)
+    shared = ["tool", "game"]
+    say(everyone, ORGANIZATION, version="1.0", projects=shared, url="theirs")
 
     joined = say(own, GAME, version="1.0", url="mine")
     changed = put(own, GAME + "1.0/", url="mine")
     archived = say(own, GAME, version="1.0", status="archived")
     deleted = own.delete(GAME + "1.0/")
 
-    assert (joined.status_code, slugs(joined)) == (201, ["game"])
+    assert (joined.status_code, slugs(joined)) == (208, ["game"])
     for refused in (changed, archived, deleted):
         assert (refused.status_code, refused.json()) == (403, {"detail": SHARED})
     release = everyone.get(ORGANIZATION + "1.0/").json()

@@ -4,7 +4,7 @@ import os
 import zipfile
 from datetime import timedelta
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from uuid import UUID
 
 import pytest
@@ -66,10 +66,10 @@ def test_a_zip_is_received_into_a_file_that_no_killed_process_leaves(
     received: list[tuple[int, list[Path]]] = []
     upload_zip = upload_requests.upload_zip
 
-    def note_files(project: Project, archive: IO[bytes], *, by: str) -> object:
+    def note_files(project: Project, archive: IO[bytes], **caller: Any) -> object:
         folder = Path(settings.FILE_UPLOAD_TEMP_DIR)
         received.append((os.fstat(archive.fileno()).st_nlink, list(folder.iterdir())))
-        return upload_zip(project, archive, by=by)
+        return upload_zip(project, archive, **caller)
 
     settings.FILE_UPLOAD_TEMP_DIR = str(settings.SCRATCH_DIR)
     settings.SCRATCH_DIR.mkdir()

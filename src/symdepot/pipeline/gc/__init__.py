@@ -4,7 +4,7 @@ References, from the outside in::
 
     DebugFile ──> File ──> FileChunk ──> Chunk ──> blob
                    ^                       ^
-                   └── SymCache ──> blob   ├── ChunkOwner    (one per organization)
+                   └── SymCache ──> blob   ├── ChunkOwner    (one per organization) <── ChunkProof
     Assembly ──────────────────────────────┴── AwaitedChunk  (unfinished upload)
 
 Only debug files expire: by the retention rules of their project, or because they have

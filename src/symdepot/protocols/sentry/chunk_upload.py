@@ -58,7 +58,8 @@ def options(request: HttpRequest, org: str) -> ChunkUploadOptions:
 @router.post("/organizations/{org}/chunk-upload/")
 def upload(request: HttpRequest, org: str) -> HttpResponse:
     """Store the chunks of a request, each on its own."""
-    organization = auth.caller(request).organization(org, Permission.UPLOAD)
+    caller = auth.caller(request)
+    organization = caller.organization(org, Permission.UPLOAD)
     header = request.headers.get("Content-Encoding")
     encoding = Encoding.from_header(header) if header else None
     full = quota.refusal_if_full(organization)
@@ -70,7 +71,9 @@ def upload(request: HttpRequest, org: str) -> HttpResponse:
     try:
         body.receive()
     finally:
-        upload_requests.accept_chunks(organization, body.stored)
+        upload_requests.accept_chunks(
+            organization, body.stored, confined_to=caller.token.project
+        )
     if body.refusal is not None:
         raise body.refusal
     return HttpResponse(status=HTTPStatus.OK)
@@ -92,7 +95,8 @@ def assemble(request: HttpRequest, org: str, project: str) -> dict[str, Assemble
     except BodyTooLarge:
         raise InvalidRequest("the body of an assemble request is too large") from None
     statuses = upload_requests.request_uploads(
-        owner, schemas.upload_requests(body, by=str(caller))
+        owner,
+        schemas.upload_requests(body, by=str(caller), is_confined=caller.is_confined),
     )
     return {
         checksum.hex: AssembleState(

@@ -76,7 +76,9 @@ def upload_zip(
     archive = files.get("file")
     if archive is None or archive.file is None:
         raise InvalidRequest("Missing uploaded file")
-    new = upload_requests.upload_zip(owner, archive.file, by=str(caller))
+    new = upload_requests.upload_zip(
+        owner, archive.file, by=str(caller), is_confined=caller.is_confined
+    )
     return Status(HTTPStatus.CREATED, [schemas.debug_file_json(row) for row in new])
 
 

@@ -120,9 +120,7 @@ def associate_mapping(request: HttpRequest, org: str, project: str) -> HttpRespo
     if missing := [name for name, value in required.items() if not value]:
         raise InvalidRequest(f"Missing required fields: {', '.join(missing)}")
     mapping = _mapping_id(body.proguard_uuid or "")
-    associations.associate_mapping(
-        owner, body.release_name or "", mapping, by=str(caller)
-    )
+    associations.associate_mapping(caller, owner, body.release_name or "", mapping)
     return HttpResponse(status=HTTPStatus.CREATED)
 
 
@@ -157,7 +155,7 @@ def associate(
             f"checksums: at most {settings.MAX_FILES_PER_ASSEMBLE} are taken"
         )
     new = associations.associate_files(
-        owner, body.release, schemas.valid_checksums(body.checksums), by=str(caller)
+        caller, owner, body.release, schemas.valid_checksums(body.checksums)
     )
     return {"associatedDsymFiles": [schemas.debug_file_json(row) for row in new]}
 

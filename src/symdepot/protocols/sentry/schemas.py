@@ -6,6 +6,7 @@ Field names are those of Sentry.
 import re
 from collections.abc import Collection, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
@@ -118,8 +119,10 @@ class AssembleState(Schema):
 _ASSEMBLE_BODY = TypeAdapter(dict[_Sha1, AssembleFile])
 
 
-def upload_requests(body: bytes, *, by: str) -> list[UploadRequest]:
+def upload_requests(body: bytes, *, by: str, is_confined: bool) -> list[UploadRequest]:
     """Parse the body of an assemble request by the actor `by`.
+
+    `is_confined`: its token is for one project.
 
     An invalid `debug_id` that matches the pattern is ignored.
 
@@ -147,7 +150,8 @@ def upload_requests(body: bytes, *, by: str) -> list[UploadRequest]:
             f"{chunks} chunks in one request are too many: "
             f"at most {_MAX_CHUNKS} are taken"
         )
-    return [_upload_request(checksum, file, by) for checksum, file in files.items()]
+    found = [_upload_request(checksum, file, by) for checksum, file in files.items()]
+    return [replace(request, is_confined=is_confined) for request in found]
 
 
 def read_body[Body: BaseModel](request: HttpRequest, model: type[Body]) -> Body:
