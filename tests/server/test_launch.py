@@ -44,8 +44,8 @@ def test_doctor_passes_all_checks_of_a_running_server(
     assert result.returncode == 0, result.stdout
     assert re.findall(r"^✓ (\w+): ", result.stdout, re.MULTILINE) == [
         "configuration",
-        "storage",
         "database",
+        "storage",
         "clock",
         "sandbox",
         "server",

@@ -51,6 +51,8 @@ def _storage_problem() -> str:
         return str(error)
     except StorageUnavailable:
         return "the storage does not answer"
+    except DatabaseError:
+        pass  # the id of the store could not be compared
     return ""
 
 

@@ -48,12 +48,16 @@ def _database(url: str) -> dict[str, Any]:
         }
     else:
         # Requests take connections from a pool; a stalled upload has none.
-        # Idle connections are closed, since Postgres allows few of them in all. The pool
-        # reconnects after pauses that double; `reconnect_timeout` makes it start over
-        # soon, since clients retry soon after a 503.
+        # Idle connections are closed, since Postgres allows few of them in all. The
+        # backend notices within a second that the server is gone, and `timeout` is how
+        # long it waits before it looks. The pool reconnects after pauses that double;
+        # `reconnect_timeout` makes it start over soon, since clients retry soon.
+        database["ENGINE"] = "symdepot.server.postgres"
         sizes = {"min_size": 0, "max_size": 16}
-        seconds = {"max_idle": 5, "timeout": 10, "reconnect_timeout": 4}
-        database.setdefault("OPTIONS", {})["pool"] = sizes | seconds
+        seconds = {"max_idle": 5, "timeout": 0.4, "reconnect_timeout": 0.1}
+        options = database.setdefault("OPTIONS", {})
+        options.setdefault("connect_timeout", 2)
+        options["pool"] = sizes | seconds
     return database
 
 

@@ -1,0 +1,1 @@
+"""Django database backend: Postgres that may go away and come back."""
