@@ -57,6 +57,15 @@ def wanted_of(path: Path) -> ObjectSelector:
     return ObjectSelector(found.debug_id, found.arch)
 
 
+def test_a_function_without_a_name_is_unknown(made: Path) -> None:
+    undeclared = INLINED.replace("INLINE_ORIGIN 0 twice\n", "")
+
+    converted(undeclared.encode(), ObjectSelector(DebugId(ID), "x86_64"), made)
+
+    (found,) = OpenSymCache.open(made).frames_at([0x1012])
+    assert [(f.function, f.line) for f in found] == [("<unknown>", 3), ("main", 8)]
+
+
 def test_inlined_functions_are_returned_innermost_first(made: Path) -> None:
     wanted = ObjectSelector(DebugId(ID), "x86_64")
 

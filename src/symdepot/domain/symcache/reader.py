@@ -27,6 +27,12 @@ from symdepot.domain.symcache import functions_by_name
 FORMAT_VERSION: int = SYMCACHE_LATEST_VERSION
 """The file format that symbolic writes."""
 
+UNKNOWN_FUNCTION = "<unknown>"
+"""The name of a function whose name the debug file does not hold.
+
+Source: symbolic's Breakpad parser, which gives it to `FUNC` records without a name.
+"""
+
 MAX_FRAMES = 256
 """Functions returned per address; Rust programs have up to 50.
 
@@ -58,7 +64,7 @@ _address_of = ffi.addressof
 class SymbolFrame(NamedTuple):
     """A function at an address: of the program, or inlined into the next frame.
 
-    `function` is the mangled name. `line` is 0 and `path` empty if unknown.
+    `function` is the mangled name, or `UNKNOWN_FUNCTION`, never empty. `line` is 0 and `path` empty if unknown.
     `function_address` is the start of the function; None for inlined functions.
     """
 
@@ -181,7 +187,8 @@ class OpenSymCache:
         """
         for text in (item.symbol, item.lang):
             name = bytes(ffi.unpack(text.data, text.len)) if text.len else b""
-            self._names[int(ffi.cast("uintptr_t", text.data))] = _decoded(name)
+            known = _decoded(name) or UNKNOWN_FUNCTION
+            self._names[int(ffi.cast("uintptr_t", text.data))] = known
         self._paths[path] = _decoded(path)
 
 
