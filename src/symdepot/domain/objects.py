@@ -56,7 +56,7 @@ class Format(StrEnum):
 class ObjectFile:
     """One object in a file.
 
-    `kind` and `arch` are symbolic's names. `kind`: `exe`, `lib`, `dbg`, `rel`, `src`, …, or
+    `kind` and `arch` are symbolic's names. Of ELF, `kind` is `program_kind`'s. `kind`: `exe`, `lib`, `dbg`, `rel`, `src`, …, or
     None if the format has none. `arch`: may also be `any`. `features`: of `symtab`,
     `debug`, `unwind`, `sources` and `mapping`. `debug_id`: nil if the format does not
     contain it and the client has not sent it yet: see `client_metadata`.

@@ -286,3 +286,23 @@ def test_breakpad_files_of_every_architecture_are_converted(
     assert result == SymCacheWritten(symbols_only=False)
     [[frame]] = OpenSymCache.open(target).frames_at([0x1004])
     assert (frame.function, frame.line) == ("main", 7)
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "of_companion"),
+    [
+        ("-static", "exe", "dbg"),
+        ("-no-pie", "exe", "dbg"),
+        ("-static-pie", "lib", "dbg"),
+        ("-shared -fPIC", "lib", "dbg"),
+        ("-r", "rel", "rel"),
+    ],
+)
+def test_programs_and_companions_are_known_by_their_sections(
+    tmp_path: Path, options: str, kind: str, of_companion: str
+) -> None:
+    program = compiled.elf_program(tmp_path, options=f"-nostdlib {options}")
+    companion = compiled.debug_companion(program)
+
+    assert inspection.inspect(program, name="a")[0].kind == kind
+    assert inspection.inspect(companion, name="a")[0].kind == of_companion

@@ -22,6 +22,8 @@ MAX_NAMES_BYTES = 8 << 20
 """More than any linker writes: programs have 40 sections, object files some thousand."""
 
 TYPE_CORE = 4
+_PROGRAM_KINDS = {2: "exe", 3: "lib"}
+_COMPANION = "dbg"
 
 type Read = Callable[[int, int], bytes]
 """`read(start, size)` returns so many bytes, or fewer at the end of the file."""
@@ -30,7 +32,8 @@ _HEADER_BYTES = 64
 _CLASS, _BYTE_ORDER = 4, 5
 _EXTENDED = 0xFFFF
 _LOAD = 1
-_NULL, _NOBITS = 0, 8
+_NULL, _PROGBITS, _NOBITS = 0, 1, 8
+_ALLOCATED = 2
 _COMPRESSED = 0x800
 _GNU_PREFIX = b".zdebug"
 _GNU_MAGIC = b"ZLIB"
@@ -144,6 +147,34 @@ def find_section(read: Read, size_bytes: int, name: str) -> Section | None:
             found = Section(section.start, section.size_bytes)
             return found if found.start + found.size_bytes <= size_bytes else None
     return None
+
+
+def program_kind(path: Path) -> str | None:
+    """Return whether an ELF file is a program (`exe`), a library, or a companion (`dbg`).
+
+    A companion has the sections of the program without their bytes: no allocated
+    section is PROGBITS. A file without section table is no companion. `lib` is anything
+    position-independent. None for relocatable files, core files, and malformed ones.
+
+    Source: elfutils' debuginfod, which serves all that have such a section as
+    `executable`; the tests compare with it.
+    """
+    with path.open("rb") as file:
+
+        def read(start: int, size: int) -> bytes:
+            file.seek(start)
+            return file.read(size)
+
+        header = read_header(read(0, _HEADER_BYTES))
+        kind = None if header is None else _PROGRAM_KINDS.get(header.type)
+        if header is None or kind is None or not header.sections_start:
+            return kind
+        try:
+            _, sections = _read_sections(read, header, MAX_SECTIONS)
+        except (struct.error, ValueError, OverflowError):
+            return None
+    has_bytes = any(s.type == _PROGBITS and s.flags & _ALLOCATED for s in sections)
+    return kind if has_bytes else _COMPANION
 
 
 def decompressed_size(path: Path) -> int:

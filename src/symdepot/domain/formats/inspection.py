@@ -57,7 +57,7 @@ def inspect(path: Path, *, name: str) -> list[ObjectFile]:
         return [_describe_map(map_format, _NIL, name)]
     try:
         _check_sizes(path)
-        return [_describe(o, name) for o in _objects(path)]
+        return [_describe(o, name, path) for o in _objects(path)]
     except ObjectErrorUnsupportedObject as e:
         text = error_message(e)
         raise NotADebugFile(f"Unsupported debug information file: {text}") from e
@@ -88,11 +88,13 @@ def _objects(path: Path) -> Iterator[Object]:
         raise OSError(error_message(e)) from e
 
 
-def _describe(o: Object, name: str) -> ObjectFile:
+def _describe(o: Object, name: str, path: Path) -> ObjectFile:
     file_format = Format(o.file_format)
+    # symbolic takes static programs for companions: they have no interpreter.
+    elf_kind = elf_headers.program_kind(path) if file_format is Format.ELF else None
     return ObjectFile(
         format=file_format,
-        kind=o.kind,
+        kind=elf_kind or o.kind,
         arch=o.arch,
         debug_id=DebugId.parse(o.debug_id),
         code_id=CodeId.parse(o.code_id) if o.code_id else None,

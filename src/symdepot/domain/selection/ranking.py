@@ -16,7 +16,7 @@ from symdepot.domain.selection.file_query import (
 COMPANION = "dbg"
 """The kind of a debug companion, made by `objcopy --only-keep-debug` or the like."""
 
-_KINDS_WITHOUT_PROGRAM = frozenset({COMPANION, "dump", "src"})
+_KINDS_WITHOUT_PROGRAM = frozenset({COMPANION, "dump", "rel", "src"})
 _PROGRAM_FORMATS = HAS_FULL_CODE_ID | {Format.PE}
 _FEATURE_TEXTS = (
     ("debug", "debug information"),
@@ -65,7 +65,8 @@ def best_match(newest_first: Sequence[ObjectFile], query: FileQuery) -> int | No
 def can_serve(candidate: ObjectFile, role: FileRole) -> bool:
     """Return whether a file can serve a role, if there is no better one.
 
-    A companion is no executable: it lacks the code, and a debugger would show garbage. A
+    A companion is no executable: it lacks the code, and a debugger would show garbage.
+    Nor is a relocatable file, as a kernel module or what dwz shares between files. A
     program with only a symbol table is no debug information.
     """
     if candidate.format not in HAS_FULL_CODE_ID:
