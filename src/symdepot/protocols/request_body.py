@@ -8,6 +8,7 @@ The server reports a connection or a chunk that breaks in such a body as its end
 multipart body is complete only with its last boundary; truncated JSON is invalid in itself.
 """
 
+import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -63,15 +64,15 @@ def content_length(request: HttpRequest) -> int | None:
 
 
 def read_json(request: HttpRequest, *, limit_bytes: int | None = None) -> bytes:
-    """Return the JSON in the body of `request`, which is not parsed.
+    """Return the JSON in the body of `request` as UTF-8, which is not parsed.
 
-    It has at most `limit_bytes` and `SYMDEPOT_MAX_ASSEMBLE_BODY`.
+    A byte order mark is removed; UTF-16 and UTF-32 are decoded. The body has at most `limit_bytes` and `SYMDEPOT_MAX_ASSEMBLE_BODY`.
 
     Raises:
         BodyTooLarge: larger than the limit.
         InvalidRequest: incomplete, or of too many values.
     """
-    body = _read_body(request, limit_bytes)
+    body = _as_utf8(_read_body(request, limit_bytes))
     if len(body) > _MAX_JSON_PARTS < max(map(body.count, (b",", b"[", b"{"))):
         raise InvalidRequest(f"The body may have {_MAX_JSON_PARTS} parts.")
     return body
@@ -122,6 +123,20 @@ def parse_multipart(
     if not stream.is_complete(length):
         raise InvalidRequest("Incomplete multipart body")
     return files
+
+
+def _as_utf8(body: bytes) -> bytes:
+    """Return JSON as UTF-8; unchanged if it is not what its first bytes suggest.
+
+    Source: RFC 4627, section 3.
+    """
+    encoding = json.detect_encoding(body)
+    if encoding == "utf-8":
+        return body
+    try:
+        return body.decode(encoding).encode()
+    except UnicodeError:
+        return body
 
 
 def _read_body(request: HttpRequest, limit_bytes: int | None) -> bytes:

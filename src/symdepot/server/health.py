@@ -1,5 +1,11 @@
-"""Health checks: `/health/live` for a supervisor, `/health/ready` for a load balancer."""
+"""Health checks: `/health/live` for a supervisor, `/health/ready` for a load balancer.
 
+The names of Mozilla's Dockerflow work, too.
+
+Source: github.com/mozilla-services/Dockerflow, README, items 3 to 5.
+"""
+
+from importlib import metadata
 from pathlib import Path
 
 import structlog
@@ -33,6 +39,14 @@ def ready(request: HttpRequest) -> JsonResponse:
         _log.warning("health.failed", **problems)
         return JsonResponse({"status": "unavailable", "problems": problems}, status=503)
     return JsonResponse({"status": "ok"})
+
+
+def version(request: HttpRequest) -> JsonResponse:
+    """Return the version, in the format of Dockerflow; unknown values are empty."""
+    known = {"version": metadata.version("symdepot")}
+    return JsonResponse(
+        {"source": "", "version": "", "commit": "", "build": ""} | known
+    )
 
 
 def _database_problem() -> str:

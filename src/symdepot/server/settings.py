@@ -114,7 +114,10 @@ INSTALLED_APPS = [
     "symdepot.symbolication",
 ]
 # Sets `X-Content-Type-Options: nosniff`; the other headers are for pages.
-MIDDLEWARE = ["django.middleware.security.SecurityMiddleware"]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "symdepot.protocols.response_length.middleware",
+]
 SECURE_REFERRER_POLICY = None
 SECURE_CROSS_ORIGIN_OPENER_POLICY = None
 ROOT_URLCONF = "symdepot.server.urls"

@@ -67,6 +67,8 @@ def patterns(api: NinjaAPI) -> list[URLPattern]:
 read_patterns = [
     *patterns(symbolicator_api),
     *patterns(eliot_api),
+    # Files of symbol servers have three segments, or one.
+    re_path(r"^/*symbolicate/+[^/]*/*$", eliot.unknown_path),
     re_path(r"^/*$", info.about),
     re_path(r"^/*metadata$", info.metadata),
     re_path(r"^/*metrics$", info.metrics),
@@ -93,6 +95,9 @@ urlpatterns = [
     ),
     path("health/live", health.live),
     path("health/ready", health.ready),
+    path("__lbheartbeat__", health.live),
+    path("__heartbeat__", health.ready),
+    path("__version__", health.version),
     re_path(rf"^/*s/(?P<token>{URL_PREFIX}[^/]*)/", include(read_patterns)),
     *read_patterns,
 ]

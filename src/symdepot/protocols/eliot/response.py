@@ -1,6 +1,6 @@
 """Write responses, debug statistics and CORS headers.
 
-Source: spec/serving 5.1 and 5.2; eliot/symbolicate_resource.py, `DebugStats`, for the
+Source: spec/serving 5.1 and 5.2; eliot/app.py, for the exposed headers; eliot/symbolicate_resource.py, `DebugStats`, for the
 names of statistics; fetch.spec.whatwg.org, "CORS protocol".
 """
 
@@ -35,7 +35,10 @@ MAX_CHARACTERS = 256_000_000
 _UNKNOWN = "<unknown>"
 _CORS = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Retry-After",
+    "Access-Control-Expose-Headers": (
+        "Retry-After, accept, accept-encoding, authorization, content-type, dnt, origin, "
+        "user-agent, x-csrftoken, x-requested-with"
+    ),
 }
 _FRAME_CHARACTERS = 100
 """Of a frame, without its names."""

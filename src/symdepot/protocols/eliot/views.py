@@ -86,6 +86,11 @@ def method_not_allowed(request: HttpRequest) -> HttpResponse:
     return refusal
 
 
+def unknown_path(request: HttpRequest, token: str | None = None) -> HttpResponse:
+    """Answer for versions that do not exist, and paths with a slash at their end."""
+    return _title_response("404 Not Found", HTTPStatus.NOT_FOUND)
+
+
 def _title_response(title: str, status: HTTPStatus) -> HttpResponse:
     return response.json_response({"title": title}, status)
 
