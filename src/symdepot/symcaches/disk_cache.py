@@ -6,7 +6,8 @@
 
 Any number of processes may share the folder. An entry may be removed while it is in use,
 because its users have it open. An entry is a copy even if the blob store is on the same
-disk: damage to a hard link would be damage to both.
+disk: damage to a hard link would be damage to both. Each process verifies an entry when
+it opens it first, after a change of the file, and after `VERIFIED_SECONDS`.
 """
 
 import os
@@ -24,11 +25,15 @@ from django.conf import settings
 from symdepot.blobs import temporary_files
 from symdepot.blobs.incoming import storage_errors, verify_content
 from symdepot.blobs.store import BlobStore
+from symdepot.domain.errors import BlobDamaged
 from symdepot.domain.ids import Checksum
 
+VERIFIED_SECONDS = 600.0
+"""How long a process trusts an entry that it verified."""
 _INCOMING = "incoming-"
 _UNUSED_SECONDS = 36 * 3600.0
 """Entries unused for longer are removed. Source: spec/sentry-server 6."""
+_MAX_VERIFIED = 10_000
 _RECENT_SECONDS = 60.0
 """Entries used more recently stay, even if the cache is too large."""
 _TOUCH_SECONDS = 30.0
@@ -45,6 +50,7 @@ class DiskCache:
         self._folder = folder
         self._limit_bytes = limit_bytes
         self._evicted_at = 0.0
+        self._verified: dict[Checksum, tuple[tuple[int, int], float]] = {}
 
     @contextmanager
     def file(
@@ -101,7 +107,7 @@ class DiskCache:
                     yield found.st_mtime, found.st_size, path
 
     def _open(self, checksum: Checksum, size_bytes: int) -> int | None:
-        """Open an entry. None: there is none, or a crash truncated it."""
+        """Open an entry. None: there is none, or it is truncated or damaged."""
         try:
             descriptor = os.open(self._folder / checksum.hex, os.O_RDONLY)
         except FileNotFoundError:
@@ -110,9 +116,29 @@ class DiskCache:
         if found.st_size != size_bytes:
             os.close(descriptor)
             return None
+        if not self._is_sound(descriptor, checksum):
+            os.close(descriptor)
+            return None
         if time.time() - found.st_mtime > _TOUCH_SECONDS:
             os.utime(descriptor)
         return descriptor
+
+    def _is_sound(self, descriptor: int, checksum: Checksum) -> bool:
+        """Return whether the bytes are right; read them if that is not known."""
+        now, version = time.monotonic(), _version(descriptor)
+        known, verified_at = self._verified.get(checksum, (None, 0.0))
+        if known == version and now - verified_at < VERIFIED_SECONDS:
+            return True
+        self._verified.pop(checksum, None)
+        try:
+            with FileIO(descriptor, closefd=False) as content:
+                verify_content(content, checksum)
+        except BlobDamaged:
+            return False
+        if len(self._verified) >= _MAX_VERIFIED:
+            self._verified.clear()
+        self._verified[checksum] = (version, now)
+        return True
 
     def _fetch(self, checksum: Checksum, store: BlobStore) -> int:
         """Create an entry and open it."""
@@ -135,6 +161,12 @@ class DiskCache:
 def disk_cache() -> DiskCache:
     """Return the disk cache of this machine."""
     return DiskCache(settings.SYMCACHE_DIR, settings.SYMCACHE_DISK_BYTES)
+
+
+def _version(descriptor: int) -> tuple[int, int]:
+    """Return what changes whenever the file is replaced, written to or touched."""
+    found = os.fstat(descriptor)
+    return found.st_ino, found.st_ctime_ns
 
 
 def _verified(path: Path, checksum: Checksum) -> int:

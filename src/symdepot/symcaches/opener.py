@@ -1,6 +1,7 @@
 """Open symcaches; queue those that are missing, due for another attempt, or damaged."""
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from symdepot.domain.ids import Checksum
 from symdepot.domain.symcache import conversion
 from symdepot.domain.symcache.reader import OpenSymCache
 from symdepot.symcaches import failure_report, lifecycle
-from symdepot.symcaches.disk_cache import DiskCache
+from symdepot.symcaches.disk_cache import VERIFIED_SECONDS, DiskCache
 from symdepot.symcaches.models import Outcome, SymCache
 from symdepot.uploads import chunks
 from symdepot.uploads.models import File
@@ -37,19 +38,27 @@ class SymCacheUnavailable:
 
 
 class MemoryCache:
-    """The most recently used open symcaches, by checksum. Thread-safe."""
+    """The most recently used open symcaches, by checksum. Thread-safe.
+
+    Forgets each after `VERIFIED_SECONDS`, so that it is verified and mapped again.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._entries: OrderedDict[Checksum, OpenSymCache] = OrderedDict()
+        self._entries: OrderedDict[Checksum, tuple[OpenSymCache, float]] = OrderedDict()
 
     def get(self, checksum: Checksum) -> OpenSymCache | None:
         """Return the open symcache with this checksum."""
         with self._lock:
             found = self._entries.get(checksum)
-            if found is not None:
-                self._entries.move_to_end(checksum)
-            return found
+            if found is None:
+                return None
+            symcache, opened_at = found
+            if time.monotonic() - opened_at > VERIFIED_SECONDS:
+                del self._entries[checksum]
+                return None
+            self._entries.move_to_end(checksum)
+            return symcache
 
     def add(self, checksum: Checksum, symcache: OpenSymCache) -> OpenSymCache:
         """Add an open symcache. Return it, or the one that another thread added first.
@@ -57,7 +66,8 @@ class MemoryCache:
         Evicts the least recently used; it stays usable for callers that have it.
         """
         with self._lock:
-            found = self._entries.setdefault(checksum, symcache)
+            entry = (symcache, time.monotonic())
+            found, _ = self._entries.setdefault(checksum, entry)
             self._entries.move_to_end(checksum)
             while len(self._entries) > _MAX_OPEN:
                 self._entries.popitem(last=False)

@@ -90,6 +90,7 @@ def test_a_redirect_spells_the_debug_id_as_the_file(module: str, path: str) -> N
     [
         (f"/crash.pdb/{GUID.hex}2/crash.sym", "Symbol Not Found"),
         ("/crash.exe/5AB380779001/crash.sym", "Symbol Not Found"),
+        ("/third.exe/5AB380779000/third.sym", "Symbol Not Found"),
         (f"/crash.pdb/{'0' * 33}/crash.sym", "Symbol Not Found (and ignored)"),
         ("/crash.pdb/no-id/crash.sym", "Symbol Not Found (and ignored)"),
         ("/crash.sym", "Symbol Not Found (and ignored)"),
