@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from django.db.models import F
@@ -13,6 +14,7 @@ from tests.row_ages import age_everything
 from tests.server.command_line import RunCommand
 
 from symdepot.blobs.configured import blob_store
+from symdepot.blobs.local import LocalStore
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
 from symdepot.jobs.models import PeriodicLock
@@ -230,3 +232,15 @@ def test_the_periodic_job_deletes_expired_files() -> None:
     assert periodic_jobs.collect_garbage() == 1
 
     assert not DebugFile.objects.exists()
+
+
+def test_another_store_can_be_adopted(symdepot: RunCommand, disk: Path) -> None:
+    own(a_project(), b"old")
+    LocalStore(disk).write_id("another")
+    blob_store.cache_clear()
+    assert "is not the one of this database" in symdepot("fsck").err
+
+    adopted = symdepot("store", "adopt")
+
+    assert adopted.out.startswith("The storage another is now the one of this database")
+    assert symdepot("fsck").status == 0
