@@ -226,3 +226,21 @@ def test_a_project_token_is_refused_for_another_project(
     assert ended.exit_code == 1
     assert "project not found" in ended.reported.lower()
     assert second.ask("GET", f"{depot.wire.files_path}/dsyms/").status == 404
+
+
+def test_a_project_token_uploads_what_another_project_has(
+    newest: SentryCli, depot: Depot, second: Wire, tmp_path: Path
+) -> None:
+    path = builds.compiled(tmp_path)
+    assert depot.client(newest).upload(path).exit_code == 0
+    own = depot.client(newest).configured(
+        SENTRY_PROJECT=second.project, SENTRY_AUTH_TOKEN=second.token
+    )
+
+    first, again = own.upload(path), own.upload(path)
+
+    assert (first.exit_code, again.exit_code) == (0, 0)
+    # The bytes travel once more, since the token has to prove that it has them.
+    assert any("Uploaded 1 missing debug" in line for line in first.lines)
+    assert first.lines[-1].startswith(f"OK {builds.debug_id(path)} (hello; ")
+    assert not any("Uploaded 1 missing debug" in line for line in again.lines)
