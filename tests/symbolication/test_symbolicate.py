@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -14,6 +15,7 @@ from tests.factories import (
     a_project,
     upload,
 )
+from tests.fixtures import compiled
 from tests.symcache_files import CONVERT_ERROR, an_unreadable_pdb, row
 from tests.task_queues import HeldQueue
 
@@ -27,8 +29,10 @@ from symdepot.domain.stacks.stack_resolver import (
     ModuleStatus,
     StackRequest,
 )
+from symdepot.domain.symcache import conversion
 from symdepot.domain.symcache.reader import OpenSymCache, SymbolFrame
 from symdepot.projects.models import Project
+from symdepot.symbolication import pasted_text
 from symdepot.symbolication.request import (
     Candidate,
     CandidateStatus,
@@ -101,6 +105,29 @@ def test_an_address_is_resolved_to_a_function() -> None:
         known,
     )
     assert module.candidates == (Candidate(known, CandidateStatus.OK),)
+
+
+def test_nothing_is_resolved_in_a_relocatable_file(tmp_path: Path) -> None:
+    two = "int one(void) { return 1; } int two(void) { return 2; }"
+    path = compiled.elf_program(
+        tmp_path, "two.o", two, options="-r -nostdlib -ffunction-sections"
+    )
+    # Each function is at the start of a section.
+    assert compiled.start_of("one", path) == compiled.start_of("two", path) == 0
+    known = sent(path.read_bytes())
+
+    answer = symbolicated(DebugId.parse(known.debug_id), 0x0, 0x4)
+    line = f" one+0x4/0x6 [two {known.code_id}]"
+    text = pasted_text.resolve_text(a_project(), line, by="a test")
+
+    assert functions(answer) == [None, None]
+    (module,) = answer.modules
+    reason = conversion.RELOCATABLE
+    assert module.status is ModuleStatus.UNSUPPORTED
+    assert module.candidates == (Candidate(known, CandidateStatus.ERROR, reason),)
+    (unresolved,) = text.unresolved
+    assert unresolved.reason.startswith(reason)
+    assert not SymCache.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)

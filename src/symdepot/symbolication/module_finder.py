@@ -174,7 +174,7 @@ def _open(module: FoundModule, symcaches: Mapping[int, SymCache]) -> None:
     statuses: list[ModuleStatus] = []
     for row in module.files:
         if module.chosen is not None or row not in module.convertible:
-            module.candidates.append(Candidate(row, None))
+            module.candidates.append(_unopened(row))
             continue
         symbols, result, details = _open_symcache(symcaches.get(row.pk))
         statuses.append(result)
@@ -184,8 +184,19 @@ def _open(module: FoundModule, symcaches: Mapping[int, SymCache]) -> None:
             module.symbols, module.chosen = symbols, row
     if statuses:
         module.status = statuses[0] if module.chosen is None else ModuleStatus.FOUND
-    elif any(row.file_format in _NOT_BY_ADDRESS for row in module.files):
+    elif any(map(_names_nothing_by_address, module.files)):
         module.status = ModuleStatus.UNSUPPORTED
+
+
+def _unopened(row: DebugFile) -> Candidate:
+    if conversion.is_relocatable(row.object_file()):
+        return Candidate(row, CandidateStatus.ERROR, conversion.RELOCATABLE)
+    return Candidate(row, None)
+
+
+def _names_nothing_by_address(row: DebugFile) -> bool:
+    is_relocatable = conversion.is_relocatable(row.object_file())
+    return is_relocatable or row.file_format in _NOT_BY_ADDRESS
 
 
 def _open_symcache(

@@ -70,9 +70,6 @@ def _resolve_in_functions(
     spans: Mapping[int, AddressSpan], file: ChosenFile
 ) -> dict[int, Resolution]:
     """Look up spans that are offsets in a named function."""
-    reason = text_modules.why_not_by_name(file.debug_file)
-    if reason is not None:
-        return dict.fromkeys(spans, reason)
     names = {name for span in spans.values() for name in _names(span)}
     starts = file.symbols.addresses_of(names)
     return {i: _resolve_in_function(span, starts, file) for i, span in spans.items()}

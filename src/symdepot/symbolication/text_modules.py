@@ -34,7 +34,6 @@ _MAX_EXPLAINED = 100
 _UUID_DIGITS = 32
 _MAX_NEAR_MISSES = 3
 _APPLE_FORMATS = frozenset({TextFormat.APPLE, TextFormat.LLDB})
-_RELOCATABLE = "rel"
 _KERNEL = "vmlinux"
 _release = re.compile(r"ainted(?:: [A-Z ]+)? ([0-9]+\.[0-9]+\S{0,80}) #[0-9]").search
 
@@ -42,14 +41,10 @@ _MODULE_UNKNOWN = "The text does not tell which module lies at this address."
 _TOO_MANY = f"Only the first {MAX_MODULES} modules of a text are looked for."
 _NO_NAME = "The text tells no id of it, and no debug file of this name is here."
 _NO_ID = "No debug file of id {} that names functions is here."
-_IS_RELOCATABLE = (
-    "{} is relocatable, as modules of kernels are: where its sections came to lie, "
-    "nobody has said."
-)
 _BY_STATUS = {
     ModuleStatus.FETCHING_FAILED: "Its symcache cannot be read now; ask again in a moment.",
-    ModuleStatus.UNSUPPORTED: "Files of its kind name no functions by address.",
 }
+_UNSUPPORTED = "Files of its kind name no functions by address."
 
 
 class TextModule(NamedTuple):
@@ -108,11 +103,6 @@ def choose_files(
         near = explained.get(one.requested_ids, [])[:_MAX_NEAR_MISSES]
         choices[module] = _choice(module, one, [miss.text for miss in near])
     return choices, notes
-
-
-def why_not_by_name(row: DebugFile) -> str | None:
-    """Return why functions cannot be found by name in a file; None if they can."""
-    return _IS_RELOCATABLE.format(row.object_name) if row.kind == _RELOCATABLE else None
 
 
 def load_address(row: DebugFile) -> int:
@@ -198,6 +188,8 @@ def _choice(module: TextModule, found: FoundModule, near: Sequence[str]) -> Choi
     reason = next((c.details for c in found.candidates if c.details), "")
     if found.status is ModuleStatus.MALFORMED:
         reason = f"No symcache could be made of it: {reason}"
+    elif found.status is ModuleStatus.UNSUPPORTED:
+        reason = reason or _UNSUPPORTED
     elif found.status is ModuleStatus.MISSING:
         ids = found.request.ids
         reason = _NO_ID.format(module.build_id or ids.debug_id or ids.code_id)

@@ -9,7 +9,13 @@ CONVERTIBLE_FORMATS = frozenset(
     {Format.BREAKPAD, Format.ELF, Format.MACHO, Format.PDB, Format.PE, Format.WASM}
 )
 """Formats that symbolic converts. Methods in portable PDBs have no addresses."""
+RELOCATABLE = (
+    "The file is relocatable, as kernel modules and .o files are: its sections have no "
+    "addresses before they are loaded or linked."
+)
+"""Why a relocatable object names no functions by address."""
 _NAME_FEATURES = frozenset({"debug", "symtab"})
+_RELOCATABLE_KIND = "rel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +48,19 @@ type Conversion = SymCacheWritten | ConversionFailed
 
 
 def is_convertible(o: ObjectFile) -> bool:
-    """Return whether a symcache of this object would contain functions.
+    """Return whether a symcache of this object would name functions by address.
 
     Source: spec/sentry-server 6; symbolic 13.9 for each format.
     """
-    return o.format in CONVERTIBLE_FORMATS and not o.features.isdisjoint(_NAME_FEATURES)
+    has_names = not o.features.isdisjoint(_NAME_FEATURES)
+    return o.format in CONVERTIBLE_FORMATS and has_names and not is_relocatable(o)
+
+
+def is_relocatable(o: ObjectFile) -> bool:
+    """Return whether each section starts at 0: ELF's `ET_REL`, Mach-O's `MH_OBJECT`.
+
+    An address in such an object names no function: several sections contain it.
+
+    Source: ELF gABI, `e_type` and `sh_addr`; symbolic's `ObjectKind::Relocatable`.
+    """
+    return o.kind == _RELOCATABLE_KIND
