@@ -20,6 +20,7 @@ from symdepot.blobs.memory import MemoryStore
 from symdepot.blobs.store import BlobStore
 from symdepot.domain.errors import BlobDamaged, BlobMissing, StorageUnavailable
 from symdepot.domain.ids import Checksum
+from symdepot.symcaches import disk_cache as disk_cache_module
 from symdepot.symcaches.disk_cache import DiskCache
 
 pytestmark = pytest.mark.django_db
@@ -264,3 +265,54 @@ def test_a_symcache_in_a_bucket_is_fetched_once(
     assert read(disk_cache, store) == CONTENT
     store.delete(NAME)
     assert read(disk_cache, store) == CONTENT
+
+
+@pytest.mark.parametrize("bit", range(0, len(CONTENT) * 8, 7))
+def test_a_flipped_bit_is_never_read(
+    disk_cache: DiskCache, folder: Path, bit: int
+) -> None:
+    flip(put(disk_cache, CONTENT), bit)
+
+    another_process = DiskCache(folder, limit_bytes=1000)
+    assert read(another_process) == CONTENT
+    assert (folder / NAME.hex).read_bytes() == CONTENT
+
+
+def test_a_change_of_a_verified_entry_is_noticed(disk_cache: DiskCache) -> None:
+    entry = put(disk_cache, CONTENT)
+    read(disk_cache)
+    time.sleep(0.02)  # longer than a tick of the file system's clock
+
+    flip(entry, 9)
+
+    assert read(disk_cache) == CONTENT
+
+
+def test_an_entry_is_verified_again_after_a_time(
+    disk_cache: DiskCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = put(disk_cache, CONTENT)
+    read(disk_cache)
+    monkeypatch.setattr(disk_cache_module, "_version", lambda _: (0, 0))
+    read(disk_cache)
+
+    flip(entry, 9)
+    monkeypatch.setattr(disk_cache_module, "VERIFIED_SECONDS", -1.0)
+
+    assert read(disk_cache) == CONTENT
+
+
+def test_damage_to_entry_and_blob_is_an_error(
+    disk_cache: DiskCache, disk: Path
+) -> None:
+    flip(put(disk_cache, CONTENT), 9)
+    flip(next(disk.rglob(NAME.hex)), 9)
+
+    with pytest.raises(BlobDamaged):
+        read(disk_cache)
+
+
+def flip(path: Path, bit: int) -> None:
+    damaged = bytearray(path.read_bytes())
+    damaged[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(damaged)

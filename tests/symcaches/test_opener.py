@@ -155,3 +155,15 @@ def test_requesting_a_deleted_file_does_nothing() -> None:
     opener.request_symcache(debug_file)
 
     assert not SymCache.objects.exists()
+
+
+def test_an_open_symcache_is_opened_again_after_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    debug_file = uploaded()
+    first = opened(debug_file)
+    assert opened(debug_file) is first
+
+    monkeypatch.setattr(opener, "VERIFIED_SECONDS", -1.0)
+
+    assert opened(debug_file) is not first
