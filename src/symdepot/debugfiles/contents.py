@@ -17,6 +17,7 @@ from symdepot.domain.formats.source_bundle import SourceBundle
 from symdepot.domain.ids import Checksum
 from symdepot.domain.objects import Format
 from symdepot.domain.symbol_paths.breakpad_module import HEAD_BYTES, BreakpadModule
+from symdepot.domain.symbol_paths.name_normalization import base_name
 from symdepot.uploads import chunk_joiner
 from symdepot.uploads.models import FileChunk
 
@@ -106,6 +107,18 @@ def code_file_name(debug_file: DebugFile, same_id: Iterable[DebugFile]) -> str:
         return _name_in_breakpad_file(debug_file.file.checksum)
     except (BlobMissing, Unavailable):
         return ""
+
+
+def is_of_program(found: FileRecord, name: str) -> bool:
+    """Return whether a Breakpad file does not name another program than `name`.
+
+    Its code id may be that of two Windows programs.
+    """
+    try:
+        known = _name_in_breakpad_file(found.checksum.hex)
+    except (BlobMissing, Unavailable):
+        return True
+    return not known or base_name(known).lower() == name.lower()
 
 
 def breakpad_module(found: FileRecord) -> BreakpadModule | None:

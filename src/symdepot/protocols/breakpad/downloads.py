@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from symdepot.debugfiles import contents
 from symdepot.debugfiles.finder import FileRecord
+from symdepot.domain.errors import DebugFileMissing
 from symdepot.domain.selection.file_query import FileQuery
 from symdepot.domain.symbol_paths import path_builder, path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
@@ -20,6 +21,7 @@ from symdepot.protocols import (
     plain_text_responses,
 )
 
+_PE_ID_DIGITS = 16
 _METHODS = "GET, HEAD, OPTIONS"
 _EXPOSED = "Content-Range, ETag, Retry-After"
 
@@ -55,6 +57,9 @@ def _respond(
     request: HttpRequest, query: FileQuery, found: FileRecord, path: str
 ) -> HttpResponseBase:
     if not query.debug_ids:
+        is_pe = len(query.code_ids[0].hex) <= _PE_ID_DIGITS
+        if is_pe and not contents.is_of_program(found, query.name):
+            raise DebugFileMissing(query.name)
         target = path_builder.breakpad_path(
             found.object, contents.breakpad_module(found)
         )
