@@ -24,7 +24,7 @@ from symdepot.blobs.configured import blob_store
 from symdepot.blobs.memory import MemoryStore
 from symdepot.debugfiles import contents
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain.errors import BlobMissing
+from symdepot.domain.errors import ContentDamaged
 from symdepot.domain.ids import Checksum
 from symdepot.pipeline.fsck import checker, repair
 from symdepot.pipeline.fsck.report import FsckReport
@@ -338,9 +338,9 @@ def test_damage_found_by_an_upload_is_repaired_by_it() -> None:
     assert faults_found() == []
 
 
-def test_reading_a_missing_blob_raises_blob_missing() -> None:
+def test_a_missing_blob_is_an_error_of_the_file() -> None:
     row = a_debug_file(a_project(), b"content")
     blob_store().delete(Checksum.of(b"content"))
 
-    with pytest.raises(BlobMissing):
+    with pytest.raises(ContentDamaged):
         read(row)

@@ -87,6 +87,13 @@ ANSWERS: dict[Callable[[], SymdepotError], tuple[int, dict[str, str]]] = {
         {"detail": "There is no request '7' that is being worked on."},
     ),
     lambda: errors.BlobMissing(A): (404, {"detail": f"no bytes are kept under {A}"}),
+    lambda: errors.ContentDamaged(A): (
+        404,
+        {
+            "detail": f"The stored bytes of this file are damaged or gone ({A}). "
+            "Upload it again to repair it."
+        },
+    ),
     errors.StorageUnavailable: (
         503,
         {"detail": "The storage does not answer. Try again in a moment."},

@@ -46,6 +46,7 @@ def test_doctor_passes_all_checks_of_a_running_server(
         "configuration",
         "database",
         "storage",
+        "chunks",
         "clock",
         "sandbox",
         "server",
@@ -70,7 +71,7 @@ def test_doctor_reports_failures_when_nothing_runs(
     assert subjects == {
         "✗": ["configuration", "database", "server"],
         "✓": ["sandbox"],
-        "-": ["storage", "clock", "worker", "upload"],
+        "-": ["storage", "chunks", "clock", "worker", "upload"],
     }
     assert "SYMDEPOT_PROT: there is no such setting" in result.stdout
     assert "Start `symdepot serve`" in result.stdout

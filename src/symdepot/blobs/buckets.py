@@ -124,6 +124,9 @@ class BucketStore(BlobStore):
                 self._bucket, "GET", blob_path(checksum), valid_for
             )
 
+    def local_state(self, checksum: Checksum) -> None:
+        """Return None: a bucket is on no local disk."""
+
     def delete(self, checksum: Checksum) -> None:
         """Delete the blob, if there is one."""
         # S3 reports no missing objects; the others do.

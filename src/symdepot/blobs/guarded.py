@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
 
-from symdepot.blobs.store import BlobStore, BlobWriter, StoredBlob
+from symdepot.blobs.store import BlobStore, BlobWriter, LocalState, StoredBlob
 from symdepot.domain.errors import BlobMissing, StorageUnavailable, WrongStore
 from symdepot.domain.ids import Checksum
 
@@ -76,6 +76,12 @@ class GuardedStore(BlobStore):
     def signed_url(self, checksum: Checksum, *, valid_for: timedelta) -> str | None:
         """Return a URL for GET without credentials, unchecked; None if there is none."""
         return self._inner.signed_url(checksum, valid_for=valid_for)
+
+    def local_state(self, checksum: Checksum) -> LocalState | None:
+        """Return the state of the blob's file; None if the store is on no local disk."""
+        self.require_known()
+        with self._checked_if_missing():
+            return self._inner.local_state(checksum)
 
     def delete(self, checksum: Checksum) -> None:
         """Delete a blob; a missing one is no error."""

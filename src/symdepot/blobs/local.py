@@ -27,6 +27,7 @@ from symdepot.blobs.store import (
     ID_PATH,
     BlobStore,
     BlobWriter,
+    LocalState,
     StoredBlob,
     blob_path,
     checksum_of_path,
@@ -69,6 +70,12 @@ class LocalStore(BlobStore):
 
     def signed_url(self, checksum: Checksum, *, valid_for: timedelta) -> str | None:
         """Return None: files have no URL."""
+
+    def local_state(self, checksum: Checksum) -> LocalState:
+        """Return the size and the time of the last change of the file."""
+        with storage_errors(checksum):
+            status = self._path(checksum).stat()
+        return LocalState(status.st_size, datetime.fromtimestamp(status.st_ctime, UTC))
 
     def delete(self, checksum: Checksum) -> None:
         """Delete the blob; open readers can read on."""

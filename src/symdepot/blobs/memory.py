@@ -9,7 +9,7 @@ from tempfile import NamedTemporaryFile
 from typing import BinaryIO
 
 from symdepot.blobs.incoming import verify
-from symdepot.blobs.store import BlobStore, BlobWriter, StoredBlob
+from symdepot.blobs.store import BlobStore, BlobWriter, LocalState, StoredBlob
 from symdepot.domain.errors import BlobMissing
 from symdepot.domain.ids import Checksum
 
@@ -41,6 +41,11 @@ class MemoryStore(BlobStore):
 
     def signed_url(self, checksum: Checksum, *, valid_for: timedelta) -> str | None:
         """Return None: memory has no URL."""
+
+    def local_state(self, checksum: Checksum) -> LocalState:
+        """Return the size of the blob, and when it was put."""
+        content = self._read(checksum)
+        return LocalState(len(content), self._written_at[checksum])
 
     def delete(self, checksum: Checksum) -> None:
         """Delete the blob, if there is one."""

@@ -33,6 +33,17 @@ class StoredBlob:
     written_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class LocalState:
+    """What the file system has of a blob's file.
+
+    `changed_at`: when its content, or anything else about it, last changed (`st_ctime`).
+    """
+
+    size_bytes: int
+    changed_at: datetime
+
+
 class BlobWriter(Protocol):
     """Writes one blob, which is invisible until `commit`.
 
@@ -107,6 +118,15 @@ class BlobStore(Protocol):
         """Return a URL for GET without credentials; None if the store has none.
 
         Does not check that the blob exists.
+        """
+
+    def local_state(self, checksum: Checksum) -> LocalState | None:
+        """Return the state of the blob's file; None if the store is not on a local disk.
+
+        Takes microseconds, so that it can be compared before every use.
+
+        Raises:
+            BlobMissing: there is no such blob.
         """
 
     def delete(self, checksum: Checksum) -> None:

@@ -11,15 +11,15 @@ from symdepot.blobs.configured import blob_store
 from symdepot.blobs.store import BlobStore
 from symdepot.debugfiles.finder import FileRecord
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain.errors import BlobMissing, NotADebugFile, Unavailable
+from symdepot.domain.errors import Missing, NotADebugFile, Unavailable
 from symdepot.domain.formats import source_bundle
 from symdepot.domain.formats.source_bundle import SourceBundle
 from symdepot.domain.ids import Checksum
 from symdepot.domain.objects import Format
 from symdepot.domain.symbol_paths.breakpad_module import HEAD_BYTES, BreakpadModule
 from symdepot.domain.symbol_paths.name_normalization import base_name
-from symdepot.uploads import chunk_joiner
-from symdepot.uploads.models import FileChunk
+from symdepot.uploads import chunk_joiner, chunk_verification
+from symdepot.uploads.models import FileChunk, StoredChunk
 
 _MAX_NAMES_IN_MEMORY = 4096
 _MAX_NAME_LENGTH = 500
@@ -38,17 +38,32 @@ class FileContent:
 
 
 def file_content(debug_file: DebugFile | FileRecord) -> FileContent:
-    """Return the chunks of `debug_file`."""
+    """Return the chunks of `debug_file`, whose bytes are verified.
+
+    Raises:
+        ContentDamaged: one is damaged or gone.
+        StorageUnavailable: the disk or bucket failed.
+    """
     file = debug_file if isinstance(debug_file, FileRecord) else debug_file.file
     chunks = (
         FileChunk.objects.filter(file=debug_file.file_id)
         .order_by("position")
-        .values_list("chunk__checksum", "chunk__size_bytes")
+        .values_list(
+            "chunk__checksum",
+            "chunk__size_bytes",
+            "chunk__verified_at",
+            "chunk__is_damaged",
+        )
     )
+    stored = [
+        StoredChunk(Checksum(checksum), size_bytes, verified_at, is_damaged)
+        for checksum, size_bytes, verified_at, is_damaged in chunks
+    ]
+    chunk_verification.require_sound(stored, blob_store())
     return FileContent(
         checksum=Checksum(str(file.checksum)),
         size_bytes=file.size_bytes,
-        chunks=tuple((Checksum(checksum), size) for checksum, size in chunks),
+        chunks=tuple((chunk.checksum, chunk.size_bytes) for chunk in stored),
     )
 
 
@@ -105,7 +120,7 @@ def code_file_name(debug_file: DebugFile, same_id: Iterable[DebugFile]) -> str:
         return next((row.object_name for row in programs), "")
     try:
         return _name_in_breakpad_file(debug_file.file.checksum)
-    except (BlobMissing, Unavailable):
+    except (Missing, Unavailable):
         return ""
 
 
@@ -116,7 +131,7 @@ def is_of_program(found: FileRecord, name: str) -> bool:
     """
     try:
         known = _name_in_breakpad_file(found.checksum.hex)
-    except (BlobMissing, Unavailable):
+    except (Missing, Unavailable):
         return True
     return not known or base_name(known).lower() == name.lower()
 
@@ -125,7 +140,7 @@ def breakpad_module(found: FileRecord) -> BreakpadModule | None:
     """Return the first line of a Breakpad file; None if it cannot be read."""
     try:
         return BreakpadModule.parse(_head(found.checksum.hex))
-    except (BlobMissing, Unavailable):
+    except (Missing, Unavailable):
         return None
 
 
@@ -139,9 +154,11 @@ def _name_in_breakpad_file(checksum: str) -> str:
 
 def _head(checksum: str) -> bytes:
     """Return the first bytes of a file, as many as its first chunk has at most."""
-    first = FileChunk.objects.filter(file__checksum=checksum, position=0)
-    chunk = first.values_list("chunk__checksum", flat=True).first()
-    if chunk is None:
+    firsts = FileChunk.objects.filter(file__checksum=checksum, position=0)
+    first = firsts.select_related("chunk").first()
+    if first is None:
         return b""
-    with blob_store().open(Checksum(chunk)) as blob:
+    chunk = first.chunk.stored_chunk()
+    chunk_verification.require_sound([chunk], blob_store())
+    with blob_store().open(chunk.checksum) as blob:
         return blob.read(HEAD_BYTES)

@@ -67,11 +67,13 @@ class FileMatch:
     """The debug file that serves a query best, if any does.
 
     `newest_row_id` is that of the newest file with these ids, whether it serves or not;
-    0 if there is none.
+    0 if there is none. `damaged`: without a best, the file that would be it if its bytes
+    were sound.
     """
 
     best: FileRecord | None
     newest_row_id: int
+    damaged: FileRecord | None = None
 
 
 def find_match(scope: ReadScope, query: FileQuery) -> FileMatch:
@@ -79,11 +81,18 @@ def find_match(scope: ReadScope, query: FileQuery) -> FileMatch:
     rows = sql.current_files(scope, _ids(query), _MAX_CANDIDATES)
     if not rows:
         return FileMatch(None, 0)
-    intact = [row for row in rows if not row.is_damaged]
-    objects = [_object_file(row.object_columns()) for row in intact]
+    newest_row_id = rows[0].row_id
+    best = _best([row for row in rows if not row.is_damaged], query)
+    if best is not None:
+        return FileMatch(best, newest_row_id)
+    damaged = [row for row in rows if row.is_damaged]
+    return FileMatch(None, newest_row_id, _best(damaged, query))
+
+
+def _best(rows: Sequence[FileRow], query: FileQuery) -> FileRecord | None:
+    objects = [_object_file(row.object_columns()) for row in rows]
     index = ranking.best_match(objects, query)
-    best = None if index is None else _record(intact[index], objects[index])
-    return FileMatch(best, rows[0].row_id)
+    return None if index is None else _record(rows[index], objects[index])
 
 
 def note_use(file: FileRecord) -> None:

@@ -2,15 +2,14 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
 import structlog
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
@@ -19,11 +18,11 @@ from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.objects import Format
 from symdepot.domain.selection import ranking
 from symdepot.domain.selection.file_query import FileRole
+from symdepot.jobs.locks import brief_transaction
 from symdepot.projects.models import Organization, Project
 
 _MAX_UPDATE_INTERVAL = timedelta(days=1)
 _UPDATES_PER_RETENTION = 10
-_LOCK_TIMEOUT_MILLISECONDS = 100
 _ROLES = (FileRole.DEBUGINFO, FileRole.EXECUTABLE)
 _COUNTS_VALID_SECONDS = 60
 _MAX_COUNTS_IN_MEMORY = 64
@@ -79,8 +78,7 @@ def update_last_use(row_ids: Sequence[int], keep_unused_days: int | None) -> Non
         Q(last_used_at=None) | Q(last_used_at__lt=before), pk__in=row_ids
     )
     try:
-        with _short_busy_timeout(), transaction.atomic():
-            _set_lock_timeout()
+        with brief_transaction():
             rows.update(last_used_at=now)
     except DatabaseError as error:
         _log.info("file.use_not_recorded", error=str(error).strip(), count=len(row_ids))
@@ -123,26 +121,3 @@ def in_minute(project_ids: tuple[int, ...], minute: int) -> Mapping[FileRole, in
             {role: number for role in _ROLES if ranking.can_serve(found, role)}
         )
     return total
-
-
-@contextmanager
-def _short_busy_timeout() -> Iterator[None]:
-    """Make SQLite report soon that it is busy; no effect on other databases."""
-    if connection.vendor != "sqlite":
-        yield
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA busy_timeout")
-        before = int(cursor.fetchone()[0])
-        cursor.execute(f"PRAGMA busy_timeout = {_LOCK_TIMEOUT_MILLISECONDS}")
-    try:
-        yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute(f"PRAGMA busy_timeout = {before}")
-
-
-def _set_lock_timeout() -> None:
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MILLISECONDS}")

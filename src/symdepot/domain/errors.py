@@ -25,6 +25,7 @@
     - RequestMissing
     - ChunksMissing
     - BlobMissing
+    - ContentDamaged
   + Unavailable             our fault: a retry may succeed
     - StorageUnavailable
       - WrongStore
@@ -218,6 +219,16 @@ class BlobMissing(Missing):
     def __init__(self, checksum: Checksum) -> None:
         super().__init__(f"no bytes are kept under {checksum}")
         self.checksum = checksum
+
+
+class ContentDamaged(Missing):
+    """A file is not served, because its stored bytes are damaged or gone."""
+
+    def __init__(self, checksum: Checksum) -> None:
+        super().__init__(
+            f"The stored bytes of this file are damaged or gone ({checksum}). "
+            "Upload it again to repair it."
+        )
 
 
 class Unavailable(SymdepotError):

@@ -1,4 +1,4 @@
-"""Locks of periodic jobs: one process of an installation at a time runs each."""
+"""Locks: of periodic jobs, which one process at a time runs, and of rows, briefly."""
 
 import secrets
 import time
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -13,6 +14,7 @@ from symdepot.jobs import leases
 from symdepot.jobs.models import PeriodicLock
 
 LEASE = timedelta(minutes=10)
+_LOCK_TIMEOUT_MILLISECONDS = 100
 
 
 @contextmanager
@@ -43,6 +45,20 @@ def periodic_lock(
         release(name, holder)
         raise
     finish(name, holder)
+
+
+@contextmanager
+def brief_transaction() -> Iterator[None]:
+    """Run a transaction that waits 0.1 s at most for a lock.
+
+    Raises:
+        DatabaseError: the lock was not free.
+    """
+    with _short_busy_timeout(), transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MILLISECONDS}")
+        yield
 
 
 def acquire(name: str, *, every: timedelta) -> str | None:
@@ -79,6 +95,23 @@ def finish(name: str, holder: str) -> None:
 def release(name: str, holder: str) -> None:
     """Release the lock of a job that did not finish. It stays due."""
     _own(name, holder).update(holder="", lease_expires_at=None)
+
+
+@contextmanager
+def _short_busy_timeout() -> Iterator[None]:
+    """Make SQLite report soon that it is busy; no effect on other databases."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout")
+        before = int(cursor.fetchone()[0])
+        cursor.execute(f"PRAGMA busy_timeout = {_LOCK_TIMEOUT_MILLISECONDS}")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA busy_timeout = {before}")
 
 
 def _own(name: str, holder: str) -> QuerySet[PeriodicLock]:

@@ -6,7 +6,7 @@ from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import finder, missing_ids
 from symdepot.debugfiles.finder import FileRecord
 from symdepot.debugfiles.near_misses import RequestedIds
-from symdepot.domain.errors import DebugFileMissing
+from symdepot.domain.errors import ContentDamaged, DebugFileMissing
 from symdepot.domain.selection.file_query import FileQuery, FileRole
 from symdepot.projects import access
 from symdepot.projects.access import Reader
@@ -18,6 +18,7 @@ def find_file(request: HttpRequest, token: str | None, query: FileQuery) -> File
 
     Raises:
         DebugFileMissing: there is none.
+        ContentDamaged: the only match is damaged.
         Unauthenticated, NotAllowed: see `auth.reader`.
     """
     found = find_container(request, token, query, is_whole=True)
@@ -33,6 +34,7 @@ def find_container(
 
     Raises:
         Unauthenticated, NotAllowed: see `auth.reader`.
+        ContentDamaged: the only match is damaged.
         WrongStore: the storage is not the one of the database.
     """
     reader = auth.reader(request, token)
@@ -44,6 +46,8 @@ def find_container(
         agent = request.headers.get("User-Agent", "")
         newest = match.newest_row_id if is_whole else 0
         record_miss(reader, query, agent=agent, newest_row_id=newest)
+    if match.damaged is not None:
+        raise ContentDamaged(match.damaged.checksum)
     return match.best
 
 

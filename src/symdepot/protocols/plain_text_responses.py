@@ -30,7 +30,8 @@ READ_METHODS = ("GET", "HEAD")
 class ErrorTable:
     """HTTP status per error class; the first class that matches wins.
 
-    `not_found` is the text of a miss. All other errors have their own.
+    `not_found` is the text of a miss. All other errors have their own, also that of a file
+    which is here but damaged.
     """
 
     status: Mapping[type[SymdepotError], HTTPStatus]
@@ -39,7 +40,9 @@ class ErrorTable:
     def response(self, error: SymdepotError) -> HttpResponse:
         """Return the response to a request that failed with `error`."""
         status = next(s for kind, s in self.status.items() if isinstance(error, kind))
-        text = self.not_found if isinstance(error, errors.Missing) else str(error)
+        is_miss = isinstance(error, errors.Missing)
+        is_miss &= not isinstance(error, errors.ContentDamaged)
+        text = self.not_found if is_miss else str(error)
         return error_responses.add_headers(text_response(text, status), error)
 
 

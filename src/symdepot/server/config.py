@@ -137,6 +137,12 @@ class Config(BaseSettings):
     gc_interval: float = Field(24.0, ge=0)
     """Every how many hours garbage is collected; 0 is never."""
 
+    verify_days: float = Field(7.0, gt=0)
+    """After how many days stored bytes are read and hashed again before they are served."""
+
+    verify_rate: int = Field(8 * _MIB, ge=0)
+    """How many stored bytes a second are verified in the background; 0 is none."""
+
     symcaches: bool = True
     """Whether symcaches are created, for address lookup on this server."""
 

@@ -14,9 +14,11 @@ from django.db import DatabaseError
 from django.http import HttpRequest, JsonResponse
 
 from symdepot.blobs.configured import blob_store, local_folder
+from symdepot.domain import text_format
 from symdepot.domain.errors import StorageUnavailable, WrongStore
 from symdepot.domain.ids import Checksum
 from symdepot.server import startup_checks
+from symdepot.uploads import chunk_verification
 
 _PROBE = Checksum.of(b"symdepot health")
 _log = structlog.get_logger(__name__)
@@ -28,7 +30,10 @@ def live(request: HttpRequest) -> JsonResponse:
 
 
 def ready(request: HttpRequest) -> JsonResponse:
-    """Answer 200 if database, storage and disks work, else 503 and the problems."""
+    """Answer 200 if database, storage and disks work, else 503 and the problems.
+
+    Damaged chunks are counted, but make only their own files unavailable.
+    """
     problems = {
         "database": _database_problem(),
         "storage": _storage_problem(),
@@ -38,7 +43,14 @@ def ready(request: HttpRequest) -> JsonResponse:
     if problems:
         _log.warning("health.failed", **problems)
         return JsonResponse({"status": "unavailable", "problems": problems}, status=503)
-    return JsonResponse({"status": "ok"})
+    found = chunk_verification.summary()
+    chunks = {
+        "damaged": found.damaged,
+        "oldestVerification": text_format.format_time(found.oldest)
+        if found.oldest
+        else None,
+    }
+    return JsonResponse({"status": "ok", "chunks": chunks})
 
 
 def version(request: HttpRequest) -> JsonResponse:

@@ -28,6 +28,7 @@ from symdepot.pipeline.webhooks import delivery
 from symdepot.symbolication import pending_requests
 from symdepot.symcaches import lifecycle
 from symdepot.symcaches.disk_cache import disk_cache
+from symdepot.uploads import chunk_verification
 
 _TICK_SECONDS = 2.0
 _FINISHED_TASK_AGE = timedelta(hours=1)
@@ -35,6 +36,7 @@ _STUCK_TASK_AGE = timedelta(days=1)
 """A task whose worker was killed stays RUNNING; its lease has long been given away."""
 _SCRATCH_AGE = timedelta(days=1)
 _ROWS_PER_DELETE = 500
+_VERIFY_PAUSE_SECONDS = 10.0
 _log = structlog.get_logger(__name__)
 
 
@@ -102,6 +104,19 @@ def collect_garbage() -> int:
     return report.count
 
 
+def verify_chunks() -> int:
+    """Verify stored chunks that are due, at a bounded rate; return how many are damaged."""
+    every = timedelta(seconds=_VERIFY_PAUSE_SECONDS)
+    if not settings.VERIFY_BYTES_PER_SECOND:
+        return 0
+    with locks.periodic_lock("verify", every=every) as renew:
+        if renew is None:
+            return 0
+        limit_bytes = int(settings.VERIFY_BYTES_PER_SECOND * _VERIFY_PAUSE_SECONDS)
+        found = chunk_verification.verify_due(blob_store(), limit_bytes=limit_bytes)
+        return found.damaged
+
+
 QUICK_JOBS = (
     PeriodicJob("requeue_uploads", requeue_uploads, 2.0),
     PeriodicJob("give_up_symcaches", lifecycle.give_up, 10.0),
@@ -116,7 +131,10 @@ QUICK_JOBS = (
 )
 NETWORK_JOBS = (PeriodicJob("deliver_webhooks", delivery.deliver_due, 2.0),)
 """Jobs that call external hosts; a separate thread, so that they delay nothing else."""
-SLOW_JOBS = (PeriodicJob("collect_garbage", collect_garbage, 60.0),)
+SLOW_JOBS = (
+    PeriodicJob("verify_chunks", verify_chunks, _VERIFY_PAUSE_SECONDS),
+    PeriodicJob("collect_garbage", collect_garbage, 60.0),
+)
 """Jobs that may take hours; a separate thread, too."""
 
 

@@ -99,6 +99,8 @@ KEEP_UNASSEMBLED_HOURS = CONFIG.keep_unassembled
 KEEP_HISTORY_DAYS = CONFIG.keep_history
 ORPHAN_GRACE_HOURS = CONFIG.orphan_grace
 GC_INTERVAL_HOURS = CONFIG.gc_interval
+VERIFY_DAYS = CONFIG.verify_days
+VERIFY_BYTES_PER_SECOND = CONFIG.verify_rate
 
 DEBUG = False
 SECRET_KEY = CONFIG.secret_key or _secret_key(DATA_DIR)

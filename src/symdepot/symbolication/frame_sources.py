@@ -11,7 +11,7 @@ from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import contents, usage
 from symdepot.debugfiles.finder import FileRecord
 from symdepot.debugfiles.models import DebugFile
-from symdepot.domain.errors import BlobMissing, Refused, Unavailable
+from symdepot.domain.errors import Missing, Refused, Unavailable
 from symdepot.domain.formats.source_bundle import SourceBundle
 from symdepot.domain.stacks import sources
 from symdepot.domain.stacks.sources import SourceContext
@@ -46,15 +46,16 @@ class BundleReader:
         if not numbers:
             return {}
         found: dict[SourceLine, SourceContext] = {}
-        content, scratch = contents.file_content(row), Path(settings.SCRATCH_DIR)
+        scratch = Path(settings.SCRATCH_DIR)
         try:
+            content = contents.file_content(row)
             with contents.open_bundle(content, blob_store(), scratch) as bundle:
                 for path, of_path in numbers.items():
                     text = self._split(bundle, path)
                     for number in of_path:
                         if context := sources.context_of_line(text, number):
                             found[path, number] = context
-        except (Refused, BlobMissing, Unavailable) as error:
+        except (Refused, Missing, Unavailable) as error:
             _log.warning("source_bundle.unreadable", row=row.pk, reason=str(error))
         return found
 

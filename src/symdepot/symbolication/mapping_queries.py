@@ -37,7 +37,12 @@ from symdepot.symbolication.request import LookupScope
 from symdepot.uploads import chunk_joiner
 from symdepot.uploads.scratch import scratch_file
 
-_DAMAGED = (errors.BlobMissing, errors.BlobDamaged, errors.ChecksumMismatch)
+_DAMAGED = (
+    errors.BlobMissing,
+    errors.BlobDamaged,
+    errors.ContentDamaged,
+    errors.ChecksumMismatch,
+)
 UNREADABLE = (errors.NotADebugFile, errors.ParserDied, *_DAMAGED)
 """Errors of `query_mapping` that a retry does not help."""
 _log = structlog.get_logger(__name__)
@@ -50,7 +55,7 @@ def query_mapping(
 
     Raises:
         NotADebugFile, ParserDied: it cannot be parsed.
-        BlobMissing, BlobDamaged, ChecksumMismatch: its bytes are missing or damaged.
+        BlobMissing, BlobDamaged, ContentDamaged, ChecksumMismatch: its bytes are missing or damaged.
         Unavailable: temporary failure of this server; retry.
     """
     content, scratch = contents.file_content(mapping), Path(settings.SCRATCH_DIR)

@@ -11,7 +11,7 @@ from symdepot.blobs.configured import blob_store
 from symdepot.debugfiles import contents, near_misses
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.crash_text.address_spans import AddressSpan, TextFormat
-from symdepot.domain.errors import BlobMissing
+from symdepot.domain.errors import BlobMissing, ContentDamaged
 from symdepot.domain.formats import elf_headers
 from symdepot.domain.ids import CodeId, DebugId
 from symdepot.domain.objects import Format
@@ -112,9 +112,10 @@ def load_address(row: DebugFile) -> int:
         StorageUnavailable: the store did not answer.
     """
     if row.file_format == Format.ELF:
-        (first, _), *_ = contents.file_content(row).chunks
-        with suppress(BlobMissing), blob_store().open(first) as content:
-            return elf_headers.load_address(content.read(elf_headers.HEAD_BYTES))
+        with suppress(BlobMissing, ContentDamaged):
+            (first, _), *_ = contents.file_content(row).chunks
+            with blob_store().open(first) as content:
+                return elf_headers.load_address(content.read(elf_headers.HEAD_BYTES))
     return 0
 
 

@@ -52,7 +52,7 @@ def record_chunks(
             ],
             update_conflicts=True,
             unique_fields=["checksum"],
-            update_fields=["received_at"],
+            update_fields=["received_at", "verified_at", "is_damaged"],
         )
         rows = Chunk.objects.filter(checksum__in=[c.hex for c in checksums])
         ChunkOwner.objects.bulk_create(

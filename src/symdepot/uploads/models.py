@@ -1,26 +1,55 @@
 """Tables of chunks, of the files that they make, and of uploads in progress."""
 
 from collections.abc import Collection
+from datetime import datetime
+from typing import NamedTuple
 
 from django.db import models
 from django.db.models import Q
 
+from symdepot.domain.ids import Checksum
 from symdepot.jobs.leases import LeasedQuerySet, LeasedRow, WorkStates
 from symdepot.projects.models import Organization, Project
+
+
+class StoredChunk(NamedTuple):
+    """A chunk, its size in bytes, and when it was last verified: see `Chunk`."""
+
+    checksum: Checksum
+    size_bytes: int
+    verified_at: datetime | None
+    is_damaged: bool
 
 
 class Chunk(models.Model):
     """A piece of a file. All organizations that send it share it.
 
     Its bytes are in the blob store under `checksum` before this row exists.
+    `verified_at`: when they were last read back and hashed, with the result `is_damaged`.
     """
 
     checksum = models.CharField(max_length=40, unique=True)
     size_bytes = models.PositiveBigIntegerField()
     received_at = models.DateTimeField()
+    verified_at = models.DateTimeField(null=True)
+    is_damaged = models.BooleanField(default=False, db_default=False)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["verified_at"], name="chunk_verification"),
+            models.Index(
+                fields=["id"], condition=Q(is_damaged=True), name="damaged_chunks"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.checksum
+
+    def stored_chunk(self) -> StoredChunk:
+        """Return what is needed to read it."""
+        return StoredChunk(
+            Checksum(self.checksum), self.size_bytes, self.verified_at, self.is_damaged
+        )
 
 
 class ChunkOwner(models.Model):

@@ -193,7 +193,10 @@ def test_a_file_with_lost_blobs_is_an_error() -> None:
     answer = download(row)
 
     assert answer.status_code == 404
-    assert answer.json() == {"detail": f"no bytes are kept under {checksum}"}
+    assert answer.json() == {
+        "detail": f"The stored bytes of this file are damaged or gone ({checksum}). "
+        "Upload it again to repair it."
+    }
 
 
 def test_a_storage_failure_is_not_reported_as_a_missing_file(disk: Path) -> None:

@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 from tests.factories import (
     Answer,
@@ -143,7 +144,12 @@ def test_sizes_and_offsets_beyond_31_bits_are_supported(disk: Path) -> None:
     now = row.created_at
     Chunk.objects.bulk_create(
         [
-            Chunk(checksum=sparse.hex, size_bytes=BEYOND_31_BITS, received_at=now),
+            Chunk(
+                checksum=sparse.hex,
+                size_bytes=BEYOND_31_BITS,
+                received_at=now,
+                verified_at=timezone.now(),
+            ),
             Chunk(checksum=Checksum.of(b"end").hex, size_bytes=3, received_at=now),
         ]
     )

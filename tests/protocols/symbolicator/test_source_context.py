@@ -3,9 +3,11 @@
 import io
 import zipfile
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 from tests.factories import a_client, a_project, pieces, upload
 from tests.fixtures import builders
@@ -16,7 +18,7 @@ from symdepot.blobs.memory import MemoryStore
 from symdepot.debugfiles.models import DebugFile
 from symdepot.domain.ids import Checksum
 from symdepot.projects.models import Project
-from symdepot.uploads.models import FileChunk
+from symdepot.uploads.models import Chunk, FileChunk
 
 pytestmark = pytest.mark.django_db
 
@@ -138,6 +140,13 @@ def test_an_older_bundle_replaces_a_damaged_source(
 ) -> None:
     """The newer bundle is open by then, and keeps its other sources."""
     damage(sent({"/src/hello.c": "changed\n" * 20, "/src/twice.h": "1\n2\n3"}))
+    # The damage is as old as the last verification, which did not see it.
+    for chunk in Chunk.objects.all():
+        state = blob_store().local_state(Checksum(chunk.checksum))
+        assert state is not None
+        chunk.size_bytes = state.size_bytes
+        chunk.verified_at = timezone.now() + timedelta(hours=1)
+        chunk.save()
 
     inlined, outer = frames(0x1012)
 

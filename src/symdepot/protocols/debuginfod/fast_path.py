@@ -101,7 +101,7 @@ class FastPath:
             match = finder.find_match(access.read_scope(reader), query)
             if match.best is not None:
                 return self._file(environ, match.best)
-            if reader is not None:
+            if reader is not None and match.damaged is None:
                 agent, newest = environ.get("HTTP_USER_AGENT", ""), match.newest_row_id
                 record_miss(reader, query, agent=agent, newest_row_id=newest)
         except (Error, StorageUnavailable) as error:
@@ -111,7 +111,7 @@ class FastPath:
             )
         finally:
             close_old_connections()  # as Django does when a request ends
-        return _MISS
+        return _MISS if match.damaged is None else None
 
     def _file(self, environ: WSGIEnvironment, file: FileRecord) -> _Response | None:
         if file.size_bytes > _MAX_FILE_BYTES or not file.is_use_noted:

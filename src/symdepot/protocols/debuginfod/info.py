@@ -22,6 +22,7 @@ from symdepot.protocols import (
     plain_text_responses,
     request_metrics,
 )
+from symdepot.uploads import chunk_verification
 
 _VERSION = importlib.metadata.version("symdepot")
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
@@ -78,6 +79,7 @@ def metrics(request: HttpRequest, token: str | None = None) -> HttpResponse:
             for role, number in counts.items()
         )
         blob_store().require_known()
+        lines.append(_line("damaged_chunks", chunk_verification.summary().damaged))
         lines.append(_line("ready", 1))
     except (*error_responses.DATABASE_ERRORS, StorageUnavailable):
         lines.append(_line("ready", 0))

@@ -22,6 +22,7 @@ from symdepot.sandbox import operations
 from symdepot.server import config, startup_checks
 from symdepot.server.config import Misconfigured
 from symdepot.server.doctor import self_test
+from symdepot.uploads import chunk_verification
 from symdepot.uploads.models import State
 from symdepot.uploads.scratch import scratch_file
 
@@ -127,6 +128,22 @@ def database() -> str:
     return f"{connection.vendor} answers, and its tables are those of this version"
 
 
+def chunks() -> str:
+    """Check that no stored chunk is known to be damaged."""
+    found = chunk_verification.summary()
+    if found.damaged:
+        raise CheckFailed(
+            f"{found.damaged} stored chunks are damaged or gone. `symdepot fsck` lists the "
+            "files with them; upload these again."
+        )
+    if found.oldest is None:
+        return "none is known to be damaged, and none was verified yet"
+    return (
+        "none is known to be damaged; the oldest verification is of "
+        f"{found.oldest:%Y-%m-%d %H:%M} UTC"
+    )
+
+
 def clock() -> str:
     """Check that the clocks of this machine and of the database agree."""
     now = datetime.now(UTC)
@@ -190,6 +207,7 @@ CHECKS = (
     Check(configuration),
     Check(database),
     Check(storage, needs=("database",)),
+    Check(chunks, needs=("database",)),
     Check(clock, needs=("database",)),
     Check(sandbox),
     Check(server),
