@@ -22,7 +22,7 @@ from django_tasks_db.models import DBTaskResult
 from symdepot.blobs import temporary_files
 from symdepot.blobs.configured import blob_store
 from symdepot.jobs import locks
-from symdepot.pipeline import symcache_backfill, upload_requests
+from symdepot.pipeline import program_kinds, symcache_backfill, upload_requests
 from symdepot.pipeline.gc import collector
 from symdepot.pipeline.webhooks import delivery
 from symdepot.symbolication import pending_requests
@@ -133,6 +133,7 @@ NETWORK_JOBS = (PeriodicJob("deliver_webhooks", delivery.deliver_due, 2.0),)
 """Jobs that call external hosts; a separate thread, so that they delay nothing else."""
 SLOW_JOBS = (
     PeriodicJob("verify_chunks", verify_chunks, _VERIFY_PAUSE_SECONDS),
+    PeriodicJob("correct_program_kinds", program_kinds.correct_program_kinds, 600.0),
     PeriodicJob("collect_garbage", collect_garbage, 60.0),
 )
 """Jobs that may take hours; a separate thread, too."""

@@ -23,7 +23,7 @@ MAX_NAMES_BYTES = 8 << 20
 
 TYPE_CORE = 4
 _PROGRAM_KINDS = {2: "exe", 3: "lib"}
-_COMPANION = "dbg"
+COMPANION = "dbg"
 
 type Read = Callable[[int, int], bytes]
 """`read(start, size)` returns so many bytes, or fewer at the end of the file."""
@@ -174,7 +174,7 @@ def program_kind(path: Path) -> str | None:
         except (struct.error, ValueError, OverflowError):
             return None
     has_bytes = any(s.type == _PROGBITS and s.flags & _ALLOCATED for s in sections)
-    return kind if has_bytes else _COMPANION
+    return kind if has_bytes else COMPANION
 
 
 def decompressed_size(path: Path) -> int:
