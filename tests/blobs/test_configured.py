@@ -8,10 +8,10 @@ from tests.contracts.seaweed import S3Server
 
 from symdepot.blobs.buckets import BucketStore
 from symdepot.blobs.configured import blob_store
-from symdepot.blobs.guarded import GuardedStore
 from symdepot.blobs.local import LocalStore
 from symdepot.blobs.memory import MemoryStore
 from symdepot.blobs.store import BlobStore
+from symdepot.blobs.store_id_guard import GuardedStore
 from symdepot.domain.ids import Checksum
 
 pytestmark = pytest.mark.django_db

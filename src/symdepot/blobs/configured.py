@@ -9,10 +9,10 @@ from django.utils.module_loading import import_string
 
 from symdepot.blobs import buckets
 from symdepot.blobs.buckets import BucketStore
-from symdepot.blobs.guarded import ExpectedId, GuardedStore
 from symdepot.blobs.local import LocalStore
 from symdepot.blobs.memory import MemoryStore
 from symdepot.blobs.store import BlobStore
+from symdepot.blobs.store_id_guard import ExpectedId, GuardedStore
 
 
 @cache

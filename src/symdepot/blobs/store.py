@@ -3,7 +3,7 @@
 A blob is stored under the same path in a folder and in a bucket:
 
     ab/cd/abcd…       the bytes whose SHA-1 is abcd…, and nothing else
-    store-id          the random id of the store, see `guarded`; not a blob
+    store-id          the random id of the store, see `store_id_guard`; not a blob
 
 Two levels of 256 keep folders small: of ten million blobs, 150 are in each.
 """

@@ -42,7 +42,7 @@ from symdepot.domain.formats import client_metadata, proguard
 from symdepot.domain.ids import Checksum, DebugId
 from symdepot.domain.objects import ObjectFile
 from symdepot.jobs.polling import Backoff, waiting_slot
-from symdepot.pipeline import steps, tasks, zip_upload
+from symdepot.pipeline import steps, tasks, zip_extraction
 from symdepot.pipeline.gc import deletion
 from symdepot.projects.models import Organization, Project
 from symdepot.symcaches import failure_report
@@ -140,7 +140,7 @@ def upload_zip(
 
     Leaves out files that are known, that are no debug files, or that are not finished
     within a few seconds. The same content may occur several times, with several ids.
-    Errors: see `zip_upload.extract_zip`.
+    Errors: see `zip_extraction.extract_zip`.
     """
     confined_to = project if is_confined else None
     members: dict[tuple[Checksum, DebugId | None], UploadRequest] = {}
@@ -183,7 +183,7 @@ def _extract(
     """Yield the files of a zip. Accepts their chunks, some at a time."""
     stored: dict[Checksum, int] = {}
     try:
-        for request, sizes in zip_upload.extract_zip(archive):
+        for request, sizes in zip_extraction.extract_zip(archive):
             stored |= sizes
             if len(stored) >= _CHUNKS_AT_ONCE or sum(stored.values()) >= _BYTES_AT_ONCE:
                 accepted, stored = stored, {}

@@ -16,7 +16,7 @@ from symdepot.domain.errors import NotADebugFile
 from symdepot.domain.formats import (
     client_metadata,
     elf_headers,
-    pe_size,
+    pe_truncation,
     proguard,
     symbol_maps,
 )
@@ -143,7 +143,7 @@ def _check_sizes(path: Path) -> None:
     size_bytes = path.stat().st_size
     claimed_bytes, minimum_bytes = (
         elf_headers.decompressed_size(path),
-        pe_size.minimum_size(path),
+        pe_truncation.minimum_size(path),
     )
     if claimed_bytes > max(_FREE_BYTES, _MAX_RATIO * size_bytes):
         raise ValueError(

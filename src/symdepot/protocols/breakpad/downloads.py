@@ -15,7 +15,7 @@ from symdepot.domain.selection.file_query import FileQuery
 from symdepot.domain.symbol_paths import path_builder, path_parser
 from symdepot.domain.symbol_paths.path_parser import Layout
 from symdepot.protocols import (
-    cross_origin,
+    cors_preflight,
     download_lookup,
     file_response,
     plain_text_responses,
@@ -34,7 +34,7 @@ def by_path(
     They may read every response: without the header, a miss looks like an outage.
     """
     if request.method == "OPTIONS":
-        response: HttpResponseBase = cross_origin.preflight(request, _METHODS)
+        response: HttpResponseBase = cors_preflight.preflight(request, _METHODS)
     else:
         response = _by_path(request, path, token)
     response["Access-Control-Allow-Origin"] = "*"

@@ -12,7 +12,7 @@ from ninja import NinjaAPI, Router
 
 from symdepot.debugfiles import contents
 from symdepot.protocols import (
-    cross_origin,
+    cors_preflight,
     error_responses,
     request_body,
     symbolication_request,
@@ -74,7 +74,7 @@ def v4(request: HttpRequest) -> HttpResponse:
 @router.api_operation(["OPTIONS"], "/v5", include_in_schema=False)
 def preflight(request: HttpRequest) -> HttpResponse:
     """Allow pages of any origin to send requests."""
-    return cross_origin.preflight(request, response.METHODS)
+    return cors_preflight.preflight(request, response.METHODS)
 
 
 @router.api_operation(_OTHER_METHODS, "/v4", include_in_schema=False)

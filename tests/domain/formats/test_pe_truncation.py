@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from tests.fixtures import builders
 
-from symdepot.domain.formats import pe_size
+from symdepot.domain.formats import pe_truncation
 
 PADDING = 0x200
 
@@ -29,7 +29,7 @@ def a_program(
 def minimum(folder: Path, content: bytes) -> int:
     path = folder / "some-program"
     path.write_bytes(content)
-    return pe_size.minimum_size(path)
+    return pe_truncation.minimum_size(path)
 
 
 @pytest.mark.parametrize(
