@@ -69,6 +69,18 @@ def test_a_symcache_from_the_child_can_be_read(
     assert (frame.function, frame.path, frame.line) == ("main", "hello.c", 1)
 
 
+def test_no_symbol_reaches_beyond_the_module(
+    converter: Sandbox, target: Path, tmp_path: Path
+) -> None:
+    program = compiled.elf_program(tmp_path)
+
+    converter.convert(program, selector_of(program), target)
+
+    fini = compiled.start_of("_fini", program)
+    inside, beyond = OpenSymCache.open(target).frames_at([fini, 0x900_0000])
+    assert ([frame.function for frame in inside], beyond) == (["_fini"], [])
+
+
 def test_a_failed_conversion_is_a_result(
     converter: Sandbox, source: Path, target: Path
 ) -> None:

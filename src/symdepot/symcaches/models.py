@@ -17,10 +17,11 @@ from symdepot.uploads.models import File
 
 _SYMBOLIC_FORMAT = 9
 """File format that the installed symbolic writes. A test compares them."""
-_CREATION_VERSION = 1
+_CREATION_VERSION = 2
 """Increased when symdepot itself creates another symcache from the same file.
 
-1: as symbolic converts the selected object.
+1: as symbolic converts the selected object. 2: symbols without a size end with their
+section.
 """
 
 VERSION = _CREATION_VERSION * 1000 + _SYMBOLIC_FORMAT

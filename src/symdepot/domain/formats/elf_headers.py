@@ -33,7 +33,7 @@ _CLASS, _BYTE_ORDER = 4, 5
 _EXTENDED = 0xFFFF
 _LOAD = 1
 _NULL, _PROGBITS, _NOBITS = 0, 1, 8
-_ALLOCATED = 2
+_ALLOCATED, _EXECUTABLE = 2, 4
 _COMPRESSED = 0x800
 _GNU_PREFIX = b".zdebug"
 _GNU_MAGIC = b"ZLIB"
@@ -75,6 +75,7 @@ class _SectionHeader:
     name: int
     type: int
     flags: int
+    address: int
     start: int
     size_bytes: int
     link: int
@@ -82,8 +83,8 @@ class _SectionHeader:
 
 # Of each class: file header, program header, section header, compression header.
 _LAYOUTS = {
-    1: ("16xH2x4x4xII4x2xHHHHH", "I4xI", "III4xIII12x", "4xI4x"),
-    2: ("16xH2x4x8xQQ4x2xHHHHH", "I4x8xQ", "IIQ8xQQI20x", "8xQ8x"),
+    1: ("16xH2x4x4xII4x2xHHHHH", "I4xI", "IIIIIII12x", "4xI4x"),
+    2: ("16xH2x4x8xQQ4x2xHHHHH", "I4x8xQ", "IIQQQQI20x", "8xQ8x"),
 }
 
 
@@ -175,6 +176,34 @@ def program_kind(path: Path) -> str | None:
             return None
     has_bytes = any(s.type == _PROGBITS and s.flags & _ALLOCATED for s in sections)
     return kind if has_bytes else COMPANION
+
+
+def code_sections(path: Path) -> list[range]:
+    """Return the addresses of each executable section, relative to the load address.
+
+    A companion states them, too. Empty for files without section table, and for files
+    that are not ELF or malformed.
+    """
+    with path.open("rb") as file:
+
+        def read(start: int, size: int) -> bytes:
+            file.seek(start)
+            return file.read(size)
+
+        base = load_address(read(0, HEAD_BYTES))
+        header = read_header(read(0, _HEADER_BYTES))
+        if header is None:
+            return []
+        try:
+            _, sections = _read_sections(read, header, MAX_SECTIONS)
+        except (struct.error, ValueError, OverflowError):
+            return []
+    wanted = _ALLOCATED | _EXECUTABLE
+    return [
+        range(section.address - base, section.address - base + section.size_bytes)
+        for section in sections
+        if section.flags & wanted == wanted and section.size_bytes
+    ]
 
 
 def decompressed_size(path: Path) -> int:

@@ -3,30 +3,34 @@
 This parses an untrusted file in native code, so only `symdepot.sandbox` imports it.
 """
 
-import shutil
-from io import RawIOBase
+from collections.abc import Collection
 from pathlib import Path
 
 from symbolic.exceptions import IoError, SymbolicError
 
 from symdepot.domain.ids import DebugId
-from symdepot.domain.symcache import object_archive
+from symdepot.domain.symcache import code_ends, object_archive, tables
 from symdepot.domain.symcache.conversion import (
     Conversion,
     ConversionFailed,
     ObjectSelector,
     SymCacheWritten,
 )
-from symdepot.domain.symcache.reader import one_line_message
+from symdepot.domain.symcache.reader import content_of, one_line_message
 
-_FILE_COUNT_OFFSET = 44
-"""Source: symbolic-symcache/src/raw.rs, `Header`."""
-_BLOCK_BYTES = 1024 * 1024
 _NO_SUCH_OBJECT = "The file holds no object of this id and architecture."
 
 
-def convert(source: Path, selector: ObjectSelector, target: Path) -> Conversion:
+def convert(
+    source: Path,
+    selector: ObjectSelector,
+    target: Path,
+    code_sections: Collection[range] = (),
+) -> Conversion:
     """Write the symcache of one object in `source` to the existing file `target`.
+
+    Symbols without a size end with their section in `code_sections`, the addresses of
+    executable sections relative to the module.
 
     Raises:
         OSError: the source cannot be read, or the target cannot be written.
@@ -48,17 +52,16 @@ def convert(source: Path, selector: ObjectSelector, target: Path) -> Conversion:
         raise OSError(one_line_message(error)) from error
     except SymbolicError as error:
         return ConversionFailed(one_line_message(error))
-    content = symcache.open_stream()  # type: ignore[no-untyped-call]  # symbolic's
-    with target.open("r+b", buffering=0) as out:
-        shutil.copyfileobj(content, out, _BLOCK_BYTES)
-        return SymCacheWritten(symbols_only=not _has_files(out))
+    content = content_of(symcache)
+    with target.open("r+b") as out:
+        out.writelines(code_ends.with_code_ends(content, code_sections))
+    return SymCacheWritten(symbols_only=not _has_files(content))
 
 
-def _has_files(symcache: RawIOBase) -> bool:
+def _has_files(symcache: memoryview) -> bool:
     """Return whether source files are known and not only functions.
 
     The features of the object do not tell: with `-gsplit-dwarf`, its debug information
     is in `.dwo` files.
     """
-    symcache.seek(_FILE_COUNT_OFFSET)
-    return any(symcache.read(4) or b"")
+    return tables.read_tables(symcache).files > 0

@@ -2,20 +2,12 @@
 
 Kernel logs name a function and an offset instead of an address. Symcaches have no index
 of names, so the function table is scanned: 60 ms for 100,000 functions.
-
-Source: symbolic-symcache/src/v9/raw.rs and mod.rs; a test compares with lookups.
 """
 
 from collections.abc import Collection, Iterator
-from struct import Struct, error
+from struct import error
 
-_PREAMBLE_BYTES = 8
-_HEADER = Struct("<32sIIIIII")
-_HEADER_BYTES = 72
-_FUNCTION = Struct("<IIII")
-_FILE_BYTES, _LOCATION_BYTES, _RANGE_BYTES = 24, 16, 4
-_NO_ADDRESS = 0xFFFF_FFFF
-"""Start address of inlined functions."""
+from symdepot.domain.symcache import tables
 
 
 def function_addresses(
@@ -40,15 +32,12 @@ def function_addresses(
 
 def _functions(symcache: memoryview, sizes: set[int]) -> Iterator[tuple[bytes, int]]:
     """Yield functions whose length-prefixed names have one of `sizes` in bytes."""
-    header = _HEADER.unpack_from(symcache, _PREAMBLE_BYTES)
-    _, _, files, functions, locations, ranges, string_bytes = header
-    begin = _aligned(_PREAMBLE_BYTES + _HEADER_BYTES) + files * _FILE_BYTES
-    table = symcache[_aligned(begin) :][: functions * _FUNCTION.size]
-    end = _aligned(_aligned(begin) + len(table)) + locations * _LOCATION_BYTES
-    strings_at = _aligned(_aligned(end) + ranges * _RANGE_BYTES)
-    strings = symcache[strings_at:][:string_bytes]
-    for name_at, _, address, _ in _FUNCTION.iter_unpack(table):
-        if address != _NO_ADDRESS:
+    layout = tables.read_tables(symcache)
+    size_bytes = layout.functions * tables.FUNCTION.size
+    functions = symcache[layout.functions_at :][:size_bytes]
+    strings = symcache[layout.strings_at :][: layout.string_bytes]
+    for name_at, _, address, _ in tables.FUNCTION.iter_unpack(functions):
+        if address != tables.NONE:
             size = _size(strings, name_at)
             if size in sizes:
                 yield bytes(strings[name_at : name_at + size]), address
@@ -74,7 +63,3 @@ def _encoded(name: str) -> bytes:
         length.append(byte | (0x80 if left else 0))
         if not left:
             return bytes(length) + content
-
-
-def _aligned(offset: int) -> int:
-    return -(-offset // 8) * 8

@@ -135,10 +135,7 @@ class OpenSymCache:
 
         Several functions may have the same name, and one may be listed repeatedly.
         """
-        size_bytes = lib.symbolic_symcache_get_size(self._pointer)
-        start = lib.symbolic_symcache_get_bytes(self._pointer)
-        content = memoryview(ffi.buffer(start, size_bytes))
-        return functions_by_name.function_addresses(content, names)
+        return functions_by_name.function_addresses(content_of(self._symcache), names)
 
     def _frames_of_batch(self, addresses: Sequence[int]) -> list[list[SymbolFrame]]:
         if len(self._names) + len(self._paths) > _MAX_CACHED_NAMES:
@@ -190,6 +187,14 @@ class OpenSymCache:
             known = _decoded(name) or UNKNOWN_FUNCTION
             self._names[int(ffi.cast("uintptr_t", text.data))] = known
         self._paths[path] = _decoded(path)
+
+
+def content_of(symcache: SymCache) -> memoryview:
+    """Return the bytes of a symcache, which are valid while `symcache` lives."""
+    pointer = symcache._get_objptr()  # type: ignore[no-untyped-call]  # noqa: SLF001 -- symbolic's
+    size_bytes = lib.symbolic_symcache_get_size(pointer)
+    start = lib.symbolic_symcache_get_bytes(pointer)
+    return memoryview(ffi.buffer(start, size_bytes))
 
 
 def error_message(error: Exception) -> str:
