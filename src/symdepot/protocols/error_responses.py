@@ -53,6 +53,7 @@ def add_error_handlers(
         status: HTTPStatus, request: HttpRequest, error: SymdepotError
     ) -> HttpResponse:
         log_refusal(request, int(status), error)
+        release_frames(error)
         return add_headers(render(request, status, error), error, challenge)
 
     def respond_other(request: HttpRequest, error: Exception) -> HttpResponse:
@@ -91,6 +92,18 @@ def log_refusal(request: HttpRequest, status: int, error: SymdepotError) -> None
     )
 
 
+def release_frames(error: BaseException) -> None:
+    """Remove the tracebacks of a logged error and of its causes.
+
+    A frame and an error in one of its variables refer to each other, so the request and
+    blocks of its body stayed in memory, about 0.5 MB, until the garbage collector ran.
+    """
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__cause__ or link.__context__
+
+
 def unavailable_error(cause: Exception) -> errors.Unavailable | None:
     """Return the error for the client if the database or a disk failed, else None.
 
@@ -119,4 +132,5 @@ def internal_error(request: HttpRequest, error: Exception) -> errors.InternalErr
         path=auth.path_without_token(request),
         exc_info=error,
     )
+    release_frames(error)
     return errors.InternalError()

@@ -164,6 +164,7 @@ def error_response(
     response = error_table.response(error)
     if not isinstance(error, errors.Missing):
         error_responses.log_refusal(request, response.status_code, error)
+    error_responses.release_frames(error)
     return response
 
 

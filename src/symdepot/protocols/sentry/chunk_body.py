@@ -222,7 +222,8 @@ class ChunkBody(FileUploadHandler):
         try:
             step()
         except SymdepotError as refusal:
-            self.refusal = refusal
+            # Its traceback refers to this object, which would refer to it.
+            self.refusal = refusal.with_traceback(None)
             self._discard_part()
             raise StopUpload(connection_reset=False) from None
 
