@@ -23,6 +23,13 @@ PROGRAM = """\
 static inline int twice(volatile int *x) { return *x + *x; }
 int main(int count, char **words) { volatile int x = count; return twice(&x); }
 """
+LARGE = """\
+int small(void) { return 1; }
+void large(void) { __asm__(".skip 0x20000, 0x90"); }
+int main(void) { large(); return small(); }
+"""
+LOAD_ADDRESS = 0x40_0000
+"""That of GNU ld without PIE, on x86-64."""
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +87,44 @@ def test_the_module_can_be_a_stripped_program(
 
     assert result.status == 0
     assert result.out.count(" main at ") == 2
+
+
+def test_addresses_of_a_program_without_pie_are_those_of_nm(
+    symdepot: RunCommand, tmp_path: Path
+) -> None:
+    program = compiled.elf_program(tmp_path, source=PROGRAM, options="-no-pie")
+    upload(a_client(), program.read_bytes(), name="hello")
+    main = compiled.start_of("main", program)
+    addresses = hex(main), hex(main - LOAD_ADDRESS), hex(LOAD_ADDRESS + 0x900_0000)
+
+    result = symdepot(*COMMAND, "--module", str(program), *addresses)
+
+    lines = result.out.splitlines()
+    assert [line.split(" at ")[0] for line in lines] == [
+        *(f"{at} main" for at in addresses[:2]),
+        f"{addresses[2]} ??",
+    ]
+    assert result.err == (
+        f"Taken as absolute, since the module is linked at 0x400000: {addresses[0]}.\n"
+    )
+
+
+def test_an_address_that_may_be_relative_or_absolute_is_taken_as_relative(
+    symdepot: RunCommand, tmp_path: Path
+) -> None:
+    """As in a program that is larger than its load address."""
+    options = "-no-pie -Wl,-Ttext-segment=0x10000"
+    program = compiled.elf_program(tmp_path, source=LARGE, options=options)
+    upload(a_client(), program.read_bytes(), name="large")
+    large = compiled.start_of("large", program)
+    address = hex(large)
+
+    result = symdepot(*COMMAND, "--module", str(program), address)
+
+    assert result.out.startswith(f"{address} large at ")
+    assert result.err == (
+        f"Taken as relative to the module, though it is linked at 0x10000: {address}.\n"
+    )
 
 
 def test_40_digits_are_a_build_id(symdepot: RunCommand) -> None:

@@ -3,7 +3,8 @@
 import dataclasses
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,9 @@ Two addresses: symdepot symbolicate --project acme/rocket --module ./rocket 0x11
 
 A backtrace: symdepot symbolicate --project acme/rocket < backtrace.txt
 """
+type Frames = dict[int, list[dict[str, object]]]
+"""Frames by the index of their address, as in the JSON output, innermost first."""
+
 _CALLER = "symdepot symbolicate"
 _WAIT_SECONDS = 60.0
 _BUILD_ID_DIGITS = 40
@@ -33,7 +37,7 @@ def symbolicate(  # noqa: PLR0913 -- each is an option
         list[str] | None,
         typer.Argument(
             help="Addresses relative to the module, in hex; read from standard input "
-            "by default.",
+            "by default. Of a program without PIE, also those that nm prints.",
             metavar="ADDR…",
         ),
     ] = None,
@@ -75,9 +79,13 @@ def symbolicate(  # noqa: PLR0913 -- each is an option
     numbers = list(_parse_addresses(addresses or sys.stdin.read().split()))
     if not numbers:
         raise typer.BadParameter("no addresses, neither here nor on standard input")
-    result = _symbolicate(found, ids, name, numbers)
+    look_up = partial(_symbolicate, found, ids, name)
+    result = look_up(numbers)
     _print_missing_symbols(result.modules[0])
-    for line in _result_lines(result, numbers, as_json=as_json):
+    frames = _frames_by_index(result)
+    if base := _load_address(result.modules[0]):
+        frames |= _frames_from_load_address(look_up, numbers, frames, base)
+    for line in _result_lines(frames, numbers, as_json=as_json):
         typer.echo(line)
     if result.modules[0].symbols is None:
         raise typer.Exit(1)
@@ -177,16 +185,52 @@ def _print_missing_symbols(module: "ModuleResult") -> None:
         typer.echo(f"  {miss}", err=True)
 
 
-def _result_lines(
-    result: "SymbolicationResult", addresses: Sequence[int], *, as_json: bool
-) -> Iterator[str]:
+def _load_address(module: "ModuleResult") -> int:
+    from symdepot.symbolication import text_modules
+
+    row = module.symbols
+    return 0 if row is None else text_modules.load_address(row)
+
+
+def _frames_from_load_address(
+    look_up: Callable[[Sequence[int]], "SymbolicationResult"],
+    addresses: Sequence[int],
+    frames: Frames,
+    base: int,
+) -> Frames:
+    """Look up addresses without frames again, as those that nm prints.
+
+    Prints on standard error how addresses from `base` on were understood.
+    """
+    high = [index for index, address in enumerate(addresses) if address >= base]
+    if relative := [hex(addresses[index]) for index in high if index in frames]:
+        typer.echo(
+            f"Taken as relative to the module, though it is linked at {base:#x}: "
+            f"{', '.join(relative)}.",
+            err=True,
+        )
+    outside = [index for index in high if index not in frames]
+    if not outside:
+        return {}
+    again = [addresses[index] - base for index in outside]
+    found = _frames_by_index(look_up(again))
+    if found:
+        absolute = ", ".join(hex(addresses[outside[position]]) for position in found)
+        typer.echo(
+            f"Taken as absolute, since the module is linked at {base:#x}: {absolute}.",
+            err=True,
+        )
+    return {outside[position]: own for position, own in found.items()}
+
+
+def _frames_by_index(result: "SymbolicationResult") -> Frames:
     from symdepot.domain.symcache.demangler import demangle
 
-    frames_by_index: dict[int, list[dict[str, object]]] = {}
+    frames: Frames = {}
     for frame in result.stacks[0] if result.stacks else ():
         if frame.symbol is not None:
             symbol = frame.symbol
-            frames_by_index.setdefault(frame.original_index, []).append(
+            frames.setdefault(frame.original_index, []).append(
                 {
                     "function": demangle(symbol.function),
                     "symbol": symbol.function,
@@ -194,6 +238,12 @@ def _result_lines(
                     "line": symbol.line,
                 }
             )
+    return frames
+
+
+def _result_lines(
+    frames_by_index: Frames, addresses: Sequence[int], *, as_json: bool
+) -> Iterator[str]:
     for index, address in enumerate(addresses):
         frames = frames_by_index.get(index, [])
         if as_json:
