@@ -394,3 +394,9 @@ def test_the_id_of_a_store_is_no_blob(store: BlobStore) -> None:
 
     assert store.read_id() == "second"
     assert list(store) == []
+
+
+def test_an_empty_id_is_none(store: BlobStore) -> None:
+    store.write_id("")
+
+    assert store.read_id() is None

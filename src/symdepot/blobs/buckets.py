@@ -148,7 +148,7 @@ class BucketStore(BlobStore):
         return incoming.remove_stale(self._scratch, older_than)
 
     def read_id(self) -> str | None:
-        """Return the content of the object `store-id`."""
+        """Return the content of the object `store-id`; None if it is empty."""
         with _translated_errors():
             try:
                 found = obstore.get(self._bucket, ID_PATH).bytes()
@@ -156,7 +156,7 @@ class BucketStore(BlobStore):
                 if any(code in str(error) for code in _BUCKET_MISSING):
                     raise
                 return None
-            return bytes(found).decode("ascii", "replace").strip()
+            return bytes(found).decode("ascii", "replace").strip() or None
 
     def write_id(self, store_id: str) -> None:
         """Write the object `store-id`."""

@@ -94,9 +94,10 @@ class LocalStore(BlobStore):
         return incoming.remove_stale(self._incoming, older_than)
 
     def read_id(self) -> str | None:
-        """Return the content of the file `store-id`."""
+        """Return the content of the file `store-id`; None if it is empty."""
         with storage_errors(), suppress(FileNotFoundError):
-            return (self._root / ID_PATH).read_text("ascii", "replace").strip()
+            found = (self._root / ID_PATH).read_text("ascii", "replace")
+            return found.strip() or None
         return None
 
     def write_id(self, store_id: str) -> None:

@@ -61,8 +61,8 @@ class MemoryStore(BlobStore):
         return 0
 
     def read_id(self) -> str | None:
-        """Return the id that was written."""
-        return self._id
+        """Return the id that was written; None if it is empty."""
+        return self._id or None
 
     def write_id(self, store_id: str) -> None:
         """Remember the id."""
