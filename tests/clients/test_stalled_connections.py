@@ -1,10 +1,12 @@
 """A thousand connections on which nothing comes do not stop the server."""
 
+import http.client
 import resource
 import secrets
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from statistics import quantiles
 from uuid import uuid4
@@ -28,6 +30,8 @@ DOWNLOADS = 140
 SETTLING_SECONDS = 2
 """In which the server fills the buffers of all connections."""
 CLOSED_WITHIN_SECONDS = 75
+SLOW_SECONDS = 50
+"""Longer than stalled bodies last, by more than what the buffers of a connection hold."""
 REQUEST = (
     "POST /symbolicate HTTP/1.1\r\nHost: depot\r\n"
     "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
@@ -51,9 +55,14 @@ def server() -> Iterator[Depot]:
 
 
 def test_stalled_requests_delay_nobody_and_are_closed(server: Depot) -> None:
-    with stalled_connections(server, list(STALLED.values())) as connections:
+    content = builders.breakpad(uuid4(), body=secrets.token_hex(6 * MIB))
+    with (
+        ThreadPoolExecutor(1) as pool,
+        stalled_connections(server, list(STALLED.values())) as connections,
+    ):
         seconds = [seconds_of_health(server) for _ in range(GETS)]
-        uploaded = server.wire.upload(builders.breakpad(uuid4()), "a.sym")
+        uploaded = server.wire.upload(content, "a.sym")
+        downloaded = pool.submit(slow_download, server, uploaded["dif"]["id"])
         answer = server.wire.ask(
             "POST",
             "/symbolicate",
@@ -67,6 +76,7 @@ def test_stalled_requests_delay_nobody_and_are_closed(server: Depot) -> None:
             lambda: not any(map(is_open, connections)),
             within_seconds=CLOSED_WITHIN_SECONDS,
         )
+        assert downloaded.result() == content
 
 
 def test_bodies_that_drip_occupy_few_threads(server: Depot) -> None:
@@ -119,6 +129,25 @@ def stalled_connections(
             connection.sendall(requests[n % len(requests)].encode())
             connections.append(connection)
         yield connections
+
+
+def slow_download(depot: Depot, row_id: object) -> bytes:
+    """Read a file evenly for `SLOW_SECONDS`, from an address with stalled connections."""
+    connection = http.client.HTTPConnection(
+        *depot.wire.address, source_address=("127.0.0.2", 0), timeout=SLOW_SECONDS
+    )
+    connection.request(
+        "GET",
+        f"{depot.wire.files_path}/dsyms/?id={row_id}",
+        headers={"Authorization": f"Bearer {depot.wire.token}"},
+    )
+    response = connection.getresponse()
+    blocks = []
+    while block := response.read(MIB // 16):
+        blocks.append(block)
+        time.sleep(SLOW_SECONDS * len(block) / (12 * MIB))
+    connection.close()
+    return b"".join(blocks)
 
 
 def seconds_of_health(depot: Depot) -> float:

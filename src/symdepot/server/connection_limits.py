@@ -13,9 +13,9 @@ stop the server. Therefore:
 - A client that reads nothing of a response loses the connection after about as long, by
   Linux's `TCP_USER_TIMEOUT`; one that sends no request after `HEAD_SECONDS`, by granian.
 
-WSGI does not name the connection of a request. It is found among the sockets of this process
-by its address and by what Linux counted: right after a 408 was sent, it is one that has
-received nothing for a while, or has sent hardly more than that response.
+WSGI does not name the connection of a request. It is found among the connections that this
+process has accepted from its address: it is the one on which Linux counted as many bytes as a
+408 has since just before that response. Downloads send more; `100 Continue` is shorter.
 
 Source: Linux, tcp(7) and `struct tcp_info`; granian 2.8, `WSGIBody.read`.
 """
@@ -55,8 +55,6 @@ _SWEEP_SECONDS = 1.0
 _START_SECONDS = 0.05
 _SEND_SECONDS = 0.05
 """After which a small response has been sent."""
-_JUST_SENT_MILLISECONDS = 2000
-_SMALL_RESPONSE_BYTES = 512
 _TCP_INFO_BYTES = 208
 _PROTOCOL = "granian.protocol"
 _OTHER_FILES = 1024
@@ -68,16 +66,25 @@ _NO_THREAD_HEADERS = [
     ("X-Content-Type-Options", "nosniff"),
 ]
 _TIMED_OUT = b"The body of the request did not come in time.\n"
+_TIMED_OUT_BYTES = range(len(_TIMED_OUT) + 140, len(_TIMED_OUT) + 190)
+"""Of the whole response; granian's status line and headers have 166."""
+
+type _SentBytes = dict[tuple[Any, ...], int]
+"""How many bytes were sent to each peer, which is an address and a port."""
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(eq=False, slots=True)
 class _Read:
-    """A read of a body that has not returned."""
+    """A read of a body that has not returned.
+
+    `sent_before`: what was sent before the read was answered with 408, if it was.
+    """
 
     environ: WSGIEnvironment
     overdue_at: float
+    sent_before: _SentBytes | None = None
 
 
 class OccupiedThreads:
@@ -147,15 +154,17 @@ class OccupiedThreads:
 
     def close_stalled(self) -> None:
         """Shut down stalled connections of this process, for ever."""
-        while not _limit_sending():
+        while (port := _limit_sending()) is None:
             time.sleep(_START_SECONDS)
         while True:
             time.sleep(_SWEEP_SECONDS)
             now = time.monotonic()
             with self._lock:
                 overdue = [read for read in self._reads if read.overdue_at < now]
+            overdue.sort(key=lambda read: read.overdue_at)
             try:
-                _time_out(read.environ for read in overdue)
+                if overdue:
+                    _time_out(overdue, port)
             except Exception as error:  # noqa: BLE001 -- the thread must go on
                 _log.error("connection.unclosed", error=repr(error))
 
@@ -257,26 +266,46 @@ class _Body(io.BufferedIOBase):
             self._occupied.end_reading(self._address, has_token=self._has_token)
 
 
-def _time_out(requests: Iterable[WSGIEnvironment]) -> None:
-    """Answer requests whose bodies do not come, and shut their connections down."""
-    addresses = set()
-    for environ in requests:
-        address, path = environ.get("REMOTE_ADDR", ""), environ["PATH_INFO"]
-        addresses.add(address)
-        _log.warning("request.timed_out", address=address, path=auth.hide_token(path))
-        headers = [
-            ("Content-Type", "text/plain; charset=utf-8"),
-            ("Content-Length", str(len(_TIMED_OUT))),
-            ("Connection", "close"),
-        ]
-        environ[_PROTOCOL].response_bytes(
-            HTTPStatus.REQUEST_TIMEOUT, headers, _TIMED_OUT
-        )
+def _time_out(overdue: list[_Read], port: int) -> None:
+    """Answer requests whose bodies do not come, and shut their connections down.
+
+    A connection whose response takes longer to leave is shut down by a later call.
+    """
+    sent = {peer: _sent_bytes(connection) for peer, connection in _accepted(port)}
+    for read in overdue:
+        if read.sent_before is None:
+            read.sent_before = sent
+            _answer(read.environ)
+    before: _SentBytes = {}
+    newest_first = reversed(overdue)
+    for known in {id(r.sent_before): r.sent_before for r in newest_first}.values():
+        before |= known or {}
     time.sleep(_SEND_SECONDS)
+    addresses = {read.environ.get("REMOTE_ADDR", "") for read in overdue}
+    for peer, connection in _accepted(port):
+        if peer[0] in addresses and peer in before:
+            with suppress(OSError):
+                if _sent_bytes(connection) - before[peer] in _TIMED_OUT_BYTES:
+                    connection.shutdown(socket.SHUT_RDWR)
+
+
+def _answer(environ: WSGIEnvironment) -> None:
+    address, path = environ.get("REMOTE_ADDR", ""), environ["PATH_INFO"]
+    _log.warning("request.timed_out", address=address, path=auth.hide_token(path))
+    headers = [
+        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Content-Length", str(len(_TIMED_OUT))),
+        ("Connection", "close"),
+    ]
+    environ[_PROTOCOL].response_bytes(HTTPStatus.REQUEST_TIMEOUT, headers, _TIMED_OUT)
+
+
+def _accepted(port: int) -> Iterator[tuple[tuple[Any, ...], socket.socket]]:
+    """Yield peer and socket of each connection to `port`; not those to a database."""
     for connection in _connections():
         with connection, suppress(OSError):
-            if connection.getpeername()[0] in addresses and _was_timed_out(connection):
-                connection.shutdown(socket.SHUT_RDWR)
+            if connection.getsockname()[1] == port:
+                yield connection.getpeername(), connection
 
 
 def _connections() -> Iterator[socket.socket]:
@@ -291,13 +320,10 @@ def _connections() -> Iterator[socket.socket]:
                     found.close()
 
 
-def _was_timed_out(connection: socket.socket) -> bool:
+def _sent_bytes(connection: socket.socket) -> int:
     info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
-    sent_ago, _, received_ago = struct.unpack_from("=3I", info, 44)
-    (sent_bytes,) = struct.unpack_from("=Q", info, 200)
-    is_stalled = received_ago >= _BLOCK_SECONDS * 1000
-    is_small = sent_bytes <= _SMALL_RESPONSE_BYTES
-    return bool(sent_ago <= _JUST_SENT_MILLISECONDS and (is_stalled or is_small))
+    (sent,) = struct.unpack_from("=Q", info, 200)
+    return int(sent)
 
 
 def prepare_process() -> None:
@@ -325,13 +351,15 @@ def prepare_process() -> None:
     setattr(granian_server, name, wrap_with_protocol)
 
 
-def _limit_sending() -> bool:
-    """Drop connections whose clients do not read; False if this process does not listen yet.
+def _limit_sending() -> int | None:
+    """Drop connections whose clients do not read.
+
+    Return the port on which this process listens; None if it does not listen yet.
 
     Connections inherit the option. Linux looks at it each time that it probes the client, so
     it takes up to twice the time.
     """
-    is_listening = False
+    port: int | None = None
     for connection in _connections():
         with connection:
             if connection.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
@@ -339,5 +367,5 @@ def _limit_sending() -> bool:
                 connection.setsockopt(
                     socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds
                 )
-                is_listening = True
-    return is_listening
+                port = connection.getsockname()[1]
+    return port
