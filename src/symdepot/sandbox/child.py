@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from symdepot.domain.errors import NotADebugFile
-from symdepot.domain.formats import elf_headers, inspection
+from symdepot.domain.formats import code_sections, inspection
 from symdepot.domain.ids import DebugId
 from symdepot.domain.jvm import mapping_query
 from symdepot.domain.symcache import converter
@@ -72,7 +72,7 @@ def run(
 def _convert(request: SandboxRequest) -> dict[str, object]:
     selector = ObjectSelector(DebugId.parse(request.debug_id), request.arch)
     try:
-        sections = elf_headers.code_sections(request.path)
+        sections = code_sections.code_sections(request.path, selector.debug_id.uuid)
         result = converter.convert(request.path, selector, request.target, sections)
     except OSError as error:
         if error.errno != errno.EFBIG:
