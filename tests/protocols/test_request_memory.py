@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
+from django.http import StreamingHttpResponse
 from django.test import RequestFactory
 from pytest_django import Settings
 from tests.factories import a_client, a_project, an_organization, chunk_url
-from tests.protocols.sentry.multipart import Part, body_of
+from tests.protocols.sentry.multipart import Part, body_of, gzipped
 
+from symdepot.protocols import plain_text_responses
 from symdepot.protocols.request_body import BodyRequest
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_without_collector")]
@@ -19,6 +21,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_without_collector
 JSON = "application/json"
 MULTIPART = "multipart/form-data; boundary=frontier"
 CHUNK = body_of(Part(b"content"))
+NOT_GZIP = body_of(gzipped(b"content", packed=b"not gzip" * 10))
 FILES = "/api/0/projects/acme/game/files/dsyms/"
 
 
@@ -44,6 +47,7 @@ def _without_collector(settings: Settings) -> Iterator[None]:
         pytest.param(
             400, chunk_url(), body_of(Part(b"x" * 3000)), MULTIPART, id="large chunk"
         ),
+        pytest.param(400, chunk_url(), NOT_GZIP, MULTIPART, id="not gzip"),
         pytest.param(
             400, chunk_url(), body_of(Part(b"x" * 900))[:-500], MULTIPART, id="cut"
         ),
@@ -75,8 +79,28 @@ def test_a_request_beyond_the_quota_is_no_longer_in_memory(
     assert status_and_body_left(path, CHUNK, MULTIPART) == (status, None)
 
 
+def test_a_refused_request_whose_client_is_gone_is_no_longer_in_memory() -> None:
+    a_project()
+    length = str(len(NOT_GZIP) + 1)
+
+    left = status_and_body_left(chunk_url(), NOT_GZIP, MULTIPART, CONTENT_LENGTH=length)
+
+    assert left == (400, None)
+
+
+def test_a_streamed_response_is_no_longer_in_memory() -> None:
+    response = plain_text_responses.count(StreamingHttpResponse([b"ab"]), "debug", 0.1)
+    response_left = weakref.ref(response)
+    assert list(response) == [b"ab"]
+
+    response.close()
+    del response
+
+    assert response_left() is None
+
+
 def status_and_body_left(
-    path: str, body: bytes, content_type: str
+    path: str, body: bytes, content_type: str, **variables: str
 ) -> tuple[int, object]:
     """Send a request as the server does; return its stream, too, if it still exists."""
     stream = io.BufferedReader(io.BytesIO(body))
@@ -84,6 +108,7 @@ def status_and_body_left(
     environ = RequestFactory().generic("POST", path, body, content_type).environ
     environ["HTTP_AUTHORIZATION"] = a_client().defaults["HTTP_AUTHORIZATION"]
     environ["wsgi.input"] = stream
+    environ.update(variables)
     lines: list[str] = []
     handler = WSGIHandler()
     handler.request_class = BodyRequest

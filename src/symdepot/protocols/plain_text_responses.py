@@ -135,6 +135,7 @@ class _CountedBlocks:
     def close(self) -> None:
         """Django calls this when the response is sent, or the client gone."""
         self._report(self._size_bytes)
+        self._blocks = iter(())  # they refer to the response, which refers to this
 
 
 def count(response: HttpResponseBase, kind: str, seconds: float) -> HttpResponseBase:

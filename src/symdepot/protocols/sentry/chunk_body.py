@@ -32,7 +32,7 @@ from symdepot.domain.errors import (
     UnreadableEncoding,
 )
 from symdepot.domain.ids import Checksum
-from symdepot.protocols import request_body
+from symdepot.protocols import error_responses, request_body
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -222,8 +222,9 @@ class ChunkBody(FileUploadHandler):
         try:
             step()
         except SymdepotError as refusal:
-            # Its traceback refers to this object, which would refer to it.
-            self.refusal = refusal.with_traceback(None)
+            # Its traceback, and that of its cause, refer to this object.
+            error_responses.release_frames(refusal)
+            self.refusal = refusal
             self._discard_part()
             raise StopUpload(connection_reset=False) from None
 
