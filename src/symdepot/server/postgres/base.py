@@ -1,11 +1,11 @@
 """The database backend for Postgres: an outage is noticed within a second.
 
 A server that is gone may refuse connections, or not answer at all: its host is switched
-off, or a proxy before it forwards nothing. libpq waits minutes for the latter. So whoever
-has waited for half a second, for a connection or for the result of a query, asks the
-server for a sign of life on a new connection. If there is none, the query fails, and for
-a moment all further connections are refused at once, so that requests do not each wait.
-A server that is only slow gives the sign, and the query goes on.
+off, or a proxy before it forwards nothing. libpq waits minutes for the latter. So a thread
+that has waited for half a second, for a connection or for the result of a query, probes
+the server with a new connection. If there is no answer, the query fails, and for a moment
+all further connections are refused at once, so that requests do not each wait. A server
+that is only slow answers the probe, and the query goes on.
 """
 
 import socket
@@ -19,11 +19,11 @@ import psycopg
 from django.db.backends.postgresql import base as django
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-_PATIENCE_SECONDS = 0.4
-_SIGN_SECONDS = 0.3
-"""How long to wait for a sign of life, which takes a server a few milliseconds."""
+_WAIT_SECONDS = 0.4
+_PROBE_SECONDS = 0.3
+"""How long to wait for the answer to a probe, which takes a few milliseconds."""
 _PAUSE_SECONDS = 0.3
-"""Pause between two such requests to a server that is gone."""
+"""Between two probes of a server that is gone."""
 _BUSY_SECONDS = 10.0
 """How long to wait for a connection if the server is alive and all are in use."""
 _SSL_REQUEST = bytes.fromhex("0000000804d2162f")
@@ -33,15 +33,15 @@ Source: PostgreSQL, "Frontend/Backend Protocol", message SSLRequest.
 """
 
 
-class Lifeline:
+class ServerProbe:
     """Whether the database server, to which this process was connected, is alive."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._address: tuple[str, int] | None = None
-        self._asked_at = 0.0
+        self._probed_at = 0.0
         self.is_gone = False
-        """It gave no sign of life when it was last asked."""
+        """It did not answer the last probe."""
         self.is_refusing = True
         """The last attempt to connect failed."""
 
@@ -50,37 +50,37 @@ class Lifeline:
         self._address = host, port
         self.is_refusing = False
 
-    def ask(self) -> bool:
-        """Ask for a sign of life, unless another thread did just now.
+    def is_alive(self) -> bool:
+        """Probe the server, unless another thread did just now.
 
-        True, too, if nothing is known of the server.
+        True, too, if its address is not known yet.
         """
         if self._address is None:
             return True
         if not self._lock.acquire(blocking=not self.is_gone):
             return False
         try:
-            if time.monotonic() - self._asked_at > _PAUSE_SECONDS:
-                self.is_gone = not gives_sign_of_life(*self._address)
-                self._asked_at = time.monotonic()
+            if time.monotonic() - self._probed_at > _PAUSE_SECONDS:
+                self.is_gone = not answers_probe(*self._address)
+                self._probed_at = time.monotonic()
             return not self.is_gone
         finally:
             self._lock.release()
 
     def require(self) -> None:
-        """Ask for a sign of life.
+        """Probe the server.
 
         Raises:
-            OperationalError: there is none.
+            OperationalError: it does not answer.
         """
-        if not self.ask():
-            raise psycopg.OperationalError("The database server gives no sign of life.")
+        if not self.is_alive():
+            raise psycopg.OperationalError("The database server does not answer.")
 
 
-lifeline = Lifeline()
+server_probe = ServerProbe()
 
 
-def gives_sign_of_life(host: str, port: int) -> bool:
+def answers_probe(host: str, port: int) -> bool:
     """Return whether a Postgres server answers at `host`, a name or a folder."""
     try:
         with _connect(host, port) as line:
@@ -96,13 +96,13 @@ class WatchedConnection(psycopg.Connection[Any]):
     @classmethod
     @override
     def connect(cls, conninfo: str = "", **parameters: Any) -> "WatchedConnection":
-        lifeline.require()  # it takes less time than to connect in vain
+        server_probe.require()  # it takes less time than to connect in vain
         try:
             made = super().connect(conninfo, **parameters)
         except psycopg.Error:
-            lifeline.is_refusing = True
+            server_probe.is_refusing = True
             raise
-        lifeline.connected(made.info.host, made.info.port)
+        server_probe.connected(made.info.host, made.info.port)
         return made
 
     @override
@@ -118,14 +118,14 @@ class WatchedConnection(psycopg.Connection[Any]):
         self, query: Generator[Any, Any, Result]
     ) -> Generator[Any, Any, Result]:
         """Pass on what `query` waits for; `ready` is 0 after an interval of waiting."""
-        patient_until = time.monotonic() + _PATIENCE_SECONDS
+        probe_at = time.monotonic() + _WAIT_SECONDS
         try:
             awaited = next(query)
             while True:
                 ready = yield awaited
-                if not ready and time.monotonic() > patient_until:
+                if not ready and time.monotonic() > probe_at:
                     self._require_server()
-                    patient_until = time.monotonic() + _PATIENCE_SECONDS
+                    probe_at = time.monotonic() + _WAIT_SECONDS
                 awaited = query.send(ready)
         except StopIteration as end:
             result: Result = end.value
@@ -133,7 +133,7 @@ class WatchedConnection(psycopg.Connection[Any]):
 
     def _require_server(self) -> None:
         try:
-            lifeline.require()
+            server_probe.require()
         except psycopg.OperationalError:
             self.pgconn.finish()
             raise
@@ -149,8 +149,8 @@ class DatabaseWrapper(django.DatabaseWrapper):
 
     @override
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        if lifeline.is_gone:
-            lifeline.require()
+        if server_probe.is_gone:
+            server_probe.require()
             pool = self.pool
             if isinstance(pool, ConnectionPool):
                 pool.drain()  # connections from before the outage may be dead
@@ -159,15 +159,15 @@ class DatabaseWrapper(django.DatabaseWrapper):
             try:
                 return super().get_new_connection(conn_params)
             except PoolTimeout:
-                lifeline.require()
-                if lifeline.is_refusing or time.monotonic() > give_up_at:
+                server_probe.require()
+                if server_probe.is_refusing or time.monotonic() > give_up_at:
                     raise
 
 
 def _connect(host: str, port: int) -> socket.socket:
     if not host.startswith(("/", "@")):
-        return socket.create_connection((host, port), timeout=_SIGN_SECONDS)
+        return socket.create_connection((host, port), timeout=_PROBE_SECONDS)
     line = socket.socket(socket.AF_UNIX)
-    line.settimeout(_SIGN_SECONDS)
+    line.settimeout(_PROBE_SECONDS)
     line.connect(str(Path(host) / f".s.PGSQL.{port}"))
     return line
