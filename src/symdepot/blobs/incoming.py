@@ -128,10 +128,14 @@ def storage_errors(wanted: Checksum | None = None) -> Iterator[None]:
     """Translate `OSError`; without `wanted`, a missing file is `StorageUnavailable`."""
     try:
         yield
-    except FileNotFoundError as error:
-        raise (BlobMissing(wanted) if wanted else StorageUnavailable()) from error
     except OSError as error:
-        raise StorageUnavailable from error
+        # Its traceback leads to a frame of `contextlib` that refers to it: a cycle with
+        # all variables of the callers.
+        error.__traceback__ = None
+        is_missing = isinstance(error, FileNotFoundError)
+        raise (
+            BlobMissing(wanted) if wanted and is_missing else StorageUnavailable()
+        ) from error
 
 
 def remove_stale(folder: Path, older_than: timedelta) -> int:
