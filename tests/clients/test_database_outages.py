@@ -168,6 +168,24 @@ def test_answers_within_a_second_without_postgres_and_recovers(
             ), state
 
 
+def test_a_restart_of_postgres_costs_each_process_one_request(
+    start_depot: StartDepot, tmp_path: Path
+) -> None:
+    if not environment.database_url().startswith("postgres"):
+        pytest.skip("this is about Postgres")
+    path = "/api/0/projects/default/default/files/dsyms/"
+    with databases.fresh(tmp_path) as database, a_line_to(database.url) as (line, url):
+        depot = start_depot(database_url=url)
+        ask_for(depot, 1.0)  # from many clients, so that the pools are full
+        line.become("refused")
+        line.become("forwarding")
+
+        statuses = [timed(depot, path)[0] for _ in range(60)]
+
+    assert set(statuses[-20:]) == {200}
+    assert statuses.count(503) <= len(depot.web_processes())
+
+
 def ask_for(depot: Depot, seconds: float) -> dict[str, list[tuple[int, float]]]:
     """Send requests from several clients at once; return statuses and times by path."""
     until, answers = time.monotonic() + seconds, defaultdict(list)

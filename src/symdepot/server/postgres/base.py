@@ -44,6 +44,8 @@ class ServerProbe:
         """It did not answer the last probe."""
         self.is_refusing = True
         """The last attempt to connect failed."""
+        self.has_lost_connection = False
+        """The server ended a connection, as when it restarts: others may be dead."""
 
     def connected(self, host: str, port: int) -> None:
         """Remember where the server answers."""
@@ -112,7 +114,11 @@ class WatchedConnection(psycopg.Connection[Any]):
         interval: float = 0.1,
         timeout: float | None = None,
     ) -> Result:
-        return super().wait(self._watched(gen), interval, timeout)
+        try:
+            return super().wait(self._watched(gen), interval, timeout)
+        except psycopg.OperationalError:
+            server_probe.has_lost_connection |= self.closed
+            raise
 
     def _watched[Result](
         self, query: Generator[Any, Any, Result]
@@ -149,11 +155,14 @@ class DatabaseWrapper(django.DatabaseWrapper):
 
     @override
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        is_pool_dead = server_probe.is_gone or server_probe.has_lost_connection
         if server_probe.is_gone:
             server_probe.require()
+        if is_pool_dead:
+            server_probe.has_lost_connection = False
             pool = self.pool
             if isinstance(pool, ConnectionPool):
-                pool.drain()  # connections from before the outage may be dead
+                pool.drain()
         give_up_at = time.monotonic() + _BUSY_SECONDS
         while True:
             try:
