@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from django.db import OperationalError
@@ -10,7 +11,8 @@ from pytest_django import Settings
 from tests.factories import a_file, a_project
 
 from symdepot.blobs.configured import blob_store
-from symdepot.domain.errors import ContentDamaged
+from symdepot.domain.errors import BlobDamaged, ContentDamaged
+from symdepot.domain.ids import Checksum
 from symdepot.uploads import chunk_verification
 from symdepot.uploads.models import Chunk, ChunkOwner, File
 
@@ -87,6 +89,22 @@ def test_a_damaged_chunk_is_read_again_only_if_its_file_changes(disk: Path) -> N
     blob(disk).write_bytes(CONTENT)
     require_sound()
 
+    assert not the_chunk().is_damaged
+
+
+def test_a_chunk_that_is_sent_again_while_it_is_read_keeps_its_owners(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def be_replaced(_: BinaryIO, checksum: Checksum) -> None:
+        Chunk.objects.update(received_at=timezone.now())
+        raise BlobDamaged(checksum)
+
+    monkeypatch.setattr(chunk_verification, "verify_content", be_replaced)
+
+    with pytest.raises(ContentDamaged):
+        require_sound()
+
+    assert ChunkOwner.objects.exists()
     assert not the_chunk().is_damaged
 
 

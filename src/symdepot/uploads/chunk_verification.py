@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -113,18 +113,12 @@ def _is_trusted(chunk: StoredChunk, state: LocalState | None) -> bool:
 
 
 def _local_state(chunk: StoredChunk, store: BlobStore) -> LocalState | None:
+    started_at = timezone.now()
     try:
         return store.local_state(chunk.checksum)
     except BlobMissing as error:
-        _record_missing(chunk)
+        _record_damage(chunk, started_at, started_at)
         raise ContentDamaged(chunk.checksum) from error
-
-
-def _record_missing(chunk: StoredChunk) -> None:
-    rows = Chunk.objects.filter(checksum=chunk.checksum.hex, is_damaged=False)
-    if rows.update(verified_at=timezone.now(), is_damaged=True):
-        chunks.forget_damaged(chunk.checksum)
-        _log.error("chunk.missing", checksum=str(chunk.checksum))
 
 
 def _verify(chunk: StoredChunk, state: LocalState | None, store: BlobStore) -> None:
@@ -133,21 +127,33 @@ def _verify(chunk: StoredChunk, state: LocalState | None, store: BlobStore) -> N
     # time of the file, whose disk may have another clock.
     started_at = timezone.now()
     verified_at = max(started_at, state.changed_at) if state else started_at
-    rows = Chunk.objects.filter(checksum=chunk.checksum.hex)
     try:
         with store.open(chunk.checksum) as content:
             verify_content(content, chunk.checksum)
-    except BlobDamaged as error:
-        rows.update(verified_at=verified_at, is_damaged=True)
-        chunks.forget_damaged(chunk.checksum)
-        _log.error("chunk.damaged", checksum=str(chunk.checksum))
+    except (BlobDamaged, BlobMissing) as error:
+        _record_damage(chunk, started_at, verified_at)
         raise ContentDamaged(chunk.checksum) from error
-    except BlobMissing as error:
-        _record_missing(chunk)
-        raise ContentDamaged(chunk.checksum) from error
+    rows = Chunk.objects.filter(checksum=chunk.checksum.hex)
     try:
         with brief_transaction():
             rows.update(verified_at=verified_at, is_damaged=False)
     except DatabaseError as error:
         # It is read again the next time.
         _log.info("chunk.verification_not_recorded", error=str(error).strip())
+
+
+def _record_damage(
+    chunk: StoredChunk, started_at: datetime, verified_at: datetime
+) -> None:
+    """Record that what was stored at `started_at` is damaged or gone.
+
+    Changes nothing if the chunk was sent again since: other bytes were read than there are.
+    """
+    with transaction.atomic():
+        rows = Chunk.objects.filter(
+            checksum=chunk.checksum.hex, received_at__lt=started_at
+        )
+        if not rows.update(verified_at=verified_at, is_damaged=True):
+            return
+        chunks.forget_damaged(chunk.checksum)
+    _log.error("chunk.damaged", checksum=str(chunk.checksum))

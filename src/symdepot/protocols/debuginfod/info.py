@@ -79,7 +79,9 @@ def metrics(request: HttpRequest, token: str | None = None) -> HttpResponse:
             for role, number in counts.items()
         )
         blob_store().require_known()
-        lines.append(_line("damaged_chunks", chunk_verification.summary().damaged))
+        lines.append(
+            _line("symdepot_damaged_chunks", chunk_verification.summary().damaged)
+        )
         lines.append(_line("ready", 1))
     except (*error_responses.DATABASE_ERRORS, StorageUnavailable):
         lines.append(_line("ready", 0))
