@@ -61,7 +61,7 @@ STATUSES: dict[Send, int] = {chunk: 200, wrong_chunk: 400, cut_chunk: 400, frame
 
 
 def test_memory_reaches_a_plateau(start_depot: StartDepot) -> None:
-    depot = start_depot(web_workers=1)
+    depot = start_depot(web_workers=1, symbolications_per_minute=0)
 
     peak_bytes = max(memory_while_sending(depot))
 

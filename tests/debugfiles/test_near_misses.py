@@ -216,6 +216,7 @@ def test_nil_and_unrelated_ids_have_no_near_misses() -> None:
         assert misses(sought) == []
 
 
+@pytest.mark.slow
 def test_a_hundred_ids_take_as_many_queries_as_one() -> None:
     project = a_project()
     sought = [

@@ -96,6 +96,7 @@ def test_extracts_cabinets(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["xz.deb", "none.deb", "zstd.rpm", "t.tar.gz"])
 def test_truncated_packages_are_refused(name: str, tree: Path, tmp_path: Path) -> None:
     kind, pack = PACKERS[name]

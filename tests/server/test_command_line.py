@@ -204,6 +204,7 @@ def test_a_wrong_setting_is_named(installation: Installation) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_an_option_overrides_its_variable(installation: Installation) -> None:
     elsewhere = installation.data_dir.with_name("elsewhere")
 

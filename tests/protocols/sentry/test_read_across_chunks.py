@@ -119,6 +119,7 @@ def test_seek_supports_all_origins() -> None:
     assert opened.answer("chunks=0-1").status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.upstream(101)
 def test_32_mib_in_many_chunks_are_read_whole_and_in_parts() -> None:
     content = Random(101).randbytes(32 * MIB)  # noqa: S311 -- to be the same again

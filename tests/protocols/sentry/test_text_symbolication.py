@@ -131,6 +131,7 @@ def test_too_many_requests_get_429_with_retry_after() -> None:
     assert 0 < int(answers[1]["Retry-After"]) <= 60
 
 
+@pytest.mark.slow
 def test_no_text_causes_an_internal_error(settings: Settings) -> None:
     settings.SYMBOLICATIONS_PER_MINUTE = 0
     a_game()

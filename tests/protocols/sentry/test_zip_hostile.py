@@ -147,6 +147,7 @@ def test_too_many_members_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_zip_bomb_is_refused_unread() -> None:
     archive = zipped({f"{n}.sym": bytes(16 << 20) for n in range(20)})
 
