@@ -99,6 +99,7 @@ def test_downloads_that_are_not_read_leave_threads_for_others(server: Depot) -> 
     content = builders.breakpad(uuid4(), body=secrets.token_hex(8 * MIB))
     uploaded = server.wire.upload(content, "large.sym")
     row_id = uploaded["dif"]["id"]
+    assert server.wire.download(row_id) == content
     get = (
         f"GET {server.wire.files_path}/dsyms/?id={row_id} HTTP/1.1\r\nHost: depot\r\n"
         f"Authorization: Bearer {server.wire.token}\r\n\r\n"

@@ -51,6 +51,16 @@ def test_a_chunk_is_read_at_its_first_use_and_trusted_then() -> None:
     assert the_chunk().verified_at == first
 
 
+def test_a_chunk_that_another_thread_has_verified_is_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stale = the_chunk().stored_chunk()
+    require_sound()
+    monkeypatch.setattr(chunk_verification, "verify_content", None)
+
+    chunk_verification.require_sound([stale], blob_store())
+
+
 def test_a_chunk_is_read_again_when_it_is_due(settings: Settings) -> None:
     before = timezone.now() - timedelta(days=settings.VERIFY_DAYS, seconds=1)
     Chunk.objects.update(verified_at=before)

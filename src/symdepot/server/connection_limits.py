@@ -57,6 +57,8 @@ _SEND_SECONDS = 0.05
 """After which a small response has been sent."""
 _TCP_INFO_BYTES = 208
 _PROTOCOL = "granian.protocol"
+_WITHOUT_BODY = {"GET", "HEAD"}
+"""Methods with which no endpoint reads a body; most requests, of some 30 µs each."""
 _OTHER_FILES = 1024
 _NO_THREAD = b"Too many downloads at once. Try again in a moment.\n"
 _NO_THREAD_HEADERS = [
@@ -184,12 +186,10 @@ class LimitedApplication:
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Answer a request."""
-        body = _Body(environ, self._occupied)
-        environ["wsgi.input"] = body
-        try:
+        if environ["REQUEST_METHOD"] in _WITHOUT_BODY:
             response = self._inner(environ, start_response)
-        finally:
-            body.release()
+        else:
+            response = self._read_within_limits(environ, start_response)
         if not isinstance(response, StreamingHttpResponse):
             return response
         if self._occupied.begin_sending():
@@ -197,6 +197,16 @@ class LimitedApplication:
         response.close()
         start_response("503 Service Unavailable", _NO_THREAD_HEADERS)
         return [_NO_THREAD]
+
+    def _read_within_limits(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        body = _Body(environ, self._occupied)
+        environ["wsgi.input"] = body
+        try:
+            return self._inner(environ, start_response)
+        finally:
+            body.release()
 
 
 class _Sending:

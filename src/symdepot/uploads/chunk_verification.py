@@ -11,6 +11,7 @@ A damaged chunk loses its owners, so that the next upload of a file with it send
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from threading import Lock
 from typing import NamedTuple
 
 import structlog
@@ -27,6 +28,8 @@ from symdepot.uploads import chunks
 from symdepot.uploads.models import Chunk, StoredChunk
 
 _ROWS_PER_QUERY = 100
+_LOCKS = [Lock() for _ in range(16)]
+"""By the first digit of the checksum: a hundred first requests for a chunk read it once."""
 _log = structlog.get_logger(__name__)
 
 
@@ -61,7 +64,7 @@ def require_sound(stored: Iterable[StoredChunk], store: BlobStore) -> None:
         if chunk.is_damaged and not _has_changed(chunk, state):
             raise ContentDamaged(chunk.checksum)
         if not _is_trusted(chunk, state):
-            _verify(chunk, state, store)
+            _verify_once(chunk, state, store)
 
 
 def verify_due(store: BlobStore, *, limit_bytes: int) -> VerifiedChunks:
@@ -105,7 +108,7 @@ def _has_changed(chunk: StoredChunk, state: LocalState | None) -> bool:
 
 
 def _is_trusted(chunk: StoredChunk, state: LocalState | None) -> bool:
-    if chunk.verified_at is None or _has_changed(chunk, state):
+    if chunk.is_damaged or chunk.verified_at is None or _has_changed(chunk, state):
         return False
     if state is not None and state.size_bytes != chunk.size_bytes:
         return False
@@ -119,6 +122,16 @@ def _local_state(chunk: StoredChunk, store: BlobStore) -> LocalState | None:
     except BlobMissing as error:
         _record_damage(chunk, started_at, started_at)
         raise ContentDamaged(chunk.checksum) from error
+
+
+def _verify_once(
+    chunk: StoredChunk, state: LocalState | None, store: BlobStore
+) -> None:
+    """Verify the chunk, unless another thread has just done so."""
+    with _LOCKS[int(chunk.checksum.hex[0], 16)]:
+        row = Chunk.objects.filter(checksum=chunk.checksum.hex).first()
+        if row is None or not _is_trusted(row.stored_chunk(), state):
+            _verify(chunk, state, store)
 
 
 def _verify(chunk: StoredChunk, state: LocalState | None, store: BlobStore) -> None:
