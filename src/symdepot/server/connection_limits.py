@@ -58,7 +58,7 @@ _SEND_SECONDS = 0.05
 _TCP_INFO_BYTES = 208
 _PROTOCOL = "granian.protocol"
 _WITHOUT_BODY = {"GET", "HEAD"}
-"""Methods with which no endpoint reads a body; most requests, of some 30 µs each."""
+"""Methods of which no endpoint reads a body, so the body needs no limits."""
 _OTHER_FILES = 1024
 _NO_THREAD = b"Too many downloads at once. Try again in a moment.\n"
 _NO_THREAD_HEADERS = [

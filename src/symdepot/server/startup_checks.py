@@ -23,9 +23,8 @@ from symdepot.domain.ids import Checksum
 from symdepot.server.config import Config, Misconfigured
 
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- recognised, not bound
-
-
 _MIN_FREE_BYTES = 16 << 20
+"""A disk with less free space counts as full."""
 
 
 def numeric_address(host: str, port: int) -> str:

@@ -1,7 +1,8 @@
 """Write responses, debug statistics and CORS headers.
 
-Source: spec/serving 5.1 and 5.2; eliot/app.py, for the exposed headers; eliot/symbolicate_resource.py, `DebugStats`, for the
-names of statistics; fetch.spec.whatwg.org, "CORS protocol".
+Source: spec/serving 5.1 and 5.2; eliot/app.py, for the exposed headers;
+eliot/symbolicate_resource.py, `DebugStats`, for the names of statistics;
+fetch.spec.whatwg.org, "CORS protocol".
 """
 
 from collections import Counter
